@@ -59,6 +59,8 @@ pub struct RoundReport {
     pub workers: Vec<WorkerReport>,
     /// Gradients computed.
     pub gradients: u64,
+    /// Bytes of the vectors that were submitted.
+    pub bytes: u64,
     /// Where the time went.
     pub phases: Phases,
 }

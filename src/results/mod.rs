@@ -8,6 +8,7 @@
 //! | `run.json` | versions, git commit, seed, device, threads, start time |
 //! | `rounds.csv` | a row for every round, flushed as it goes ([`tables`]) |
 //! | `evaluations.csv` | a row for every evaluation |
+//! | `timings.csv` | where the time of every round went |
 //! | `parameters.safetensors` | the final query point and the model's buffers |
 //! | `summary.json` | how the run ended |
 

@@ -1,6 +1,7 @@
-//! `rounds.csv` and `evaluations.csv`. Their columns, in order; an empty cell
-//! means that there is no such number. The columns named `…_seconds` come last
-//! and are the only ones that differ between two runs of one configuration.
+//! The three tables of a run. Their columns, in order; an empty cell means
+//! that there is no such number. `rounds.csv` and `evaluations.csv` are the
+//! same for the same configuration and seed; everything that a clock says is
+//! in `timings.csv`.
 //!
 //! `rounds.csv`:
 //!
@@ -17,16 +18,24 @@
 //! | `set_aside` | vectors | how many were not finite |
 //! | `absent` | workers | how many took no part |
 //! | `gradients` | gradients | computed so far in the run |
+//! | `bytes` | B | of vectors submitted so far in the run |
+//!
+//! `evaluations.csv`: `round` (0 is the initial point), `test_loss` (for a
+//! convex task the objective), `test_accuracy` (fraction), `gap` (f(x) − f(x*)
+//! where x* is known).
+//!
+//! `timings.csv`:
+//!
+//! | column | unit | meaning |
+//! |---|---|---|
+//! | `round` | | t, from 1 |
 //! | `gradient_seconds` | s | the learner's computation |
 //! | `wait_seconds` | s | waiting for the barrier beyond that |
 //! | `attack_seconds` | s | phase two |
 //! | `aggregate_seconds` | s | the rule |
 //! | `step_seconds` | s | the server's step |
 //! | `round_seconds` | s | the whole round |
-//!
-//! `evaluations.csv`: `round` (0 is the initial point), `test_loss` (for a
-//! convex task the objective), `test_accuracy` (fraction), `gap` (f(x) − f(x*)
-//! where x* is known), `elapsed_seconds` since the run began.
+//! | `elapsed_seconds` | s | since the run began |
 
 use std::{fs::File, path::PathBuf, time::Instant};
 
@@ -35,7 +44,7 @@ use phalanx_actors::{Evaluation, Observer, RoundReport, WorkerReport};
 use super::{ResultsError, RunFolder};
 
 /// Columns of `rounds.csv`.
-pub const ROUND_COLUMNS: [&str; 17] = [
+pub const ROUND_COLUMNS: [&str; 12] = [
     "round",
     "honest_loss",
     "honest_accuracy",
@@ -47,27 +56,36 @@ pub const ROUND_COLUMNS: [&str; 17] = [
     "set_aside",
     "absent",
     "gradients",
+    "bytes",
+];
+
+/// Columns of `evaluations.csv`.
+pub const EVALUATION_COLUMNS: [&str; 4] = ["round", "test_loss", "test_accuracy", "gap"];
+
+/// Columns of `timings.csv`.
+pub const TIMING_COLUMNS: [&str; 8] = [
+    "round",
     "gradient_seconds",
     "wait_seconds",
     "attack_seconds",
     "aggregate_seconds",
     "step_seconds",
     "round_seconds",
+    "elapsed_seconds",
 ];
 
-/// Columns of `evaluations.csv`.
-pub const EVALUATION_COLUMNS: [&str; 5] = ["round", "test_loss", "test_accuracy", "gap", "elapsed_seconds"];
-
-/// Writes both tables, a row at a time.
+/// Writes the tables, a row at a time.
 pub struct Tables {
     rounds: Table,
     evaluations: Table,
+    timings: Table,
     gradients: u64,
+    bytes: u64,
     began: Instant,
 }
 
 impl Tables {
-    /// Begins both tables in `folder`.
+    /// Begins the tables in `folder`.
     ///
     /// # Errors
     /// [`ResultsError`].
@@ -75,7 +93,9 @@ impl Tables {
         Ok(Self {
             rounds: Table::create(folder.path().join("rounds.csv"), &ROUND_COLUMNS)?,
             evaluations: Table::create(folder.path().join("evaluations.csv"), &EVALUATION_COLUMNS)?,
+            timings: Table::create(folder.path().join("timings.csv"), &TIMING_COLUMNS)?,
             gradients: 0,
+            bytes: 0,
             began: Instant::now(),
         })
     }
@@ -84,8 +104,8 @@ impl Tables {
 impl Observer for Tables {
     fn round(&mut self, report: &RoundReport) -> Result<(), String> {
         self.gradients += report.gradients;
+        self.bytes += report.bytes;
         let count = |test: fn(&WorkerReport) -> bool| report.workers.iter().filter(|w| test(w)).count();
-        let p = &report.phases;
         let mut row = vec![report.round.to_string()];
         row.extend([
             number(report.honest_loss),
@@ -99,11 +119,14 @@ impl Observer for Tables {
         row.push(count(|w| w.set_aside).to_string());
         row.push(count(|w| w.absence.is_some()).to_string());
         row.push(self.gradients.to_string());
-        row.extend(
-            [p.gradient, p.wait, p.attack, p.aggregate, p.step, p.round]
-                .map(|d| format!("{:.9}", d.as_secs_f64())),
-        );
-        self.rounds.write(&row)
+        row.push(self.bytes.to_string());
+        self.rounds.write(&row)?;
+        let p = &report.phases;
+        let elapsed = self.began.elapsed();
+        let times = [p.gradient, p.wait, p.attack, p.aggregate, p.step, p.round, elapsed];
+        let mut row = vec![report.round.to_string()];
+        row.extend(times.map(|time| format!("{:.9}", time.as_secs_f64())));
+        self.timings.write(&row)
     }
 
     fn evaluation(&mut self, evaluation: &Evaluation) -> Result<(), String> {
@@ -112,7 +135,6 @@ impl Observer for Tables {
             number(evaluation.loss),
             number(evaluation.accuracy),
             number(evaluation.gap),
-            format!("{:.6}", self.began.elapsed().as_secs_f64()),
         ])
     }
 }

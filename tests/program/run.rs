@@ -4,17 +4,9 @@ use std::{fs, path::Path};
 
 use crate::harness::{self, Program, experiment};
 
-/// `rounds.csv` without the columns of time.
+/// `rounds.csv` and `evaluations.csv`.
 fn rounds(folder: &Path) -> String {
-    let mut reader = csv::Reader::from_path(folder.join("rounds.csv")).unwrap();
-    let timeless: Vec<usize> = (0..reader.headers().unwrap().len())
-        .filter(|&i| !reader.headers().unwrap()[i].ends_with("_seconds"))
-        .collect();
-    let rows = reader.records().map(|row| {
-        let row = row.unwrap();
-        timeless.iter().map(|&i| row[i].to_owned()).collect::<Vec<_>>().join(",") + "\n"
-    });
-    rows.collect()
+    ["rounds.csv", "evaluations.csv"].map(|name| fs::read_to_string(folder.join(name)).unwrap()).concat()
 }
 
 fn same_bits(text: &str) {
@@ -54,9 +46,15 @@ fn the_run_folder_holds_what_a_review_asks_for() {
     let file = experiment(folder.path(), "experiment.toml", harness::CONVEX);
     let run = Program::folder(&[&file], folder.path());
     assert!(run.starts_with(folder.path().join("convex")));
-    for name in
-        ["config.toml", "run.json", "rounds.csv", "evaluations.csv", "summary.json", "parameters.safetensors"]
-    {
+    for name in [
+        "config.toml",
+        "run.json",
+        "rounds.csv",
+        "evaluations.csv",
+        "timings.csv",
+        "summary.json",
+        "parameters.safetensors",
+    ] {
         assert!(run.join(name).is_file(), "{name} is missing");
     }
     let summary: serde_json::Value =

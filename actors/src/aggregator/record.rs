@@ -29,6 +29,8 @@ pub(super) fn record(report: &mut RoundReport, seats: &[Seat], outcome: &Outcome
     report.aggregate_norm = verdict.norm;
     report.honest_distance = verdict.honest_distance;
     report.honest_variance = verdict.honest_variance;
+    report.bytes =
+        outcome.submissions.iter().map(|s| (s.vector.len() * s.vector.dtype().size()) as u64).sum();
     report.workers.clear();
     let mut submissions = outcome.submissions.iter().enumerate().peekable();
     let mut absences = outcome.absences.iter().peekable();
