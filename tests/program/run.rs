@@ -4,7 +4,7 @@ use std::{fs, path::Path};
 
 use crate::harness::{self, Program, experiment};
 
-/// `rounds.csv` and `evaluations.csv`.
+/// `rounds.csv` and `evaluations.csv`, with their headings.
 fn rounds(folder: &Path) -> String {
     ["rounds.csv", "evaluations.csv"].map(|name| fs::read_to_string(folder.join(name)).unwrap()).concat()
 }
@@ -115,9 +115,9 @@ fn a_schedule_of_attacks_switches() {
     };
     let switched = run("{switching={schedule=[{from=1,attack='ipm'},{from=20,attack='nan'}]}}");
     let plain = run("ipm");
-    let head = |text: &str| text.lines().take(19).map(str::to_owned).collect::<Vec<_>>();
+    let head = |text: &str| text.lines().take(20).map(str::to_owned).collect::<Vec<_>>();
     assert_eq!(head(&switched), head(&plain));
-    assert_ne!(switched.lines().nth(19), plain.lines().nth(19));
+    assert_ne!(switched.lines().nth(20), plain.lines().nth(20));
 }
 
 #[test]
