@@ -6,6 +6,8 @@ PHALANX := target/release/phalanx
 DATA ?= mnist fashion-mnist
 # CI sets this to --locked.
 LOCKED ?=
+# Property tests draw the same cases each time; another number draws others.
+export PROPTEST_RNG_SEED ?= 1
 
 # Tests that need a dataset look here; without it they say so and are skipped.
 ifeq ($(origin PHALANX_DATA),undefined)

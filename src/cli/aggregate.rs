@@ -13,7 +13,7 @@ use phalanx_robust::{
 };
 use serde::Serialize;
 
-use super::bench::{Chain, Failure, preset};
+use super::matrices::{Chain, Failure, preset};
 use crate::{
     config::Named,
     interop::{MatrixFile, write_json, write_matrix, write_vector},

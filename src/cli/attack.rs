@@ -13,7 +13,7 @@ use phalanx_robust::{
     random::Seed,
 };
 
-use super::bench::{Chain, Failure, elements, finite, make, parameter, preset};
+use super::matrices::{Chain, Failure, elements, finite, make, parameter, preset};
 use crate::{
     interop::{MatrixFile, write_matrix},
     registry::Registry,

@@ -17,7 +17,7 @@ use rand_distr::{Distribution, StandardNormal};
 
 use super::{
     attack::first_round,
-    bench::{Chain, Failure, preset},
+    matrices::{Chain, Failure, preset},
 };
 use crate::{config::Named, interop::write_matrix, registry::Registry};
 

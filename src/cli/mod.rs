@@ -3,11 +3,11 @@
 
 mod aggregate;
 mod attack;
-mod bench;
 mod certify;
 mod check;
 mod data;
 mod list;
+mod matrices;
 mod progress;
 mod run;
 mod table;
