@@ -6,6 +6,7 @@ use super::{RunArguments, progress::Progress, table};
 use crate::{
     experiment::{Plan, RunOutcome},
     registry::Registry,
+    results::Status,
 };
 
 const INTERRUPTED: u8 = 130;
@@ -43,5 +44,9 @@ fn report(outcome: &RunOutcome, quiet: bool) -> ExitCode {
         eprintln!("error: {error}");
         return ExitCode::FAILURE;
     }
-    if outcome.summary.status == "interrupted" { ExitCode::from(INTERRUPTED) } else { ExitCode::SUCCESS }
+    if outcome.summary.status == Status::Interrupted {
+        ExitCode::from(INTERRUPTED)
+    } else {
+        ExitCode::SUCCESS
+    }
 }

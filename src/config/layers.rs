@@ -15,6 +15,9 @@ use super::Config;
 /// The embedded defaults, commented.
 pub const DEFAULTS: &str = include_str!("defaults.toml");
 
+/// The profile of all layers below `--set`.
+const BASE: Profile = Profile::const_new("layers");
+
 /// Variables of the environment that are no configuration keys.
 const OTHER_VARIABLES: [&str; 1] = ["data"];
 
@@ -61,20 +64,13 @@ pub struct Layers {
 /// # Errors
 /// [`ConfigError`].
 pub fn load(file: &Path, sets: &[String]) -> Result<(Config, Layers), ConfigError> {
-    let name = file.display().to_string();
-    let text = std::fs::read_to_string(file)
-        .map_err(|error| ConfigError::File { path: name.clone(), message: error.to_string() })?;
-    let table: toml::Table = toml::from_str(&text).map_err(|error| ConfigError::File {
-        path: name.clone(),
-        message: error.to_string().trim_end().to_owned(),
+    let text = std::fs::read_to_string(file).map_err(|error| ConfigError::File {
+        path: file.display().to_string(),
+        message: error.to_string(),
     })?;
-    let base = Profile::const_new("layers");
-    let figment = Figment::new()
-        .merge(Toml::string(DEFAULTS).profile(base.clone()))
-        .merge(Layer { name: name.clone(), dict: dict_of(&table), profile: base.clone() })
-        .merge(Env::prefixed("PHALANX_").ignore(&OTHER_VARIABLES).split("__").profile(base.clone()))
-        .select(base);
-    let mut layers = Layers { figment, file: name };
+    let mut layers = Layers::of_file(file, &text)?;
+    layers.figment =
+        layers.figment.merge(Env::prefixed("PHALANX_").ignore(&OTHER_VARIABLES).split("__").profile(BASE));
     for (at, set) in sets.iter().enumerate() {
         layers.assign(set, at)?;
     }
@@ -82,7 +78,30 @@ pub fn load(file: &Path, sets: &[String]) -> Result<(Config, Layers), ConfigErro
     Ok((config, layers))
 }
 
+/// The configuration that a run left in `file`, whatever the environment says now.
+///
+/// # Errors
+/// [`ConfigError`].
+pub fn read_back(file: &Path, text: &str) -> Result<Config, ConfigError> {
+    let layers = Layers::of_file(file, text)?;
+    layers.figment.extract().map_err(|error| layers.explain(error))
+}
+
 impl Layers {
+    /// The defaults, and over them `text`, which stands in `file`.
+    fn of_file(file: &Path, text: &str) -> Result<Self, ConfigError> {
+        let name = file.display().to_string();
+        let table: toml::Table = toml::from_str(text).map_err(|error| ConfigError::File {
+            path: name.clone(),
+            message: error.to_string().trim_end().to_owned(),
+        })?;
+        let figment = Figment::new()
+            .merge(Toml::string(DEFAULTS).profile(BASE))
+            .merge(Layer { name: name.clone(), dict: dict_of(&table), profile: BASE })
+            .select(BASE);
+        Ok(Self { figment, file: name })
+    }
+
     /// Puts one `key=value` over all that is there. The key's old value is replaced as a
     /// whole, so each assignment makes a profile of its own rather than merging tables.
     fn assign(&mut self, argument: &str, at: usize) -> Result<(), ConfigError> {

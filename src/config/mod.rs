@@ -9,8 +9,9 @@ use std::path::PathBuf;
 
 use phalanx_robust::describe::Preset;
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 
-pub use layers::{ConfigError, DEFAULTS, Layers, load};
+pub use layers::{ConfigError, DEFAULTS, Layers, load, read_back};
 pub(crate) use layers::{message_of, nearest};
 pub use named::Named;
 
@@ -42,6 +43,17 @@ pub struct Config {
     pub barrier: Barrier,
     /// The machine; nothing here changes a result but `device`.
     pub machine: Machine,
+}
+
+impl Config {
+    /// The first eight digits of the SHA-256 digest of all that a result depends on.
+    pub fn hash(&self) -> String {
+        let mut config = self.clone();
+        config.machine.threads = 0;
+        config.machine.out.clear();
+        let text = serde_json::to_string(&config).unwrap_or_default();
+        Sha256::digest(text.as_bytes()).iter().take(4).map(|byte| format!("{byte:02x}")).collect()
+    }
 }
 
 /// What is learned: a model on a data set, or a convex objective.

@@ -13,16 +13,15 @@ use phalanx_actors::{
 };
 use phalanx_robust::{Size, describe::ParameterError, random::Seed};
 use serde_json::json;
-use sha2::{Digest, Sha256};
 
 use super::{
     Plan, PlanError,
     cast::{Group, Part},
 };
 use crate::{
-    config::{Absence, Config},
+    config::Absence,
     registry::Crew,
-    results::{ResultsError, RunFolder, Summary, tables::Tables, write_parameters},
+    results::{ResultsError, RunFolder, Status, Summary, tables::Tables, write_parameters},
 };
 
 /// A run that is over, well or not.
@@ -67,7 +66,7 @@ impl Plan {
         let now = jiff::Timestamp::now();
         let time = now.strftime("%Y%m%dT%H%M%SZ").to_string();
         let folder =
-            RunFolder::create(&self.config.machine.out, &self.config.name, &time, &hash(&self.config))?;
+            RunFolder::create(&self.config.machine.out, &self.config.name, &time, &self.config.hash())?;
         let text = toml::to_string(&self.config).unwrap_or_else(|error| format!("# {error}\n"));
         folder.write("config.toml", text.as_bytes())?;
         let run = json!({
@@ -151,21 +150,12 @@ fn stop_on_signal(cast: &Cast) {
     }
 }
 
-/// The first eight digits of the SHA-256 digest of all that a result depends on.
-fn hash(config: &Config) -> String {
-    let mut config = config.clone();
-    config.machine.threads = 0;
-    config.machine.out.clear();
-    let text = serde_json::to_string(&config).unwrap_or_default();
-    Sha256::digest(text.as_bytes()).iter().take(4).map(|byte| format!("{byte:02x}")).collect()
-}
-
 fn summary(end: Result<RunEnd, phalanx_actors::RunError>, rounds: u64, elapsed_seconds: f64) -> Summary {
     let known = |value: f64| Some(value).filter(|v| !v.is_nan());
     let (status, error, evaluation) = match end {
-        Ok(end) if end.interrupted => ("interrupted", None, end.evaluation),
-        Ok(end) => ("completed", None, end.evaluation),
-        Err(error) => ("failed", Some(error.to_string()), None),
+        Ok(end) if end.interrupted => (Status::Interrupted, None, end.evaluation),
+        Ok(end) => (Status::Completed, None, end.evaluation),
+        Err(error) => (Status::Failed, Some(error.to_string()), None),
     };
     Summary {
         status,

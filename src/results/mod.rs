@@ -11,12 +11,17 @@
 //! | `timings.csv` | where the time of every round went |
 //! | `parameters.safetensors` | the final query point and the model's buffers |
 //! | `summary.json` | how the run ended |
+//!
+//! [`read`] reads such folders back.
 
+mod columns;
 mod folder;
 mod parameters;
+pub mod read;
 mod summary;
 pub mod tables;
 
+pub use columns::{Columns, ReadError};
 pub use folder::{ResultsError, RunFolder};
 pub use parameters::write_parameters;
-pub use summary::Summary;
+pub use summary::{Status, Summary};

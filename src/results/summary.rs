@@ -1,12 +1,35 @@
 //! How a run ended, for machines (`summary.json`) and for people (a table).
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
+
+/// In which of three ways a run ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Status {
+    /// After its last round.
+    Completed,
+    /// By Ctrl-C, after the round in hand.
+    Interrupted,
+    /// By an error.
+    Failed,
+}
+
+impl Status {
+    /// The word in `summary.json`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Completed => "completed",
+            Self::Interrupted => "interrupted",
+            Self::Failed => "failed",
+        }
+    }
+}
 
 /// How a run ended.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Summary {
-    /// `completed`, `interrupted` or `failed`.
-    pub status: &'static str,
+    /// In which of three ways.
+    pub status: Status,
     /// What went wrong, if something did.
     pub error: Option<String>,
     /// Rounds completed.
@@ -26,7 +49,7 @@ pub struct Summary {
 impl Summary {
     /// The rows of the table that is shown at the end.
     pub fn rows(&self) -> Vec<(&'static str, String)> {
-        let mut rows = vec![("status", self.status.to_owned()), ("rounds", self.rounds.to_string())];
+        let mut rows = vec![("status", self.status.name().to_owned()), ("rounds", self.rounds.to_string())];
         rows.extend(self.test_accuracy.map(|v| ("test accuracy", format!("{:.2} %", 100.0 * v))));
         rows.extend(self.test_loss.map(|v| ("test loss", format!("{v:.4}"))));
         rows.extend(self.gap.map(|v| ("f(x) - f(x*)", format!("{v:.3e}"))));

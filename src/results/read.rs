@@ -1,0 +1,199 @@
+//! Reads run folders back: what was configured, how it went, how it ended.
+//! The report, the comparison, sweeps and the live view stand on it. A run
+//! that is still going, or was killed, is read as far as it got.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+
+use serde::{Deserialize, de::DeserializeOwned};
+
+use super::{Columns, ReadError, Summary};
+use crate::config::{self, Config};
+
+/// What a run folder holds.
+#[derive(Clone, Debug)]
+pub struct RunRecord {
+    /// The folder.
+    pub folder: PathBuf,
+    /// The configuration as resolved.
+    pub config: Config,
+    /// The same as it stands in `config.toml`.
+    pub config_text: String,
+    /// `run.json`.
+    pub info: RunInfo,
+    /// How the run ended; none while it is going, or if it was killed.
+    pub summary: Option<Summary>,
+    /// `rounds.csv`; columns in [`tables`](super::tables).
+    pub rounds: Columns,
+    /// `evaluations.csv`.
+    pub evaluations: Columns,
+    /// `timings.csv`.
+    pub timings: Columns,
+}
+
+/// What made the run (`run.json`); a key that is not there is empty.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(default)]
+pub struct RunInfo {
+    /// Version of Phalanx.
+    pub phalanx: String,
+    /// Its git commit.
+    pub commit: Option<String>,
+    /// What it was built for.
+    pub target: Option<String>,
+    /// Version of libtorch.
+    pub torch: Option<String>,
+    /// When the run began, RFC 3339.
+    pub started: String,
+    /// Number of threads.
+    pub threads: usize,
+    /// The command line.
+    pub arguments: Vec<String>,
+}
+
+impl RunRecord {
+    /// Reads the run in `folder`.
+    ///
+    /// # Errors
+    /// [`ReadError`] naming the file, and in a table line and column.
+    pub fn read(folder: &Path) -> Result<Self, ReadError> {
+        if !is_run(folder) {
+            fs::read_dir(folder).map_err(ReadError::at(folder))?;
+            return Err(ReadError::NoRuns { path: folder.to_owned() });
+        }
+        let path = folder.join("config.toml");
+        let config_text = fs::read_to_string(&path).map_err(ReadError::at(&path))?;
+        let config = config::read_back(&path, &config_text)
+            .map_err(|error| ReadError::Content { message: error.to_string(), path })?;
+        Ok(Self {
+            config,
+            config_text,
+            info: json(&folder.join("run.json"))?,
+            summary: Some(folder.join("summary.json"))
+                .filter(|path| path.exists())
+                .map(|path| json(&path))
+                .transpose()?,
+            rounds: Columns::read(&folder.join("rounds.csv"))?,
+            evaluations: Columns::read(&folder.join("evaluations.csv"))?,
+            timings: Columns::read(&folder.join("timings.csv"))?,
+            folder: folder.to_owned(),
+        })
+    }
+}
+
+/// Whether `folder` is the folder of one run.
+pub fn is_run(folder: &Path) -> bool {
+    folder.join("config.toml").is_file() && folder.join("run.json").is_file()
+}
+
+/// The folders of all runs at or under `path` (a run, a sweep, any tree), in the order of their paths.
+/// Hidden folders and links are not entered.
+///
+/// # Errors
+/// [`ReadError::Io`] for a folder that cannot be listed; [`ReadError::NoRuns`] if there is none.
+pub fn find_folders(path: &Path) -> Result<Vec<PathBuf>, ReadError> {
+    let mut found = Vec::new();
+    collect(path, &mut found)?;
+    if found.is_empty() { Err(ReadError::NoRuns { path: path.to_owned() }) } else { Ok(found) }
+}
+
+/// Reads all runs at or under `path`, in the order of their paths.
+///
+/// # Errors
+/// [`ReadError`].
+pub fn find_runs(path: &Path) -> Result<Vec<RunRecord>, ReadError> {
+    find_folders(path)?.iter().map(|folder| RunRecord::read(folder)).collect()
+}
+
+fn collect(folder: &Path, found: &mut Vec<PathBuf>) -> Result<(), ReadError> {
+    if is_run(folder) {
+        found.push(folder.to_owned());
+        return Ok(());
+    }
+    let at = || ReadError::at(folder);
+    let mut folders = Vec::new();
+    for entry in fs::read_dir(folder).map_err(at())? {
+        let entry = entry.map_err(at())?;
+        let hidden = entry.file_name().as_encoded_bytes().starts_with(b".");
+        if !hidden && entry.file_type().map_err(at())?.is_dir() {
+            folders.push(entry.path());
+        }
+    }
+    folders.sort();
+    folders.iter().try_for_each(|folder| collect(folder, found))
+}
+
+fn json<T: DeserializeOwned>(path: &Path) -> Result<T, ReadError> {
+    let text = fs::read(path).map_err(ReadError::at(path))?;
+    serde_json::from_slice(&text)
+        .map_err(|error| ReadError::Content { path: path.to_owned(), message: error.to_string() })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{fs, path::Path};
+
+    use super::{RunRecord, find_folders, find_runs};
+    use crate::results::Status;
+
+    const CONFIG: &str =
+        "name = \"a\"\nseed = 4\n[task]\nobjective = \"least-squares\"\n[[workers]]\ncount = 3\n";
+
+    fn run(folder: &Path) {
+        fs::create_dir_all(folder).unwrap();
+        fs::write(folder.join("config.toml"), CONFIG).unwrap();
+        fs::write(folder.join("run.json"), r#"{"phalanx": "0.1.0", "threads": 2, "later": [1]}"#).unwrap();
+    }
+
+    #[test]
+    fn a_run_that_has_only_begun_is_read() {
+        let out = tempfile::tempdir().unwrap();
+        run(out.path());
+        let record = RunRecord::read(out.path()).unwrap();
+        assert_eq!((record.config.seed, record.config.workers[0].count), (4, 3));
+        assert_eq!(record.config.evaluation.every, 20, "the default of a key that is not there");
+        assert_eq!((record.info.threads, record.info.torch), (2, None));
+        assert!(record.summary.is_none() && record.rounds.is_empty());
+    }
+
+    #[test]
+    fn a_finished_run_is_read() {
+        let out = tempfile::tempdir().unwrap();
+        run(out.path());
+        let summary = r#"{"status": "failed", "error": "why", "rounds": 7, "elapsed_seconds": 0.5, "rounds_per_second": 14.0}"#;
+        fs::write(out.path().join("summary.json"), summary).unwrap();
+        fs::write(out.path().join("evaluations.csv"), "round,test_accuracy\n0,0.25\n").unwrap();
+        let record = RunRecord::read(out.path()).unwrap();
+        let summary = record.summary.unwrap();
+        assert_eq!((summary.status, summary.rounds, summary.gap), (Status::Failed, 7, None));
+        assert_eq!(record.evaluations.get("test_accuracy").unwrap(), [0.25]);
+    }
+
+    #[test]
+    fn runs_are_found_in_a_tree_in_order() {
+        let out = tempfile::tempdir().unwrap();
+        for name in ["b/2", "a", "b/10", ".hidden/c", "b/10/nested"] {
+            run(&out.path().join(name));
+        }
+        let folders = find_folders(out.path()).unwrap();
+        assert_eq!(folders, ["a", "b/10", "b/2"].map(|name| out.path().join(name)));
+        assert_eq!(find_runs(out.path()).unwrap().len(), 3);
+    }
+
+    #[test]
+    fn what_is_not_there_or_broken_is_named() {
+        let out = tempfile::tempdir().unwrap();
+        let message = |path: &Path| find_runs(path).unwrap_err().to_string();
+        assert!(message(out.path()).ends_with("no run here (a run folder has a config.toml and a run.json)"));
+        assert!(message(&out.path().join("nowhere")).contains("nowhere: "));
+        run(out.path());
+        fs::write(out.path().join("rounds.csv"), "round,bytes\n1,many\n").unwrap();
+        assert!(message(out.path()).ends_with("rounds.csv:2: column bytes: `many` is no number"));
+        fs::write(out.path().join("summary.json"), "{").unwrap();
+        assert!(message(out.path()).contains("summary.json: EOF"));
+        fs::write(out.path().join("config.toml"), CONFIG.replace("seed", "sed")).unwrap();
+        assert!(message(out.path()).contains("unknown key `sed`"), "{}", message(out.path()));
+    }
+}
