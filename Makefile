@@ -60,8 +60,9 @@ check-experiments: build ## check every experiment file without running it
 	@find experiments -name '*.toml' ! -path '*/custom-attack/*' | sort | { bad=0; \
 		while read -r file; do $(PHALANX) check "$$file" || bad=1; done; exit $$bad; }
 
-bench: libtorch ## measure our own parts; `make peers` first adds the comparisons
+bench: build ## measure our own parts, and the peers beside them if `make peers` installed them
 	$(CARGO) bench $(LOCKED) --workspace
+	@scripts/bench.sh
 
 peers: ## install the Python peers that benches compare with into .venv/
 	@scripts/peers.sh

@@ -9,7 +9,8 @@
 //! - [`registry`]: every name that a file may use;
 //! - [`experiment`]: the checked plan of a run, and the run;
 //! - [`data`] and [`learner`]: what is learned from, and by what;
-//! - [`interop`]: matrices in the files of other programs.
+//! - [`interop`]: matrices in the files of other programs;
+//! - [`machine`]: what the machine has and can do.
 
 mod cli;
 pub mod config;
@@ -17,6 +18,7 @@ pub mod data;
 pub mod experiment;
 pub mod interop;
 pub mod learner;
+pub mod machine;
 mod program;
 pub mod registry;
 pub mod results;

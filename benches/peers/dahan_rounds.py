@@ -11,29 +11,15 @@ It reads MNIST from the folder in PHALANX_DATA, in float64 as the released code 
 """
 
 import argparse
-import gzip
-import os
+import json
 import statistics
-import sys
 import time
 
+import mnist
 import torch
 import torch.nn.functional as F
 
 M, BATCH, CLIP, LR = 17, 4, 2.0, 0.1
-
-
-def read_mnist(root):
-    def load(name, skip):
-        for path in (f"{root}/mnist/{name}.gz", f"{root}/mnist/{name}", f"{root}/{name}.gz"):
-            if os.path.exists(path):
-                opener = gzip.open if path.endswith(".gz") else open
-                with opener(path, "rb") as file:
-                    return torch.frombuffer(bytearray(file.read()[skip:]), dtype=torch.uint8)
-        sys.exit(f"{name}: not found below {root}; set PHALANX_DATA")
-
-    images = load("train-images-idx3-ubyte", 16).view(-1, 1, 28, 28)
-    return images, load("train-labels-idx1-ubyte", 8).long()
 
 
 def simple_cnn():
@@ -110,12 +96,14 @@ def main():
     parser.add_argument("--rounds", type=int, default=60)
     parser.add_argument("--byzantine", type=int, default=8)
     parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
 
     torch.manual_seed(1)
     torch.set_num_threads(options.threads)
     dtype = torch.float64 if options.precision == "f64" else torch.float32
-    images, labels = read_mnist(os.environ.get("PHALANX_DATA", "data"))
+    images, labels = mnist.training_set()
+    labels = labels.long()
     model = simple_cnn().to(dtype)
     x = torch.cat([p.detach().flatten() for p in model.parameters()])
     w, previous, estimates, f = x.clone(), None, {}, options.byzantine
@@ -125,7 +113,7 @@ def main():
     for t in range(1, options.rounds + 1):
         began = time.perf_counter()
         batch = order[(t - 1) * M * BATCH:t * M * BATCH]
-        pixels = ((images[batch].to(dtype) / 255 - 0.1307) / 0.3081).chunk(M)
+        pixels = mnist.normalised(images[batch], dtype).chunk(M)
         classes = labels[batch].chunk(M)
         if options.estimator == "storm" and previous is not None:
             set_parameters(model, previous)
@@ -152,8 +140,12 @@ def main():
             x = x - LR * update
         times.append(1000 * (time.perf_counter() - began))
     settled = times[len(times) // 4:]
-    name = f"{options.attack} {options.rule} {options.estimator} {options.precision}"
-    print(f"{name}: median {statistics.median(settled):.1f} ms a round, fastest {min(settled):.1f}")
+    median, fastest = statistics.median(settled), min(settled)
+    if options.json:
+        print(json.dumps({"median_ms": median, "fastest_ms": fastest, "rounds": len(settled)}))
+    else:
+        name = f"{options.attack} {options.rule} {options.estimator} {options.precision}"
+        print(f"{name}: median {median:.1f} ms a round, fastest {fastest:.1f}")
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 
 mod aggregate;
 mod attack;
+mod bench;
 mod certify;
 mod check;
 mod data;
@@ -41,6 +42,8 @@ struct Arguments {
 enum Command {
     /// Run an experiment; the path of its run folder goes to stdout.
     Run(RunArguments),
+    /// Measure rounds of an experiment, beside what the machine can do. Writes nothing.
+    Bench(bench::Arguments),
     /// Check experiments without running them.
     Check(CheckArguments),
     /// Show what is built in: names, parameters with defaults and ranges, sources.
@@ -118,6 +121,7 @@ struct DataArguments {
 pub fn main(registry: &Registry) -> ExitCode {
     match Arguments::parse().command {
         Command::Run(arguments) => run::main(registry, &arguments),
+        Command::Bench(arguments) => bench::main(registry, &arguments),
         Command::Check(arguments) => check::main(registry, &arguments),
         Command::List(arguments) => list::main(registry, &arguments),
         Command::Data(arguments) => data::main(&arguments),

@@ -2,10 +2,11 @@
 
 use std::path::Path;
 
-use phalanx_robust::{random::Seed, step::Domain};
+use phalanx_robust::{Dtype, random::Seed, step::Domain};
 use tch::{Cuda, Device};
 
 use super::{
+    Arithmetic,
     cast::Group,
     plan::{PlanError, Planner},
     workload::{Workload, deal, dtype},
@@ -13,7 +14,7 @@ use super::{
 use crate::{
     config::{BatchNorm, ConfigError, Named},
     data::{self, DataError, Dataset},
-    learner::torch::{BatchNormPolicy, Model, Settings, TorchLearner},
+    learner::torch::{self, BatchNormPolicy, Model, Settings, TorchLearner},
 };
 
 /// The workload of `model` on `dataset`.
@@ -30,6 +31,7 @@ pub(super) fn images(
     let samplers = deal(planner, groups, &dataset.train.labels)?;
     let summary = format!("{} ({} parameters) on {}", model.name, network.dim(), dataset.name);
     let task = &planner.config.task;
+    let arithmetic = Some(arithmetic(&network, dtype(task.precision), device));
     let settings = Settings {
         precision: dtype(task.precision),
         device,
@@ -43,7 +45,19 @@ pub(super) fn images(
     let learner = TorchLearner::new(network, &dataset, settings, Seed(planner.config.seed))
         .map_err(|error| planner.error("task.model", error.to_string()))?;
     let classes = dataset.train.classes as i64;
-    Ok(Workload { learner: Box::new(learner), samplers, domain: Domain::Everywhere, classes, summary })
+    Ok(Workload {
+        learner: Box::new(learner),
+        samplers,
+        domain: Domain::Everywhere,
+        classes,
+        summary,
+        arithmetic,
+    })
+}
+
+fn arithmetic(network: &Model, precision: Dtype, device: Device) -> Arithmetic {
+    let peak = move |threads| torch::peak(precision, device, threads).ok();
+    Arithmetic { flops: network.flops(), peak: Box::new(peak) }
 }
 
 fn load(planner: &Planner<'_>, name: &str, data: Option<&Path>) -> Result<Dataset, PlanError> {

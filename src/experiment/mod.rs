@@ -6,8 +6,10 @@ mod cast;
 #[cfg(feature = "torch")]
 mod images;
 mod plan;
+mod rehearse;
 mod run;
 mod workload;
 
 pub use plan::{Plan, PlanError};
+pub use rehearse::{Arithmetic, RehearsalError};
 pub use run::RunOutcome;

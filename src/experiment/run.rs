@@ -82,7 +82,8 @@ impl Plan {
         Ok(folder)
     }
 
-    fn threads(&self) -> usize {
+    /// Number of threads that compute.
+    pub fn threads(&self) -> usize {
         match self.config.machine.threads {
             0 => std::thread::available_parallelism().map_or(1, usize::from),
             threads => threads,
@@ -107,7 +108,7 @@ impl Plan {
     }
 
     /// Seats everyone.
-    fn cast(self) -> Result<Cast, PlanError> {
+    pub(super) fn cast(self) -> Result<Cast, PlanError> {
         let settings = self.settings();
         let byzantine = self.groups.iter().filter(|g| !g.is_honest()).map(|g| g.ids.len()).sum();
         let size = Size::new(self.size.m, byzantine);

@@ -7,6 +7,7 @@ use phalanx_actors::{Learner, learner::Sampler};
 use phalanx_robust::{Dtype, random::Seed, step::Domain};
 
 use super::{
+    Arithmetic,
     cast::Group,
     plan::{PlanError, Planner},
 };
@@ -31,6 +32,8 @@ pub(super) struct Workload {
     pub classes: i64,
     /// The task in a few words.
     pub summary: String,
+    /// What the model's arithmetic costs; none for a convex objective.
+    pub arithmetic: Option<Arithmetic>,
 }
 
 impl Workload {
@@ -84,11 +87,12 @@ fn convex(planner: &mut Planner<'_>, groups: &[Group], named: &Named) -> Result<
         domain: objective.domain(),
         classes: objective.classes() as i64,
         summary: format!("{} in {} dimensions", named.name, objective.dim()),
+        arithmetic: None,
     })
 }
 
 /// The batch size of every worker, by id.
-fn batches(groups: &[Group]) -> Vec<usize> {
+pub(super) fn batches(groups: &[Group]) -> Vec<usize> {
     groups.iter().flat_map(|group| std::iter::repeat_n(group.batch_size, group.ids.len())).collect()
 }
 

@@ -17,6 +17,7 @@ pub mod layer;
 mod learner;
 pub mod model;
 mod pass;
+mod peak;
 mod running;
 mod tiles;
 
@@ -26,6 +27,7 @@ pub use layer::{Layer, Shape};
 pub use learner::{Settings, TorchLearner};
 pub use model::{Model, ModelError};
 pub use pass::Pass;
+pub use peak::peak;
 pub use running::BatchNormPolicy;
 
 /// A model as configured: its parameters, which make the network once the data set is known.
