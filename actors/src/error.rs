@@ -14,7 +14,7 @@ pub enum Reason {
     #[error("died")]
     Died,
     /// It did not answer within the deadline. It is not asked again.
-    #[error("was silent for {0:?}")]
+    #[error("stayed silent for {0:?}")]
     Silent(Duration),
     /// It did not ask the learner within the deadline. It is not asked again.
     #[error("did not ask the learner within {0:?}")]
@@ -204,7 +204,7 @@ mod tests {
         let error = RunError::Workers { round: 2, workers: (0..10).collect(), reason };
         assert_eq!(
             error.to_string(),
-            "round 2: workers 0, 1, 2, 3, 4, 5, 6, 7 and 2 more was silent for 200ms"
+            "round 2: workers 0, 1, 2, 3, 4, 5, 6, 7 and 2 more stayed silent for 200ms"
         );
         let error = RunError::Died { round: 1, part: Part::Learner, message: String::new() };
         assert_eq!(error.to_string(), "round 1: the learner died");

@@ -33,7 +33,7 @@ pub mod state;
 pub mod step;
 mod vector;
 
-pub use batch::{Batch, BatchError, ColumnRule, Columns, Gram, Matrix};
+pub use batch::{Batch, BatchError, ColumnRule, Columns, Gram, Matrix, Pass, Watch};
 pub use vector::{Dtype, Vector};
 
 /// How many vectors there are, and how many of them the rule must withstand.

@@ -3,17 +3,22 @@
 use std::{
     path::{Path, PathBuf},
     process::ExitCode,
+    sync::Arc,
     time::Instant,
 };
 
 use phalanx_robust::{
     Dtype, Matrix, Size, Vector,
+    aggregation::{Context, RuleError},
     describe::Preset,
-    random::{Seed, Stream},
+    random::Seed,
 };
 use serde::Serialize;
 
-use super::matrices::{Chain, Failure, preset};
+use super::{
+    matrices::{Chain, Failure, preset},
+    stopwatch::{Lap, Stopwatch},
+};
 use crate::{
     config::Named,
     interop::{MatrixFile, write_json, write_matrix, write_vector},
@@ -42,7 +47,7 @@ pub struct Arguments {
     /// Where the result goes: a .npy file of the same number format.
     #[arg(long, short, value_name = "OUT.npy")]
     out: PathBuf,
-    /// Where weights, distances, rows set aside and times go, as JSON.
+    /// Where weights, distances, rows set aside and the time of every pass go, as JSON.
     #[arg(long, value_name = "R.json")]
     report: Option<PathBuf>,
 }
@@ -75,9 +80,11 @@ fn aggregate(registry: &Registry, arguments: &Arguments) -> Result<(), Failure> 
     let rows = file.read()?;
     let read = start.elapsed().as_secs_f64();
 
-    let start = Instant::now();
+    let watch = Arc::new(Stopwatch::default());
     let rng = Seed(arguments.seed).stream("rule", 0, "aggregate", 1);
-    let found = Found::by(chain, &rows, size.f, rng).map_err(Failure::rule(&arguments.input))?;
+    let context = Context { watch: Some(watch.clone()), ..Context::new(size.f, rng) };
+    let start = Instant::now();
+    let found = Found::by(chain, &rows, context).map_err(Failure::rule(&arguments.input))?;
     let aggregate = start.elapsed().as_secs_f64();
     if !found.set_aside.is_empty() {
         eprintln!("note: rows {:?} are not finite and were set aside", found.set_aside);
@@ -101,6 +108,7 @@ fn aggregate(registry: &Registry, arguments: &Arguments) -> Result<(), Failure> 
         distances: found.distances,
         set_aside: found.set_aside,
         seconds: Seconds { read, aggregate, write },
+        passes: watch.laps(),
     };
     Ok(write_json(path, &report)?)
 }
@@ -119,20 +127,15 @@ enum Made {
 }
 
 impl Found {
-    fn by(
-        chain: Chain,
-        rows: &[Vector],
-        f: usize,
-        rng: Stream,
-    ) -> Result<Self, phalanx_robust::aggregation::RuleError> {
+    fn by(chain: Chain, rows: &[Vector], context: Context) -> Result<Self, RuleError> {
         match chain {
-            Chain::Defence(mut defence) => defence.aggregate(rows, f, rng).map(|found| Self {
+            Chain::Defence(mut defence) => defence.aggregate_in(rows, context).map(|found| Self {
                 result: Made::One(found.output),
                 weights: found.weights.map(Weights::OfOne),
                 distances: found.distances,
                 set_aside: found.set_aside,
             }),
-            Chain::Mixer(mut mixer) => mixer.mix(rows, f, rng).map(|mixed| Self {
+            Chain::Mixer(mut mixer) => mixer.mix_in(rows, context).map(|mixed| Self {
                 result: Made::Many(mixed.rows),
                 weights: Some(Weights::of(&mixed.weights)),
                 distances: None,
@@ -176,6 +179,8 @@ struct Report {
     distances: Option<Vec<f64>>,
     set_aside: Vec<usize>,
     seconds: Seconds,
+    /// The passes over the vectors, which `seconds.aggregate` includes; the rest of it went into decisions.
+    passes: Vec<Lap>,
 }
 
 #[derive(Serialize)]

@@ -11,6 +11,7 @@ mod list;
 mod matrices;
 mod progress;
 mod run;
+mod stopwatch;
 mod table;
 
 use std::{path::PathBuf, process::ExitCode};

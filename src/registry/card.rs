@@ -1,10 +1,14 @@
 //! What the catalogue says about one name, read from the config struct: the
 //! summary and the parameters' help are its doc comments, by way of its JSON schema.
 
-use phalanx_robust::describe::Described;
+use phalanx_robust::{
+    aggregation::{Layer, Rule},
+    attack::{AttackRule, Knowledge},
+    describe::{Described, Preset},
+};
 use schemars::schema_for;
 use serde::Serialize;
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use crate::data::About;
 
@@ -17,8 +21,28 @@ pub struct Card {
     pub summary: String,
     /// Authors and year.
     pub source: String,
+    /// What theory says of it, for rules.
+    #[serde(flatten)]
+    pub theory: Option<Theory>,
+    /// What it looks at with default parameters, for attacks.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub knowledge: Option<Knowledge>,
     /// The parameters, in the order of their declaration.
     pub parameters: Vec<Parameter>,
+    /// What each preset changes in the defaults; presets that change nothing are left out.
+    #[serde(skip_serializing_if = "Map::is_empty")]
+    pub presets: Map<String, Value>,
+}
+
+/// What theory says of a rule.
+#[derive(Clone, Debug, Serialize)]
+pub struct Theory {
+    /// Its part in a chain: base, pre or meta.
+    pub layer: &'static str,
+    /// The condition on m and f under which it is defined.
+    pub condition: &'static str,
+    /// The published bound and who proved it; `null` if there is none.
+    pub bound: Option<&'static str>,
 }
 
 /// One parameter.
@@ -52,12 +76,30 @@ impl Card {
             name: C::NAME.to_owned(),
             summary: one_line(&schema["description"]),
             source: C::SOURCE.to_owned(),
+            theory: None,
+            knowledge: None,
             parameters,
+            presets: presets::<C>(&defaults),
         }
     }
-}
 
-impl Card {
+    /// The card of a rule.
+    pub fn of_rule<R: Rule>() -> Self {
+        let layer = match R::default().build() {
+            Ok(Layer::Base(_)) => "base",
+            Ok(Layer::Pre(_)) => "pre",
+            Ok(Layer::Meta(_)) => "meta",
+            Err(_) => "needs parameters",
+        };
+        let theory = Theory { layer, condition: R::condition(), bound: R::guarantee() };
+        Self { theory: Some(theory), ..Self::of::<R>() }
+    }
+
+    /// The card of an attack.
+    pub fn of_attack<A: AttackRule>() -> Self {
+        Self { knowledge: A::usual_knowledge(), ..Self::of::<A>() }
+    }
+
     /// The card of a data set.
     pub fn of_dataset(about: &About) -> Self {
         let [channels, height, width] = about.shape;
@@ -69,9 +111,29 @@ impl Card {
                 about.summary, about.classes, about.licence
             ),
             source: about.source.to_owned(),
+            theory: None,
+            knowledge: None,
             parameters: Vec::new(),
+            presets: Map::new(),
         }
     }
+}
+
+/// For every preset, the parameters in which it differs from `defaults`.
+fn presets<C: Described>(defaults: &Value) -> Map<String, Value> {
+    let changes = |preset| {
+        let own = serde_json::to_value(C::preset(preset)).unwrap_or_default();
+        let own = own.as_object().into_iter().flatten();
+        own.filter(|(name, value)| defaults[name.as_str()] != **value)
+            .map(|(name, value)| (name.clone(), value.clone()))
+            .collect::<Map<_, _>>()
+    };
+    [("paper", Preset::Paper), ("dahan", Preset::Dahan), ("byzfl", Preset::Byzfl)]
+        .into_iter()
+        .map(|(name, preset)| (name.to_owned(), changes(preset)))
+        .filter(|(_, changes)| !changes.is_empty())
+        .map(|(name, changes)| (name, Value::Object(changes)))
+        .collect()
 }
 
 fn one_line(text: &Value) -> String {

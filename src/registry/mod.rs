@@ -21,7 +21,7 @@ use phalanx_robust::{
     step::{self, Domain, Step, StepRule, StepVisitor},
 };
 
-pub use card::{Card, Parameter};
+pub use card::{Card, Parameter, Theory};
 pub use resolve::{ComponentError, resolve};
 
 use crate::{
@@ -118,7 +118,16 @@ impl<T> Kind<T> {
 
     /// Adds `C` under its name; a later one of the same name takes its place.
     fn add<C: Described>(&mut self, make: impl Fn(C) -> Result<T, ParameterError> + Send + Sync + 'static) {
-        self.add_nested(move |_, config: &mut C, _| {
+        self.add_as(Card::of::<C>(), make);
+    }
+
+    /// [`add`](Self::add), and the catalogue says `card`.
+    fn add_as<C: Described>(
+        &mut self,
+        card: Card,
+        make: impl Fn(C) -> Result<T, ParameterError> + Send + Sync + 'static,
+    ) {
+        self.add_nested(card, move |_, config: &mut C, _| {
             make(config.clone()).map_err(|error| ComponentError::parameter(&error))
         });
     }
@@ -126,6 +135,7 @@ impl<T> Kind<T> {
     /// Adds a `C` that names components of its own kind, and writes their parameters out too.
     fn add_nested<C: Described>(
         &mut self,
+        card: Card,
         make: impl Fn(&Self, &mut C, Preset) -> Result<T, ComponentError> + Send + Sync + 'static,
     ) {
         self.entries.retain(|entry| entry.card.name != C::NAME);
@@ -134,7 +144,7 @@ impl<T> Kind<T> {
             let component = make(kind, &mut config, preset)?;
             Ok(Resolved { component, named: resolve::in_full(&config) })
         });
-        self.entries.push(Entry { card: Card::of::<C>(), make });
+        self.entries.push(Entry { card, make });
     }
 }
 
@@ -227,13 +237,13 @@ impl Default for Registry {
 
 impl RuleVisitor for Registry {
     fn visit<R: Rule>(&mut self) {
-        self.rules.add(|config: R| config.build());
+        self.rules.add_as(Card::of_rule::<R>(), |config: R| config.build());
     }
 }
 
 impl AttackVisitor for Registry {
     fn visit<A: AttackRule>(&mut self) {
-        self.attacks.add(|config: A| {
+        self.attacks.add_as(Card::of_attack::<A>(), |config: A| {
             let factory: AttackFactory = Arc::new(move |size| config.build(size));
             Ok(factory)
         });

@@ -10,7 +10,7 @@ use phalanx_robust::{
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{AttackFactory, ComponentError, Kind};
+use super::{AttackFactory, Card, ComponentError, Kind};
 use crate::config::Named;
 
 /// One attack after another, each from a round of its own on:
@@ -46,7 +46,7 @@ impl Described for Schedule {
 
 /// Adds the attack.
 pub(super) fn register(attacks: &mut Kind<AttackFactory>) {
-    attacks.add_nested(|kind, config: &mut Schedule, preset| {
+    attacks.add_nested(Card::of::<Schedule>(), |kind, config: &mut Schedule, preset| {
         let mut factories = Vec::new();
         for (at, turn) in config.schedule.iter_mut().enumerate() {
             let made = kind.make(&turn.attack, preset).map_err(|error| inside(at, &turn.attack, error))?;

@@ -155,7 +155,12 @@ fn both_spellings_of_a_rule_are_one_rule() {
         let by_hand = row.iter().zip(&krum).map(|(x, y)| (x - y).powi(2)).sum::<f64>().sqrt();
         assert!((distance - by_hand).abs() <= 1e-9 * (1.0 + by_hand), "{distance} {by_hand}");
     }
-    assert!(report["seconds"]["aggregate"].is_number());
+    let passes: Vec<&str> =
+        report["passes"].as_array().unwrap().iter().map(|lap| lap["pass"].as_str().unwrap()).collect();
+    assert_eq!(passes, ["gram", "combine"], "krum decides on the Gram matrix and takes one row");
+    let seconds = |lap: &Value| lap["seconds"].as_f64().unwrap();
+    let inside: f64 = report["passes"].as_array().unwrap().iter().map(seconds).sum();
+    assert!(inside > 0.0 && inside <= report["seconds"]["aggregate"].as_f64().unwrap(), "{report}");
 }
 
 #[test]

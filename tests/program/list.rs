@@ -37,6 +37,31 @@ fn every_name_says_what_it_is_and_where_it_comes_from() {
 }
 
 #[test]
+fn rules_show_their_theory_and_attacks_what_they_know() {
+    let rules = cards("rules");
+    let rule = |name: &str| rules.iter().find(|card| card["name"] == name).unwrap();
+    for card in &rules {
+        assert!(["base", "pre", "meta"].contains(&card["layer"].as_str().unwrap()), "{card}");
+        assert!(card["condition"].as_str().unwrap().contains('m'), "{card}");
+        let bound = &card["bound"];
+        assert!(bound.is_null() || bound.as_str().unwrap().contains(", 20"), "no year in {bound}");
+    }
+    assert_eq!(rule("ctma")["layer"], "meta");
+    assert_eq!(rule("ctma")["bound"], "c' = 16 delta (1 + c), Dahan & Levy, 2024");
+    assert_eq!(rule("bulyan")["condition"], "m >= 4f + 3");
+    assert_eq!(rule("mean")["bound"], serde_json::Value::Null);
+    assert_eq!(rule("centered-clipping")["presets"], serde_json::json!({ "byzfl": { "tau": 100.0 } }));
+    let text = Program::run(&["list", "rules"]).stdout;
+    assert!(text.contains("needs: m >= 4f + 3\n") && text.contains("bound: none known\n"), "{text}");
+
+    let attacks = cards("attacks");
+    let knows = |name: &str| &attacks.iter().find(|card| card["name"] == name).unwrap()["knowledge"];
+    let expected = [("gaussian", "blind"), ("sign-flip", "own"), ("alie", "honest"), ("opt-alie", "defence")];
+    expected.iter().for_each(|(name, level)| assert_eq!(knows(name), level));
+    assert!(Program::run(&["list", "attacks"]).stdout.contains("knows: defence: "));
+}
+
+#[test]
 fn every_default_is_accepted_as_it_is_listed() {
     let folder = tempfile::tempdir().unwrap();
     let file = crate::harness::experiment(folder.path(), "good.toml", crate::harness::CONVEX);

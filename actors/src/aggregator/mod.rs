@@ -268,8 +268,9 @@ impl Rounds {
             honest(self.floor.seats(), outcome.submissions.iter()).map(|s| s.vector.clone()).collect()
         });
         let vectors: Vec<Vector> = outcome.submissions.iter().map(|s| s.vector.clone()).collect();
+        let ids = outcome.submissions.iter().map(|s| s.worker).collect();
         let submitted = vectors.len();
-        let input = Input { round, f: self.settings.f, rng, vectors, honest };
+        let input = Input { round, f: self.settings.f, rng, vectors, workers: ids, honest };
         let deadline = self.settings.deadlines.rule;
         let (server, verdict) = computed(&self.pool, deadline, move || {
             let verdict = server.settle(input);

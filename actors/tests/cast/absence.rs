@@ -54,13 +54,13 @@ fn silent_from_round_two(learns: bool, policy: Policy) -> Played {
 #[test]
 fn a_silent_worker_ends_the_run_by_name() {
     let played = silent_from_round_two(false, Policy::Fail);
-    assert_eq!(played.error(), "round 2: worker 4 was silent for 200ms");
+    assert_eq!(played.error(), "round 2: worker 4 stayed silent for 200ms");
 }
 
 #[test]
 fn a_silent_worker_is_dropped_for_good() {
     let played = silent_from_round_two(false, Policy::Drop);
-    assert_eq!(played.absences(4)[..3], ["", "was silent for 200ms", "was silent for 200ms in round 2"]);
+    assert_eq!(played.absences(4)[..3], ["", "stayed silent for 200ms", "was silent for 200ms in round 2"]);
     assert!(played.rounds[2].phases.round < SHORT, "it is not waited for again");
     assert_eq!(played.end.unwrap().rounds, 5);
 }

@@ -112,7 +112,7 @@ fn an_attack_that_never_ends_is_left_behind() {
     });
     let group = attackers(4..6, "made", Box::new(hang));
     let error = play(four_honest(impatient(Policy::Fail)).seat(4..6, group)).error();
-    assert_eq!(error, "round 1: workers 4, 5 was silent for 200ms");
+    assert_eq!(error, "round 1: workers 4, 5 stayed silent for 200ms");
 }
 
 #[test]

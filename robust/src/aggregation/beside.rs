@@ -4,14 +4,15 @@ use super::RuleError;
 use crate::{Batch, Matrix, Vector};
 
 /// The raw rows of a batch with a point beside them, under the batch's map.
-pub(super) struct Beside {
+pub(super) struct Beside<'a> {
+    beside: Batch<'a>,
     rows: Vec<Vector>,
     map: Option<Matrix>,
 }
 
-impl Beside {
+impl<'a> Beside<'a> {
     /// `point` as row m of `batch`, for `rule`.
-    pub(super) fn new(batch: &Batch<'_>, point: &Vector, rule: &str) -> Result<Self, RuleError> {
+    pub(super) fn new(batch: &Batch<'a>, point: &Vector, rule: &str) -> Result<Self, RuleError> {
         if !batch.raw().iter().all(|row| row.is_like(point)) {
             let message = format!(
                 "the server's vector has {} coordinates of {}, the rows have {} of {}",
@@ -30,12 +31,12 @@ impl Beside {
                 (last_row, last_column) => f64::from(u8::from(last_row && last_column)),
             })
         });
-        Ok(Self { rows, map })
+        Ok(Self { beside: batch.clone(), rows, map })
     }
 
     /// The batch of both.
     pub(super) fn batch(&self) -> Result<Batch<'_>, RuleError> {
-        let raw = Batch::new(&self.rows)?;
+        let raw = self.beside.alike(&self.rows)?;
         Ok(match &self.map {
             Some(w) => raw.mapped(w.clone()),
             None => raw,

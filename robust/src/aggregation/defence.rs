@@ -100,7 +100,7 @@ impl Defence {
     }
 
     fn aggregate_finite(&mut self, rows: &[Vector], mut context: Context) -> Result<Aggregation, RuleError> {
-        let batch = Batch::new(rows)?;
+        let batch = Batch::new(rows)?.watched(context.watch.clone());
         self.check(Size::new(batch.m(), context.f))?;
         let wants_distances = context.wants_distances;
         let Aggregate { output, distances, from_gram } = self.root.aggregate(&batch, &mut context)?;

@@ -75,7 +75,7 @@ impl Aggregator for Dnc {
             let rows = if whole { Vec::new() } else { sampled(batch, self.sub_dim, &mut context.rng)? };
             let distances2 = match whole {
                 true => pairwise2(batch.gram()?),
-                false => match Batch::new(&rows)?.gram() {
+                false => match batch.alike(&rows)?.gram() {
                     Ok(gram) => pairwise2(gram),
                     Err(error) => {
                         require_finite(batch.raw())?; // names the raw rows

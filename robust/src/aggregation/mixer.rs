@@ -51,15 +51,22 @@ impl Mixer {
     /// # Errors
     /// [`RuleError`], also if all rows are set aside.
     pub fn mix(&mut self, rows: &[Vector], f: usize, rng: Stream) -> Result<Mixed, RuleError> {
-        let mut context = Context::new(f, rng);
-        let batch = Batch::new(rows)?;
+        self.mix_in(rows, Context::new(f, rng))
+    }
+
+    /// [`mix`](Self::mix) with all that a layer may know of the round.
+    ///
+    /// # Errors
+    /// As [`mix`](Self::mix).
+    pub fn mix_in(&mut self, rows: &[Vector], mut context: Context) -> Result<Mixed, RuleError> {
+        let batch = Batch::new(rows)?.watched(context.watch.clone());
         let whole = require_finite(rows).map_err(RuleError::from);
         let bad = match whole.and_then(|()| self.mix_finite(&batch, context.clone())) {
             Err(RuleError::Batch(BatchError::NonFinite(bad))) => bad,
             other => return other,
         };
         let (kept, finite) = set_aside(rows, &bad, &mut context)?;
-        let mixed = self.mix_finite(&Batch::new(&finite)?, context)?;
+        let mixed = self.mix_finite(&batch.alike(&finite)?, context)?;
         let mut weights = Matrix::zeros(mixed.weights.rows(), rows.len());
         for k in 0..weights.rows() {
             kept.iter().enumerate().for_each(|(at, &i)| weights[(k, i)] = mixed.weights[(k, at)]);

@@ -80,10 +80,12 @@ pub use weighted_ctma::WeightedCtma;
 pub use weighted_cwmed::{Half, WeightedCwmed};
 pub use weighted_geometric_median::WeightedGeometricMedian;
 
+use std::sync;
+
 use dyn_clone::DynClone;
 
 use crate::{
-    Batch, BatchError, Columns, Matrix, Size, Vector,
+    Batch, BatchError, Columns, Matrix, Size, Vector, Watch,
     describe::{Described, ParameterError},
     random::Stream,
     state::Stateful,
@@ -201,12 +203,14 @@ pub struct Context {
     pub reference: Option<Vector>,
     /// Which worker sent each row, for parameters and memory that belong to workers; empty if row i is worker i's.
     pub workers: Vec<usize>,
+    /// Who is told of every pass over the vectors.
+    pub watch: Option<sync::Arc<dyn Watch>>,
 }
 
 impl Context {
     /// A round in which the rule is told `f`: every worker is there, and the server has no vector of its own.
     pub fn new(f: usize, rng: Stream) -> Self {
-        Self { f, rng, wants_distances: true, reference: None, workers: Vec::new() }
+        Self { f, rng, wants_distances: true, reference: None, workers: Vec::new(), watch: None }
     }
 
     /// The worker that sent row i.

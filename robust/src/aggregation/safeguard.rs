@@ -126,7 +126,7 @@ impl Aggregator for Guard {
         let judged = good.clone();
         for sums in &next.sums {
             let all: Vec<Vector> = judged.iter().map(|&i| sums[&workers[i]].clone()).collect();
-            let near = self.crowd(&all, m)?;
+            let near = self.crowd(batch, &all, m)?;
             good.retain(|i| judged.iter().position(|j| j == i).is_some_and(|at| near[at]));
         }
         next.evicted.extend(judged.iter().filter(|i| !good.contains(i)).map(|&i| workers[i]));
@@ -138,8 +138,8 @@ impl Aggregator for Guard {
 
 impl Guard {
     /// Which of the sums are near the median one, for m workers in all.
-    fn crowd(&self, sums: &[Vector], m: usize) -> Result<Vec<bool>, RuleError> {
-        let batch = Batch::new(sums)?;
+    fn crowd(&self, raw: &Batch<'_>, sums: &[Vector], m: usize) -> Result<Vec<bool>, RuleError> {
+        let batch = raw.alike(sums)?;
         let gram = batch.gram()?;
         let rank = (m / 2 + 1).min(sums.len());
         let from = |i: usize| (0..sums.len()).map(|j| gram.distance2(i, j).sqrt()).collect::<Vec<f64>>();

@@ -61,7 +61,7 @@ pub use zero::Zero;
 
 use crate::{
     Batch, Size, Vector,
-    aggregation::{Defence, RuleError},
+    aggregation::{Context, Defence, RuleError},
     describe::{Described, ParameterError},
     random::Stream,
     state::Stateful,
@@ -266,8 +266,9 @@ impl Probe<'_> {
             .chain(ids.iter().copied().zip(vectors.iter().cloned()))
             .collect();
         all.sort_by_key(|(id, _)| *id);
-        let rows: Vec<Vector> = all.into_iter().map(|(_, v)| v).collect();
-        Ok(self.defence.clone().aggregate(&rows, self.f, self.rng.clone())?.output)
+        let (workers, rows): (Vec<usize>, Vec<Vector>) = all.into_iter().unzip();
+        let context = Context { workers, wants_distances: false, ..Context::new(self.f, self.rng.clone()) };
+        Ok(self.defence.clone().aggregate_in(&rows, context)?.output)
     }
 }
 

@@ -13,6 +13,7 @@ mod host;
 mod kernels;
 mod matrix;
 mod measure;
+mod passes;
 mod shares;
 #[cfg(feature = "torch")]
 mod torch;
@@ -22,6 +23,7 @@ use std::sync::{Arc, OnceLock};
 pub use columns::{ColumnRule, Columns};
 pub use gram::Gram;
 pub use matrix::Matrix;
+pub use passes::{Pass, Watch};
 
 use crate::Vector;
 
@@ -73,6 +75,7 @@ pub struct Batch<'a> {
     map: Option<Arc<Matrix>>,
     raw_gram: Arc<OnceLock<Result<Gram, BatchError>>>,
     gram: Arc<OnceLock<Gram>>,
+    watch: Option<Arc<dyn Watch>>,
     /// Torch rows as one matrix.
     #[cfg(feature = "torch")]
     stack: Arc<OnceLock<crate::vector::Shared>>,
@@ -95,10 +98,33 @@ impl<'a> Batch<'a> {
                 map: None,
                 raw_gram: Arc::default(),
                 gram: Arc::default(),
+                watch: None,
                 #[cfg(feature = "torch")]
                 stack: Arc::default(),
             }),
         }
+    }
+
+    /// The same batch, of whose passes `watch` is told.
+    pub fn watched(self, watch: Option<Arc<dyn Watch>>) -> Self {
+        Self { watch, ..self }
+    }
+
+    /// The batch of other rows, with the watch of this one.
+    ///
+    /// # Errors
+    /// As [`Batch::new`].
+    pub(crate) fn alike<'b>(&self, rows: &'b [Vector]) -> Result<Batch<'b>, BatchError> {
+        Ok(Batch::new(rows)?.watched(self.watch.clone()))
+    }
+
+    /// Does the work of a pass.
+    fn pass<T>(&self, pass: Pass, work: impl FnOnce() -> T) -> T {
+        let watch = self.watch.as_deref();
+        watch.inspect(|watch| watch.began(pass));
+        let made = work();
+        watch.inspect(|watch| watch.ended(pass));
+        made
     }
 
     /// Number of (mapped) rows.
@@ -149,7 +175,10 @@ impl<'a> Batch<'a> {
     }
 
     fn measured(&self) -> Result<Gram, BatchError> {
-        on_form!(self.rows, T => host::gram::<T>(self.rows), torch => torch::gram(self.rows, self.stack()))
+        self.pass(
+            Pass::Gram,
+            || on_form!(self.rows, T => host::gram::<T>(self.rows), torch => torch::gram(self.rows, self.stack())),
+        )
     }
 
     /// Σ_i c_i · (row i). One pass over the rows whose coefficient is not zero.
@@ -162,11 +191,13 @@ impl<'a> Batch<'a> {
     }
 
     fn combine_raw(&self, coefficients: &[f64]) -> Vector {
-        on_form!(
-            self.rows,
-            T => host::combine::<T>(self.rows, coefficients),
-            torch => torch::combine(self.stack(), coefficients)
-        )
+        self.pass(Pass::Combine, || {
+            on_form!(
+                self.rows,
+                T => host::combine::<T>(self.rows, coefficients),
+                torch => torch::combine(self.stack(), coefficients)
+            )
+        })
     }
 
     /// Applies a rule to every column. One pass over memory. With `distances`,
@@ -179,11 +210,13 @@ impl<'a> Batch<'a> {
     /// If the rule leaves no value of the (mapped) rows: trimming half of them at each end, or keeping none.
     pub fn columns(&self, rule: &ColumnRule, distances: bool) -> Result<Columns, BatchError> {
         rule.check(self.m());
-        on_form!(
-            self.rows,
-            T => host::columns::<T>(self.rows, self.map(), rule, distances),
-            torch => torch::columns(self.stack(), self.map(), rule, distances)
-        )
+        self.pass(Pass::Columns, || {
+            on_form!(
+                self.rows,
+                T => host::columns::<T>(self.rows, self.map(), rule, distances),
+                torch => torch::columns(self.stack(), self.map(), rule, distances)
+            )
+        })
     }
 
     /// How much of each row a rule of columns took: the part of the coordinates at which the row's value is
@@ -198,11 +231,13 @@ impl<'a> Batch<'a> {
     /// Squared distance of every (mapped) row to `point`. One pass over memory.
     pub fn distances(&self, point: &Vector) -> Vec<f64> {
         assert!(point.is_like(&self.rows[0]), "a point that is not like the rows");
-        on_form!(
-            self.rows,
-            T => host::distances::<T>(self.rows, self.map(), point),
-            torch => torch::distances(self.stack(), self.map(), point)
-        )
+        self.pass(Pass::Distances, || {
+            on_form!(
+                self.rows,
+                T => host::distances::<T>(self.rows, self.map(), point),
+                torch => torch::distances(self.stack(), self.map(), point)
+            )
+        })
     }
 
     /// Row i as a vector of its own; under a map it is computed.
