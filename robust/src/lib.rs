@@ -8,7 +8,8 @@
 //! - [`aggregation`]: the rules, and [`Defence`](aggregation::Defence), a chain of them;
 //! - [`attack`]: what Byzantine workers send;
 //! - [`estimator`]: what honest workers make of their gradients;
-//! - [`step`]: what the server does with the aggregate.
+//! - [`step`]: what the server does with the aggregate;
+//! - [`certify`]: a search for the input that moves a rule furthest.
 //!
 //! Notation, everywhere: m workers, of which f are Byzantine, vectors of
 //! length d, delta = f/m.
@@ -26,6 +27,7 @@
 pub mod aggregation;
 pub mod attack;
 mod batch;
+pub mod certify;
 pub mod describe;
 pub mod estimator;
 pub mod random;

@@ -6,9 +6,9 @@ use std::{
 };
 
 use phalanx_robust::{
-    Batch, Size, Vector,
+    Size, Vector,
     aggregation::{Defence, Mean},
-    attack::{Attack, Knowledge, Probe, Scene},
+    attack::{Attack, Knowledge, first_round},
     describe::Preset,
     random::Seed,
 };
@@ -146,24 +146,4 @@ fn read_own(path: &Path, f: usize, honest: &MatrixFile) -> Result<Vec<Vector>, F
         return Err(Failure::flag("--own", message));
     }
     finite(path, own)
-}
-
-/// What the attack sends in the first round, in which the attackers have the ids behind the honest ones.
-pub(super) fn first_round(
-    attack: &mut dyn Attack,
-    defence: &Defence,
-    honest: &[Vector],
-    own: Option<&[Vector]>,
-    size: Size,
-    seed: Seed,
-) -> Result<Vec<Vector>, phalanx_robust::attack::AttackError> {
-    let ids: Vec<usize> = (0..size.m).collect();
-    let (honest_ids, members) = ids.split_at(honest.len());
-    let batch = Batch::new(honest).map_err(phalanx_robust::aggregation::RuleError::from)?;
-    let zero = honest[0].zeros_like();
-    let rng = seed.stream("rule", 0, "aggregate", 1);
-    let probe = Probe { defence, rng, f: size.f, honest, honest_ids };
-    let scene = Scene { round: 1, size, honest: &batch, last_aggregate: &zero, shape: &zero, probe: &probe };
-    let view = scene.view(attack.knowledge(), members, own, seed.stream("attack", 0, "forge", 1));
-    attack.forge(&view)
 }

@@ -9,7 +9,7 @@ fn forced(rule: &str, folder: &std::path::Path) -> (f64, String) {
         ["certify", "--rule", rule, "--m", "9", "--f", "2", "--d", "4", "--budget", "400", "-o", &worst];
     let done = Program::run(&arguments);
     assert_eq!(done.status, 0, "{}", done.stderr);
-    let number = done.stdout.split_whitespace().nth(1).unwrap();
+    let number = done.stdout.split_whitespace().nth(3).unwrap();
     (number.parse().unwrap(), worst)
 }
 
@@ -24,6 +24,22 @@ fn a_mean_is_forced_anywhere_and_a_median_is_not() {
     let out = folder.path().join("out.npy").display().to_string();
     let again = Program::run(&["aggregate", "--rule", "cwmed", "--f", "2", &worst, "-o", &out]);
     assert_eq!(again.status, 0, "{}", again.stderr);
+}
+
+#[test]
+fn the_bound_stands_beside_in_its_own_terms() {
+    let folder = tempfile::tempdir().unwrap();
+    let worst = folder.path().join("worst.npy").display().to_string();
+    let say = |rule: &str| {
+        let numbers = ["--m", "9", "--f", "2", "--d", "2", "--budget", "50", "-o", &worst];
+        Program::run(&[&["certify", "--rule", rule][..], &numbers].concat()).stdout
+    };
+    let cwmed = say("cwmed");
+    assert!(cwmed.contains("kappa <= 7.840000 = 4 (1 + r)^2 (Allouah et al., 2023)"), "{cwmed}");
+    assert!(cwmed.contains("is a lower bound on kappa") && cwmed.contains("It is no upper bound"), "{cwmed}");
+    let ctma = say("ctma,cwmed");
+    assert!(ctma.contains("forced:    c >= ") && ctma.contains("16 delta (1 + 4 (1 + r)^2)"), "{ctma}");
+    assert!(say("aksel").contains("published: none known"));
 }
 
 #[test]

@@ -75,7 +75,7 @@ pub use safeguard::Safeguard;
 pub use sign_majority::SignMajority;
 pub use signguard::Signguard;
 pub use smea::{Search, Smea};
-pub use theory::{Bound, Meaning, robustness_coefficient};
+pub use theory::{Bound, Meaning, pairwise_coefficient, robustness_coefficient};
 pub use weighted_ctma::WeightedCtma;
 pub use weighted_cwmed::{Half, WeightedCwmed};
 pub use weighted_geometric_median::WeightedGeometricMedian;

@@ -56,13 +56,36 @@ pub(super) fn ratio(size: Size) -> f64 {
 /// # Panics
 /// If `honest` is empty or names a row that is not there.
 pub fn robustness_coefficient(rows: &[Vector], honest: &[usize], output: &Vector) -> f64 {
+    let mean = mean(rows, honest);
+    let variance =
+        honest.iter().map(|&i| distance2(&rows[i].to_f64(), &mean)).sum::<f64>() / honest.len() as f64;
+    share(distance2(&output.to_f64(), &mean), variance)
+}
+
+/// As [`robustness_coefficient`], against the largest squared distance of two honest rows: a lower bound on c.
+///
+/// # Panics
+/// If `honest` is empty or names a row that is not there.
+pub fn pairwise_coefficient(rows: &[Vector], honest: &[usize], output: &Vector) -> f64 {
+    let error = distance2(&output.to_f64(), &mean(rows, honest));
+    let values: Vec<Vec<f64>> = honest.iter().map(|&i| rows[i].to_f64()).collect();
+    let pairs = values.iter().enumerate().flat_map(|(i, x)| values[..i].iter().map(move |y| distance2(x, y)));
+    share(error, pairs.fold(0.0, f64::max))
+}
+
+fn mean(rows: &[Vector], honest: &[usize]) -> Vec<f64> {
     let n = honest.len() as f64;
-    let mut mean = vec![0.0; output.len()];
+    let mut mean = vec![0.0; rows[honest[0]].len()];
     for &i in honest {
         mean.iter_mut().zip(rows[i].to_f64()).for_each(|(sum, x)| *sum += x / n);
     }
-    let distance2 = |v: &Vector| v.to_f64().iter().zip(&mean).map(|(x, y)| (x - y).powi(2)).sum::<f64>();
-    let error = distance2(output);
-    let variance = honest.iter().map(|&i| distance2(&rows[i])).sum::<f64>() / n;
-    if error == 0.0 { 0.0 } else { error / variance }
+    mean
+}
+
+fn distance2(x: &[f64], y: &[f64]) -> f64 {
+    x.iter().zip(y).map(|(x, y)| (x - y).powi(2)).sum()
+}
+
+fn share(error: f64, spread: f64) -> f64 {
+    if error == 0.0 { 0.0 } else { error / spread }
 }

@@ -1,0 +1,182 @@
+//! A search for the input that moves a rule furthest, called by `phalanx certify`.
+//!
+//! What it finds is a *lower* bound on the robustness coefficient of the
+//! rule: the input is there, and does what it does. A small number proves
+//! nothing, for the search may have missed a worse input. A rule with memory
+//! is in its first round, and one that draws random numbers draws those of
+//! the given seed.
+
+use rand::RngExt;
+use rand_distr::{Distribution, StandardNormal};
+
+use crate::{
+    Size, Vector,
+    aggregation::{Defence, Meaning, pairwise_coefficient, robustness_coefficient},
+    attack::{Attack, first_round},
+    random::{Seed, Stream},
+};
+
+/// A rule and how long to look for its worst input.
+#[derive(Clone)]
+pub struct Certify {
+    /// The rule.
+    pub defence: Defence,
+    /// How many vectors there are, and how many of them are Byzantine; the rule is told both.
+    pub size: Size,
+    /// Length of a vector.
+    pub d: usize,
+    /// How often the rule may be applied, beside what attacks probe.
+    pub budget: u32,
+    /// Which coefficient is to be forced.
+    pub meaning: Meaning,
+    /// Of all that is drawn.
+    pub seed: Seed,
+}
+
+/// The worst input found.
+#[derive(Clone, Debug)]
+pub struct Worst {
+    /// The m vectors, the honest ones first.
+    pub rows: Vec<Vector>,
+    /// ‖output - honest mean‖² over the variance of the honest rows (kappa), or over the largest squared distance
+    /// of two of them (c).
+    pub coefficient: f64,
+    /// What it was found from.
+    pub start: String,
+    /// How often the rule was applied.
+    pub tried: u32,
+}
+
+/// How the honest rows lie.
+#[derive(Clone, Copy, Debug)]
+enum Honest {
+    /// Standard Gaussian.
+    Gaussian,
+    /// In two crowds, of which the second has f rows.
+    Outvoted,
+    /// In two crowds of equal size.
+    Halves,
+    /// Gaussian directions, lengths of very different size.
+    Tailed,
+}
+
+impl Certify {
+    /// Tries `attacks` on honest rows of several shapes, and then moves the Byzantine rows of the worst input as long
+    /// as the budget lasts. `None` if the rule gave a finite result on none.
+    pub fn search(&self, attacks: &[(String, Box<dyn Attack>)]) -> Option<Worst> {
+        let mut search = Search { task: self, left: self.budget, worst: None };
+        for shape in [Honest::Gaussian, Honest::Outvoted, Honest::Halves, Honest::Tailed] {
+            search.try_attacks(shape, attacks);
+        }
+        search.climb();
+        let tried = self.budget - search.left;
+        search.worst.map(|worst| Worst { tried, ..worst })
+    }
+
+    fn honest(&self, shape: Honest) -> Vec<Vector> {
+        let mut rng = self.seed.stream("certify", shape as u64, "honest", 0);
+        let (n, f) = (self.size.honest(), self.size.f);
+        let apart = gaussian(self.d, &mut rng).scaled(5.0);
+        let row = |i: usize| {
+            let mut row = gaussian(self.d, &mut rng);
+            match shape {
+                Honest::Outvoted if i >= n.saturating_sub(f) => row.axpy(1.0, &apart),
+                Honest::Halves if i >= n / 2 => row.axpy(1.0, &apart),
+                Honest::Tailed => row = row.scaled(0.5 / rng.random_range(0.01..1.0f64)),
+                _ => {}
+            }
+            row
+        };
+        (0..n).map(row).collect()
+    }
+}
+
+struct Search<'a> {
+    task: &'a Certify,
+    /// How often the rule may still be applied.
+    left: u32,
+    worst: Option<Worst>,
+}
+
+impl Search<'_> {
+    fn try_attacks(&mut self, shape: Honest, attacks: &[(String, Box<dyn Attack>)]) {
+        let Certify { defence, size, d, seed, .. } = self.task;
+        let honest = self.task.honest(shape);
+        let mut rng = seed.stream("certify", shape as u64, "own", 0);
+        let own: Vec<Vector> = (0..size.f).map(|_| gaussian(*d, &mut rng)).collect();
+        for (name, attack) in attacks {
+            let forged = first_round(attack.clone().as_mut(), defence, &honest, Some(&own), *size, *seed);
+            if let Ok(forged) = forged {
+                self.consider(
+                    [&honest[..], &forged].concat(),
+                    &format!("{name} on {shape:?} rows").to_lowercase(),
+                );
+            }
+        }
+    }
+
+    /// Keeps the input if it is worse than all before; says whether it is.
+    fn consider(&mut self, rows: Vec<Vector>, start: &str) -> bool {
+        let Certify { defence, size, meaning, seed, .. } = self.task;
+        if self.left == 0 || rows.len() != size.m {
+            return false;
+        }
+        self.left -= 1;
+        let rng = seed.stream("rule", 0, "aggregate", 1);
+        let Ok(found) = defence.clone().aggregate(&rows, size.f, rng) else { return false };
+        let honest: Vec<usize> = (0..size.honest()).collect();
+        let coefficient = match meaning {
+            Meaning::Kappa => robustness_coefficient(&rows, &honest, &found.output),
+            Meaning::C => pairwise_coefficient(&rows, &honest, &found.output),
+        };
+        let before = self.worst.as_ref().map_or(f64::NEG_INFINITY, |worst| worst.coefficient);
+        let worse = coefficient.is_finite() && coefficient > before;
+        if worse {
+            self.worst = Some(Worst { rows, coefficient, start: start.to_owned(), tried: 0 });
+        }
+        worse
+    }
+
+    /// Moves the Byzantine rows of the worst input at random, in steps that grow while they help.
+    fn climb(&mut self) {
+        let mut rng = self.task.seed.stream("certify", 0, "climb", 0);
+        let mut step = 1.0;
+        while self.left > 0 {
+            let Some(worst) = self.worst.clone() else { return };
+            let rows = self.moved(&worst.rows, step, &mut rng);
+            step *= if self.consider(rows, &worst.start) { 1.5 } else { 0.97 };
+            step = f64::clamp(step, 1e-4, 1e3);
+        }
+    }
+
+    /// One of four moves: all Byzantine rows by a common vector, one of them, one of its coordinates, or
+    /// all towards or away from the first honest row.
+    fn moved(&self, rows: &[Vector], step: f64, rng: &mut Stream) -> Vec<Vector> {
+        let mut rows = rows.to_vec();
+        let (honest, m, d) = (self.task.size.honest(), self.task.size.m, self.task.d);
+        let one = rng.random_range(honest..m);
+        match rng.random_range(0..4) {
+            0 => {
+                let common = gaussian(d, rng);
+                rows[honest..].iter_mut().for_each(|row| row.axpy(step, &common));
+            }
+            1 => rows[one].axpy(step, &gaussian(d, rng)),
+            2 => {
+                let mut values = rows[one].to_f64();
+                let by: f64 = StandardNormal.sample(rng);
+                values[rng.random_range(0..d)] += step * by;
+                rows[one] = Vector::from(values);
+            }
+            _ => {
+                let by: f64 = StandardNormal.sample(rng);
+                let towards = rows[0].clone();
+                rows[honest..].iter_mut().for_each(|row| row.lerp(step.min(1.0) * by, &towards));
+            }
+        }
+        rows
+    }
+}
+
+fn gaussian(d: usize, rng: &mut Stream) -> Vector {
+    StandardNormal.sample_iter(rng).take(d).collect::<Vec<f64>>().into()
+}

@@ -1,0 +1,144 @@
+//! The search for the worst input: on every rule, on chains, and on a rule from outside.
+
+use phalanx_robust::{
+    Batch, Size, Vector,
+    aggregation::{
+        Aggregate, Aggregator, Context, Defence, Layer, Meaning, Rule, RuleError, RuleVisitor, built_in,
+        pairwise_coefficient, robustness_coefficient,
+    },
+    attack::{self, Attack, AttackRule, AttackVisitor},
+    certify::{Certify, Worst},
+    random::Seed,
+    state::Stateful,
+};
+
+const SIZE: Size = Size { m: 11, f: 2 };
+
+struct Attacks(Vec<(String, Box<dyn Attack>)>);
+
+impl AttackVisitor for Attacks {
+    fn visit<A: AttackRule>(&mut self) {
+        self.0.extend(A::default().build(SIZE).ok().map(|attack| (A::NAME.to_owned(), attack)));
+    }
+}
+
+struct Layers(Vec<(&'static str, Layer)>);
+
+impl RuleVisitor for Layers {
+    fn visit<R: Rule>(&mut self) {
+        self.0.push((R::NAME, R::default().build().unwrap()));
+    }
+}
+
+fn layers() -> Vec<(&'static str, Layer)> {
+    let mut all = Layers(Vec::new());
+    built_in(&mut all);
+    all.0
+}
+
+fn chain(names: &[&str]) -> Defence {
+    let find = |name: &&str| layers().into_iter().find(|(n, _)| n == name).unwrap().1;
+    Defence::new(names.iter().map(find).collect()).unwrap()
+}
+
+fn worst(defence: &Defence, budget: u32) -> Worst {
+    let mut attacks = Attacks(Vec::new());
+    attack::built_in(&mut attacks);
+    let meaning = defence.bound(SIZE).map_or(Meaning::Kappa, |bound| bound.meaning);
+    Certify { defence: defence.clone(), size: SIZE, d: 3, budget, meaning, seed: Seed(1) }
+        .search(&attacks.0)
+        .unwrap()
+}
+
+/// The coefficient of the worst input, computed again from its rows.
+fn again(defence: &Defence, worst: &Worst) -> f64 {
+    let rng = Seed(1).stream("rule", 0, "aggregate", 1);
+    let output = defence.clone().aggregate(&worst.rows, SIZE.f, rng).unwrap().output;
+    let honest: Vec<usize> = (0..SIZE.honest()).collect();
+    match defence.bound(SIZE).map(|bound| bound.meaning) {
+        Some(Meaning::C) => pairwise_coefficient(&worst.rows, &honest, &output),
+        _ => robustness_coefficient(&worst.rows, &honest, &output),
+    }
+}
+
+fn check(name: &str, defence: &Defence) {
+    let worst = worst(defence, 250);
+    assert!(worst.coefficient > 0.0 && worst.coefficient.is_finite(), "{name}: {}", worst.coefficient);
+    assert_eq!(worst.rows.len(), SIZE.m);
+    assert!(worst.tried <= 250 && worst.tried > 200, "{name}: {}", worst.tried);
+    assert_eq!(again(defence, &worst), worst.coefficient, "{name}: the saved rows do not do it");
+    if let Some(bound) = defence.bound(SIZE) {
+        let most = bound.coefficient;
+        assert!(worst.coefficient <= most, "{name}: {} beyond {most}", worst.coefficient);
+    }
+}
+
+#[test]
+fn every_base_rule_has_a_worst_input_within_its_bound() {
+    let mut tried = 0;
+    for (name, layer) in layers() {
+        if !matches!(layer, Layer::Base(_)) {
+            continue;
+        }
+        let defence = Defence::new(vec![layer]).unwrap();
+        if !defence.needs_reference() {
+            check(name, &defence);
+            tried += 1;
+        }
+    }
+    assert_eq!(tried, 24, "all base rules but fltrust");
+}
+
+#[test]
+fn chains_stay_within_their_bounds() {
+    let chains: [&[&str]; 9] = [
+        &["ctma", "cwmed"],
+        &["ctma", "nnm", "cwmed"],
+        &["nnm", "cwtm"],
+        &["nnm", "krum"],
+        &["bucketing", "geometric-median"],
+        &["clipping", "mean"],
+        &["arc", "nnm", "cwmed"],
+        &["weighted-ctma", "weighted-cwmed"],
+        &["ctma", "bucketing", "cwtm"],
+    ];
+    let bounded = chains.iter().filter(|names| chain(names).bound(SIZE).is_some()).count();
+    assert!(bounded >= 3);
+    chains.iter().for_each(|names| check(&names.join(","), &chain(names)));
+}
+
+#[test]
+fn the_same_seed_finds_the_same_input_and_a_larger_budget_none_that_is_weaker() {
+    let defence = chain(&["cwmed"]);
+    let (short, same, long) = (worst(&defence, 300), worst(&defence, 300), worst(&defence, 1500));
+    assert_eq!((short.coefficient, &short.start), (same.coefficient, &same.start));
+    assert!(long.coefficient >= short.coefficient);
+    assert!(long.coefficient > 0.2, "the median can be moved by half a deviation: {}", long.coefficient);
+}
+
+#[test]
+fn a_mean_is_moved_as_far_as_the_search_goes() {
+    assert!(worst(&chain(&["mean"]), 400).coefficient > 1e4);
+}
+
+/// Returns what the last worker sends: a rule from outside, and a bad one.
+#[derive(Clone)]
+struct Last;
+
+impl Stateful for Last {}
+
+impl Aggregator for Last {
+    fn check(&self, size: Size) -> Result<(), RuleError> {
+        RuleError::unless(size.m > 0, "last", "m > 0", size)
+    }
+
+    fn aggregate(&mut self, batch: &Batch<'_>, _: &mut Context) -> Result<Aggregate, RuleError> {
+        let row: Vector = batch.row(batch.m() - 1);
+        Ok(Aggregate::vector(row))
+    }
+}
+
+#[test]
+fn a_rule_from_outside_is_searched_like_any() {
+    assert!(worst(&Defence::base(Last), 400).coefficient > 1e4);
+}
