@@ -48,7 +48,7 @@ class Phalanx:
     def run(self, command, batch, f, options):
         into, out = self.folder / "in.npy", self.folder / "out.npy"
         np.save(into, np.ascontiguousarray(batch))
-        line = [self.program, command, *options, "--preset", "byzfl", "--f", str(f), str(into), "-o", str(out)]
+        line = [str(self.program), command, *options, "--preset", "byzfl", "--f", str(f), str(into), "-o", str(out)]
         done = subprocess.run(line, capture_output=True, text=True)
         if done.returncode != 0:
             raise RuntimeError(f"{' '.join(line)}\n{done.stderr}")
@@ -164,7 +164,7 @@ def rules():
         ("monna", "monna", lambda f: agg.MoNNA(f), SIZES),
         ("nnm", "nnm", lambda f: agg.NNM(f), SIZES),
         ("clipping", "clipping", lambda f: agg.Clipping(), SIZES),
-        ("clipping, 5.0", "{ clipping = { threshold = 5.0 } }", lambda f: agg.Clipping(c=5.0), SIZES),
+        ("clipping, 5.0", "{ clipping = { radius = 5.0 } }", lambda f: agg.Clipping(c=5.0), SIZES),
         ("arc", "arc", lambda f: agg.ARC(f), SIZES),
         ("nnm, cwtm", "nnm,cwtm", lambda f: chain(agg.NNM(f), agg.TrMean(f)), SIZES),
         ("arc, nnm, geometric-median", "arc,nnm,geometric-median",

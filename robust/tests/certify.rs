@@ -26,7 +26,7 @@ struct Layers(Vec<(&'static str, Layer)>);
 
 impl RuleVisitor for Layers {
     fn visit<R: Rule>(&mut self) {
-        self.0.push((R::NAME, R::default().build().unwrap()));
+        self.0.push((R::NAME, R::default().build().expect(R::NAME)));
     }
 }
 
@@ -37,8 +37,8 @@ fn layers() -> Vec<(&'static str, Layer)> {
 }
 
 fn chain(names: &[&str]) -> Defence {
-    let find = |name: &&str| layers().into_iter().find(|(n, _)| n == name).unwrap().1;
-    Defence::new(names.iter().map(find).collect()).unwrap()
+    let find = |name: &&str| layers().into_iter().find(|(n, _)| n == name).expect("a rule").1;
+    Defence::new(names.iter().map(find).collect()).expect("a chain")
 }
 
 fn worst(defence: &Defence, budget: u32) -> Worst {
@@ -47,13 +47,13 @@ fn worst(defence: &Defence, budget: u32) -> Worst {
     let meaning = defence.bound(SIZE).map_or(Meaning::Kappa, |bound| bound.meaning);
     Certify { defence: defence.clone(), size: SIZE, d: 3, budget, meaning, seed: Seed(1) }
         .search(&attacks.0)
-        .unwrap()
+        .expect("an input with a finite result")
 }
 
 /// The coefficient of the worst input, computed again from its rows.
 fn again(defence: &Defence, worst: &Worst) -> f64 {
     let rng = Seed(1).stream("rule", 0, "aggregate", 1);
-    let output = defence.clone().aggregate(&worst.rows, SIZE.f, rng).unwrap().output;
+    let output = defence.clone().aggregate(&worst.rows, SIZE.f, rng).expect("what the search found").output;
     let honest: Vec<usize> = (0..SIZE.honest()).collect();
     match defence.bound(SIZE).map(|bound| bound.meaning) {
         Some(Meaning::C) => pairwise_coefficient(&worst.rows, &honest, &output),

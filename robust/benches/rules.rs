@@ -1,0 +1,284 @@
+//! Every rule on the shapes of the table in `docs/rules.md`, beside one plain read of the same batch.
+//!
+//! `cargo bench -p phalanx-robust --bench rules` prints a line for each shape, and with `-- --json` one JSON object
+//! for each, which `benches/peers/rules.py` puts beside the peers. `RAYON_NUM_THREADS=2` for two threads; words of
+//! the command line choose rules by name.
+
+use std::{
+    hint::black_box,
+    time::{Duration, Instant},
+};
+
+use phalanx_robust::{
+    Vector,
+    aggregation::{Context, Defence, Layer, Mixer, Rule, RuleVisitor, built_in},
+    random::Seed,
+};
+use rand::RngExt;
+use rand_distr::StandardNormal;
+use rayon::prelude::*;
+use serde_json::{Value, json};
+
+/// Time for one line: at least three calls, then as many as fit.
+const BUDGET: Duration = Duration::from_millis(700);
+
+/// One line of the table.
+struct Line {
+    /// Which part of the table it belongs to.
+    part: &'static str,
+    /// The chain, outermost first, with parameters.
+    rule: Vec<(&'static str, Value)>,
+    m: usize,
+    f: usize,
+    d: usize,
+    /// What it may cost, in reads of the batch or milliseconds.
+    target: Option<Target>,
+}
+
+#[derive(Clone, Copy)]
+enum Target {
+    Reads(f64),
+    Milliseconds(f64),
+}
+
+fn line(
+    part: &'static str,
+    rule: &[&'static str],
+    (m, f, d): (usize, usize, usize),
+    target: Option<Target>,
+) -> Line {
+    let rule = rule.iter().map(|name| (*name, parameters(name))).collect();
+    Line { part, rule, m, f, d, target }
+}
+
+/// ByzFL's meaning of a name, where it matters for the time.
+fn parameters(name: &str) -> Value {
+    match name {
+        "geometric-median" => json!({ "start": "zero", "nu": 0.1, "steps": 3, "tolerance": 0.0 }),
+        "krum" => json!({ "neighbours": "m-f-1" }),
+        "multi-krum" => json!({ "neighbours": "m-f-1", "select": "m-f" }),
+        "centered-clipping" => json!({ "tau": 100.0 }),
+        "clipping" => json!({ "radius": 2.0 }),
+        _ => json!({}),
+    }
+}
+
+fn large() -> Vec<Line> {
+    let size = (17, 4, 1_000_000);
+    let of = |rules: &[&'static [&'static str]], target: Option<Target>| -> Vec<Line> {
+        rules.iter().map(|rule| line("large", rule, size, target)).collect()
+    };
+    let span: &[&[&str]] = &[
+        &["krum"],
+        &["multi-krum"],
+        &["geometric-median"],
+        &["centered-clipping"],
+        &["mda"],
+        &["monna"],
+        &["caf"],
+        &["cge"],
+        &["nnm", "krum"],
+        &["nnm", "geometric-median"],
+    ];
+    [
+        of(&[&["mean"], &["smea"], &["aksel"], &["phocas"]], None),
+        of(&[&["cwmed"], &["cwtm"], &["sign-majority"]], Some(Target::Reads(5.0))),
+        of(&[&["meamed"]], Some(Target::Reads(9.0))),
+        of(span, Some(Target::Reads(6.0))),
+        of(&[&["nnm", "cwmed"]], Some(Target::Reads(12.0))),
+        of(&[&["ctma", "cwmed"]], Some(Target::Reads(7.5))),
+        of(&[&["ctma", "krum"]], Some(Target::Reads(8.5))),
+        of(&[&["ctma", "nnm", "cwmed"]], Some(Target::Reads(14.5))),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
+}
+
+fn small() -> Vec<Line> {
+    let rules: &[&[&str]] = &[
+        &["mean"],
+        &["cwmed"],
+        &["cwtm"],
+        &["meamed"],
+        &["phocas"],
+        &["sign-majority"],
+        &["krum"],
+        &["multi-krum"],
+        &["geometric-median"],
+        &["centered-clipping"],
+        &["mda"],
+        &["monna"],
+        &["smea"],
+        &["caf"],
+        &["cge"],
+        &["aksel"],
+        &["nnm", "cwmed"],
+        &["ctma", "cwmed"],
+    ];
+    let target = Some(Target::Milliseconds(0.4));
+    rules.iter().map(|rule| line("small", rule, (17, 4, 29_034), target)).collect()
+}
+
+fn many() -> Vec<Line> {
+    let rules: &[&[&str]] = &[&["krum"], &["cwmed"], &["cwtm"], &["nnm", "cwmed"]];
+    let sizes = [(100, 25, 100_000), (256, 64, 65_536), (1000, 250, 10_000)];
+    sizes.iter().flat_map(|&size| rules.iter().map(move |rule| line("many", rule, size, None))).collect()
+}
+
+/// The shapes and parameters of the benchmark that ByzPy publishes.
+fn byzpy() -> Vec<Line> {
+    let wide = (64, 8, 65_536);
+    let mut all: Vec<Line> =
+        [&["cwmed"][..], &["cwtm"], &["meamed"], &["geometric-median"], &["monna"], &["cge"], &["caf"]]
+            .iter()
+            .map(|rule| line("byzpy", rule, wide, None))
+            .collect();
+    let others: [(&'static str, Value, (usize, usize, usize)); 8] = [
+        (
+            "centered-clipping",
+            json!({ "tau": 1.0, "iterations": 10, "stateful": false, "start": "mean" }),
+            wide,
+        ),
+        ("multi-krum", json!({ "neighbours": "m-f-1", "select": { "exactly": 12 } }), (80, 20, 65_536)),
+        ("mda", json!({}), (30, 10, 2048)),
+        ("smea", json!({}), (16, 5, 4096)),
+        ("nnm", json!({}), (196, 32, 4096)),
+        ("bucketing", json!({ "size": 32 }), (512, 0, 16_384)),
+        ("clipping", json!({ "radius": 2.0 }), (256, 0, 65_536)),
+        ("arc", json!({}), (256, 8, 65_536)),
+    ];
+    all.extend(others.into_iter().map(|(name, parameters, (m, f, d))| Line {
+        part: "byzpy",
+        rule: vec![(name, parameters)],
+        m,
+        f,
+        d,
+        target: None,
+    }));
+    all
+}
+
+/// m rows of d standard Gaussian coordinates in f32, the last f of them twice as long.
+fn rows(m: usize, f: usize, d: usize) -> Vec<Vector> {
+    let row = |i: usize| {
+        let mut rng = Seed(1).stream("bench", i as u64, "row", 0);
+        let scale = if i >= m - f { 2.0 } else { 1.0 };
+        (0..d).map(|_| scale * rng.sample::<f32, _>(StandardNormal)).collect::<Vec<_>>().into()
+    };
+    (0..m).into_par_iter().map(row).collect()
+}
+
+/// The yardstick: every value is read once, and summed.
+fn read(rows: &[Vector]) -> f32 {
+    let sum = |part: &[f32]| {
+        let mut lanes = [0f32; 32];
+        part.as_chunks::<32>().0.iter().for_each(|x| lanes.iter_mut().zip(x).for_each(|(l, x)| *l += x));
+        lanes.iter().sum::<f32>()
+    };
+    rows.par_iter().flat_map(|row| row.as_f32().unwrap_or_default().par_chunks(1 << 16)).map(sum).sum()
+}
+
+struct Find<'a> {
+    name: &'a str,
+    parameters: &'a Value,
+    layer: Option<Layer>,
+}
+
+impl RuleVisitor for Find<'_> {
+    fn visit<R: Rule>(&mut self) {
+        if R::NAME == self.name {
+            let rule: R = serde_json::from_value(self.parameters.clone()).expect("parameters of the rule");
+            self.layer = rule.build().ok();
+        }
+    }
+}
+
+fn layers(rule: &[(&str, Value)]) -> Vec<Layer> {
+    let layer = |(name, parameters): &(&str, Value)| {
+        let mut find = Find { name, parameters, layer: None };
+        built_in(&mut find);
+        find.layer.expect("a built-in rule")
+    };
+    rule.iter().map(layer).collect()
+}
+
+/// What is timed: the chain on the rows, without distances in the report.
+fn work(line: &Line, rows: &[Vector]) -> Box<dyn FnMut()> {
+    let layers = layers(&line.rule);
+    let context =
+        Context { wants_distances: false, ..Context::new(line.f, Seed(1).stream("bench", 0, "rule", 1)) };
+    let rows = rows.to_vec();
+    if layers.iter().all(|layer| matches!(layer, Layer::Pre(_))) {
+        let mut mixer = Mixer::new(layers).expect("a chain");
+        return Box::new(move || drop(black_box(mixer.mix_in(&rows, context.clone()).expect("mixed rows"))));
+    }
+    let mut defence = Defence::new(layers).expect("a chain");
+    Box::new(move || drop(black_box(defence.aggregate_in(&rows, context.clone()).expect("an aggregate"))))
+}
+
+/// Median times of the rule and of a read, in seconds, taken in turns.
+fn measure(line: &Line, rows: &[Vector]) -> (f64, f64, usize) {
+    let mut work = work(line, rows);
+    let timed = |work: &mut dyn FnMut()| {
+        let start = Instant::now();
+        work();
+        start.elapsed().as_secs_f64()
+    };
+    work();
+    let (mut ours, mut reads, start) = (Vec::new(), Vec::new(), Instant::now());
+    while ours.len() < 3 || start.elapsed() < BUDGET && ours.len() < 101 {
+        reads.push(timed(&mut || {
+            black_box(read(black_box(rows)));
+        }));
+        ours.push(timed(&mut work));
+    }
+    (median(&mut ours), median(&mut reads), ours.len())
+}
+
+fn median(times: &mut [f64]) -> f64 {
+    times.sort_by(f64::total_cmp);
+    times[times.len() / 2]
+}
+
+fn main() {
+    let words: Vec<String> = std::env::args().skip(1).filter(|word| word != "--bench").collect();
+    let as_json = words.iter().any(|word| word == "--json");
+    let chosen: Vec<&String> = words.iter().filter(|word| !word.starts_with("--")).collect();
+    let lines: Vec<Line> = [large(), small(), many(), byzpy()].into_iter().flatten().collect();
+    let mut batch: ((usize, usize, usize), Vec<Vector>) = ((0, 0, 0), Vec::new());
+    for line in lines {
+        let names: Vec<&str> = line.rule.iter().map(|(name, _)| *name).collect();
+        let name = names.join(",");
+        if !chosen.is_empty() && !chosen.iter().any(|word| **word == name || *word == line.part) {
+            continue;
+        }
+        let size = (line.m, line.f, line.d);
+        if batch.0 != size {
+            batch = (size, rows(line.m, line.f, line.d));
+        }
+        let (ours, read, calls) = measure(&line, &batch.1);
+        tell(&line, &name, ours, read, calls, as_json);
+    }
+}
+
+fn tell(line: &Line, name: &str, ours: f64, read: f64, calls: usize, as_json: bool) {
+    let (ms, reads) = (1e3 * ours, ours / read);
+    let (target, met) = match line.target {
+        None => (Value::Null, Value::Null),
+        Some(Target::Reads(most)) => (json!(format!("{most} reads")), json!(reads <= most)),
+        Some(Target::Milliseconds(most)) => (json!(format!("{most} ms")), json!(ms <= most)),
+    };
+    if as_json {
+        let threads = rayon::current_num_threads();
+        let value = json!({
+            "part": line.part, "rule": name, "m": line.m, "f": line.f, "d": line.d, "ms": ms,
+            "read_ms": 1e3 * read, "reads": reads, "target": target, "met": met, "calls": calls, "threads": threads,
+        });
+        println!("{value}");
+    } else {
+        let shape = format!("{}x{} f={}", line.m, line.d, line.f);
+        let missed = if met == json!(false) { format!("  misses {target}") } else { String::new() };
+        println!("{:6} {name:22} {shape:20} {ms:9.3} ms  {reads:7.1} reads{missed}", line.part);
+    }
+}
