@@ -60,7 +60,10 @@ fn a_silent_worker_ends_the_run_by_name() {
 #[test]
 fn a_silent_worker_is_dropped_for_good() {
     let played = silent_from_round_two(false, Policy::Drop);
-    assert_eq!(played.absences(4)[..3], ["", "stayed silent for 200ms", "was silent for 200ms in round 2"]);
+    assert_eq!(
+        played.absences(4)[..3],
+        ["", "stayed silent for 200ms", "stayed silent for 200ms in round 2"]
+    );
     assert!(played.rounds[2].phases.round < SHORT, "it is not waited for again");
     assert_eq!(played.end.unwrap().rounds, 5);
 }
