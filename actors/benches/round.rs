@@ -1,109 +1,41 @@
-//! What a round costs beyond its arithmetic: workers that ask, a learner that answers zeros at once, a rule
-//! that answers the first vector. The time of one round, by number of workers.
+//! What a round costs beyond its arithmetic: workers that ask, a learner that
+//! answers the same vector at once, a rule that answers the first vector, two
+//! threads. `cargo bench -p phalanx-actors --bench round` prints a table: the
+//! median time of a round, what that is for one worker, the memory that one
+//! worker holds between rounds, and the allocations of a round.
 
-use std::time::{Duration, Instant};
+#[path = "../tests/null_cast/mod.rs"]
+mod null_cast;
 
-use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
-use phalanx_actors::{
-    Cast, Evaluation, Job, Learned, Learner, LearnerError, Member, Observer, Query, RoundReport, Settings,
-    Workers,
-    learner::{Draw, EvaluationTask, Sampler},
-};
-use phalanx_robust::{
-    Batch, Dtype, Size, Vector,
-    aggregation::{Aggregate, Aggregator, Context, Defence, RuleError},
-    estimator::{EstimatorRule, Gradients, Sgd},
-    random::{Seed, Stream},
-    state::Stateful,
-    step::{Domain, Sgd as Descent, StepRule},
-};
+use null_cast::{Counting, Mark, Marks, members};
+use phalanx_actors::{Settings, Workers};
+use phalanx_robust::estimator::Sgd;
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting::new();
 
 const D: usize = 1_000;
+/// Rounds that are not measured: they start everything.
+const WARM: usize = 3;
 
-/// Answers the same vector to everyone.
-struct Null(Vector);
-
-impl Stateful for Null {}
-
-impl Learner for Null {
-    fn start(&self) -> Vector {
-        self.0.clone()
-    }
-
-    fn gradients(&mut self, _: &Query, jobs: &[Job]) -> Result<Vec<Learned>, LearnerError> {
-        let gradients = Gradients { current: self.0.clone(), previous: None };
-        Ok(jobs.iter().map(|_| Learned { gradients: gradients.clone(), loss: 0.0, accuracy: 0.0 }).collect())
-    }
-
-    fn evaluation(&mut self, round: u64, _: &Vector) -> EvaluationTask {
-        Box::new(move || Ok(Evaluation { round, loss: 0.0, accuracy: 0.0, gap: 0.0 }))
-    }
+fn played(workers: usize, rounds: u64) -> Vec<Mark> {
+    let settings = Settings { rounds, threads: 2, measure_honest: false, ..Settings::default() };
+    let marks = Marks::of(&ALLOCATOR, rounds);
+    let cast = null_cast::cast(D, settings).seat(0..workers, Workers(members(workers, &Sgd::default())));
+    cast.observe(marks.clone()).run().expect("a run");
+    marks.take()
 }
 
-/// Draws nothing.
-struct Nothing(Stream);
-
-impl Sampler for Nothing {
-    fn draw(&mut self, _: u64) -> Draw {
-        Draw { indices: Vec::new(), labels: Vec::new(), rng: self.0.clone() }
+fn main() {
+    println!("| m | actors | ms/round | µs/worker | bytes/worker | allocations/round |");
+    println!("|---:|---:|---:|---:|---:|---:|");
+    for (m, rounds) in [(17, 2_000), (100, 1_000), (1_000, 500), (10_000, 100), (100_000, 30)] {
+        let before = ALLOCATOR.now().1;
+        let marks = played(m, rounds + WARM as u64);
+        let (seconds, allocations) = null_cast::rounds(&marks[WARM - 1..]);
+        let bytes = (marks[WARM].live - before) as f64 / m as f64;
+        let actors = m.div_ceil(Settings::default().hosted(m));
+        let (round, worker) = (seconds * 1e3, seconds * 1e6 / m as f64);
+        println!("| {m} | {actors} | {round:.3} | {worker:.2} | {bytes:.0} | {allocations:.0} |");
     }
 }
-
-/// Answers the first vector.
-#[derive(Clone)]
-struct First;
-
-impl Stateful for First {}
-
-impl Aggregator for First {
-    fn check(&self, _: Size) -> Result<(), RuleError> {
-        Ok(())
-    }
-
-    fn aggregate(&mut self, batch: &Batch<'_>, _: &mut Context) -> Result<Aggregate, RuleError> {
-        Ok(Aggregate::vector(batch.row(0)))
-    }
-}
-
-/// Adds up the rounds' times but the first, which starts everything.
-struct Clock(std::sync::mpsc::Sender<Duration>, Instant);
-
-impl Observer for Clock {
-    fn round(&mut self, report: &RoundReport) -> Result<(), String> {
-        let now = Instant::now();
-        let spent = now.duration_since(std::mem::replace(&mut self.1, now));
-        if report.round > 1 { self.0.send(spent).map_err(|error| error.to_string()) } else { Ok(()) }
-    }
-}
-
-fn rounds(workers: usize, rounds: u64) -> Duration {
-    let settings = Settings { rounds: rounds + 1, threads: 2, measure_honest: false, ..Settings::default() };
-    let start = Vector::zeros(D, Dtype::F32);
-    let step = Descent { lr: 0.1, weight_decay: 0.0 }.build(&start, Domain::Everywhere).expect("a step");
-    let member = |id| Member {
-        sampler: Box::new(Nothing(Seed(1).stream("worker", id as u64, "noise", 0))),
-        estimator: Sgd::default().build().expect("an estimator"),
-    };
-    let (sender, times) = std::sync::mpsc::channel();
-    Cast::new(settings, Box::new(Null(start)), Defence::base(First), step)
-        .seat(0..workers, Workers((0..workers).map(member).collect()))
-        .observe(Clock(sender, Instant::now()))
-        .run()
-        .expect("a run");
-    times.iter().sum()
-}
-
-fn round(c: &mut Criterion) {
-    let mut group = c.benchmark_group("round");
-    for workers in [17, 1_000, 10_000, 100_000] {
-        group.throughput(Throughput::Elements(workers as u64));
-        group.sample_size(10);
-        group.bench_with_input(BenchmarkId::from_parameter(workers), &workers, |b, &workers| {
-            b.iter_custom(|count| rounds(workers, count));
-        });
-    }
-    group.finish();
-}
-
-criterion_group!(benches, round);
-criterion_main!(benches);

@@ -1,41 +1,32 @@
-//! The Byzantine worker. Its actor is as thin as the honest one's: what it
-//! submits is decided by the [`Collusion`] of its group.
+//! The Byzantine worker. Its actor is as thin as the honest one's: what its
+//! workers submit is decided by the [`Collusion`] of their group.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use actix::{Actor, ActorFutureExt, Context, Handler, ResponseActFuture, WrapFuture, fut};
 
 use crate::{
+    block::Block,
     collusion::Collusion,
-    messages::{Fault, Open, Reply, Reveal, Submission},
-    worker::Protocol,
+    messages::{Fault, Open, Reply, Reveal},
 };
 
-/// The attacker actor.
+/// The actor of attackers.
 pub struct Attacker {
-    id: usize,
-    protocol: Protocol,
+    block: Block,
     group: Arc<Mutex<Collusion>>,
-    loss: Option<f64>,
-    accuracy: Option<f64>,
 }
 
 impl Attacker {
-    /// Worker `id` of `group`.
-    pub fn new(id: usize, protocol: Protocol, group: Arc<Mutex<Collusion>>) -> Self {
-        Self { id, protocol, group, loss: None, accuracy: None }
+    /// The actor that hosts `block`, all of them of `group`.
+    pub fn new(block: Block, group: Arc<Mutex<Collusion>>) -> Self {
+        Self { block, group }
     }
+}
 
-    /// The group. Its methods contain panics, so that a poisoned lock means no broken data.
-    fn group(&self) -> MutexGuard<'_, Collusion> {
-        self.group.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Takes part in phase one by being there.
-    fn stand_by(&self, round: u64) -> Result<Reply, Fault> {
-        self.group().join(round, self.id, None);
-        Ok(Reply::Waiting)
-    }
+/// The group. Its methods contain panics, so that a poisoned lock means no broken data.
+fn locked(group: &Mutex<Collusion>) -> MutexGuard<'_, Collusion> {
+    group.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Actor for Attacker {
@@ -45,32 +36,31 @@ impl Actor for Attacker {
 impl Handler<Open> for Attacker {
     type Result = ResponseActFuture<Self, Result<Reply, Fault>>;
 
-    fn handle(&mut self, Open(query): Open, _: &mut Self::Context) -> Self::Result {
+    fn handle(&mut self, Open { query, workers }: Open, _: &mut Self::Context) -> Self::Result {
         let round = query.round;
-        if !self.group().follows_protocol() {
-            return Box::pin(fut::ready(self.stand_by(round)));
+        let mut group = locked(&self.group);
+        if !group.follows_protocol() {
+            workers.iter().for_each(|&worker| group.stand_by(round, worker));
+            return Box::pin(fut::ok(Reply::Waiting));
         }
-        let mut draw = self.protocol.draw(round);
-        if let Err(fault) = self.group().poison(&mut draw.labels) {
-            return Box::pin(fut::err(fault));
-        }
-        let answer = self.protocol.ask(&query, draw).into_actor(self);
-        drop(query);
-        Box::pin(answer.map(move |answer, attacker, _| {
-            let own = attacker.protocol.learned(round, answer)?;
-            (attacker.loss, attacker.accuracy) = (own.loss, own.accuracy);
-            attacker.group().join(round, attacker.id, Some(own.vector));
-            Ok(Reply::Waiting)
+        let answer = self.block.ask(&query, &workers, |draw| group.poison(&mut draw.labels));
+        drop((query, group));
+        Box::pin(answer.into_actor(self).map(move |answer, actor, _| {
+            let mut group = locked(&actor.group);
+            actor.block.replies(round, &workers, answer, |own| {
+                group.join(own);
+                Reply::Waiting
+            })
         }))
     }
 }
 
 impl Handler<Reveal> for Attacker {
-    type Result = Result<Submission, Fault>;
+    type Result = Result<Reply, Fault>;
 
-    fn handle(&mut self, Reveal(exposed): Reveal, _: &mut Self::Context) -> Self::Result {
-        let vector = self.group().forged(&exposed, self.id)?;
-        let (loss, accuracy) = (self.loss, self.accuracy);
-        Ok(Submission { worker: self.id, round: exposed.round, vector, loss, accuracy })
+    fn handle(&mut self, Reveal { exposed, workers }: Reveal, _: &mut Self::Context) -> Self::Result {
+        let mut group = locked(&self.group);
+        let forged = |&worker: &usize| group.forged(&exposed, worker).map(Reply::Submitted);
+        Ok(Reply::Several(workers.iter().map(forged).collect()))
     }
 }

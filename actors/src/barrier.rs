@@ -4,6 +4,8 @@
 //!
 //! Whatever the order of arrival, what leaves the barrier is ordered by worker id.
 
+use std::sync::Arc;
+
 use phalanx_robust::Vector;
 
 use crate::{error::Reason, messages::Submission};
@@ -74,10 +76,10 @@ enum Slot {
     Absent(Box<Reason>),
 }
 
-/// The barrier: one slot for each expected worker.
+/// The barrier: one slot for each worker of the round.
 #[derive(Clone, Debug)]
 pub struct Barrier {
-    ids: Vec<usize>,
+    ids: Arc<Vec<usize>>,
     slots: Vec<Slot>,
     missing: usize,
     round: Option<u64>,
@@ -85,20 +87,24 @@ pub struct Barrier {
 }
 
 impl Barrier {
-    /// A barrier, not open yet, for workers of these ids (in any order; a repeated id is one
-    /// worker), who submit vectors of the kind of `shape`.
-    pub fn new(mut ids: Vec<usize>, shape: Vector) -> Self {
-        ids.sort_unstable();
-        ids.dedup();
-        let slots = vec![Slot::Missing; ids.len()];
-        Self { missing: ids.len(), ids, slots, round: None, shape }
+    /// A barrier, not open yet, for vectors of the kind of `shape`.
+    pub fn new(shape: Vector) -> Self {
+        Self { ids: Arc::default(), slots: Vec::new(), missing: 0, round: None, shape }
     }
 
-    /// Opens `round`; what was in the barrier is forgotten.
-    pub fn open(&mut self, round: u64) {
-        self.slots.iter_mut().for_each(|slot| *slot = Slot::Missing);
-        self.missing = self.ids.len();
+    /// Opens `round` for these workers, whose ids ascend; what was in the barrier is forgotten.
+    pub fn open(&mut self, round: u64, workers: Arc<Vec<usize>>) {
+        debug_assert!(workers.is_sorted_by(|a, b| a < b), "ids ascend");
+        self.slots.clear();
+        self.slots.resize(workers.len(), Slot::Missing);
+        self.missing = workers.len();
+        self.ids = workers;
         self.round = Some(round);
+    }
+
+    /// The workers that the open round, or the one closed last, was opened for.
+    pub fn workers(&self) -> &[usize] {
+        &self.ids
     }
 
     /// Takes a submission in.
@@ -202,8 +208,8 @@ mod tests {
     const D: usize = 3;
 
     fn barrier(ids: impl IntoIterator<Item = usize>) -> Barrier {
-        let mut barrier = Barrier::new(ids.into_iter().collect(), Vector::from(vec![0f32; D]));
-        barrier.open(4);
+        let mut barrier = Barrier::new(Vector::from(vec![0f32; D]));
+        barrier.open(4, Arc::new(ids.into_iter().collect()));
         barrier
     }
 
@@ -237,7 +243,7 @@ mod tests {
         barrier.offer(submission(1)).unwrap();
         assert_eq!(barrier.close().submissions.len(), 1);
         assert_eq!(barrier.offer(submission(1)), Err(Rejection::NotOpen { worker: 1 }));
-        barrier.open(4);
+        barrier.open(4, Arc::new(vec![1]));
         assert_eq!(barrier.missing(), 1);
         barrier.offer(submission(1)).unwrap();
     }
@@ -277,7 +283,7 @@ mod tests {
     }
 
     fn play(events: &[Event], workers: usize) -> Outcome {
-        let mut barrier = barrier((0..workers).rev());
+        let mut barrier = barrier(0..workers);
         for event in events {
             match *event {
                 Event::Submits(worker) => barrier.offer(submission(worker)).unwrap(),

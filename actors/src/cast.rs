@@ -113,13 +113,14 @@ impl Cast {
         let learner = LearnerActor::start_in_arbiter(&arbiters.start(), move |_| {
             LearnerActor::new(learner, pool, evaluator.recipient(), workers)
         });
-        let mut seats = Vec::with_capacity(workers);
+        let mut seats = Vec::new();
         for (ids, seating) in seatings {
             let place = Place {
                 ids: ids.clone(),
                 learner: learner.clone().recipient(),
                 seed: settings.seed,
                 pool: compute.clone(),
+                block: settings.hosted(workers),
                 arbiters: arbiters.clone(),
             };
             let failed = |message| RunError::Seating { from: ids.start, to: ids.end, message };
@@ -137,13 +138,14 @@ impl Cast {
 
 /// Whether the group sits where it should.
 fn check(ids: &Range<usize>, taken: &[Seat], group: Vec<Seat>) -> Result<Vec<Seat>, String> {
-    let mut found: Vec<usize> = group.iter().map(|seat| seat.id).collect();
+    let mut found: Vec<usize> = group.iter().flat_map(|seat| seat.ids.clone()).collect();
     found.sort_unstable();
     if !found.iter().copied().eq(ids.clone()) {
         return Err(format!("its seats have the ids {found:?}"));
     }
-    match taken.iter().find(|seat| ids.contains(&seat.id)) {
-        Some(seat) => Err(format!("worker {} is seated already", seat.id)),
+    let overlap = |seat: &&Seat| seat.ids.start < ids.end && ids.start < seat.ids.end;
+    match taken.iter().find(overlap) {
+        Some(seat) => Err(format!("worker {} is seated already", seat.ids.start.max(ids.start))),
         None => Ok(group),
     }
 }

@@ -3,7 +3,7 @@
 //! that holds exactly what its attack declares. A plain data structure; the
 //! attacker actors lock it.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::sync::Arc;
 
 use phalanx_robust::{
     Batch, Vector,
@@ -15,7 +15,7 @@ use rayon::ThreadPool;
 
 use crate::{
     contain::contained,
-    messages::{Exposed, Fault, ForgeError},
+    messages::{Exposed, Fault, ForgeError, Submission},
 };
 
 /// What a group of attackers is.
@@ -38,16 +38,23 @@ pub struct Collusion {
     seed: Seed,
     pool: Arc<ThreadPool>,
     round: u64,
-    present: BTreeMap<usize, Option<Vector>>,
-    forged: Option<Result<BTreeMap<usize, Vector>, ForgeError>>,
+    present: Vec<Present>,
+    forged: Option<Result<Vec<Vector>, ForgeError>>,
     broken: Option<ForgeError>,
+}
+
+/// A member that is there in the open round.
+struct Present {
+    id: usize,
+    /// What it made by the honest protocol, if the attack follows it.
+    own: Option<Submission>,
 }
 
 impl Collusion {
     /// The adversary of `scheme`, which computes in `pool`.
     pub fn new(scheme: Scheme, seed: Seed, pool: Arc<ThreadPool>) -> Self {
         let (knowledge, follows) = (scheme.attack.knowledge(), scheme.attack.follows_protocol());
-        let (present, forged, broken) = (BTreeMap::new(), None, None);
+        let (present, forged, broken) = (Vec::new(), None, None);
         Self { scheme, knowledge, follows, seed, pool, round: 0, present, forged, broken }
     }
 
@@ -74,42 +81,63 @@ impl Collusion {
         result.map_err(|error| self.fault(error))
     }
 
-    /// Member `id` is there in `round`, with its own vector if it has followed the protocol.
-    pub fn join(&mut self, round: u64, id: usize, own: Option<Vector>) {
+    /// Member `id` is there in `round`.
+    pub fn stand_by(&mut self, round: u64, id: usize) {
+        self.enter(round, Present { id, own: None });
+    }
+
+    /// A member is there, with what it made by the honest protocol.
+    pub fn join(&mut self, own: Submission) {
+        self.enter(own.round, Present { id: own.worker, own: Some(own) });
+    }
+
+    fn enter(&mut self, round: u64, member: Present) {
         if self.round != round {
             self.round = round;
             self.present.clear();
             self.forged = None;
         }
-        self.present.insert(id, own);
+        self.present.push(member);
     }
 
-    /// The vector that member `id` submits. The first member to ask has those of all members made.
+    /// What member `id` submits. The first member to ask has the vectors of all members made.
     ///
     /// # Errors
     /// [`Fault::Forge`], the same for every member.
-    pub fn forged(&mut self, exposed: &Exposed, id: usize) -> Result<Vector, Fault> {
-        if self.round != exposed.round || !self.present.contains_key(&id) {
+    pub fn forged(&mut self, exposed: &Exposed, id: usize) -> Result<Submission, Fault> {
+        if self.round != exposed.round {
             return Err(self.fault(ForgeError::NotThere(id)));
         }
         let forged = match self.forged.take() {
             Some(forged) => forged,
             None => self.forge(exposed),
         };
-        let own = match &forged {
-            Ok(vectors) => vectors.get(&id).cloned().ok_or(ForgeError::NotThere(id)),
+        let submission = match &forged {
+            Ok(vectors) => self.submission(vectors, id),
             Err(error) => Err(error.clone()),
         };
         self.forged = Some(forged);
-        own.map_err(|error| self.fault(error))
+        submission.map_err(|error| self.fault(error))
     }
 
-    fn forge(&mut self, exposed: &Exposed) -> Result<BTreeMap<usize, Vector>, ForgeError> {
+    /// The submission of member `id`: the forged vector, beside the loss that its own work had.
+    fn submission(&self, vectors: &[Vector], id: usize) -> Result<Submission, ForgeError> {
+        let at = self.present.binary_search_by_key(&id, |member| member.id);
+        let at = at.map_err(|_| ForgeError::NotThere(id))?;
+        let own = self.present[at].own.as_ref();
+        let (loss, accuracy) = (own.and_then(|own| own.loss), own.and_then(|own| own.accuracy));
+        Ok(Submission { worker: id, round: self.round, vector: vectors[at].clone(), loss, accuracy })
+    }
+
+    fn forge(&mut self, exposed: &Exposed) -> Result<Vec<Vector>, ForgeError> {
         if let Some(error) = &self.broken {
             return Err(error.clone());
         }
-        let members: Vec<usize> = self.present.keys().copied().collect();
-        let own: Option<Vec<Vector>> = self.present.values().cloned().collect();
+        self.present.sort_unstable_by_key(|member| member.id);
+        self.present.dedup_by_key(|member| member.id);
+        let members: Vec<usize> = self.present.iter().map(|member| member.id).collect();
+        let own: Option<Vec<Vector>> =
+            self.present.iter().map(|member| Some(member.own.as_ref()?.vector.clone())).collect();
         let rng = self.seed.stream("attack", self.scheme.group, "forge", exposed.round);
         let (knowledge, attack) = (self.knowledge, &mut self.scheme.attack);
         if knowledge >= Knowledge::Honest && exposed.honest.as_ref().is_some_and(|h| h.vectors.is_empty()) {
@@ -128,7 +156,7 @@ impl Collusion {
         if vectors.len() != members.len() {
             return Err(ForgeError::Count { made: vectors.len(), members: members.len() });
         }
-        Ok(members.into_iter().zip(vectors).collect())
+        Ok(vectors)
     }
 
     fn break_down(&mut self, message: String) -> ForgeError {

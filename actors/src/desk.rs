@@ -36,31 +36,37 @@ pub enum Refusal {
 }
 
 /// One expected worker.
-#[expect(clippy::large_enum_variant, reason = "when a round is computed, nearly all places hold a job")]
-enum Place<T> {
+#[derive(Clone, Copy, PartialEq)]
+enum Place {
     Expected,
-    Asked(Job, T),
+    /// It asked, with the others of this number.
+    Asked(usize),
     Done,
 }
 
-/// The jobs of a round, ready to be computed, by worker id.
+/// The jobs of a round, ready to be computed, and who asked.
 pub(crate) struct Order<T> {
     pub query: Arc<Query>,
+    /// By worker id.
     pub jobs: Vec<Job>,
-    pub tokens: Vec<T>,
+    /// For each job, the place of its sender in `tokens`.
+    senders: Vec<usize>,
+    /// For each sender, how many jobs it has.
+    tokens: Vec<(T, usize)>,
 }
 
 /// The desk.
 pub(crate) struct Desk<T> {
     query: Option<Arc<Query>>,
     workers: Arc<Vec<usize>>,
-    places: Vec<Place<T>>,
+    places: Vec<Place>,
+    asks: Vec<(Vec<Job>, T)>,
     expected: usize,
 }
 
 impl<T> Desk<T> {
     pub fn new() -> Self {
-        Self { query: None, workers: Arc::default(), places: Vec::new(), expected: 0 }
+        Self { query: None, workers: Arc::default(), places: Vec::new(), asks: Vec::new(), expected: 0 }
     }
 
     /// Opens a round for `workers`, whose ids ascend.
@@ -69,28 +75,57 @@ impl<T> Desk<T> {
         self.query = Some(query);
         self.expected = workers.len();
         self.places.clear();
-        self.places.resize_with(workers.len(), || Place::Expected);
+        self.places.resize(workers.len(), Place::Expected);
+        self.asks.clear();
         self.workers = workers;
     }
 
-    /// Takes a job in; answers whether it was the last one. A refused job's token comes back.
-    pub fn ask(&mut self, round: u64, job: Job, token: T) -> Result<bool, (Refusal, T)> {
-        match self.vacant(round, job.worker) {
-            Ok(at) => {
-                self.places[at] = Place::Asked(job, token);
-                self.expected -= 1;
-                Ok(self.expected == 0)
-            }
-            Err(refusal) => Err((refusal, token)),
+    /// Takes the jobs of one sender in, all or none, and does without some of its workers; answers
+    /// whether the others were waiting for these alone. Refused jobs' token comes back.
+    pub fn ask(
+        &mut self,
+        round: u64,
+        jobs: Vec<Job>,
+        without: &[usize],
+        token: T,
+    ) -> Result<bool, (Refusal, T)> {
+        if let Some(refusal) = self.refusal(round, &jobs) {
+            return Err((refusal, token));
         }
+        for job in &jobs {
+            if let Ok(at) = self.vacant(round, job.worker) {
+                self.places[at] = Place::Asked(self.asks.len());
+                self.expected -= 1;
+            }
+        }
+        self.asks.push((jobs, token));
+        self.strike(round, without);
+        Ok(self.expected == 0)
     }
 
-    /// No longer expects `worker`; answers whether the others were waiting for it alone.
-    pub fn withdraw(&mut self, round: u64, worker: usize) -> bool {
-        let Ok(at) = self.vacant(round, worker) else { return false };
-        self.places[at] = Place::Done;
-        self.expected -= 1;
-        self.expected == 0
+    /// Why not all of these jobs can be taken in.
+    fn refusal(&self, round: u64, jobs: &[Job]) -> Option<Refusal> {
+        let refused = jobs.iter().find_map(|job| self.vacant(round, job.worker).err());
+        let again = |pair: &[Job]| pair[0].worker >= pair[1].worker;
+        let unsorted = || jobs.windows(2).find(|pair| again(pair));
+        refused.or_else(|| unsorted().map(|pair| Refusal::Again { worker: pair[1].worker, round }))
+    }
+
+    /// No longer expects `workers`; answers whether the others were waiting for these alone.
+    pub fn withdraw(&mut self, round: u64, workers: &[usize]) -> bool {
+        self.strike(round, workers) && self.expected == 0
+    }
+
+    /// Whether any of `workers` was still expected.
+    fn strike(&mut self, round: u64, workers: &[usize]) -> bool {
+        let before = self.expected;
+        for &worker in workers {
+            if let Ok(at) = self.vacant(round, worker) {
+                self.places[at] = Place::Done;
+                self.expected -= 1;
+            }
+        }
+        self.expected < before
     }
 
     /// No longer expects anyone in `round`; answers who has not asked.
@@ -100,7 +135,7 @@ impl<T> Desk<T> {
         }
         let mut missing = Vec::new();
         for (&worker, place) in self.workers.iter().zip(&mut self.places) {
-            if matches!(place, Place::Expected) {
+            if *place == Place::Expected {
                 *place = Place::Done;
                 missing.push(worker);
             }
@@ -112,17 +147,22 @@ impl<T> Desk<T> {
     /// Takes the jobs that are in, by worker id; none if there are none.
     pub fn take(&mut self) -> Option<Order<T>> {
         let query = self.query.clone()?;
-        let (mut jobs, mut tokens) =
-            (Vec::with_capacity(self.places.len()), Vec::with_capacity(self.places.len()));
+        let (mut asked, mut tokens) = (Vec::with_capacity(self.asks.len()), Vec::new());
+        for (jobs, token) in self.asks.drain(..) {
+            tokens.push((token, jobs.len()));
+            asked.push(jobs.into_iter());
+        }
+        let all = tokens.iter().map(|(_, count)| count).sum();
+        let (mut jobs, mut senders) = (Vec::with_capacity(all), Vec::with_capacity(all));
         for place in &mut self.places {
-            if let Place::Asked(..) = place
-                && let Place::Asked(job, token) = std::mem::replace(place, Place::Done)
-            {
-                jobs.push(job);
-                tokens.push(token);
+            if let Place::Asked(sender) = *place {
+                *place = Place::Done;
+                // Every sender's jobs ascend, so that its next one is this place's.
+                jobs.extend(asked[sender].next());
+                senders.push(sender);
             }
         }
-        (!jobs.is_empty()).then_some(Order { query, jobs, tokens })
+        (!jobs.is_empty()).then_some(Order { query, jobs, senders, tokens })
     }
 
     fn vacant(&self, round: u64, worker: usize) -> Result<usize, Refusal> {
@@ -132,8 +172,25 @@ impl<T> Desk<T> {
         let at = self.workers.binary_search(&worker).map_err(|_| Refusal::Unexpected { worker, round })?;
         match self.places[at] {
             Place::Expected => Ok(at),
-            Place::Asked(..) | Place::Done => Err(Refusal::Again { worker, round }),
+            Place::Asked(_) | Place::Done => Err(Refusal::Again { worker, round }),
         }
+    }
+}
+
+impl<T> Order<T> {
+    /// Gives every sender the answers to its jobs; `answers` are in the order of the jobs.
+    pub fn deal<A>(self, answers: impl IntoIterator<Item = A>) -> impl Iterator<Item = (T, Vec<A>)> {
+        let mut dealt: Vec<(T, Vec<A>)> =
+            self.tokens.into_iter().map(|(token, count)| (token, Vec::with_capacity(count))).collect();
+        for (sender, answer) in self.senders.into_iter().zip(answers) {
+            dealt[sender].1.push(answer);
+        }
+        dealt.into_iter()
+    }
+
+    /// The senders.
+    pub fn tokens(self) -> impl Iterator<Item = T> {
+        self.tokens.into_iter().map(|(token, _)| token)
     }
 }
 
@@ -158,46 +215,74 @@ mod tests {
         Job { worker, draw: Draw { indices: vec![], labels: vec![], rng }, points: Points::Current }
     }
 
+    fn ask(desk: &mut Desk<usize>, round: u64, workers: &[usize]) -> Result<bool, Refusal> {
+        let jobs = workers.iter().map(|&worker| job(worker)).collect();
+        desk.ask(round, jobs, &[], workers[0]).map_err(|(refusal, _)| refusal)
+    }
+
+    /// Who is answered, with the workers of each.
+    fn taken(desk: &mut Desk<usize>) -> Vec<(usize, Vec<usize>)> {
+        let order = desk.take().unwrap();
+        let workers: Vec<usize> = order.jobs.iter().map(|job| job.worker).collect();
+        order.deal(workers).collect()
+    }
+
     #[test]
     fn a_job_is_taken_once_from_an_expected_worker_in_the_open_round() {
         let mut desk = desk(2);
-        let refused = |r: Result<bool, (Refusal, usize)>| r.unwrap_err().0;
-        assert_eq!(refused(desk.ask(1, job(0), 0)), Refusal::WrongRound { worker: 0, round: 1 });
-        assert_eq!(refused(desk.ask(2, job(7), 0)), Refusal::Unexpected { worker: 7, round: 2 });
-        assert!(!desk.ask(2, job(1), 1).unwrap());
-        assert_eq!(refused(desk.ask(2, job(1), 1)), Refusal::Again { worker: 1, round: 2 });
-        assert!(desk.ask(2, job(0), 0).unwrap());
-        assert_eq!(desk.take().unwrap().tokens, [0, 1]);
-        assert_eq!(refused(desk.ask(2, job(0), 0)), Refusal::Again { worker: 0, round: 2 });
+        assert_eq!(ask(&mut desk, 1, &[0]), Err(Refusal::WrongRound { worker: 0, round: 1 }));
+        assert_eq!(ask(&mut desk, 2, &[7]), Err(Refusal::Unexpected { worker: 7, round: 2 }));
+        assert_eq!(ask(&mut desk, 2, &[1]), Ok(false));
+        assert_eq!(ask(&mut desk, 2, &[1]), Err(Refusal::Again { worker: 1, round: 2 }));
+        assert_eq!(ask(&mut desk, 2, &[0]), Ok(true));
+        assert_eq!(taken(&mut desk), [(1, vec![1]), (0, vec![0])]);
+        assert_eq!(ask(&mut desk, 2, &[0]), Err(Refusal::Again { worker: 0, round: 2 }));
+    }
+
+    #[test]
+    fn the_jobs_of_one_sender_are_taken_all_or_none() {
+        let mut desk = desk(4);
+        assert_eq!(ask(&mut desk, 2, &[1, 7]), Err(Refusal::Unexpected { worker: 7, round: 2 }));
+        assert_eq!(ask(&mut desk, 2, &[2, 1]), Err(Refusal::Again { worker: 1, round: 2 }));
+        assert_eq!(ask(&mut desk, 2, &[1, 1]), Err(Refusal::Again { worker: 1, round: 2 }));
+        assert_eq!(ask(&mut desk, 2, &[1, 2]), Ok(false));
+        assert!(desk.ask(2, vec![job(3)], &[0, 2], 3).unwrap(), "done without worker 0");
+        assert_eq!(taken(&mut desk), [(1, vec![1, 2]), (3, vec![3])]);
     }
 
     #[test]
     fn those_who_never_ask_do_not_hold_the_others() {
         let mut first = desk(3);
-        first.ask(2, job(2), 2).unwrap();
+        ask(&mut first, 2, &[2]).unwrap();
         assert_eq!(first.close(2), [0, 1]);
-        assert_eq!(first.take().unwrap().tokens, [2]);
-        assert!(first.ask(2, job(0), 0).is_err());
+        assert_eq!(taken(&mut first), [(2, vec![2])]);
+        assert!(ask(&mut first, 2, &[0]).is_err());
 
-        let mut second = desk(3);
-        assert!(!second.withdraw(2, 0));
-        second.ask(2, job(2), 2).unwrap();
-        assert!(!second.withdraw(2, 0), "the second time tells nothing");
-        assert!(second.withdraw(2, 1));
-        assert_eq!(second.take().unwrap().tokens, [2]);
+        let mut second = desk(4);
+        assert!(!second.withdraw(2, &[0]));
+        ask(&mut second, 2, &[2]).unwrap();
+        assert!(!second.withdraw(2, &[0]), "the second time tells nothing");
+        assert!(second.withdraw(2, &[1, 3]));
+        assert_eq!(taken(&mut second), [(2, vec![2])]);
         assert!(desk(3).close(1).is_empty(), "another round");
     }
 
     proptest! {
         #[test]
-        fn jobs_leave_by_worker_id(order in Just((0..20usize).collect::<Vec<_>>()).prop_shuffle()) {
+        fn jobs_leave_by_worker_id(senders in prop::collection::vec(0..6usize, 20)) {
             let mut desk = desk(20);
-            for (count, &worker) in order.iter().enumerate() {
-                prop_assert_eq!(desk.ask(2, job(worker), worker).unwrap(), count == 19);
+            let mut left = 20;
+            for sender in 0..6 {
+                let workers: Vec<usize> = (0..20).filter(|&worker| senders[worker] == sender).collect();
+                left -= workers.len();
+                let jobs = workers.iter().map(|&worker| job(worker)).collect();
+                prop_assert_eq!(desk.ask(2, jobs, &[], sender).unwrap(), left == 0);
             }
             let order = desk.take().unwrap();
             prop_assert!(order.jobs.iter().map(|job| job.worker).eq(0..20));
-            prop_assert!(order.tokens.into_iter().eq(0..20));
+            for (sender, workers) in order.deal(0..20usize) {
+                prop_assert!(workers.is_sorted() && workers.iter().all(|&worker| senders[worker] == sender));
+            }
         }
     }
 }

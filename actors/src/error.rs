@@ -10,7 +10,7 @@ use crate::{barrier::Rejection, learner::LearnerError, messages::Fault};
 /// Why a worker takes no part in a round.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub enum Reason {
-    /// Its actor panicked or stopped. It is not asked again.
+    /// Its own code panicked, or its actor stopped. It is not asked again.
     #[error("died")]
     Died,
     /// It did not answer within the deadline. It is not asked again.
@@ -30,7 +30,7 @@ pub enum Reason {
     Rejected(#[from] Rejection),
     /// It said that it could not do its part.
     #[error("failed: {0}")]
-    Fault(#[from] Fault),
+    Fault(Fault),
     /// It has not been asked since an earlier round.
     #[error("{reason} in round {since}")]
     Gone {
@@ -39,6 +39,16 @@ pub enum Reason {
         /// Why.
         reason: Box<Reason>,
     },
+}
+
+impl From<Fault> for Reason {
+    /// A worker whose own code panicked is as dead as one whose actor did.
+    fn from(fault: Fault) -> Self {
+        match fault {
+            Fault::Panicked(_) => Self::Died,
+            fault => Self::Fault(fault),
+        }
+    }
 }
 
 impl Reason {

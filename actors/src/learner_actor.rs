@@ -2,8 +2,8 @@
 //! are in, answers them in one call of [`Learner::gradients`] inside the run's
 //! thread pool, and hands evaluations to the [`Evaluator`](crate::evaluator::Evaluator).
 //!
-//! A job's answer is sent through the very channel it came by, so that a
-//! waiting job costs one entry of the desk and no future of its own.
+//! Jobs are answered through the very channel they came by, so that a waiting
+//! sender costs one entry of the desk and no future of its own.
 
 use std::{cell::RefCell, rc::Rc, sync::Arc, time::Instant};
 
@@ -15,14 +15,14 @@ use rayon::ThreadPool;
 
 use crate::{
     contain::contained,
-    desk::{Desk, Order},
+    desk::Desk,
     evaluator::Run,
     learner::{Evaluation, Learned, Learner, LearnerError, Query},
     messages::{Ask, Close, Evaluate, Expect, LearnerSeat, Remember, Tally, Withdraw},
 };
 use phalanx_robust::state::State;
 
-type Answer = Result<Learned, LearnerError>;
+type Answer = Result<Vec<Learned>, LearnerError>;
 
 /// The learner actor.
 pub struct LearnerActor {
@@ -76,7 +76,7 @@ struct Bureau {
 
 impl Bureau {
     fn ask(&mut self, ask: Ask, reply: Option<OneshotSender<Answer>>) {
-        match self.desk.ask(ask.round, ask.job, reply) {
+        match self.desk.ask(ask.round, ask.jobs, &ask.without, reply) {
             Ok(true) => self.answer(),
             Ok(false) => {}
             Err((refusal, reply)) => send(reply, Err(refusal.into())),
@@ -85,22 +85,22 @@ impl Bureau {
 
     /// Answers the jobs that are in.
     fn answer(&mut self) {
-        let Some(Order { query, jobs, tokens }) = self.desk.take() else { return };
+        let Some(order) = self.desk.take() else { return };
         let started = Instant::now();
         let answers = match self.broken.clone() {
             Some(error) => Err(error),
-            None => self.gradients(&query, &jobs),
+            None => self.gradients(&order.query, &order.jobs),
         };
         self.tally.computing += started.elapsed();
         match answers {
             Ok(answers) => {
                 let count = |learned: &Learned| 1 + u64::from(learned.gradients.previous.is_some());
                 self.tally.gradients += answers.iter().map(count).sum::<u64>();
-                tokens.into_iter().zip(answers).for_each(|(reply, learned)| send(reply, Ok(learned)));
+                order.deal(answers).for_each(|(reply, learned)| send(reply, Ok(learned)));
             }
             Err(error) => {
                 self.tally.error = Some(error.clone());
-                tokens.into_iter().for_each(|reply| send(reply, Err(error.clone())));
+                order.tokens().for_each(|reply| send(reply, Err(error.clone())));
             }
         }
     }
@@ -121,14 +121,14 @@ impl Bureau {
     }
 }
 
-/// Answers one job. A worker that is gone cannot hear its answer; the aggregator notices that by itself.
+/// Answers one sender. An actor that is gone cannot hear its answer; the aggregator notices that by itself.
 fn send(reply: Option<OneshotSender<Answer>>, answer: Answer) {
     if let Some(reply) = reply {
         let _ = reply.send(answer);
     }
 }
 
-/// A job that is answered later, by whoever completes the round.
+/// Jobs that are answered later, by whoever completes the round.
 pub struct Deferred {
     ask: Ask,
     bureau: Rc<RefCell<Bureau>>,
@@ -161,9 +161,9 @@ impl Handler<Expect> for LearnerActor {
 impl Handler<Withdraw> for LearnerActor {
     type Result = ();
 
-    fn handle(&mut self, Withdraw { round, worker }: Withdraw, _: &mut Self::Context) {
+    fn handle(&mut self, Withdraw { round, workers }: Withdraw, _: &mut Self::Context) {
         let mut bureau = self.bureau.borrow_mut();
-        if bureau.desk.withdraw(round, worker) {
+        if bureau.desk.withdraw(round, &workers) {
             bureau.answer();
         }
     }

@@ -11,12 +11,13 @@
 //! - [`Seating`]: how workers and attackers are seated, and how custom actors are;
 //! - [`Learner`]: the door to a model; [`messages`]: what the actors say to one another;
 //! - [`barrier`]: where submissions meet; [`aggregator`]: who runs the rounds;
-//! - [`worker`], [`attacker`], [`collusion`], [`learner_actor`]: the other actors;
+//! - [`worker`], [`attacker`], [`block`], [`collusion`], [`learner_actor`]: the other actors, and what they share;
 //! - [`Observer`], [`RoundReport`], [`RunEnd`], [`RunError`]: what comes of it.
 
 pub mod aggregator;
 pub mod attacker;
 pub mod barrier;
+pub mod block;
 pub mod cast;
 pub mod collusion;
 mod contain;

@@ -3,7 +3,11 @@
 //! worker elsewhere, a test double. Every message has an answer; a dead peer
 //! is an error, not a silence.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    ops::{Deref, Range},
+    sync::Arc,
+    time::Duration,
+};
 
 use actix::{Message, Recipient};
 use phalanx_robust::{
@@ -16,18 +20,47 @@ use phalanx_robust::{
 
 use crate::learner::{Evaluation, Job, Learned, LearnerError, Query};
 
-/// Aggregator to every worker: round t is open.
+/// Aggregator to the actor of every seat: round t is open.
 #[derive(Clone, Debug, Message)]
 #[rtype(result = "Result<Reply, Fault>")]
-pub struct Open(pub Arc<Query>);
+pub struct Open {
+    /// The round and its query points.
+    pub query: Arc<Query>,
+    /// Which of the actor's workers take part.
+    pub workers: Called,
+}
 
-/// A worker's answer to [`Open`].
+/// The workers of one actor that are called: ids, ascending. All actors share one list of a round's ids.
+#[derive(Clone, Debug)]
+pub struct Called {
+    all: Arc<Vec<usize>>,
+    range: Range<usize>,
+}
+
+impl Called {
+    /// The ids at the places `range` of `all`, which ascends.
+    pub fn new(all: &Arc<Vec<usize>>, range: Range<usize>) -> Self {
+        Self { all: all.clone(), range }
+    }
+}
+
+impl Deref for Called {
+    type Target = [usize];
+
+    fn deref(&self) -> &[usize] {
+        &self.all[self.range.clone()]
+    }
+}
+
+/// An actor's answer to [`Open`] or [`Reveal`]. A fault in place of it concerns all workers that were called.
 #[derive(Clone, Debug)]
 pub enum Reply {
     /// The worker's vector for this round.
     Submitted(Submission),
-    /// The worker will answer [`Reveal`]: it is an attacker, and done with phase one.
+    /// Every worker called will answer [`Reveal`]: they are attackers, and done with phase one.
     Waiting,
+    /// The answer of each worker, in the order in which they were called.
+    Several(Vec<Result<Reply, Fault>>),
 }
 
 /// One worker's vector for one round.
@@ -47,8 +80,13 @@ pub struct Submission {
 
 /// Aggregator to every attacker, in phase two: what its knowledge allows it to see.
 #[derive(Clone, Debug, Message)]
-#[rtype(result = "Result<Submission, Fault>")]
-pub struct Reveal(pub Arc<Exposed>);
+#[rtype(result = "Result<Reply, Fault>")]
+pub struct Reveal {
+    /// What is to be seen.
+    pub exposed: Arc<Exposed>,
+    /// Which of the actor's workers have come through phase one.
+    pub workers: Called,
+}
 
 /// What phase two shows to an attacker.
 #[derive(Clone, Debug)]
@@ -91,14 +129,24 @@ impl std::fmt::Debug for ExposedDefence {
     }
 }
 
-/// Worker to learner: gradients, please. Answered when the jobs of all expected workers are in.
+/// Actor to learner: gradients for its workers, please. Answered when the jobs of all expected workers are
+/// in, in the order of `jobs`.
 #[derive(Clone, Debug, Message)]
-#[rtype(result = "Result<Learned, LearnerError>")]
+#[rtype(result = "Result<Vec<Learned>, LearnerError>")]
 pub struct Ask {
     /// The round.
     pub round: u64,
-    /// The worker's job.
-    pub job: Job,
+    /// The jobs of its workers, by ascending id.
+    pub jobs: Vec<Job>,
+    /// Those of its workers that will not ask in this round, though they are expected to.
+    pub without: Vec<usize>,
+}
+
+impl Ask {
+    /// For one worker.
+    pub fn one(round: u64, job: Job) -> Self {
+        Self { round, jobs: vec![job], without: Vec::new() }
+    }
 }
 
 /// Aggregator to learner: these workers will ask in this round. To be answered before the round opens.
@@ -111,14 +159,14 @@ pub struct Expect {
     pub workers: Arc<Vec<usize>>,
 }
 
-/// Aggregator to learner: this worker will not ask in this round any more.
-#[derive(Clone, Copy, Debug, Message)]
+/// Aggregator to learner: these workers will not ask in this round any more.
+#[derive(Clone, Debug, Message)]
 #[rtype(result = "()")]
 pub struct Withdraw {
     /// The round.
     pub round: u64,
-    /// The worker.
-    pub worker: usize,
+    /// The workers.
+    pub workers: Called,
 }
 
 /// Aggregator to learner: nobody may ask in this round any more. Answered when those who have asked
@@ -204,6 +252,9 @@ pub enum Fault {
     /// The learner is gone.
     #[error("the learner does not answer")]
     NoLearner,
+    /// The worker's own code panicked, with this message; the worker is not asked again.
+    #[error("panicked: {0}")]
+    Panicked(String),
     /// The attack failed, in the words of a custom attacker.
     #[error(transparent)]
     Attack(#[from] AttackError),
@@ -220,17 +271,17 @@ pub enum Fault {
     Custom(String),
 }
 
-/// A place at the barrier: one worker, honest or not.
+/// The place of one actor: one worker, or several of a kind, honest or not.
 #[derive(Clone)]
 pub struct Seat {
-    /// Id of the worker, unique.
-    pub id: usize,
+    /// Ids of its workers; no other seat has them.
+    pub ids: Range<usize>,
     /// Where to send [`Open`].
     pub open: Recipient<Open>,
-    /// What an attacker is shown, and where; none for an honest worker.
+    /// What an attacker is shown, and where; none for honest workers.
     pub attacker: Option<AttackerSeat>,
-    /// Whether it asks the learner in phase one. The learner waits for such a worker's job, at most
-    /// until the deadline or until its [`Open`] is answered with a [`Fault`]; so it must ask in every round.
+    /// Whether its workers ask the learner in phase one. The learner waits for the jobs of such workers, at
+    /// most until the deadline or until [`Open`] is answered with a [`Fault`]; so they must ask in every round.
     pub learns: bool,
 }
 

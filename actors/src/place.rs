@@ -2,6 +2,8 @@
 //! runs inside the actor system and seats one group of workers; custom actors
 //! are seated by a seating of their own.
 //!
+//! A group is cut into blocks of workers, one actor each: in a small cast a
+//! worker is an actor of its own, in a large one an actor hosts many.
 //! Honest workers are spread over the run's arbiters. A group of attackers has
 //! an arbiter to itself: its members share one adversary, so that more threads
 //! would only wait for one another, and an attack that never ends must not
@@ -22,6 +24,7 @@ use rayon::ThreadPool;
 
 use crate::{
     attacker::Attacker,
+    block::Block,
     collusion::{Collusion, Scheme},
     learner::Sampler,
     messages::{Ask, AttackerSeat, Seat},
@@ -30,8 +33,8 @@ use crate::{
 
 /// Seats one group of workers.
 pub trait Seating: Send {
-    /// Starts the group's actors: one seat for each of [`Place::ids`]. Called once, inside the actor
-    /// system, before the first round.
+    /// Starts the group's actors; their seats hold each of [`Place::ids`] once. Called once, inside the
+    /// actor system, before the first round.
     ///
     /// # Errors
     /// In words; the run does not begin.
@@ -48,13 +51,21 @@ pub struct Place {
     pub seed: Seed,
     /// Where it computes in parallel.
     pub pool: Arc<ThreadPool>,
+    /// How many workers one actor hosts; an actor from outside hosts as many as it likes.
+    pub block: usize,
     pub(crate) arbiters: Rc<Arbiters>,
 }
 
 impl Place {
-    /// The arbiter that hosts worker `id`; it hosts others too.
+    /// The ids, cut into blocks for one actor each.
+    pub fn blocks(&self) -> impl Iterator<Item = Range<usize>> + use<> {
+        let (ids, block) = (self.ids.clone(), self.block.max(1));
+        ids.clone().step_by(block).map(move |first| first..ids.end.min(first + block))
+    }
+
+    /// The arbiter that hosts the block of worker `id`; it hosts others too.
     pub fn arbiter(&self, id: usize) -> ArbiterHandle {
-        self.arbiters.shared[id % self.arbiters.shared.len()].clone()
+        self.arbiters.shared[id / self.block.max(1) % self.arbiters.shared.len()].clone()
     }
 
     /// A new arbiter for this group alone.
@@ -76,12 +87,11 @@ pub struct Workers(pub Vec<Member>);
 
 impl Seating for Workers {
     fn seat(self: Box<Self>, place: &Place) -> Result<Vec<Seat>, String> {
-        let members = protocols(self.0, place)?;
-        let seat = |(id, protocol)| {
-            let worker = Worker::start_in_arbiter(&place.arbiter(id), |_| Worker::new(protocol));
-            Seat { id, open: worker.recipient(), attacker: None, learns: true }
+        let seat = |(ids, block): (Range<usize>, Block)| {
+            let worker = Worker::start_in_arbiter(&place.arbiter(ids.start), |_| Worker::new(block));
+            Seat { ids, open: worker.recipient(), attacker: None, learns: true }
         };
-        Ok(members.map(seat).collect())
+        Ok(blocks(self.0, place)?.map(seat).collect())
     }
 }
 
@@ -100,25 +110,33 @@ impl Seating for Attackers {
         let (knowledge, learns) = (collusion.knowledge(), collusion.follows_protocol());
         let group = Arc::new(Mutex::new(collusion));
         let arbiter = place.own_arbiter();
-        let seat = |(id, protocol)| {
+        let seat = |(ids, block): (Range<usize>, Block)| {
             let group = group.clone();
-            let actor = Attacker::start_in_arbiter(&arbiter, move |_| Attacker::new(id, protocol, group));
+            let actor = Attacker::start_in_arbiter(&arbiter, move |_| Attacker::new(block, group));
             let attacker = Some(AttackerSeat { reveal: actor.clone().recipient(), knowledge });
-            Seat { id, open: actor.recipient(), attacker, learns }
+            Seat { ids, open: actor.recipient(), attacker, learns }
         };
-        Ok(protocols(self.members, place)?.map(seat).collect())
+        Ok(blocks(self.members, place)?.map(seat).collect())
     }
 }
 
-/// The members with their ids.
-fn protocols(members: Vec<Member>, place: &Place) -> Result<impl Iterator<Item = (usize, Protocol)>, String> {
+/// The members in blocks, with the ids of each.
+fn blocks(
+    members: Vec<Member>,
+    place: &Place,
+) -> Result<impl Iterator<Item = (Range<usize>, Block)>, String> {
     if members.len() != place.ids.len() {
         return Err(format!("{} members for {} workers", members.len(), place.ids.len()));
     }
     let learner = place.learner.clone();
-    Ok(place.ids.clone().zip(members).map(move |(id, Member { sampler, estimator })| {
-        (id, Protocol::new(id, sampler, estimator, learner.clone()))
-    }))
+    let mut members = members.into_iter();
+    let block = move |ids: Range<usize>| {
+        let hosted = ids.clone().zip(members.by_ref());
+        let protocol = |(id, Member { sampler, estimator })| Protocol::new(id, sampler, estimator);
+        let hosted = hosted.map(protocol).collect();
+        (ids.clone(), Block::new(ids.start, hosted, learner.clone()))
+    };
+    Ok(place.blocks().map(block))
 }
 
 /// The threads that host actors.

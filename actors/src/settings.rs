@@ -61,12 +61,28 @@ pub struct Settings {
     pub evaluate_every: u64,
     /// Number of threads that compute, and of threads that host honest workers.
     pub threads: usize,
+    /// Workers that one actor hosts; 0 lets the number of workers decide, see [`Settings::hosted`].
+    pub block: usize,
     /// What to do about absent workers.
     pub policy: Policy,
     /// How long to wait.
     pub deadlines: Deadlines,
     /// Whether reports hold the mean and variance of the honest vectors, which costs two passes over them.
     pub measure_honest: bool,
+}
+
+impl Settings {
+    /// Groups of workers are cut into about so many actors at most: a message costs microseconds, and
+    /// more actors than this make no better use of any number of threads.
+    pub const ACTORS: usize = 64;
+
+    /// How many workers one actor hosts in a cast of `workers`: one, up to [`Settings::ACTORS`] of them.
+    pub fn hosted(&self, workers: usize) -> usize {
+        match self.block {
+            0 => workers.div_ceil(Self::ACTORS).max(1),
+            block => block,
+        }
+    }
 }
 
 impl Default for Settings {
@@ -78,6 +94,7 @@ impl Default for Settings {
             f: 0,
             evaluate_every: 0,
             threads: 1,
+            block: 0,
             policy: Policy::default(),
             deadlines: Deadlines::default(),
             measure_honest: true,

@@ -19,14 +19,15 @@ use crate::{
     error::{Part, Reason, RunError},
     learner::{LearnerError, Query},
     messages::{
-        Close, Expect, Exposed, Fault, LearnerSeat, Open, Reply, Reveal, Seat, Submission, Tally, Withdraw,
+        Called, Close, Expect, Exposed, Fault, LearnerSeat, Open, Reply, Reveal, Seat, Submission, Tally,
+        Withdraw,
     },
     settings::{Deadlines, Policy},
 };
 use phalanx_robust::{Vector, attack::Knowledge};
 
-/// What a worker's mailbox gave for a message.
-type Heard<T> = Result<Result<T, Fault>, MailboxError>;
+/// What an actor's mailbox gave for a message.
+type Heard = Result<Result<Reply, Fault>, MailboxError>;
 
 /// The seats and the barrier before them.
 pub(super) struct Floor {
@@ -36,9 +37,21 @@ pub(super) struct Floor {
     deadlines: Deadlines,
     barrier: Barrier,
     round: u64,
+    /// Workers that are not asked any more, since when and why.
     gone: BTreeMap<usize, (u64, Reason)>,
-    askers: Arc<Vec<usize>>,
+    /// Everyone.
+    all: Arc<Vec<usize>>,
+    /// Who is asked, and who of them asks the learner; kept while nobody is lost.
+    roll: Option<Roll>,
+    /// Attackers that wait for phase two.
     waiting: Vec<usize>,
+}
+
+/// Who takes part in a round.
+#[derive(Clone)]
+struct Roll {
+    called: Arc<Vec<usize>>,
+    askers: Arc<Vec<usize>>,
 }
 
 /// What phase one took.
@@ -56,35 +69,40 @@ impl Floor {
         deadlines: Deadlines,
         shape: Vector,
     ) -> Self {
-        let barrier = Barrier::new(seats.iter().map(|seat| seat.id).collect(), shape);
-        let mut floor = Self {
+        Self {
+            all: Arc::new(seats.iter().flat_map(|seat| seat.ids.clone()).collect()),
+            barrier: Barrier::new(shape),
             seats,
             learner,
             policy,
             deadlines,
-            barrier,
             round: 0,
             gone: BTreeMap::new(),
-            askers: Arc::default(),
+            roll: None,
             waiting: Vec::new(),
-        };
-        floor.count_askers();
-        floor
+        }
     }
 
     pub fn seats(&self) -> &[Seat] {
         &self.seats
     }
 
+    /// The workers of the round, asked or gone.
+    pub fn workers(&self) -> &[usize] {
+        self.barrier.workers()
+    }
+
     /// Phase one: opens the round and waits until every worker has submitted, waits for phase two, or is given up.
     pub async fn phase_one(&mut self, query: &Arc<Query>) -> Result<PhaseOne, RunError> {
         let started = Instant::now();
-        self.open(query.round);
-        let expect = Expect { query: query.clone(), workers: self.askers.clone() };
+        let Roll { called, askers } = self.open(query.round);
+        let expect = Expect { query: query.clone(), workers: askers };
         self.of_learner(self.learner.expect.send(expect)).await?;
-        let mut calls: FuturesUnordered<_> = (0..self.seats.len())
-            .filter(|at| !self.gone.contains_key(at))
-            .map(|at| heard(at, self.seats[at].open.send(Open(query.clone()))))
+        let mut calls: FuturesUnordered<_> = by_seat(&self.seats, &called)
+            .map(|(at, workers)| {
+                let open = Open { query: query.clone(), workers: workers.clone() };
+                heard(workers, self.seats[at].open.send(open))
+            })
             .collect();
         let mut tally = None;
         let mut patience = pin!(sleep(self.deadlines.worker));
@@ -92,7 +110,7 @@ impl Floor {
             tokio::select! {
                 biased;
                 call = calls.next() => match call {
-                    Some((at, reply)) => self.replied(at, reply).await?,
+                    Some((workers, reply)) => self.replied(&workers, reply).await?,
                     None => break,
                 },
                 () = &mut patience => {
@@ -127,7 +145,8 @@ impl Floor {
 
     /// The highest knowledge among those who wait for phase two.
     pub fn knowledge(&self) -> Knowledge {
-        let of = |&at: &usize| self.seats[at].attacker.as_ref().map_or(Knowledge::Blind, |a| a.knowledge);
+        let of =
+            |&worker: &usize| self.seat(worker).attacker.as_ref().map_or(Knowledge::Blind, |a| a.knowledge);
         self.waiting.iter().map(of).max().unwrap_or(Knowledge::Blind)
     }
 
@@ -140,13 +159,12 @@ impl Floor {
     /// `exposed` makes what a knowledge is shown.
     pub async fn phase_two(&mut self, exposed: impl Fn(Knowledge) -> Arc<Exposed>) -> Result<(), RunError> {
         self.waiting.sort_unstable();
-        let waiting = std::mem::take(&mut self.waiting);
-        let mut calls: FuturesUnordered<_> = waiting
-            .iter()
-            .filter_map(|&at| {
+        let waiting = Arc::new(std::mem::take(&mut self.waiting));
+        let mut calls: FuturesUnordered<_> = by_seat(&self.seats, &waiting)
+            .filter_map(|(at, workers)| {
                 let attacker = self.seats[at].attacker.as_ref()?;
-                let reveal = Reveal(exposed(attacker.knowledge));
-                Some(heard(at, attacker.reveal.send(reveal)))
+                let reveal = Reveal { exposed: exposed(attacker.knowledge), workers: workers.clone() };
+                Some(heard(workers, attacker.reveal.send(reveal)))
             })
             .collect();
         let mut patience = pin!(sleep(self.deadlines.attack));
@@ -154,9 +172,7 @@ impl Floor {
             tokio::select! {
                 biased;
                 call = calls.next() => match call {
-                    Some((at, Ok(Ok(submission)))) => self.submitted(at, submission)?,
-                    Some((at, Ok(Err(fault)))) => self.give_up(vec![at], fault.into())?,
-                    Some((at, Err(_))) => self.give_up(vec![at], Reason::Died)?,
+                    Some((workers, reply)) => self.forged(&workers, reply)?,
                     None => return Ok(()),
                 },
                 () = &mut patience => {
@@ -171,68 +187,130 @@ impl Floor {
         self.barrier.close()
     }
 
-    fn open(&mut self, round: u64) {
+    /// Opens the barrier of `round`, and says who is to be asked.
+    fn open(&mut self, round: u64) -> Roll {
         self.round = round;
         self.waiting.clear();
-        self.barrier.open(round);
-        for (&at, (since, reason)) in &self.gone {
+        self.barrier.open(round, self.all.clone());
+        for (&worker, (since, reason)) in &self.gone {
             let reason = Reason::Gone { since: *since, reason: Box::new(reason.clone()) };
-            let fresh = self.barrier.absent(self.seats[at].id, reason);
+            let fresh = self.barrier.absent(worker, reason);
             debug_assert!(fresh.is_ok(), "the barrier was just opened");
         }
+        let roll = self.roll.take().unwrap_or_else(|| self.call());
+        self.roll.insert(roll).clone()
     }
 
-    async fn replied(&mut self, at: usize, reply: Heard<Reply>) -> Result<(), RunError> {
-        if !self.barrier.is_missing(self.seats[at].id) {
-            return Ok(()); // given up before it answered
-        }
+    fn call(&self) -> Roll {
+        let called: Vec<usize> = self.all.iter().copied().filter(|id| !self.gone.contains_key(id)).collect();
+        let askers = called.iter().copied().filter(|&worker| self.seat(worker).learns).collect();
+        Roll { called: Arc::new(called), askers: Arc::new(askers) }
+    }
+
+    /// The seat of a worker of this floor.
+    fn seat(&self, worker: usize) -> &Seat {
+        &self.seats[seat_of(&self.seats, worker)]
+    }
+
+    /// Takes in what an actor says in phase one for its `workers`.
+    async fn replied(&mut self, workers: &Called, reply: Heard) -> Result<(), RunError> {
         let round = self.round;
+        let failed = match reply {
+            Ok(Err(Fault::NoLearner)) => return Err(self.learner_died()),
+            Ok(Err(Fault::Learner(error))) if !matches!(error, LearnerError::Refused(_)) => {
+                return Err(RunError::Learner { round, error });
+            }
+            Ok(Ok(Reply::Waiting)) => {
+                workers.iter().try_for_each(|&worker| self.answered(worker, Reply::Waiting))?;
+                false
+            }
+            reply => self.parts(workers, reply)?,
+        };
+        if failed && self.seat(workers[0]).learns {
+            // Whoever of them has not asked the learner will not do so any more, and the others need not wait.
+            let withdraw = Withdraw { round, workers: workers.clone() };
+            self.of_learner(self.learner.withdraw.send(withdraw)).await?;
+        }
+        Ok(())
+    }
+
+    /// Takes in what an actor says in phase two for its `workers`.
+    fn forged(&mut self, workers: &Called, reply: Heard) -> Result<(), RunError> {
+        self.parts(workers, reply)?;
+        let waiting = std::mem::take(&mut self.waiting);
+        self.give_up(waiting, Fault::Custom("still waits in phase two".to_owned()).into())
+    }
+
+    /// Takes in the answers of `workers`, one by one; says whether one of them failed.
+    fn parts(&mut self, workers: &Called, reply: Heard) -> Result<bool, RunError> {
+        let parts = match reply {
+            Ok(Ok(Reply::Several(parts))) if parts.len() == workers.len() => parts,
+            Ok(Ok(Reply::Several(parts))) => {
+                let words = format!("its actor answers {} of {} workers", parts.len(), workers.len());
+                return self.lost(workers, Fault::Custom(words).into());
+            }
+            Ok(Ok(one)) if workers.len() == 1 => vec![Ok(one)],
+            Ok(Ok(_)) => {
+                let words = format!("its actor answers one of {} workers", workers.len());
+                return self.lost(workers, Fault::Custom(words).into());
+            }
+            Ok(Err(fault)) => return self.lost(workers, fault.into()),
+            Err(_) => return self.lost(workers, Reason::Died),
+        };
+        let mut failed = false;
+        for (&worker, part) in workers.iter().zip(parts) {
+            match part {
+                Ok(reply) => self.answered(worker, reply)?,
+                Err(fault) => failed |= self.lost(&[worker], fault.into())?,
+            }
+        }
+        Ok(failed)
+    }
+
+    /// Takes in what one worker says, unless it was given up before.
+    fn answered(&mut self, worker: usize, reply: Reply) -> Result<(), RunError> {
+        if !self.barrier.is_missing(worker) {
+            return Ok(());
+        }
         match reply {
-            Ok(Ok(Reply::Submitted(submission))) => self.submitted(at, submission),
-            Ok(Ok(Reply::Waiting)) if self.seats[at].attacker.is_some() => {
-                self.waiting.push(at);
+            Reply::Submitted(submission) => self.submitted(worker, submission),
+            Reply::Waiting if self.seat(worker).attacker.is_some() => {
+                self.waiting.push(worker);
                 Ok(())
             }
-            Ok(Ok(Reply::Waiting)) => self.give_up(vec![at], Reason::NoAttacker),
-            Ok(Err(Fault::NoLearner)) => Err(self.learner_died()),
-            Ok(Err(Fault::Learner(error))) if !matches!(error, LearnerError::Refused(_)) => {
-                Err(RunError::Learner { round, error })
+            Reply::Waiting => self.give_up(vec![worker], Reason::NoAttacker),
+            Reply::Several(_) => {
+                let words = "its actor answers it as several workers".to_owned();
+                self.give_up(vec![worker], Fault::Custom(words).into())
             }
-            Ok(Err(fault)) => self.lost(at, fault.into()).await,
-            Err(_) => self.lost(at, Reason::Died).await,
         }
     }
 
-    fn submitted(&mut self, at: usize, submission: Submission) -> Result<(), RunError> {
-        if submission.worker != self.seats[at].id {
-            return self.give_up(vec![at], Reason::Impostor(submission.worker));
+    fn submitted(&mut self, worker: usize, submission: Submission) -> Result<(), RunError> {
+        if submission.worker != worker {
+            return self.give_up(vec![worker], Reason::Impostor(submission.worker));
         }
         match self.barrier.offer(submission) {
             Ok(()) => Ok(()),
-            Err(rejection) => self.give_up(vec![at], rejection.into()),
+            Err(rejection) => self.give_up(vec![worker], rejection.into()),
         }
     }
 
-    /// Gives a worker up that may not have asked the learner, so that the others need not wait for it.
-    async fn lost(&mut self, at: usize, reason: Reason) -> Result<(), RunError> {
-        let (round, worker) = (self.round, self.seats[at].id);
-        let asks = self.seats[at].learns;
-        self.give_up(vec![at], reason)?;
-        if asks {
-            self.of_learner(self.learner.withdraw.send(Withdraw { round, worker })).await
-        } else {
-            Ok(())
-        }
+    /// Gives up those of `workers` that were not given up before; says whether there are any.
+    fn lost(&mut self, workers: &[usize], reason: Reason) -> Result<bool, RunError> {
+        let lost: Vec<usize> =
+            workers.iter().copied().filter(|&worker| self.barrier.is_missing(worker)).collect();
+        let any = !lost.is_empty();
+        self.give_up(lost, reason)?;
+        Ok(any)
     }
 
     /// The first deadline has passed. Those who have asked the learner get another one.
     async fn too_late_to_ask(&mut self) -> Result<Tally, RunError> {
         let tally = self.close_desk().await?;
-        let (unasked, rest): (Vec<_>, Vec<_>) = self
-            .outstanding()
-            .into_iter()
-            .partition(|&at| tally.missing.binary_search(&self.seats[at].id).is_ok());
-        let silent = rest.into_iter().filter(|&at| !self.seats[at].learns).collect();
+        let (unasked, rest): (Vec<_>, Vec<_>) =
+            self.outstanding().into_iter().partition(|worker| tally.missing.binary_search(worker).is_ok());
+        let silent = rest.into_iter().filter(|&worker| !self.seat(worker).learns).collect();
         self.give_up(unasked, Reason::Unasked(self.deadlines.worker))?;
         self.give_up(silent, Reason::Silent(self.deadlines.worker))?;
         Ok(tally)
@@ -261,8 +339,8 @@ impl Floor {
     /// Those from whom nothing has been heard.
     fn outstanding(&self) -> Vec<usize> {
         let waiting: HashSet<usize> = self.waiting.iter().copied().collect();
-        let silent = |at: &usize| !waiting.contains(at) && self.barrier.is_missing(self.seats[*at].id);
-        (0..self.seats.len()).filter(silent).collect()
+        let silent = |worker: &usize| !waiting.contains(worker) && self.barrier.is_missing(*worker);
+        self.workers().iter().copied().filter(silent).collect()
     }
 
     /// Does without these workers in this round, if the policy allows it.
@@ -271,27 +349,40 @@ impl Floor {
             return Ok(());
         }
         if self.policy == Policy::Fail {
-            let workers = lost.iter().map(|&at| self.seats[at].id).collect();
-            return Err(RunError::Workers { round: self.round, workers, reason: Box::new(reason) });
+            return Err(RunError::Workers { round: self.round, workers: lost, reason: Box::new(reason) });
         }
-        for &at in &lost {
+        for worker in lost {
             // A worker whose place is taken already keeps what is known of it.
-            let _ = self.barrier.absent(self.seats[at].id, reason.clone());
+            let _ = self.barrier.absent(worker, reason.clone());
             if reason.is_final() {
-                self.gone.insert(at, (self.round, reason.clone()));
+                self.gone.insert(worker, (self.round, reason.clone()));
+                self.roll = None;
             }
         }
-        self.count_askers();
         Ok(())
-    }
-
-    fn count_askers(&mut self) {
-        let asks = |&(at, seat): &(usize, &Seat)| seat.learns && !self.gone.contains_key(&at);
-        self.askers = Arc::new(self.seats.iter().enumerate().filter(asks).map(|(_, seat)| seat.id).collect());
     }
 }
 
+/// Where the seat of `worker` is; seats have ascending ids.
+fn seat_of(seats: &[Seat], worker: usize) -> usize {
+    seats.partition_point(|seat| seat.ids.end <= worker)
+}
+
+/// The workers `called` by seat; their ids ascend.
+fn by_seat<'a>(
+    seats: &'a [Seat],
+    called: &'a Arc<Vec<usize>>,
+) -> impl Iterator<Item = (usize, Called)> + use<'a> {
+    let mut next = 0;
+    std::iter::from_fn(move || {
+        let start = next;
+        let at = seat_of(seats, *called.get(start)?);
+        next += called[start..].partition_point(|worker| seats[at].ids.contains(worker)).max(1);
+        Some((at, Called::new(called, start..next)))
+    })
+}
+
 /// A call, and who was called.
-async fn heard<T>(at: usize, call: impl Future<Output = T>) -> (usize, T) {
-    (at, call.await)
+async fn heard<T>(workers: Called, call: impl Future<Output = T>) -> (Called, T) {
+    (workers, call.await)
 }

@@ -67,7 +67,7 @@ pub struct Stop;
 
 /// What an aggregator is made of.
 pub struct Company {
-    /// The workers, in any order; ids are unique.
+    /// The actors of the workers, in any order; ids are unique.
     pub seats: Vec<Seat>,
     /// The learner.
     pub learner: LearnerSeat,
@@ -149,7 +149,7 @@ struct Rounds {
 impl Rounds {
     fn new(company: Company, settings: Settings) -> Self {
         let Company { mut seats, learner, defence, step, start, observers, pool, stopper } = company;
-        seats.sort_by_key(|seat| seat.id);
+        seats.sort_by_key(|seat| seat.ids.start);
         let shape = start.zeros_like();
         let deadlines = settings.deadlines;
         Self {
@@ -219,7 +219,7 @@ impl Rounds {
             round: started.elapsed(),
         };
         self.last_aggregate = verdict.aggregation.output.clone();
-        record(&mut self.report, self.floor.seats(), &outcome, &verdict);
+        record(&mut self.report, self.floor.seats(), self.floor.workers(), &outcome, &verdict);
         self.report.gradients = one.tally.gradients;
         self.report.phases = phases;
         Ok(())
@@ -261,7 +261,7 @@ impl Rounds {
 
     /// The rule and the step, in the pool.
     async fn settle(&mut self, outcome: &mut Outcome, rng: Stream) -> Result<Verdict, RunError> {
-        let (round, workers) = (outcome.round, self.floor.seats().len());
+        let (round, workers) = (outcome.round, self.floor.workers().len());
         let gone = |message: String| RunError::Died { round, part: Part::Rule, message };
         let mut server = self.server.take().ok_or_else(|| gone(String::new()))?;
         let honest = self.settings.measure_honest.then(|| {

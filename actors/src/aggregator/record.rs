@@ -9,20 +9,32 @@ use crate::{
     report::{RoundReport, WorkerReport},
 };
 
+/// Tells of workers, asked in the order of their ids, whether they are honest.
+fn honesty(seats: &[Seat]) -> impl FnMut(usize) -> bool {
+    let mut seats = seats.iter().peekable();
+    move |worker| {
+        while seats.next_if(|seat| seat.ids.end <= worker).is_some() {}
+        seats.peek().is_some_and(|seat| seat.ids.contains(&worker) && seat.attacker.is_none())
+    }
+}
+
 /// The submissions of honest workers. Both seats and submissions are ordered by worker id.
 pub(super) fn honest<'a>(
     seats: &[Seat],
     submissions: impl Iterator<Item = &'a Submission>,
 ) -> impl Iterator<Item = &'a Submission> {
-    let mut seats = seats.iter().peekable();
-    submissions.filter(move |submission| {
-        while seats.next_if(|seat| seat.id < submission.worker).is_some() {}
-        seats.peek().is_some_and(|seat| seat.id == submission.worker && seat.attacker.is_none())
-    })
+    let mut is_honest = honesty(seats);
+    submissions.filter(move |submission| is_honest(submission.worker))
 }
 
-/// Writes a round into `report`, over the round before.
-pub(super) fn record(report: &mut RoundReport, seats: &[Seat], outcome: &Outcome, verdict: &Verdict) {
+/// Writes the round of these workers into `report`, over the round before.
+pub(super) fn record(
+    report: &mut RoundReport,
+    seats: &[Seat],
+    workers: &[usize],
+    outcome: &Outcome,
+    verdict: &Verdict,
+) {
     report.round = outcome.round;
     report.honest_loss = mean(honest(seats, outcome.submissions.iter()).filter_map(|s| s.loss));
     report.honest_accuracy = mean(honest(seats, outcome.submissions.iter()).filter_map(|s| s.accuracy));
@@ -34,12 +46,13 @@ pub(super) fn record(report: &mut RoundReport, seats: &[Seat], outcome: &Outcome
     report.workers.clear();
     let mut submissions = outcome.submissions.iter().enumerate().peekable();
     let mut absences = outcome.absences.iter().peekable();
-    for seat in seats {
-        let submission = submissions.next_if(|(_, s)| s.worker == seat.id);
-        let absence = absences.next_if(|(id, _)| *id == seat.id);
+    let mut is_honest = honesty(seats);
+    for &worker in workers {
+        let submission = submissions.next_if(|(_, s)| s.worker == worker);
+        let absence = absences.next_if(|(id, _)| *id == worker);
         report.workers.push(WorkerReport {
-            worker: seat.id,
-            honest: seat.attacker.is_none(),
+            worker,
+            honest: is_honest(worker),
             loss: submission.and_then(|(_, s)| s.loss),
             absence: absence.map(|(_, reason)| reason.to_string()),
             ..fate(submission.map(|(row, _)| row), &verdict.aggregation)

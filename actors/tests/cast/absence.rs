@@ -1,7 +1,7 @@
 //! Workers that die, fall silent or never ask the learner.
 
 use phalanx_actors::{
-    Policy, Reason, RunError, Workers,
+    Policy, Reason, RunError, Settings, Workers,
     learner::{Draw, Sampler},
     messages::{Fault, Reply},
 };
@@ -40,6 +40,26 @@ fn a_worker_that_panics_is_dropped_and_stays_reported() {
     assert!(played.rounds.iter().all(|round| round.workers.len() == 5));
     assert_eq!(played.rounds[2].gradients, 4);
     assert_eq!(played.end.unwrap().rounds, 5);
+}
+
+/// Five workers in one actor, of which the one in the middle panics at its second batch.
+fn with_fatal_worker_among_others(policy: Policy) -> Played {
+    let mut members = members(0..5);
+    members[2].sampler = Box::new(Fatal(Noise(2)));
+    play(cast(Settings { block: 5, ..settings(policy) }).seat(0..5, Workers(members)))
+}
+
+#[test]
+fn a_panic_is_its_workers_own_though_others_share_its_actor() {
+    assert_eq!(with_fatal_worker_among_others(Policy::Fail).error(), "round 2: worker 2 died");
+    let played = with_fatal_worker_among_others(Policy::Drop);
+    let later = "died in round 2";
+    assert_eq!(played.absences(2), ["", "died", later, later, later]);
+    assert!(played.rounds[1].phases.round < SHORT, "the learner does not wait for it");
+    for other in [0, 1, 3, 4] {
+        assert!(played.absences(other).iter().all(String::is_empty));
+    }
+    assert_eq!(played.rounds.iter().map(|round| round.gradients).collect::<Vec<_>>(), [5, 4, 4, 4, 4]);
 }
 
 fn silent_from_round_two(learns: bool, policy: Policy) -> Played {
@@ -110,7 +130,7 @@ fn a_worker_that_blocks_its_thread_ends_the_run_and_is_left_behind() {
 
 #[test]
 fn the_run_ends_with_the_numbers_when_too_few_are_left() {
-    let settings = phalanx_actors::Settings { f: 2, ..impatient(Policy::Drop) };
+    let settings = Settings { f: 2, ..impatient(Policy::Drop) };
     let silent = Scripted::new(|_, _| never());
     let played = play(four_honest(settings).seat(4..5, silent));
     assert_eq!(

@@ -1,6 +1,8 @@
 //! Attacks at work, and attacks that panic, miscount, hang or look at more than they declare.
 
-use phalanx_actors::{Policy, Workers};
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use phalanx_actors::{Policy, Settings, Workers, messages::Reply};
 use phalanx_robust::{
     Size, Vector,
     attack::{Alie, Attack, AttackError, AttackRule, Ipm, Knowledge, LabelFlip, NoAttack, SignFlip, View},
@@ -158,6 +160,23 @@ fn built_in_attacks_run_through_their_phases() {
 }
 
 #[test]
+fn attackers_of_one_actor_fall_one_by_one() {
+    static POISONED: AtomicUsize = AtomicUsize::new(0);
+    let attack = Made {
+        follows: true,
+        poison: |_| assert!(POISONED.fetch_add(1, Ordering::Relaxed) != 4, "the fifth batch"),
+        ..made(Knowledge::Own, |view| Ok(view.own()?.to_vec()))
+    };
+    let settings = Settings { block: 3, ..settings(Policy::Drop) };
+    let played = play(four_honest(settings).seat(4..7, attackers(4..7, "made", Box::new(attack))));
+    // Two batches into round 2 the attack breaks down, and with it the adversary for good.
+    let why = "failed: the attack made: it panicked: the fifth batch";
+    assert_eq!(played.absences(5)[..3], ["", why, why]);
+    assert_eq!(played.rounds.iter().map(|round| round.gradients).collect::<Vec<_>>(), [7, 5, 4, 4, 4]);
+    assert_eq!(played.end.unwrap().rounds, 5);
+}
+
+#[test]
 fn two_groups_collude_apart() {
     let constant = |value: fn() -> f64| -> Box<dyn Attack> {
         match value() {
@@ -184,9 +203,9 @@ fn two_groups_collude_apart() {
 fn an_attacker_that_dies_in_phase_two_is_an_absence() {
     let dying = |policy| {
         let attacker = Scripted::attacker(Knowledge::Blind, |id, reveal| {
-            assert!(reveal.0.round < 3, "attacker {id} falls");
-            let submission = zero(id, reveal.0.round);
-            Box::pin(async { Ok(submission) })
+            assert!(reveal.exposed.round < 3, "attacker {id} falls");
+            let submission = zero(id, reveal.exposed.round);
+            Box::pin(async { Ok(Reply::Submitted(submission)) })
         });
         play(four_honest(settings(policy)).seat(4..5, attacker))
     };

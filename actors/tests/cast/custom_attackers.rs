@@ -39,7 +39,7 @@ impl Seating for Pair {
             Follower::start_in_arbiter(&place.own_arbiter(), move |_| Follower { id: second, leader: peer });
         let knowledge = Knowledge::Blind;
         let seat = |id, open, reveal| Seat {
-            id,
+            ids: id..id + 1,
             open,
             attacker: Some(AttackerSeat { reveal, knowledge }),
             learns: false,
@@ -83,23 +83,19 @@ impl Handler<Open> for Follower {
     }
 }
 
-fn whispered(
-    leader: Addr<Leader>,
-    worker: usize,
-    reveal: Reveal,
-) -> ResponseFuture<Result<Submission, Fault>> {
+fn whispered(leader: Addr<Leader>, worker: usize, reveal: Reveal) -> ResponseFuture<Result<Reply, Fault>> {
     Box::pin(async move {
-        let Reveal(exposed) = reveal;
+        let Reveal { exposed, .. } = reveal;
         assert!(exposed.honest.is_none() && exposed.defence.is_none(), "it is blind");
         let lost = |_| Fault::Custom("the leader is lost".to_owned());
         let value = leader.send(Whisper { round: exposed.round }).await.map_err(lost)?;
         let vector: Vector = exposed.shape.like(&[value; D]);
-        Ok(Submission { worker, round: exposed.round, vector, loss: None, accuracy: None })
+        Ok(Reply::Submitted(Submission { worker, round: exposed.round, vector, loss: None, accuracy: None }))
     })
 }
 
 impl Handler<Reveal> for Leader {
-    type Result = ResponseFuture<Result<Submission, Fault>>;
+    type Result = ResponseFuture<Result<Reply, Fault>>;
 
     fn handle(&mut self, reveal: Reveal, ctx: &mut Self::Context) -> Self::Result {
         whispered(ctx.address(), self.id, reveal)
@@ -107,7 +103,7 @@ impl Handler<Reveal> for Leader {
 }
 
 impl Handler<Reveal> for Follower {
-    type Result = ResponseFuture<Result<Submission, Fault>>;
+    type Result = ResponseFuture<Result<Reply, Fault>>;
 
     fn handle(&mut self, reveal: Reveal, _: &mut Self::Context) -> Self::Result {
         whispered(self.leader.clone(), self.id, reveal)

@@ -52,7 +52,7 @@ impl<S: Seating + 'static> Seating for Delayed<S> {
         let seats = Box::new(self.seating).seat(place)?;
         let delayed = |seat: Seat| {
             let (rng, open) = (Seed(rng.random()).stream("delay", 0, "", 0), seat.open);
-            let delay = Delay::start_in_arbiter(&place.arbiter(seat.id), move |_| Delay { rng, open });
+            let delay = Delay::start_in_arbiter(&place.arbiter(seat.ids.start), move |_| Delay { rng, open });
             Seat { open: delay.recipient(), ..seat }
         };
         Ok(seats.into_iter().map(delayed).collect())
@@ -90,12 +90,16 @@ fn bits(played: &Played) -> (Vec<u64>, String, String) {
 }
 
 #[test]
-fn threads_and_order_of_arrival_change_no_bit() {
+fn threads_actors_and_order_of_arrival_change_no_bit() {
     let run =
         |threads, delays| bits(&play(full_cast(Settings { threads, ..settings(Policy::Fail) }, delays)));
     let reference = run(1, None);
     assert_eq!(run(1, None), reference, "run again");
     assert_eq!(run(2, None), reference, "with two threads");
+    for block in [1, 3, 100] {
+        let settings = Settings { threads: 2, block, ..settings(Policy::Fail) };
+        assert_eq!(bits(&play(full_cast(settings, None))), reference, "with {block} workers an actor");
+    }
     for seed in 0..4 {
         assert_eq!(run(2, Some(seed)), reference, "with delays of seed {seed}");
     }

@@ -108,10 +108,10 @@ impl Seating for Insistent {
                 };
                 let mut ask = {
                     let mut job = job;
-                    move |round| learner.send(Ask { round, job: job(round) })
+                    move |round| learner.send(Ask::one(round, job(round)))
                 };
                 let (round, first) = (query.round, ask(query.round));
-                let refused = |answer: Result<Result<Learned, _>, _>| answer.unwrap().unwrap_err();
+                let refused = |answer: Result<Result<Vec<Learned>, _>, _>| answer.unwrap().unwrap_err();
                 let again = refused(ask(round).await);
                 let late = refused(ask(round - 1).await);
                 first.await.unwrap()?;

@@ -21,7 +21,7 @@ struct Elsewhere;
 impl Seating for Elsewhere {
     fn seat(self: Box<Self>, place: &Place) -> Result<Vec<Seat>, String> {
         let mut seats = Box::new(Workers(members(place.ids.clone()))).seat(place)?;
-        seats[0].id += 10;
+        seats[0].ids = 12..13;
         Ok(seats)
     }
 }

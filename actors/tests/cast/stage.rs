@@ -214,7 +214,7 @@ pub fn play(cast: Cast) -> Played {
 /// What a scripted actor answers to [`Open`].
 pub type OnOpen = Box<dyn FnMut(usize, Arc<Query>) -> ResponseFuture<Result<Reply, Fault>> + Send>;
 /// What it answers to [`Reveal`].
-pub type OnReveal = Box<dyn FnMut(usize, Reveal) -> ResponseFuture<Result<Submission, Fault>> + Send>;
+pub type OnReveal = Box<dyn FnMut(usize, Reveal) -> ResponseFuture<Result<Reply, Fault>> + Send>;
 
 /// One worker that follows a script.
 pub struct Scripted {
@@ -243,7 +243,7 @@ impl Scripted {
     /// An attacker that waits for phase two.
     pub fn attacker(
         knowledge: Knowledge,
-        reveal: impl FnMut(usize, Reveal) -> ResponseFuture<Result<Submission, Fault>> + Send + 'static,
+        reveal: impl FnMut(usize, Reveal) -> ResponseFuture<Result<Reply, Fault>> + Send + 'static,
     ) -> Self {
         let waiting = Self::answering(|_, _| Ok(Reply::Waiting));
         Self { reveal: Some(Box::new(reveal)), knowledge, ..waiting }
@@ -264,7 +264,7 @@ impl Seating for Scripted {
             ScriptedActor::start_in_arbiter(&place.arbiter(id), move |_| ScriptedActor { id, open, reveal });
         let reveal = actor.clone().recipient();
         let attacker = attacks.then_some(AttackerSeat { reveal, knowledge });
-        Ok(vec![Seat { id, open: actor.recipient(), attacker, learns }])
+        Ok(vec![Seat { ids: place.ids.clone(), open: actor.recipient(), attacker, learns }])
     }
 }
 
@@ -281,13 +281,13 @@ impl Actor for ScriptedActor {
 impl Handler<Open> for ScriptedActor {
     type Result = ResponseFuture<Result<Reply, Fault>>;
 
-    fn handle(&mut self, Open(query): Open, _: &mut Self::Context) -> Self::Result {
+    fn handle(&mut self, Open { query, .. }: Open, _: &mut Self::Context) -> Self::Result {
         (self.open)(self.id, query)
     }
 }
 
 impl Handler<Reveal> for ScriptedActor {
-    type Result = ResponseFuture<Result<Submission, Fault>>;
+    type Result = ResponseFuture<Result<Reply, Fault>>;
 
     fn handle(&mut self, reveal: Reveal, _: &mut Self::Context) -> Self::Result {
         (self.reveal.as_mut().expect("a script for phase two"))(self.id, reveal)

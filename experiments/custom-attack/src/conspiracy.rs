@@ -63,7 +63,7 @@ impl Seating for Conspiracy {
         };
         let all: Vec<_> = place.ids.clone().map(|id| (id, start(id))).collect();
         let seats = all.iter().map(|(id, actor)| Seat {
-            id: *id,
+            ids: *id..*id + 1,
             open: actor.clone().recipient(),
             attacker: Some(AttackerSeat { reveal: actor.clone().recipient(), knowledge: Knowledge::Honest }),
             learns: false,
@@ -109,9 +109,9 @@ impl Handler<Propose> for Conspirator {
 }
 
 impl Handler<Reveal> for Conspirator {
-    type Result = ResponseFuture<Result<Submission, Fault>>;
+    type Result = ResponseFuture<Result<Reply, Fault>>;
 
-    fn handle(&mut self, Reveal(exposed): Reveal, _: &mut Self::Context) -> Self::Result {
+    fn handle(&mut self, Reveal { exposed, .. }: Reveal, _: &mut Self::Context) -> Self::Result {
         let (worker, ring) = (self.id, self.ring.clone());
         Box::pin(async move {
             let words = |text: &str| Fault::Custom(text.to_owned());
@@ -123,7 +123,7 @@ impl Handler<Reveal> for Conspirator {
             let honest = exposed.honest.as_ref().ok_or_else(|| words("nothing is revealed"))?;
             let batch = Batch::new(&honest.vectors).map_err(|error| Fault::Custom(error.to_string()))?;
             let vector = batch.mean().scaled(-boldest);
-            Ok(Submission { worker, round, vector, loss: None, accuracy: None })
+            Ok(Reply::Submitted(Submission { worker, round, vector, loss: None, accuracy: None }))
         })
     }
 }

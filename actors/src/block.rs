@@ -1,0 +1,100 @@
+//! The workers that one actor hosts, and their common way through phase one:
+//! they draw their batches, ask the learner with one message, and make their
+//! vectors from its answer. So a round costs a message an actor, not a worker.
+//!
+//! What a worker's own code does stays with that worker: its panic is caught,
+//! and the others go on. Only a worker that never ends takes its actor with it.
+
+use actix::{MailboxError, Recipient, dev::RecipientRequest};
+use futures_util::future::OptionFuture;
+
+use crate::{
+    contain::contained,
+    learner::{Draw, Job, Learned, LearnerError, Query},
+    messages::{Ask, Fault, Reply, Submission},
+    worker::Protocol,
+};
+
+/// What the learner's mailbox gave for an [`Ask`]; none where nobody asked.
+pub type Answer = Option<Result<Result<Vec<Learned>, LearnerError>, MailboxError>>;
+
+/// Workers with consecutive ids.
+pub struct Block {
+    first: usize,
+    members: Vec<Protocol>,
+    learner: Recipient<Ask>,
+    /// Those that could not ask in the open round, ascending, and why.
+    failed: Vec<(usize, Fault)>,
+}
+
+impl Block {
+    /// The workers `first`, `first + 1`, …, who ask at `learner`.
+    pub fn new(first: usize, members: Vec<Protocol>, learner: Recipient<Ask>) -> Self {
+        Self { first, members, learner, failed: Vec::new() }
+    }
+
+    /// Asks the learner for the gradients of `workers`. `poison` sees every batch before.
+    pub fn ask(
+        &mut self,
+        query: &Query,
+        workers: &[usize],
+        mut poison: impl FnMut(&mut Draw) -> Result<(), Fault>,
+    ) -> OptionFuture<RecipientRequest<Ask>> {
+        let mut jobs = Vec::with_capacity(workers.len());
+        self.failed.clear();
+        for &worker in workers {
+            match self.job(query, worker, &mut poison) {
+                Ok(job) => jobs.push(job),
+                Err(fault) => self.failed.push((worker, fault)),
+            }
+        }
+        let without = self.failed.iter().map(|(worker, _)| *worker).collect();
+        let round = query.round;
+        (!jobs.is_empty()).then(|| self.learner.send(Ask { round, jobs, without })).into()
+    }
+
+    fn job(
+        &mut self,
+        query: &Query,
+        worker: usize,
+        poison: &mut impl FnMut(&mut Draw) -> Result<(), Fault>,
+    ) -> Result<Job, Fault> {
+        let member = self.member(worker)?;
+        let mut job = contained(|| member.job(query)).map_err(Fault::Panicked)?;
+        poison(&mut job.draw)?;
+        Ok(job)
+    }
+
+    /// What each of `workers` answers, in their order, once the learner has: `reply` makes it of the vector.
+    ///
+    /// # Errors
+    /// [`Fault::Learner`] or [`Fault::NoLearner`], which concern all of them.
+    pub fn replies(
+        &mut self,
+        round: u64,
+        workers: &[usize],
+        answer: Answer,
+        mut reply: impl FnMut(Submission) -> Reply,
+    ) -> Result<Reply, Fault> {
+        let learned = match answer {
+            Some(answer) => answer.map_err(|_| Fault::NoLearner)??,
+            None => Vec::new(),
+        };
+        let mut failed = std::mem::take(&mut self.failed).into_iter().peekable();
+        let mut learned = learned.into_iter();
+        let one = |&worker: &usize| {
+            if let Some((_, fault)) = failed.next_if(|(id, _)| *id == worker) {
+                return Err(fault);
+            }
+            let learned = learned.next().ok_or(Fault::NoLearner)?;
+            let member = self.member(worker)?;
+            contained(|| member.learned(round, learned)).map(&mut reply).map_err(Fault::Panicked)
+        };
+        Ok(Reply::Several(workers.iter().map(one).collect()))
+    }
+
+    fn member(&mut self, worker: usize) -> Result<&mut Protocol, Fault> {
+        let member = worker.checked_sub(self.first).and_then(|at| self.members.get_mut(at));
+        member.ok_or_else(|| Fault::Custom(format!("worker {worker} is not hosted here")))
+    }
+}
