@@ -9,6 +9,7 @@
 //! - [`registry`]: every name that a file may use;
 //! - [`experiment`]: the checked plan of a run, and the run;
 //! - [`data`] and [`learner`]: what is learned from, and by what;
+//! - [`results`] and [`telemetry`]: what is written of a run, and what is shown while it runs;
 //! - [`interop`]: matrices in the files of other programs;
 //! - [`machine`]: what the machine has and can do.
 
@@ -22,5 +23,6 @@ pub mod machine;
 mod program;
 pub mod registry;
 pub mod results;
+pub mod telemetry;
 
 pub use program::Program;

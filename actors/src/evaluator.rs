@@ -1,7 +1,7 @@
 //! Runs evaluations one after another on a thread of its own, so that they
 //! cost a round no more than one core.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Instant};
 
 use actix::{Actor, Context, Handler, Message};
 use rayon::ThreadPool;
@@ -31,6 +31,9 @@ impl Handler<Run> for Evaluator {
     type Result = Result<Evaluation, LearnerError>;
 
     fn handle(&mut self, Run(task): Run, _: &mut Self::Context) -> Self::Result {
-        contained(|| self.pool.install(task)).unwrap_or_else(|message| Err(LearnerError::Panicked(message)))
+        let started = Instant::now();
+        let evaluation = contained(|| self.pool.install(task))
+            .unwrap_or_else(|message| Err(LearnerError::Panicked(message)))?;
+        Ok(Evaluation { took: started.elapsed(), ..evaluation })
     }
 }

@@ -2,6 +2,8 @@
 //! workers stand at the same point, so a learner is handed the jobs of all of
 //! them at once and may answer them in one fused pass.
 
+use std::time::Duration;
+
 use phalanx_robust::{
     Vector,
     estimator::{Gradients, Points},
@@ -73,6 +75,8 @@ pub struct Evaluation {
     pub accuracy: f64,
     /// f(x) - f(x*), where the optimum is known; NaN otherwise.
     pub gap: f64,
+    /// How long it took, off the critical path; the evaluator fills it in.
+    pub took: Duration,
 }
 
 /// A learner that could not answer.

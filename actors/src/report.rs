@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::learner::Evaluation;
+use crate::{error::Reason, learner::Evaluation};
 
 /// One worker's part in a round.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -18,7 +18,7 @@ pub struct WorkerReport {
     /// Mean loss of its batch.
     pub loss: Option<f64>,
     /// Why it took no part, if it did not.
-    pub absence: Option<String>,
+    pub absence: Option<Reason>,
     /// Whether its vector was not finite and set aside.
     pub set_aside: bool,
 }

@@ -69,6 +69,10 @@ struct RunArguments {
     /// Folder for results [default: the experiment's machine.out, "runs"].
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
+    /// Show metrics to Prometheus while it runs [default address: 127.0.0.1:9464].
+    #[arg(long, value_name = "ADDRESS", num_args = 0..=1, require_equals = true,
+        default_missing_value = "127.0.0.1:9464")]
+    metrics: Option<String>,
     /// No progress bar and no summary.
     #[arg(long, short)]
     quiet: bool,

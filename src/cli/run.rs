@@ -15,7 +15,8 @@ const INTERRUPTED: u8 = 130;
 pub fn main(registry: &Registry, arguments: &RunArguments) -> ExitCode {
     let mut sets = arguments.common.assignments();
     let out = arguments.out.as_ref().map(|out| format!("machine.out={:?}", out.display().to_string()));
-    sets.extend(out);
+    let metrics = arguments.metrics.as_ref().map(|address| format!("telemetry.listen={address:?}"));
+    sets.extend(out.into_iter().chain(metrics));
     let plan = match Plan::read(registry, &arguments.file, &sets, arguments.common.data.as_deref()) {
         Ok(plan) => plan,
         Err(error) => return super::unusable(error),

@@ -4,6 +4,7 @@
 
 mod layers;
 mod named;
+mod telemetry;
 
 use std::path::PathBuf;
 
@@ -14,6 +15,7 @@ use sha2::{Digest, Sha256};
 pub use layers::{ConfigError, DEFAULTS, Layers, load, read_back};
 pub(crate) use layers::{message_of, nearest};
 pub use named::Named;
+pub use telemetry::{PortInUse, Telemetry};
 
 /// One experiment.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -43,6 +45,8 @@ pub struct Config {
     pub barrier: Barrier,
     /// The machine; nothing here changes a result but `device`.
     pub machine: Machine,
+    /// Where metrics are shown; nothing here changes a result.
+    pub telemetry: Telemetry,
 }
 
 impl Config {
@@ -51,6 +55,7 @@ impl Config {
         let mut config = self.clone();
         config.machine.threads = 0;
         config.machine.out.clear();
+        config.telemetry = Telemetry::off();
         let text = serde_json::to_string(&config).unwrap_or_default();
         Sha256::digest(text.as_bytes()).iter().take(4).map(|byte| format!("{byte:02x}")).collect()
     }

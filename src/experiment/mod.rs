@@ -8,6 +8,7 @@ mod images;
 mod plan;
 mod rehearse;
 mod run;
+mod shown;
 mod workload;
 
 pub use plan::{Plan, PlanError};

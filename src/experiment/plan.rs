@@ -18,6 +18,7 @@ use crate::{
     data::DataError,
     registry::{ComponentError, Kind, Registry, Resolved, StepFactory},
     results::ResultsError,
+    telemetry::TelemetryError,
 };
 
 /// An experiment that cannot run.
@@ -35,6 +36,9 @@ pub enum PlanError {
     /// Results cannot be written.
     #[error(transparent)]
     Results(#[from] ResultsError),
+    /// Metrics cannot be shown.
+    #[error(transparent)]
+    Telemetry(#[from] TelemetryError),
 }
 
 /// A run in which nothing is invalid.
@@ -164,8 +168,9 @@ impl Planner<'_> {
                 format!("{deadline} is given; a positive number of seconds is accepted"),
             ),
         ];
-        match checks.into_iter().find(|(holds, ..)| !holds) {
-            Some((_, key, message)) => Err(self.error(key, message)),
+        let wrong = checks.into_iter().find(|(holds, ..)| !holds).map(|(_, key, message)| (key, message));
+        match wrong.or_else(|| c.telemetry.complaint()) {
+            Some((key, message)) => Err(self.error(key, message)),
             None => Ok(()),
         }
     }

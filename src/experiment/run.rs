@@ -22,6 +22,7 @@ use crate::{
     config::Absence,
     registry::Crew,
     results::{ResultsError, RunFolder, Status, Summary, tables::Tables, write_parameters},
+    telemetry::{Door, RunMetrics},
 };
 
 /// A run that is over, well or not.
@@ -42,11 +43,16 @@ impl Plan {
     /// [`PlanError::Results`] if the run folder cannot be made or written; [`PlanError::Config`] for a
     /// parameter that only now turns out to be unusable.
     pub fn run(self, observers: Vec<Box<dyn Observer>>) -> Result<RunOutcome, PlanError> {
-        let folder = self.folder()?;
+        let door = Door::take(&self.config.telemetry)?;
+        let folder = self.folder(door.as_ref())?;
+        let telemetry = door.map(|door| self.telemetry(door, &folder)).transpose()?;
         let tables = Tables::create(&folder)?;
         let progress = Arc::new(AtomicU64::new(0));
+        let metrics = telemetry.as_ref().map(|telemetry| RunMetrics::new(telemetry.meter(), &self.facts()));
         let mut cast = self.cast()?.observe(tables).observe(Counter(progress.clone()));
-        for observer in observers {
+        for observer in
+            metrics.map(|metrics| Box::new(metrics) as Box<dyn Observer>).into_iter().chain(observers)
+        {
             cast = cast.observe(observer);
         }
         stop_on_signal(&cast);
@@ -62,7 +68,7 @@ impl Plan {
     }
 
     /// Makes the run folder with all that is known before the first round.
-    fn folder(&self) -> Result<RunFolder, ResultsError> {
+    fn folder(&self, door: Option<&Door>) -> Result<RunFolder, ResultsError> {
         let now = jiff::Timestamp::now();
         let time = now.strftime("%Y%m%dT%H%M%SZ").to_string();
         let folder =
@@ -76,6 +82,7 @@ impl Plan {
             "torch": crate::learner::torch_version(),
             "started": now.to_string(),
             "threads": self.threads(),
+            "metrics": door.and_then(Door::address).map(|address| format!("http://{address}/metrics")),
             "arguments": std::env::args().collect::<Vec<_>>(),
         });
         folder.write_json("run.json", &run)?;

@@ -8,4 +8,5 @@ mod check;
 mod harness;
 mod interop;
 mod list;
+mod metrics;
 mod run;

@@ -54,7 +54,7 @@ pub(super) fn record(
             worker,
             honest: is_honest(worker),
             loss: submission.and_then(|(_, s)| s.loss),
-            absence: absence.map(|(_, reason)| reason.to_string()),
+            absence: absence.map(|(_, reason)| reason.clone()),
             ..fate(submission.map(|(row, _)| row), &verdict.aggregation)
         });
     }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use actix::{Actor, Context, Handler, Recipient, ResponseFuture, clock::sleep};
 use phalanx_actors::{
-    Cast, Place, Policy, RoundReport, Seating, Settings, Workers,
+    Cast, Evaluation, Place, Policy, RoundReport, Seating, Settings, Workers,
     messages::{Fault, Open, Reply, Seat},
     report::Phases,
 };
@@ -85,8 +85,10 @@ fn full_cast(settings: Settings, delays: Option<u64>) -> Cast {
 fn bits(played: &Played) -> (Vec<u64>, String, String) {
     let timeless = |round: &RoundReport| RoundReport { phases: Phases::default(), ..round.clone() };
     let rounds: Vec<RoundReport> = played.rounds.iter().map(timeless).collect();
+    let timeless = |evaluation: &Evaluation| Evaluation { took: Duration::ZERO, ..*evaluation };
+    let evaluations: Vec<Evaluation> = played.evaluations.iter().map(timeless).collect();
     let point = played.point().into_iter().map(f64::to_bits).collect();
-    (point, format!("{rounds:?}"), format!("{:?}", played.evaluations))
+    (point, format!("{rounds:?}"), format!("{evaluations:?}"))
 }
 
 #[test]

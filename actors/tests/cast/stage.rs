@@ -50,7 +50,15 @@ impl Learner for Quadratic {
 
     fn evaluation(&mut self, round: u64, point: &Vector) -> EvaluationTask {
         let point = point.clone();
-        Box::new(move || Ok(Evaluation { round, loss: loss(&point), accuracy: f64::NAN, gap: loss(&point) }))
+        Box::new(move || {
+            Ok(Evaluation {
+                round,
+                loss: loss(&point),
+                accuracy: f64::NAN,
+                gap: loss(&point),
+                took: Duration::ZERO,
+            })
+        })
     }
 }
 
@@ -173,7 +181,10 @@ pub struct Played {
 impl Played {
     /// Why `worker` was absent in each round; an empty string where it was not.
     pub fn absences(&self, worker: usize) -> Vec<String> {
-        self.rounds.iter().map(|round| round.workers[worker].absence.clone().unwrap_or_default()).collect()
+        self.rounds
+            .iter()
+            .map(|round| round.workers[worker].absence.as_ref().map(ToString::to_string).unwrap_or_default())
+            .collect()
     }
 
     /// The error, as text.

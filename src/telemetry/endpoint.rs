@@ -1,0 +1,211 @@
+//! The endpoint: an address that Prometheus scrapes, on a thread of its own.
+
+use std::{
+    io,
+    net::{SocketAddr, TcpListener},
+    thread::JoinHandle,
+    time::Duration,
+};
+
+use metrics_exporter_prometheus::{BuildError, ExporterFuture, PrometheusBuilder, PrometheusRecorder};
+use metrics_process::Collector;
+use tokio::{
+    runtime::{self, Runtime},
+    sync::oneshot,
+};
+
+use super::{meter::Meter, push::Pusher};
+use crate::config::{self, PortInUse};
+
+/// How often the process is measured and old samples are folded into their histograms.
+const UPKEEP: Duration = Duration::from_secs(1);
+/// How many ports after the given one are tried.
+const PORTS: u16 = 100;
+/// Upper bounds of the buckets of every histogram: seconds, from a convex round to a slow one.
+const BUCKETS: [f64; 18] = [
+    0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0,
+    30.0, 60.0,
+];
+
+/// Metrics that cannot be shown.
+#[derive(Debug, thiserror::Error)]
+pub enum TelemetryError {
+    /// The address cannot be listened on.
+    #[error("telemetry.listen: failed to listen on {address}: {error}{hint}")]
+    Listen {
+        /// The address.
+        address: SocketAddr,
+        /// Why.
+        error: io::Error,
+        /// What to do, with punctuation.
+        hint: &'static str,
+    },
+    /// The exporter could not be built.
+    #[error("telemetry: {0}")]
+    Exporter(#[from] BuildError),
+    /// A thread or its runtime could not be started.
+    #[error("telemetry: {0}")]
+    Thread(io::Error),
+}
+
+/// The place that metrics will be shown at, taken before anything else is done.
+pub struct Door {
+    listener: Option<(TcpListener, SocketAddr)>,
+    push: Option<(String, Duration)>,
+}
+
+impl Door {
+    /// Takes the place that the configuration asks for; none if it asks for none.
+    ///
+    /// # Errors
+    /// [`TelemetryError::Listen`] if the port is in use or not ours to use.
+    pub fn take(config: &config::Telemetry) -> Result<Option<Self>, TelemetryError> {
+        let listener =
+            config.listen_address().map(|address| listen(address, config.port_in_use)).transpose()?;
+        let push =
+            config.push_url().map(|url| (url.to_owned(), Duration::from_secs_f64(config.push_seconds)));
+        Ok((listener.is_some() || push.is_some()).then_some(Self { listener, push }))
+    }
+
+    /// Where the metrics will be, if they are to be scraped.
+    pub fn address(&self) -> Option<SocketAddr> {
+        self.listener.as_ref().map(|(_, address)| *address)
+    }
+
+    /// Opens: every series carries `labels`, and the first `grouped` of them are the Pushgateway's group.
+    ///
+    /// # Errors
+    /// [`TelemetryError`].
+    pub fn open(
+        self,
+        labels: &[(&'static str, String)],
+        grouped: usize,
+    ) -> Result<Telemetry, TelemetryError> {
+        let runtime =
+            runtime::Builder::new_current_thread().enable_all().build().map_err(TelemetryError::Thread)?;
+        let address = self.address();
+        // The exporter binds by itself, so the port is free for as long as that takes.
+        drop(self.listener);
+        let (recorder, exporter) = build(&runtime, address, labels)?;
+        let meter = Meter::new(recorder);
+        let (stop, stopped) = oneshot::channel();
+        let thread = serve(runtime, exporter, meter.clone(), stopped).map_err(TelemetryError::Thread)?;
+        let push = self.push.map(|(base, every)| {
+            Pusher::start(&base, &labels[..grouped.min(labels.len())], every, meter.handle())
+        });
+        let pusher = push.transpose().map_err(TelemetryError::Thread)?;
+        Ok(Telemetry { meter, address, pusher, stop: Some(stop), thread: Some(thread) })
+    }
+}
+
+/// Metrics that are being shown. Dropped, it pushes a last time, if it pushes, and closes.
+pub struct Telemetry {
+    meter: Meter,
+    address: Option<SocketAddr>,
+    pusher: Option<Pusher>,
+    stop: Option<oneshot::Sender<()>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Telemetry {
+    /// Where series are made.
+    pub fn meter(&self) -> &Meter {
+        &self.meter
+    }
+
+    /// Where the metrics are, if they can be scraped.
+    pub fn url(&self) -> Option<String> {
+        self.address.map(|address| format!("http://{address}/metrics"))
+    }
+}
+
+impl Drop for Telemetry {
+    fn drop(&mut self) {
+        drop(self.pusher.take());
+        drop(self.stop.take());
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}
+
+/// A listener on the first free port from `address` on; on that port alone unless `otherwise` allows more.
+fn listen(address: SocketAddr, otherwise: PortInUse) -> Result<(TcpListener, SocketAddr), TelemetryError> {
+    let more = if otherwise == PortInUse::Next { PORTS } else { 0 };
+    let last = address.port().saturating_add(more);
+    let mut at = address;
+    loop {
+        match TcpListener::bind(at).and_then(|listener| Ok((listener.local_addr()?, listener))) {
+            Ok((address, listener)) => return Ok((listener, address)),
+            Err(error) if error.kind() == io::ErrorKind::AddrInUse && at.port() < last => {
+                at.set_port(at.port() + 1);
+            }
+            Err(error) => return Err(TelemetryError::Listen { address, hint: hint(&error, more), error }),
+        }
+    }
+}
+
+fn hint(error: &io::Error, more: u16) -> &'static str {
+    match error.kind() {
+        io::ErrorKind::AddrInUse if more == 0 => {
+            "; telemetry.port_in_use = \"next\" takes the next free port"
+        }
+        io::ErrorKind::AddrInUse => ", and so are the ports after it",
+        _ => "",
+    }
+}
+
+/// The recorder, and what serves it.
+fn build(
+    runtime: &Runtime,
+    address: Option<SocketAddr>,
+    labels: &[(&'static str, String)],
+) -> Result<(PrometheusRecorder, Option<ExporterFuture>), TelemetryError> {
+    let _inside = runtime.enter();
+    let builder = labels
+        .iter()
+        .fold(PrometheusBuilder::new(), |builder, (name, value)| builder.add_global_label(*name, value))
+        .set_buckets(&BUCKETS)?;
+    match address {
+        Some(address) => {
+            let (recorder, exporter) = builder.with_http_listener(address).build()?;
+            Ok((recorder, Some(exporter)))
+        }
+        None => Ok((builder.build_recorder(), None)),
+    }
+}
+
+/// Serves and keeps house until `stopped` comes.
+fn serve(
+    runtime: Runtime,
+    exporter: Option<ExporterFuture>,
+    meter: Meter,
+    stopped: oneshot::Receiver<()>,
+) -> io::Result<JoinHandle<()>> {
+    let work = async move {
+        let collector = Collector::default();
+        meter.within(|| collector.describe());
+        let keep = async {
+            let mut clock = tokio::time::interval(UPKEEP);
+            loop {
+                clock.tick().await;
+                meter.within(|| collector.collect());
+                meter.handle().run_upkeep();
+            }
+        };
+        let exporter = async {
+            if let Some(exporter) = exporter
+                && let Err(error) = exporter.await
+            {
+                eprintln!("warning: metrics are served no longer: {error:?}");
+            }
+            std::future::pending::<()>().await;
+        };
+        tokio::select! {
+            _ = stopped => {}
+            () = exporter => {}
+            () = keep => {}
+        }
+    };
+    std::thread::Builder::new().name("telemetry".into()).spawn(move || runtime.block_on(work))
+}

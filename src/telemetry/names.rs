@@ -1,0 +1,182 @@
+//! Every metric that Phalanx exports: its name, its kind and its help text, and
+//! the names of the labels. No metric is named anywhere else in the program;
+//! the dashboards and the alert rules are tested against a real run.
+//!
+//! Names end in their unit where they have one (`_seconds`, `_bytes`,
+//! `_ratio` for a fraction between 0 and 1) and in `_total` if they only grow.
+
+/// How a metric behaves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// It only grows.
+    Counter,
+    /// It is what it is now.
+    Gauge,
+    /// It counts values by size.
+    Histogram,
+}
+
+/// A metric.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Metric {
+    /// Its name.
+    pub name: &'static str,
+    /// How it behaves.
+    pub kind: Kind,
+    /// What it says.
+    pub help: &'static str,
+}
+
+const fn counter(name: &'static str, help: &'static str) -> Metric {
+    Metric { name, kind: Kind::Counter, help }
+}
+
+const fn gauge(name: &'static str, help: &'static str) -> Metric {
+    Metric { name, kind: Kind::Gauge, help }
+}
+
+const fn histogram(name: &'static str, help: &'static str) -> Metric {
+    Metric { name, kind: Kind::Histogram, help }
+}
+
+/// Labels of every series of a run, in this order.
+pub const RUN_LABELS: [&str; 5] = ["experiment", "run", "seed", "rule", "attack"];
+
+/// Label of [`PHASE_SECONDS`]: `gradient`, `barrier_wait`, `attack`, `aggregation`, `step` or `evaluation`.
+pub const PHASE: &str = "phase";
+/// Label of [`ACTORS`] and of series of one worker: `honest` or `byzantine`.
+pub const ROLE: &str = "role";
+/// Label of [`ACTORS`] (`alive`, `late`, `rejected` or `dropped`) and of [`SWEEP_CELLS`].
+pub const STATE: &str = "state";
+/// Label of series of one worker: its id.
+pub const WORKER: &str = "worker";
+/// Label of [`NON_FINITE`]: the metric that has no value.
+pub const VALUE: &str = "value";
+/// Label of the series of a sweep: its name.
+pub const SWEEP: &str = "sweep";
+
+/// Always 1; the labels are what matters.
+pub const BUILD: Metric = gauge(
+    "phalanx_build_info",
+    "Always 1; the labels tell the version, the commit and the version of libtorch.",
+);
+/// Whether the run is under way.
+pub const ACTIVE: Metric = gauge("phalanx_run_active", "1 while the run is under way, 0 once it has ended.");
+/// Rounds that the configuration asks for.
+pub const PLANNED: Metric = gauge("phalanx_rounds_planned", "Rounds that the configuration asks for.");
+/// Rounds completed.
+pub const ROUNDS: Metric = counter("phalanx_rounds_total", "Rounds completed.");
+/// Gradients computed.
+pub const GRADIENTS: Metric = counter("phalanx_gradients_total", "Gradients computed, of one batch each.");
+/// Bytes of the vectors that were submitted.
+pub const AGGREGATED: Metric =
+    counter("phalanx_aggregated_bytes_total", "Bytes of the vectors that were submitted to the rule.");
+
+/// Time of a whole round.
+pub const ROUND_SECONDS: Metric = histogram("phalanx_round_duration_seconds", "Time of a whole round.");
+/// Where the time of a round went.
+pub const PHASE_SECONDS: Metric = histogram(
+    "phalanx_phase_duration_seconds",
+    "Time of one part of a round; evaluation runs beside the rounds.",
+);
+
+/// Test accuracy.
+pub const TEST_ACCURACY: Metric =
+    gauge("phalanx_test_accuracy_ratio", "Fraction of the test set that the last evaluated point got right.");
+/// Accuracy of guessing.
+pub const CHANCE: Metric =
+    gauge("phalanx_chance_accuracy_ratio", "Accuracy of guessing: one over the number of classes.");
+/// Test loss.
+pub const TEST_LOSS: Metric =
+    gauge("phalanx_test_loss", "Mean loss on the test set; for a convex task the objective.");
+/// Distance to the optimum, in value.
+pub const GAP: Metric =
+    gauge("phalanx_optimality_gap", "Value of the objective less its optimum, where that is known.");
+/// The round of the last evaluation.
+pub const EVALUATED: Metric =
+    gauge("phalanx_evaluated_round", "The round after which the last evaluated point stood.");
+/// Training loss of the honest workers.
+pub const HONEST_LOSS: Metric =
+    gauge("phalanx_honest_loss", "Mean over the honest workers of the loss of their batch.");
+/// Training accuracy of the honest workers.
+pub const HONEST_ACCURACY: Metric =
+    gauge("phalanx_honest_accuracy_ratio", "Mean over the honest workers of the accuracy on their batch.");
+
+/// Norm of the aggregate.
+pub const AGGREGATE_NORM: Metric = gauge("phalanx_aggregate_norm", "Euclidean norm of the aggregate.");
+/// How far the rule was moved.
+pub const HONEST_DISTANCE: Metric =
+    gauge("phalanx_honest_distance", "Distance of the aggregate to the mean of the honest vectors.");
+/// How far the honest vectors lie apart.
+pub const HONEST_VARIANCE: Metric =
+    gauge("phalanx_honest_variance", "Mean squared distance of the honest vectors to their mean.");
+/// The two in relation.
+pub const COEFFICIENT: Metric = gauge(
+    "phalanx_robustness_coefficient",
+    "Squared distance of the aggregate to the honest mean over the variance of the honest vectors.",
+);
+/// What the attackers got of the weight.
+pub const BYZANTINE_WEIGHT: Metric = gauge(
+    "phalanx_byzantine_weight_ratio",
+    "The attackers' share of the weight, if the rule combines vectors by weights.",
+);
+/// What they would get of equal weights.
+pub const BYZANTINE_SHARE: Metric =
+    gauge("phalanx_byzantine_share_ratio", "The attackers' share of the workers.");
+/// Vectors that were not finite.
+pub const SET_ASIDE: Metric =
+    counter("phalanx_rows_set_aside_total", "Vectors that were not finite and were set aside by the rule.");
+/// Values that cannot be exported.
+pub const NON_FINITE: Metric = counter(
+    "phalanx_non_finite_values_total",
+    "Times at which a value was not finite; its gauge keeps the last finite value.",
+);
+
+/// The cast.
+pub const ACTORS: Metric = gauge(
+    "phalanx_actors",
+    "Workers by role and state: alive, late in the last round, rejected in it, or dropped (not asked again).",
+);
+/// Weight of one worker.
+pub const WORKER_WEIGHT: Metric =
+    gauge("phalanx_worker_weight_ratio", "The weight of one worker's vector in the aggregate.");
+/// Distance of one worker.
+pub const WORKER_DISTANCE: Metric =
+    gauge("phalanx_worker_distance", "Distance of one worker's vector to the aggregate.");
+/// Threads.
+pub const THREADS: Metric = gauge("phalanx_threads", "Threads that the run may compute on.");
+
+/// Progress of a sweep.
+pub const SWEEP_CELLS: Metric = gauge("phalanx_sweep_cells", "Cells of the sweep by state.");
+
+/// Every metric of ours; those of the process (`process_…`) come from the crate metrics-process.
+pub const ALL: [Metric; 28] = [
+    BUILD,
+    ACTIVE,
+    PLANNED,
+    ROUNDS,
+    GRADIENTS,
+    AGGREGATED,
+    ROUND_SECONDS,
+    PHASE_SECONDS,
+    TEST_ACCURACY,
+    CHANCE,
+    TEST_LOSS,
+    GAP,
+    EVALUATED,
+    HONEST_LOSS,
+    HONEST_ACCURACY,
+    AGGREGATE_NORM,
+    HONEST_DISTANCE,
+    HONEST_VARIANCE,
+    COEFFICIENT,
+    BYZANTINE_WEIGHT,
+    BYZANTINE_SHARE,
+    SET_ASIDE,
+    NON_FINITE,
+    ACTORS,
+    WORKER_WEIGHT,
+    WORKER_DISTANCE,
+    THREADS,
+    SWEEP_CELLS,
+];

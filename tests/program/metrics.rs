@@ -1,0 +1,214 @@
+//! Metrics of a run: scraped, pushed, and without influence on a result.
+
+use std::{
+    fs,
+    io::{BufRead, BufReader, Read, Write},
+    net::{TcpListener, TcpStream},
+    process::{Child, Command, Stdio},
+    time::{Duration, Instant},
+};
+
+use crate::harness::{self, Program, experiment};
+
+/// A run that lasts until it is dropped.
+struct Live {
+    child: Child,
+    stderr: BufReader<std::process::ChildStderr>,
+}
+
+impl Live {
+    fn start(file: &str, out: &str, sets: &[&str]) -> Self {
+        let sets = sets.iter().flat_map(|set| ["--set", set]);
+        let mut child = Command::new(env!("CARGO_BIN_EXE_phalanx"))
+            .args(["run", file, "--quiet", "--out", out, "--set", "rounds=100000000"])
+            .args(sets)
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let stderr = BufReader::new(child.stderr.take().unwrap());
+        Self { child, stderr }
+    }
+
+    /// The address that it says its metrics are at.
+    fn address(&mut self) -> String {
+        let mut line = String::new();
+        self.stderr.read_line(&mut line).unwrap();
+        let at = line.trim().strip_prefix("metrics at http://").and_then(|at| at.strip_suffix("/metrics"));
+        at.unwrap_or_else(|| panic!("no address in {line:?}")).to_owned()
+    }
+}
+
+impl Drop for Live {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn scrape(address: &str) -> String {
+    let mut stream = TcpStream::connect(address).unwrap();
+    stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+    write!(stream, "GET /metrics HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n").unwrap();
+    let mut text = String::new();
+    stream.read_to_string(&mut text).unwrap();
+    text
+}
+
+/// The value of the first series whose line begins with `name` and holds `label`.
+fn value(text: &str, name: &str, label: &str) -> Option<f64> {
+    let line = text.lines().find(|line| line.starts_with(name) && line.contains(label))?;
+    line.rsplit(' ').next()?.parse().ok()
+}
+
+/// Scrapes until `done` says so, for at most twenty seconds.
+fn scrape_until(address: &str, done: impl Fn(&str) -> bool) -> String {
+    let began = Instant::now();
+    loop {
+        let text = scrape(address);
+        if done(&text) {
+            return text;
+        }
+        assert!(began.elapsed() < Duration::from_secs(20), "{text}");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
+#[test]
+fn a_run_shows_its_rounds_while_it_runs() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = experiment(folder.path(), "experiment.toml", harness::CONVEX);
+    let out = folder.path().display().to_string();
+    let sets = ["telemetry.listen=127.0.0.1:0", "telemetry.worker_series=2", "attackers.0.count=7"];
+    let mut run = Live::start(&file, &out, &sets);
+    let address = run.address();
+    let text = scrape_until(&address, |text| {
+        value(text, "phalanx_rounds_total", "").is_some_and(|rounds| rounds > 20.0)
+            && text.contains("\nphalanx_optimality_gap{")
+            && text.contains("\nprocess_resident_memory_bytes{")
+    });
+    let labels = r#"experiment="convex",run=""#;
+    for name in ["phalanx_rounds_total", "phalanx_gradients_total", "phalanx_round_duration_seconds_bucket"] {
+        assert!(value(&text, name, labels).is_some_and(|value| value >= 0.0), "{name} in {text}");
+    }
+    for label in [r#"seed="3""#, r#"rule="ctma,cwmed""#, r#"attack="ipm""#] {
+        assert!(value(&text, "phalanx_honest_loss", label).is_some(), "{label} in {text}");
+    }
+    for phase in ["gradient", "barrier_wait", "attack", "aggregation", "step", "evaluation"] {
+        let count = value(&text, "phalanx_phase_duration_seconds_count", &format!(r#"phase="{phase}""#));
+        assert!(count.is_some_and(|count| count > 0.0), "{phase} in {text}");
+    }
+    let honest_alive = text
+        .lines()
+        .find(|line| line.starts_with("phalanx_actors") && line.contains("honest") && line.contains("alive"));
+    assert!(honest_alive.is_some_and(|line| line.ends_with(" 9")), "{honest_alive:?}");
+    assert_eq!(value(&text, "phalanx_byzantine_share_ratio", ""), Some(7.0 / 16.0));
+    assert_eq!(text.matches("\nphalanx_worker_weight_ratio{").count(), 2, "capped");
+    assert!(!text.contains("phalanx_test_accuracy_ratio{"), "a convex task has no accuracy: {text}");
+    assert!(!text.contains("NaN"), "{text}");
+}
+
+#[test]
+fn a_port_in_use_is_an_error_before_anything_runs_or_the_next_one_is_taken() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = experiment(folder.path(), "experiment.toml", harness::CONVEX);
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = taken.local_addr().unwrap().port();
+    let (out, flag) =
+        (folder.path().join("runs").display().to_string(), format!("--metrics=127.0.0.1:{port}"));
+    let message = Program::fails(&["run", &file, "--out", &out, &flag]);
+    assert!(message.contains(&format!("failed to listen on 127.0.0.1:{port}")), "{message}");
+    assert!(message.contains("port_in_use"), "{message}");
+    assert!(fs::read_dir(&out).is_err(), "a run folder was made");
+    let next = ["run", &file, "--out", &out, &flag, "--set", "telemetry.port_in_use=next"];
+    let done = Program::run(&next);
+    assert_eq!(done.status, 0, "{}", done.stderr);
+    let told = done.stderr.lines().find_map(|line| line.strip_prefix("metrics at http://127.0.0.1:"));
+    let told: u16 = told.and_then(|rest| rest.strip_suffix("/metrics")).unwrap().parse().unwrap();
+    assert!(told > port && told <= port + 100, "{told} after {port}");
+}
+
+#[test]
+fn a_short_run_is_pushed_and_says_that_it_ended() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = experiment(folder.path(), "experiment.toml", harness::CONVEX);
+    let gateway = TcpListener::bind("127.0.0.1:0").unwrap();
+    let push = format!("telemetry.push=http://{}", gateway.local_addr().unwrap());
+    let received = std::thread::spawn(move || last_push(&gateway));
+    Program::folder(&[&file, "--set", &push], folder.path());
+    let (path, body) = received.join().unwrap();
+    assert!(path.starts_with("PUT /metrics/job/phalanx/experiment/convex/run/"), "{path}");
+    assert_eq!(value(&body, "phalanx_rounds_total", ""), Some(40.0));
+    assert_eq!(value(&body, "phalanx_run_active", ""), Some(0.0));
+}
+
+/// Answers pushes until one says that the run is over; its request line and body.
+fn last_push(gateway: &TcpListener) -> (String, String) {
+    loop {
+        let mut stream = BufReader::new(gateway.accept().unwrap().0);
+        let (mut request, mut length, mut chunked) = (String::new(), 0, false);
+        stream.read_line(&mut request).unwrap();
+        loop {
+            let mut line = String::new();
+            stream.read_line(&mut line).unwrap();
+            let line = line.trim().to_ascii_lowercase();
+            match line.split_once(": ") {
+                Some(("content-length", value)) => length = value.parse().unwrap(),
+                Some(("transfer-encoding", _)) => chunked = true,
+                Some(_) => {}
+                None => break,
+            }
+        }
+        assert!(!chunked, "a length is known");
+        let mut body = vec![0; length];
+        stream.read_exact(&mut body).unwrap();
+        stream
+            .get_mut()
+            .write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\nconnection: close\r\n\r\n")
+            .unwrap();
+        let body = String::from_utf8(body).unwrap();
+        if value(&body, "phalanx_run_active", "") == Some(0.0) {
+            return (request, body);
+        }
+    }
+}
+
+#[test]
+fn a_gateway_that_is_not_there_is_a_warning() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = experiment(folder.path(), "experiment.toml", harness::CONVEX);
+    let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let (out, push) = (folder.path().display().to_string(), format!("telemetry.push=http://{free}"));
+    let done = Program::run(&["run", &file, "--quiet", "--out", &out, "--set", &push]);
+    assert_eq!(done.status, 0, "{}", done.stderr);
+    assert!(done.stderr.contains("warning: metrics cannot be pushed"), "{}", done.stderr);
+}
+
+#[test]
+fn metrics_change_neither_a_result_nor_its_name() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = experiment(folder.path(), "experiment.toml", harness::CONVEX);
+    let plain = Program::folder(&[&file], folder.path());
+    let shown = Program::folder(&[&file, "--metrics=127.0.0.1:0"], folder.path());
+    for name in ["rounds.csv", "evaluations.csv", "parameters.safetensors"] {
+        assert_eq!(fs::read(plain.join(name)).unwrap(), fs::read(shown.join(name)).unwrap(), "{name}");
+    }
+    let hash = |path: &std::path::Path| path.display().to_string().rsplit('-').next().map(str::to_owned);
+    assert!(shown.display().to_string().contains(&hash(&plain).unwrap()), "{plain:?} {shown:?}");
+}
+
+#[test]
+fn an_address_that_is_none_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = experiment(folder.path(), "experiment.toml", harness::CONVEX);
+    for (set, key) in [
+        ("telemetry.listen=9464", "telemetry.listen"),
+        ("telemetry.listen=localhost", "telemetry.listen"),
+        ("telemetry.push=gateway:9091", "telemetry.push"),
+        ("telemetry.push_seconds=0", "telemetry.push_seconds"),
+        ("telemetry.worker_series=5000", "telemetry.worker_series"),
+    ] {
+        let message = Program::fails(&["check", &file, "--set", set]);
+        assert!(message.contains(&format!("--set {set}: {key}: ")), "{message}");
+    }
+}
