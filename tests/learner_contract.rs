@@ -5,11 +5,12 @@
 
 mod learner_support;
 
-use learner_support::{F64, close, dataset, job, jobs, query, tiny, tiny_learner, tiny_round};
+use learner_support::{F64, boxed, close, dataset, job, jobs, query, tiny, tiny_learner, tiny_round};
 use phalanx::{
     data::Augmentation,
     learner::torch::{
-        BatchNormPolicy, ModelError, ModelRule, Settings, TorchLearner,
+        BatchNormPolicy, Model, ModelError, ModelRule, Settings, TorchLearner, Way,
+        layer::{AvgPool, BatchNorm, Flatten, Linear},
         model::{CnnMnist, Logistic, Mlp, Resnet18, SimpleCnn},
     },
 };
@@ -73,11 +74,15 @@ fn bits(learned: &[Learned]) -> Vec<u64> {
 #[test]
 fn any_number_of_threads_gives_the_same_bits() {
     let jobs = jobs(9, 4, BOTH);
-    for precision in [Dtype::F32, Dtype::F64] {
+    let both =
+        [Way::Kernels, Way::Torch].map(|way| [Dtype::F32, Dtype::F64].map(|precision| (way, precision)));
+    for (way, precision) in both.into_iter().flatten() {
+        let way = Some(way);
         let run = |threads| {
             let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
             pool.install(|| {
-                let (mut learner, learned) = tiny_round(Settings { precision, tile: Some(2), ..F64 }, &jobs);
+                let (mut learner, learned) =
+                    tiny_round(Settings { precision, way, tile: Some(2), ..F64 }, &jobs);
                 let point = learner.start();
                 let evaluation = learner.evaluation(1, &point)().unwrap();
                 (bits(&learned), evaluation.loss.to_bits(), learner.state().vectors["running_var"].to_f64())
@@ -124,11 +129,17 @@ fn found(job: &phalanx_actors::learner::Job, key: &str, at_previous: bool) -> Ve
 #[test]
 fn tracked_statistics_are_updated_worker_by_worker_first_at_the_previous_point() {
     let jobs = jobs(3, 4, BOTH);
-    let (learner, _) = tiny_round(Settings { tile: Some(2), ..F64 }, &jobs);
+    for way in [Way::Kernels, Way::Torch] {
+        let settings = Settings { tile: Some(2), way: Some(way), ..F64 };
+        check_tracking(&jobs, &tiny_round(settings, &jobs).0);
+    }
+}
+
+fn check_tracking(jobs: &[phalanx_actors::learner::Job], learner: &TorchLearner) {
     for (key, start) in [("running_mean", 0.0), ("running_var", 1.0)] {
         let mut expected = vec![start; found(&jobs[0], key, true).len()];
         for at_previous in [true, false] {
-            for job in &jobs {
+            for job in jobs {
                 let statistics = found(job, key, at_previous);
                 expected.iter_mut().zip(statistics).for_each(|(r, s)| *r = 0.9 * *r + 0.1 * s);
             }
@@ -152,6 +163,21 @@ fn the_median_policy_makes_one_update_by_the_median() {
             let expected: Vec<f64> = (0..all[0].len()).map(|c| 0.9 * start + 0.1 * median(c)).collect();
             close(&learner.state().vectors[key].to_f64(), &expected, 1e-12);
         }
+    }
+}
+
+#[test]
+fn one_value_a_channel_is_refused_by_batch_normalisation() {
+    for way in [Way::Kernels, Way::Torch] {
+        let layers =
+            vec![boxed(AvgPool { kernel: 8 }), boxed(BatchNorm), boxed(Flatten), boxed(Linear { out: 10 })];
+        let model = Model::new([3, 8, 8], 10, layers).unwrap();
+        let settings = Settings { way: Some(way), ..F64 };
+        let mut learner = TorchLearner::new(model, &dataset(3, 8), settings, Seed(3)).unwrap();
+        let at = query(learner.start(), None);
+        let error = learner.gradients(&at, &jobs(1, 1, Points::Current)).unwrap_err();
+        assert!(error.to_string().contains("no variance"), "{error}");
+        assert!(learner.gradients(&at, &jobs(1, 2, Points::Current)).is_ok());
     }
 }
 

@@ -8,7 +8,7 @@ mod learner_support;
 
 use learner_support::{F64, boxed, close, dataset, jobs, query, sines};
 use phalanx::learner::torch::{
-    Model, ModelRule, Settings, TorchLearner,
+    Model, ModelRule, Settings, TorchLearner, Way,
     layer::{AvgPool, BatchNorm, Conv, Flatten, Linear, Relu, Residual},
     model::{CnnMnist, SimpleCnn},
 };
@@ -34,16 +34,22 @@ fn numbers(value: &Value) -> Vec<f64> {
     value.as_array().unwrap().iter().map(|v| v.as_f64().unwrap()).collect()
 }
 
-fn check(name: &str, model: Model, precision: Dtype, tolerance: f64) {
+fn check(name: &str, model: impl Fn() -> Model, precision: Dtype, tolerance: f64) {
+    for way in [Way::Kernels, Way::Torch] {
+        check_way(name, model(), Settings { precision, way: Some(way), ..F64 }, tolerance);
+    }
+}
+
+fn check_way(name: &str, model: Model, settings: Settings, tolerance: f64) {
     let golden: Value = serde_json::from_str(include_str!("golden/gradients.json")).unwrap();
     let golden = &golden[name];
     let number = |value: &Value| value.as_f64().unwrap();
     let [channels, side, _] = model.input();
     assert_eq!(model.dim() as u64, golden["dim"]);
 
-    let settings = Settings { precision, ..F64 };
     let start = sines(model.dim());
     let learner = TorchLearner::new(model, &dataset(channels, side), settings, Seed(0)).unwrap();
+    assert_eq!(Some(learner.way()), settings.way);
     let mut learner = learner.starting_at(&start).unwrap();
     let point = learner.start();
     let learned = learner.gradients(&query(point.clone(), None), &jobs(2, 4, Points::Current)).unwrap();
@@ -69,19 +75,19 @@ fn check(name: &str, model: Model, precision: Dtype, tolerance: f64) {
 #[test]
 fn simple_cnn_is_pytorchs() {
     let model = || SimpleCnn {}.build([1, 28, 28], 10).unwrap();
-    check("simple-cnn", model(), Dtype::F64, 1e-10);
-    check("simple-cnn", model(), Dtype::F32, 2e-4);
+    check("simple-cnn", model, Dtype::F64, 1e-10);
+    check("simple-cnn", model, Dtype::F32, 2e-4);
 }
 
 #[test]
 fn cnn_mnist_is_pytorchs() {
     let model = || CnnMnist {}.build([1, 28, 28], 10).unwrap();
-    check("cnn-mnist", model(), Dtype::F64, 1e-10);
-    check("cnn-mnist", model(), Dtype::F32, 2e-4);
+    check("cnn-mnist", model, Dtype::F64, 1e-10);
+    check("cnn-mnist", model, Dtype::F32, 2e-4);
 }
 
 #[test]
 fn residual_blocks_are_pytorchs() {
-    check("residual", residual(), Dtype::F64, 1e-10);
-    check("residual", residual(), Dtype::F32, 2e-4);
+    check("residual", residual, Dtype::F64, 1e-10);
+    check("residual", residual, Dtype::F32, 2e-4);
 }

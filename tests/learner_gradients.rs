@@ -7,7 +7,7 @@ mod learner_support;
 
 use learner_support::{F64, close, dataset, job, jobs, query, tiny, tiny_round};
 use phalanx::learner::torch::{
-    Model, ModelRule, Settings, TorchLearner,
+    Model, ModelRule, Settings, TorchLearner, Way,
     model::{Logistic, Mlp},
 };
 use phalanx_actors::learner::Learner;
@@ -61,11 +61,12 @@ fn the_perceptrons_gradient_is_the_derivative() {
 }
 
 #[test]
-fn one_pass_for_all_gives_what_one_pass_each_gives() {
+fn one_pass_of_libtorch_for_all_gives_what_the_kernels_give_each() {
     let jobs = jobs(7, 4, Points::CurrentAndPrevious);
-    let (_, each) = tiny_round(Settings { tile: Some(1), ..F64 }, &jobs);
+    let (_, each) = tiny_round(Settings { way: Some(Way::Kernels), ..F64 }, &jobs);
     for tile in [2, 3, 7] {
-        let (learner, together) = tiny_round(Settings { tile: Some(tile), ..F64 }, &jobs);
+        let (learner, together) =
+            tiny_round(Settings { tile: Some(tile), way: Some(Way::Torch), ..F64 }, &jobs);
         assert!(learner.tiles(&jobs).iter().all(|&workers| workers <= tile));
         for (a, b) in together.iter().zip(&each) {
             close(&a.gradients.current.to_f64(), &b.gradients.current.to_f64(), 1e-10);

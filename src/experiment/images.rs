@@ -41,6 +41,7 @@ pub(super) fn images(
             BatchNorm::Cwmed => BatchNormPolicy::Cwmed,
         },
         tile: Some(task.tile).filter(|tile| *tile > 0),
+        way: None,
     };
     let learner = TorchLearner::new(network, &dataset, settings, Seed(planner.config.seed))
         .map_err(|error| planner.error("task.model", error.to_string()))?;

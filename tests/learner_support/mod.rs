@@ -21,6 +21,7 @@ pub const F64: Settings = Settings {
     clip: None,
     batch_norm: phalanx::learner::torch::BatchNormPolicy::Tracked,
     tile: None,
+    way: None,
 };
 
 pub fn images(start: usize, count: usize, channels: usize, side: usize) -> Images {

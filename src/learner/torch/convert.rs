@@ -74,7 +74,7 @@ fn host_row<T: tch::kind::Element + Default + Copy>(
     Ok(values)
 }
 
-fn clipped(mut vector: Vector, clip: Option<f64>) -> Vector {
+pub(super) fn clipped(mut vector: Vector, clip: Option<f64>) -> Vector {
     if let Some(clip) = clip {
         let norm = vector.norm();
         if norm > clip {

@@ -1,10 +1,13 @@
 //! From pixels in memory to the input of a pass: gathering, augmentation and
 //! normalisation, for a whole tile of workers at once.
 
+use std::ops::Range;
+
 use phalanx_actors::learner::Draw;
 use rand::RngExt;
 use tch::{Device, Kind, TchError, Tensor, kind::Element};
 
+use super::kernels::{self, Real};
 use crate::data::{Augmentation, Images, Normalisation};
 
 /// Images and what makes inputs of them. Cloning is cheap but for a table of 256 values a channel.
@@ -30,6 +33,12 @@ pub(super) struct Pick {
     down: isize,
     right: isize,
     mirrored: bool,
+}
+
+impl Pick {
+    fn is_plain(&self) -> bool {
+        self.down == 0 && self.right == 0 && !self.mirrored
+    }
 }
 
 /// Where a value lies in the input of a pass.
@@ -71,9 +80,27 @@ impl Inputs {
         draw.indices.iter().map(pick).collect()
     }
 
-    /// The samples from `start` on, as they are.
-    pub fn plain(start: usize, len: usize) -> Vec<Pick> {
-        (start..start + len).map(|index| Pick { index, ..Pick::default() }).collect()
+    /// The samples as they are.
+    pub fn plain(samples: Range<usize>) -> Vec<Pick> {
+        samples.map(|index| Pick { index, ..Pick::default() }).collect()
+    }
+
+    /// The labels of these samples.
+    pub fn labels(&self, picks: &[Pick]) -> Vec<i64> {
+        picks.iter().map(|pick| i64::from(self.images.labels[pick.index])).collect()
+    }
+
+    /// The inputs `[b, H, W, C]` of one worker, for the kernels.
+    pub fn gather_one<T: Real>(&self, picks: &[Pick]) -> Vec<T> {
+        let images = &self.images;
+        let mut out = kernels::input(picks.len() * images.image_len());
+        let layout = Layout { sample: images.image_len(), worker: 0, channel: 1, pixel: images.channels };
+        let table: Vec<T> = match &self.table {
+            Table::F32(table) => table.iter().map(|&v| T::from_f64(v.into())).collect(),
+            Table::F64(table) => table.iter().map(|&v| T::from_f64(v)).collect(),
+        };
+        place_all(images, &table, &[picks], &layout, &mut out);
+        out
     }
 
     /// The inputs `[b, g * C, H, W]` of g workers with b samples each.
@@ -112,12 +139,22 @@ fn gathered<T: Element + Copy + Default>(
 ) -> Vec<T> {
     let samples: usize = workers.iter().map(Vec::len).sum();
     let mut out = vec![T::default(); samples * images.image_len()];
+    place_all(images, table, workers, layout, &mut out);
+    out
+}
+
+fn place_all<T: Copy>(
+    images: &Images,
+    table: &[T],
+    workers: &[impl AsRef<[Pick]>],
+    layout: &Layout,
+    out: &mut [T],
+) {
     for (worker, picks) in workers.iter().enumerate() {
-        for (sample, pick) in picks.iter().enumerate() {
+        for (sample, pick) in picks.as_ref().iter().enumerate() {
             place(images, table, *pick, layout, &mut out[sample * layout.sample + worker * layout.worker..]);
         }
     }
-    out
 }
 
 /// Writes one image to where it belongs; what a shift brings in from outside is black.
@@ -125,6 +162,11 @@ fn place<T: Copy>(images: &Images, table: &[T], pick: Pick, layout: &Layout, out
     let (height, width) = (images.height, images.width);
     let image = images.image(pick.index);
     for (c, (plane, table)) in image.chunks_exact(height * width).zip(table.chunks_exact(256)).enumerate() {
+        if pick.is_plain() {
+            let out = out[c * layout.channel..].iter_mut().step_by(layout.pixel);
+            out.zip(plane).for_each(|(value, &pixel)| *value = table[usize::from(pixel)]);
+            continue;
+        }
         for y in 0..height {
             let row = y.checked_add_signed(pick.down).filter(|&y| y < height);
             let row = row.map(|y| &plane[y * width..][..width]);

@@ -13,10 +13,12 @@ use rayon::prelude::*;
 use tch::{Device, TchError, Tensor};
 
 use super::{
-    BatchNormPolicy, Model, convert,
-    evaluate::Snapshot,
+    BatchNormPolicy, Model,
+    alone::{Ready, Spares},
+    convert,
+    evaluate::{Point, Snapshot},
     inputs::Inputs,
-    pass,
+    round::{Done, Points, Round},
     running::Running,
     tiles::{self, Tile},
 };
@@ -35,6 +37,17 @@ pub struct Settings {
     pub batch_norm: BatchNormPolicy,
     /// The largest number of workers in one pass; `None` lets the model's cost decide. Results differ by rounding alone.
     pub tile: Option<usize>,
+    /// What computes; `None` takes the kernels where they can be used. Results differ by rounding alone.
+    pub way: Option<Way>,
+}
+
+/// What computes the gradients.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Way {
+    /// Our own kernels, worker by worker; for models on the CPU whose layers all have one.
+    Kernels,
+    /// libtorch, in tiles of workers.
+    Torch,
 }
 
 impl Default for Settings {
@@ -45,6 +58,7 @@ impl Default for Settings {
             clip: None,
             batch_norm: BatchNormPolicy::Tracked,
             tile: None,
+            way: None,
         }
     }
 }
@@ -59,24 +73,8 @@ pub struct TorchLearner {
     test: Arc<Inputs>,
     start: Vector,
     running: Running,
+    spares: Arc<Spares>,
     settings: Settings,
-}
-
-/// One tile at one point.
-struct Task<'a> {
-    tile: &'a Tile,
-    previous: bool,
-    point: Tensor,
-}
-
-/// What a task found, in the order of the tile's jobs.
-struct Done<'a> {
-    tile: &'a Tile,
-    previous: bool,
-    rows: Vec<Vector>,
-    losses: Tensor,
-    accuracies: Tensor,
-    statistics: Option<(Tensor, Tensor)>,
 }
 
 impl TorchLearner {
@@ -111,6 +109,7 @@ impl TorchLearner {
             start: convert::vector(start, precision, device).map_err(failed)?,
             running: Running::new(model.tracked(), device).map_err(failed)?,
             model: Arc::new(model),
+            spares: Arc::default(),
             settings,
         })
     }
@@ -136,12 +135,20 @@ impl TorchLearner {
         &self.model
     }
 
+    /// What computes.
+    pub fn way(&self) -> Way {
+        let there = self.settings.device == Device::Cpu && self.model.network().is_some();
+        if there { self.settings.way.unwrap_or(Way::Kernels) } else { Way::Torch }
+    }
+
     /// Number of workers in each pass of a round with these jobs; part of a run's record.
     pub fn tiles(&self, jobs: &[Job]) -> Vec<usize> {
-        tiles::cut(&self.model, jobs, self.settings.device, self.settings.tile)
-            .iter()
-            .map(|t| t.len())
-            .collect()
+        self.cut(jobs).iter().map(|t| t.len()).collect()
+    }
+
+    fn cut(&self, jobs: &[Job]) -> Vec<Tile> {
+        let tile = if self.way() == Way::Kernels { Some(1) } else { self.settings.tile };
+        tiles::cut(&self.model, jobs, self.settings.device, tile)
     }
 
     fn check(&self, job: &Job) -> Result<(), LearnerError> {
@@ -164,25 +171,41 @@ impl TorchLearner {
         }
     }
 
-    fn point(&self, vector: &Vector) -> Result<Tensor, LearnerError> {
-        let (given, dim) = (vector.len(), self.model.dim());
-        if given != dim {
-            return Err(LearnerError::Model(format!("a point of {given} values for {dim} parameters")));
+    fn fits(&self, point: &Vector) -> Result<(), LearnerError> {
+        let (given, dim) = (point.len(), self.model.dim());
+        if given == dim {
+            return Ok(());
         }
-        convert::tensor(vector, convert::kind(self.settings.precision), self.settings.device).map_err(failed)
+        Err(LearnerError::Model(format!("a point of {given} values for {dim} parameters")))
     }
 
-    fn tasks<'a>(&self, query: &Query, tiles: &'a [Tile]) -> Result<Vec<Task<'a>>, LearnerError> {
-        let current = self.point(&query.current)?;
-        let previous = query.previous.as_ref().map(|point| self.point(point)).transpose()?;
-        let mut tasks = Vec::new();
-        for tile in tiles {
-            if let Some(point) = previous.as_ref().filter(|_| tile.previous) {
-                tasks.push(Task { tile, previous: true, point: point.shallow_clone() });
+    fn tensor(&self, point: &Vector) -> Result<Tensor, LearnerError> {
+        convert::tensor(point, convert::kind(self.settings.precision), self.settings.device).map_err(failed)
+    }
+
+    fn points<'a>(&self, model: &'a Model, query: &Query) -> Result<Points<'a>, LearnerError> {
+        let (current, previous) = (&query.current, query.previous.as_ref());
+        std::iter::once(current).chain(previous).try_for_each(|point| self.fits(point))?;
+        match model.network().filter(|_| self.way() == Way::Kernels) {
+            Some(network) => {
+                let ready = |point| Ready::new(network, point, self.settings.precision);
+                Ok(Points::Kernels(ready(current), previous.map(ready)))
             }
-            tasks.push(Task { tile, previous: false, point: current.shallow_clone() });
+            None => {
+                let previous = previous.map(|point| self.tensor(point)).transpose()?;
+                Ok(Points::Torch(self.tensor(current)?, previous))
+            }
         }
-        Ok(tasks)
+    }
+
+    fn snapshot(&self, round: u64, point: &Vector) -> Result<Snapshot, LearnerError> {
+        self.fits(point)?;
+        let point = match self.way() {
+            Way::Kernels => Point::Kernels(point.clone(), self.settings.precision),
+            Way::Torch => Point::Torch(self.tensor(point)?),
+        };
+        let (model, test, spares) = (self.model.clone(), self.test.clone(), self.spares.clone());
+        Ok(Snapshot { round, model, point, running: self.running.clone(), test, spares })
     }
 
     /// Takes in the statistics of all jobs at one point, in the order of the jobs.
@@ -203,32 +226,6 @@ impl TorchLearner {
     }
 }
 
-impl<'a> Task<'a> {
-    fn run(
-        self,
-        model: &Model,
-        train: &Inputs,
-        jobs: &[Job],
-        clip: Option<f64>,
-    ) -> Result<Done<'a>, TchError> {
-        let draws = || self.tile.iter().map(|&job| &jobs[job].draw);
-        let picks: Vec<_> = draws().map(|draw| train.picks(draw)).collect();
-        let x = train.gather(&picks)?;
-        let labels: Vec<i64> = draws().flat_map(|draw| draw.labels.iter().copied()).collect();
-        let labels =
-            Tensor::f_from_slice(&labels)?.to_device(x.device()).f_reshape([self.tile.len() as i64, -1])?;
-        let found = pass::learn(model, &self.point, x, &labels)?;
-        Ok(Done {
-            tile: self.tile,
-            previous: self.previous,
-            rows: convert::rows(&found.gradients, model.dim(), clip)?,
-            losses: found.losses,
-            accuracies: found.accuracies,
-            statistics: found.statistics,
-        })
-    }
-}
-
 impl Stateful for TorchLearner {
     fn state(&self) -> State {
         self.running.state()
@@ -246,13 +243,16 @@ impl Learner for TorchLearner {
 
     fn gradients(&mut self, query: &Query, jobs: &[Job]) -> Result<Vec<Learned>, LearnerError> {
         jobs.iter().try_for_each(|job| self.check(job))?;
-        let tiles = tiles::cut(&self.model, jobs, self.settings.device, self.settings.tile);
-        let tasks = self.tasks(query, &tiles)?;
-        let (model, train, clip) = (&self.model, &self.train, self.settings.clip);
-        let done: Vec<Done<'_>> = tasks
+        let tiles = self.cut(jobs);
+        let model = self.model.clone();
+        let points = self.points(&model, query)?;
+        let round =
+            Round { model: &model, train: &self.train, spares: &self.spares, jobs, clip: self.settings.clip };
+        let done: Vec<Done<'_>> = points
+            .tasks(&tiles)
             .into_par_iter()
             .with_max_len(1)
-            .map(|task| on_one_thread(|| task.run(model, train, jobs, clip)))
+            .map(|task| on_one_thread(|| round.run(task)))
             .collect::<Result<_, TchError>>()
             .map_err(failed)?;
         self.track(&done, true).map_err(failed)?;
@@ -261,10 +261,8 @@ impl Learner for TorchLearner {
     }
 
     fn evaluation(&mut self, round: u64, point: &Vector) -> EvaluationTask {
-        let point = self.point(point);
-        let (model, test) = (self.model.clone(), self.test.clone());
-        let running = self.running.clone();
-        Box::new(move || Snapshot { round, model, point: point?, running, test }.evaluate())
+        let snapshot = self.snapshot(round, point);
+        Box::new(move || snapshot?.evaluate())
     }
 }
 

@@ -1,30 +1,37 @@
-//! Neural networks through libtorch, for many workers side by side.
+//! Neural networks for many workers at one point, in one of two ways.
 //!
-//! A model is a list of [`Layer`]s, each written once for g workers: their
-//! images lie beside each other in the channels, `[b, g * C, H, W]`, and every
-//! worker has its own copy of the weights, `[g, n]`, so that one backward pass
-//! gives the exact gradient of each. With g = 1 the same layers are the plain
-//! model. [`TorchLearner`] cuts the jobs of a round into tiles of workers and
-//! answers each tile by one such pass.
+//! A model is a list of [`Layer`]s. On the CPU each brings a [`Kernel`], its
+//! forward and backward pass for one worker's batch; workers are spread over
+//! threads ([`Way::Kernels`]). On other devices, and for layers without a
+//! kernel, libtorch computes ([`Way::Torch`]): the images of g workers lie
+//! beside each other in the channels, `[b, g * C, H, W]`, and every worker has
+//! its own copy of the weights, `[g, n]`, so that one backward pass gives the
+//! exact gradient of each. With g = 1 the same layers are the plain model.
+//! [`TorchLearner`] cuts the jobs of a round into tiles of workers and answers
+//! each tile by one pass. The tests hold the two ways against each other.
 //!
 //! A model of one's own is a config struct with [`ModelRule`]; a layer of one's
 //! own implements [`Layer`]. Nothing here knows an actor or the TOML file.
 
+mod alone;
 mod convert;
 mod evaluate;
 mod inputs;
+mod kernels;
 pub mod layer;
 mod learner;
 pub mod model;
 mod pass;
 mod peak;
+mod round;
 mod running;
 mod tiles;
 
 use phalanx_robust::describe::Described;
 
+pub use kernels::Kernel;
 pub use layer::{Layer, Shape};
-pub use learner::{Settings, TorchLearner};
+pub use learner::{Settings, TorchLearner, Way};
 pub use model::{Model, ModelError};
 pub use pass::Pass;
 pub use peak::peak;

@@ -5,7 +5,7 @@ use tch::{Kind, TchError, Tensor};
 use super::{Model, running::Running};
 
 /// PyTorch's default.
-const EPSILON: f64 = 1e-5;
+pub(super) const EPSILON: f64 = 1e-5;
 
 /// What the layers of a model share while activations go through them: the
 /// workers' parameters and the statistics for batch normalisation.
@@ -57,7 +57,7 @@ impl<'a> Pass<'a> {
         match &mut self.statistics {
             Statistics::Batch(found) => {
                 if batch * height * width == 1 {
-                    return Err(TchError::Shape("one value has no variance to normalise by".into()));
+                    return Err(single_value());
                 }
                 let zeros = || Tensor::f_zeros([channels], (x.kind(), x.device()));
                 // With momentum 1 the buffers end as the batch's mean and unbiased variance.
@@ -73,6 +73,11 @@ impl<'a> Pass<'a> {
             }
         }
     }
+}
+
+/// The error of a batch that has one value a channel.
+pub(super) fn single_value() -> TchError {
+    TchError::Shape("one value has no variance to normalise by".into())
 }
 
 /// What a pass forward and backward gives; the first dimension of every tensor is that of the workers.

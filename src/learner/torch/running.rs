@@ -55,6 +55,11 @@ impl Running {
         Ok((part(&self.mean)?, part(&self.var)?))
     }
 
+    /// Means and variances on the host.
+    pub fn values(&self) -> (Vec<f64>, Vec<f64>) {
+        (super::convert::values(&self.mean), super::convert::values(&self.var))
+    }
+
     /// Takes in the means and unbiased variances that m workers found, `[m, channels]` each, in their order.
     pub fn update(&mut self, policy: BatchNormPolicy, mean: &Tensor, var: &Tensor) -> Result<(), TchError> {
         let next = |old: &Tensor, found: &Tensor| match policy {

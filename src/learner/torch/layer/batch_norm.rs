@@ -2,7 +2,8 @@
 
 use tch::{TchError, Tensor};
 
-use super::{Layer, Parameter, Pass, Shape, Start};
+use super::{Kernel, Layer, Parameter, Pass, Shape, Start};
+use crate::learner::torch::kernels::BatchNormKernel;
 
 /// Normalises every channel of an image over the batch, with PyTorch's epsilon
 /// 1e-5, then scales and shifts it. Every worker has statistics of its own.
@@ -37,5 +38,10 @@ impl Layer for BatchNorm {
         let weight = pass.parameter(&[-1])?;
         let bias = pass.parameter(&[-1])?;
         pass.normalise(x, weight, bias)
+    }
+
+    fn kernel(&self, input: Shape) -> Option<Box<dyn Kernel>> {
+        let Shape::Image { channels, height, width } = input else { return None };
+        Some(Box::new(BatchNormKernel { channels, pixels: height * width }))
     }
 }

@@ -2,7 +2,8 @@
 
 use tch::{TchError, Tensor};
 
-use super::{Layer, Parameter, Pass, Shape, Start, windows};
+use super::{Kernel, Layer, Parameter, Pass, Shape, Start, windows};
+use crate::learner::torch::kernels::ConvKernel;
 
 /// A convolution with square windows. For g workers it is one convolution in g groups.
 #[derive(Clone, Copy, Debug)]
@@ -64,5 +65,12 @@ impl Layer for Conv {
         let bias = if self.bias { Some(pass.parameter(&[out])?) } else { None };
         let both = |n: usize| [n as i64; 2];
         x.f_conv2d(&weight, bias, both(self.stride), both(self.padding), [1, 1], groups)
+    }
+
+    fn kernel(&self, input: Shape) -> Option<Box<dyn Kernel>> {
+        let Self { out, kernel, stride, padding, bias } = *self;
+        let Shape::Image { channels, height, width } = input else { return None };
+        let conv = ConvKernel { channels, height, width, out, kernel, stride, padding, bias };
+        (padding < kernel).then(|| Box::new(conv) as Box<dyn Kernel>)
     }
 }

@@ -2,7 +2,8 @@
 
 use tch::{TchError, Tensor};
 
-use super::{Layer, Pass, Shape};
+use super::{Kernel, Layer, Pass, Shape};
+use crate::learner::torch::kernels::FlattenKernel;
 
 /// Makes a vector of an image, channel by channel and row by row.
 #[derive(Clone, Copy, Debug)]
@@ -19,5 +20,13 @@ impl Layer for Flatten {
         }
         let batch = x.size4()?.0;
         x.f_reshape([batch, pass.groups(), -1])?.f_transpose(0, 1)
+    }
+
+    fn kernel(&self, input: Shape) -> Option<Box<dyn Kernel>> {
+        let (channels, pixels) = match input {
+            Shape::Image { channels, height, width } => (channels, height * width),
+            Shape::Flat(n) => (1, n),
+        };
+        Some(Box::new(FlattenKernel { channels, pixels }))
     }
 }

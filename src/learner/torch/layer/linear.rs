@@ -2,7 +2,8 @@
 
 use tch::{TchError, Tensor};
 
-use super::{Layer, Parameter, Pass, Shape, Start};
+use super::{Kernel, Layer, Parameter, Pass, Shape, Start};
+use crate::learner::torch::kernels::LinearKernel;
 
 /// A fully connected layer with a bias. For g workers it is one batched product.
 #[derive(Clone, Copy, Debug)]
@@ -33,5 +34,9 @@ impl Layer for Linear {
         let weight = pass.parameter(&[groups, out, -1])?.f_transpose(1, 2)?;
         let bias = pass.parameter(&[groups, 1, out])?;
         bias.f_baddbmm(&x, &weight, 1, 1)
+    }
+
+    fn kernel(&self, input: Shape) -> Option<Box<dyn Kernel>> {
+        Some(Box::new(LinearKernel { input: input.len(), out: self.out }))
     }
 }

@@ -20,7 +20,7 @@ pub use relu::Relu;
 pub use residual::Residual;
 use tch::{TchError, Tensor};
 
-use super::Pass;
+use super::{Pass, kernels::Kernel};
 
 /// The form of one sample between two layers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -128,6 +128,12 @@ pub trait Layer: fmt::Debug + Send + Sync {
     /// # Errors
     /// libtorch's.
     fn forward(&self, x: Tensor, pass: &mut Pass<'_>) -> Result<Tensor, TchError>;
+
+    /// The layer's arithmetic without libtorch, for an input of this form. A model with a layer that has none runs in libtorch.
+    fn kernel(&self, input: Shape) -> Option<Box<dyn Kernel>> {
+        let _ = input;
+        None
+    }
 }
 
 /// The size that a window leaves of `size` pixels; none where it does not fit once.

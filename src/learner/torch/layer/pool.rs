@@ -2,7 +2,8 @@
 
 use tch::{TchError, Tensor};
 
-use super::{Layer, Pass, Shape, windows};
+use super::{Kernel, Layer, Pass, Shape, windows};
+use crate::learner::torch::kernels::{AvgPoolKernel, MaxPoolKernel, PoolWindows};
 
 /// The largest value of every window; windows do not overlap.
 #[derive(Clone, Copy, Debug)]
@@ -23,6 +24,11 @@ fn pooled(input: Shape, kernel: usize) -> Result<Shape, String> {
     Ok(Shape::Image { channels, height, width })
 }
 
+fn pool_windows(input: Shape, kernel: usize) -> Option<PoolWindows> {
+    let Shape::Image { channels, height, width } = input else { return None };
+    Some(PoolWindows { channels, height, width, kernel })
+}
+
 impl Layer for MaxPool {
     fn output(&self, input: Shape) -> Result<Shape, String> {
         pooled(input, self.kernel)
@@ -31,6 +37,10 @@ impl Layer for MaxPool {
     fn forward(&self, x: Tensor, _: &mut Pass<'_>) -> Result<Tensor, TchError> {
         let window = [self.kernel as i64; 2];
         x.f_max_pool2d(window, window, [0, 0], [1, 1], false)
+    }
+
+    fn kernel(&self, input: Shape) -> Option<Box<dyn Kernel>> {
+        Some(Box::new(MaxPoolKernel(pool_windows(input, self.kernel)?)))
     }
 }
 
@@ -42,5 +52,9 @@ impl Layer for AvgPool {
     fn forward(&self, x: Tensor, _: &mut Pass<'_>) -> Result<Tensor, TchError> {
         let window = [self.kernel as i64; 2];
         x.f_avg_pool2d(window, window, [0, 0], false, true, None)
+    }
+
+    fn kernel(&self, input: Shape) -> Option<Box<dyn Kernel>> {
+        Some(Box::new(AvgPoolKernel(pool_windows(input, self.kernel)?)))
     }
 }

@@ -2,7 +2,8 @@
 
 use tch::{TchError, Tensor};
 
-use super::{Layer, Pass, Shape};
+use super::{Kernel, Layer, Pass, Shape};
+use crate::learner::torch::kernels::ReluKernel;
 
 /// max(x, 0).
 #[derive(Clone, Copy, Debug)]
@@ -15,5 +16,9 @@ impl Layer for Relu {
 
     fn forward(&self, x: Tensor, _: &mut Pass<'_>) -> Result<Tensor, TchError> {
         x.f_relu()
+    }
+
+    fn kernel(&self, _: Shape) -> Option<Box<dyn Kernel>> {
+        Some(Box::new(ReluKernel))
     }
 }

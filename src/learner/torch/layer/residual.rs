@@ -2,7 +2,8 @@
 
 use tch::{TchError, Tensor};
 
-use super::{BatchNorm, Conv, Layer, Parameter, Pass, Relu, Shape};
+use super::{BatchNorm, Conv, Kernel, Layer, Parameter, Pass, Relu, Shape};
+use crate::learner::torch::kernels::{Chain, ResidualKernel};
 
 /// max(body(x) + shortcut(x), 0); an empty shortcut is x itself.
 #[derive(Debug)]
@@ -91,5 +92,10 @@ impl Layer for Residual {
         let body = through(&self.body, pass)?;
         let shortcut = through(&self.shortcut, pass)?;
         body.f_add(&shortcut)?.f_relu()
+    }
+
+    fn kernel(&self, input: Shape) -> Option<Box<dyn Kernel>> {
+        let (body, shortcut) = (Chain::new(&self.body, input)?, Chain::new(&self.shortcut, input)?);
+        Some(Box::new(ResidualKernel { body, shortcut }))
     }
 }

@@ -17,6 +17,7 @@ use tch::{TchError, Tensor};
 
 use super::{
     Pass,
+    kernels::Network,
     layer::{Layer, Parameter, Shape, Start},
 };
 
@@ -60,6 +61,7 @@ pub struct Model {
     parameters: Vec<Parameter>,
     tracked: usize,
     products: u64,
+    network: Option<Network>,
 }
 
 impl Model {
@@ -69,8 +71,15 @@ impl Model {
     /// [`ModelError::Fit`] and [`ModelError::Classes`].
     pub fn new(input: [usize; 3], classes: usize, layers: Vec<Box<dyn Layer>>) -> Result<Self, ModelError> {
         let images = Shape::Image { channels: input[0], height: input[1], width: input[2] };
-        let mut model =
-            Self { layers: Vec::new(), input, classes, parameters: Vec::new(), tracked: 0, products: 0 };
+        let mut model = Self {
+            network: None,
+            layers: Vec::new(),
+            input,
+            classes,
+            parameters: Vec::new(),
+            tracked: 0,
+            products: 0,
+        };
         let mut shape = images;
         for (i, layer) in layers.iter().enumerate() {
             let fit = |needs| ModelError::Fit { images, layer: i + 1, input: shape, needs };
@@ -84,6 +93,7 @@ impl Model {
         if shape != Shape::Flat(classes) {
             return Err(ModelError::Classes { output: shape, classes });
         }
+        model.network = Network::new(&layers, images, classes);
         model.layers = layers;
         Ok(model)
     }
@@ -117,6 +127,11 @@ impl Model {
     /// multiplication, forward and twice as many backward.
     pub fn flops(&self) -> u64 {
         6 * self.products
+    }
+
+    /// The model without libtorch, if every layer has a kernel.
+    pub(super) fn network(&self) -> Option<&Network> {
+        self.network.as_ref()
     }
 
     /// A start drawn as PyTorch does by default, from `rng` alone.

@@ -1,0 +1,338 @@
+//! Convolution as products over windows that overlap in place.
+//!
+//! Forward: the rows are the pixels that come out, k runs through a window (row by row of the window, where pixels and
+//! channels lie beside each other), the columns are the channels that come out. The gradient at the input is the same
+//! product: of the gradient at the output, spread to the stride and framed, with the weights turned round. For the
+//! gradient of the weights the rows are the values of a window and k runs through the pixels.
+
+use std::ops::Range;
+
+use super::{
+    Backward, Buffers, Forward, Real, Run, SLACK,
+    product::{Left, Product, Right, STRIP, Segment, Start, Walk},
+    sums::{channel_sums, repeated},
+};
+
+/// A convolution with square windows; the frame of zeros is narrower than a window.
+#[derive(Clone, Copy, Debug)]
+pub struct ConvKernel {
+    /// Channels that come in.
+    pub channels: usize,
+    /// Height of the input in pixels.
+    pub height: usize,
+    /// Width of the input in pixels.
+    pub width: usize,
+    /// Channels that come out.
+    pub out: usize,
+    /// Side of the window in pixels.
+    pub kernel: usize,
+    /// Step of the window in pixels.
+    pub stride: usize,
+    /// Width of the frame in pixels.
+    pub padding: usize,
+    /// Whether a bias is added.
+    pub bias: bool,
+}
+
+/// Values of samples that one sum for the weights goes through before the next: they stay in the cache.
+const RESIDENT: usize = 1 << 16;
+
+/// Positions in `weights.own`.
+const FORWARD: usize = 0;
+const TURNED: usize = 1;
+const BIAS: usize = 2;
+
+/// Positions in `memory.own`.
+const FRAMED_X: usize = 0;
+const FRAMED_DY: usize = 1;
+const GRADIENT: usize = 2;
+
+impl ConvKernel {
+    fn side(&self, size: usize) -> usize {
+        (size + 2 * self.padding - self.kernel) / self.stride + 1
+    }
+
+    /// Pixels of one channel that come out.
+    fn pixels(&self) -> usize {
+        self.side(self.height) * self.side(self.width)
+    }
+
+    /// Values of a window.
+    fn window(&self) -> usize {
+        self.kernel * self.kernel * self.channels
+    }
+
+    /// The input inside its frame.
+    fn framed_x(&self) -> Frame {
+        let (height, width) = (self.height + 2 * self.padding, self.width + 2 * self.padding);
+        Frame { channels: self.channels, height, width, edge: self.padding, step: 1 }
+    }
+
+    /// The gradient at the output, spread and framed so that windows of step 1 give one of the input's size.
+    fn framed_dy(&self) -> Frame {
+        let (height, width) = (self.height + self.kernel - 1, self.width + self.kernel - 1);
+        let edge = self.kernel - 1 - self.padding;
+        Frame { channels: self.out, height, width, edge, step: self.stride }
+    }
+
+    fn windows(&self, frame: Frame, size: [usize; 2], stride: usize, batch: usize, inside: usize) -> Windows {
+        Windows { frame, height: size[0], width: size[1], stride, kernel: self.kernel, batch, inside }
+    }
+}
+
+/// An image inside a frame of zeros, its pixels `step` apart.
+#[derive(Clone, Copy, Debug)]
+struct Frame {
+    channels: usize,
+    height: usize,
+    width: usize,
+    edge: usize,
+    step: usize,
+}
+
+impl Frame {
+    fn row(&self) -> usize {
+        self.width * self.channels
+    }
+
+    fn sample(&self) -> usize {
+        self.height * self.row()
+    }
+
+    /// Copies `from`, `[b, height, width, channels]` of this size, into the frame; what lies between stays zero.
+    fn fill<T: Real>(&self, from: &[T], size: [usize; 2], batch: usize, to: &mut [T]) {
+        let [height, width] = size;
+        let line = width * self.channels;
+        for (n, image) in from.chunks_exact(height * line).take(batch).enumerate() {
+            for (y, from) in image.chunks_exact(line).enumerate() {
+                let start = n * self.sample() + (self.edge + y * self.step) * self.row();
+                let to = &mut to[start + self.edge * self.channels..];
+                if self.step == 1 {
+                    to[..line].copy_from_slice(from);
+                } else {
+                    for (x, pixel) in from.chunks_exact(self.channels).enumerate() {
+                        to[x * self.step * self.channels..][..self.channels].copy_from_slice(pixel);
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Rows: the positions of a window. k: the values of a window, a segment for each of its rows.
+struct Windows {
+    frame: Frame,
+    /// Positions down and across.
+    height: usize,
+    width: usize,
+    stride: usize,
+    kernel: usize,
+    batch: usize,
+    /// Rows of pixels between the edges.
+    inside: usize,
+}
+
+impl Walk for Windows {
+    fn rows(&self) -> usize {
+        self.batch * self.height * self.width
+    }
+
+    fn offset(&self, m: usize) -> usize {
+        let (line, x) = (m / self.width, m % self.width);
+        let (n, y) = (line / self.height, line % self.height);
+        n * self.frame.sample() + y * self.stride * self.frame.row() + x * self.stride * self.frame.channels
+    }
+
+    fn segments(&self, rows: Range<usize>, segments: &mut Vec<Segment>) {
+        let (first, last) = (rows.start / self.width, (rows.end - 1) / self.width);
+        // Rows of the frame that the tile sees: those of the edges are zeros.
+        let (top, bottom) = if first / self.height == last / self.height {
+            (first % self.height * self.stride, last % self.height * self.stride)
+        } else {
+            (0, (self.height - 1) * self.stride)
+        };
+        let from = self.frame.edge.saturating_sub(bottom);
+        let to = (self.frame.edge + self.inside).saturating_sub(top).min(self.kernel);
+        segments.extend((from..to).map(|y| Segment {
+            left: y * self.frame.row(),
+            right: y * self.kernel * self.frame.channels * STRIP,
+        }));
+    }
+}
+
+/// Rows: the values of a window. k: the positions of a window, a segment for each row of them.
+struct Taps {
+    windows: Windows,
+    /// Values of one row of pixels at the output.
+    line: usize,
+}
+
+impl Taps {
+    /// Values of one row of a window.
+    fn across(&self) -> usize {
+        self.windows.kernel * self.windows.frame.channels
+    }
+}
+
+impl Walk for Taps {
+    fn rows(&self) -> usize {
+        self.windows.kernel * self.across()
+    }
+
+    fn offset(&self, m: usize) -> usize {
+        m / self.across() * self.windows.frame.row() + m % self.across()
+    }
+
+    fn segments(&self, rows: Range<usize>, segments: &mut Vec<Segment>) {
+        let Windows { frame, height, stride, batch, inside, .. } = self.windows;
+        let (top, bottom) = (rows.start / self.across(), (rows.end - 1) / self.across());
+        let seen = |y: &usize| y * stride + bottom >= frame.edge && y * stride + top < frame.edge + inside;
+        for n in 0..batch {
+            segments.extend((0..height).filter(seen).map(|y| Segment {
+                left: n * frame.sample() + y * stride * frame.row(),
+                right: (n * height + y) * self.line,
+            }));
+        }
+    }
+}
+
+/// Weights in strips of columns: strip, row and column of the window, channel in, channel out.
+fn strips<T: Real>(
+    kernel: usize,
+    into: usize,
+    out: usize,
+    weight: impl Fn(usize, usize, usize) -> T,
+) -> Vec<T> {
+    let mut packed = Vec::with_capacity(out.div_ceil(STRIP) * kernel * kernel * into * STRIP);
+    for strip in (0..out).step_by(STRIP) {
+        for tap in 0..kernel * kernel {
+            for i in 0..into {
+                let column = |o| if o < out { weight(o, i, tap) } else { T::default() };
+                packed.extend((strip..strip + STRIP).map(column));
+            }
+        }
+    }
+    packed
+}
+
+impl<T: Real> Run<T> for ConvKernel {
+    fn pack(&self, parameters: &[T]) -> Buffers<T> {
+        let (taps, channels, out) = (self.kernel * self.kernel, self.channels, self.out);
+        let (weight, bias) = parameters.split_at(out * self.window());
+        let forward = strips(self.kernel, channels, out, |o, i, tap| weight[(o * channels + i) * taps + tap]);
+        let turned =
+            strips(self.kernel, out, channels, |i, o, tap| weight[(o * channels + i + 1) * taps - 1 - tap]);
+        let mut bias = bias.to_vec();
+        bias.resize(out.next_multiple_of(STRIP), T::default());
+        Buffers { own: vec![forward, turned, bias], inner: Vec::new() }
+    }
+
+    fn forward(&self, Forward { weights, batch, x, y, memory, .. }: Forward<'_, T>) {
+        let frame = self.framed_x();
+        let framed = memory.sized(FRAMED_X, batch * frame.sample());
+        frame.fill(x, [self.height, self.width], batch, framed);
+        let out = [self.side(self.height), self.side(self.width)];
+        Product {
+            left: Left {
+                values: framed,
+                walk: self.windows(frame, out, self.stride, batch, self.height),
+                step: 1,
+            },
+            right: Right { values: &weights.own[FORWARD], strip: self.window() * STRIP, step: STRIP },
+            len: self.kernel * self.channels,
+            start: Start::Row(&weights.own[BIAS]),
+            out: y,
+            stride: self.out,
+            columns: self.out,
+        }
+        .run();
+    }
+
+    fn backward(&self, pass: Backward<'_, T>) {
+        let Backward { weights, batch, dy, dx, gradient, memory, .. } = pass;
+        self.learn(batch, dy, gradient, memory);
+        let Some(dx) = dx else { return };
+        let frame = self.framed_dy();
+        let framed = memory.sized(FRAMED_DY, batch * frame.sample());
+        let size = [self.side(self.height), self.side(self.width)];
+        frame.fill(dy, size, batch, framed);
+        let spread = (size[0] - 1) * self.stride + 1;
+        Product {
+            left: Left {
+                values: framed,
+                walk: self.windows(frame, [self.height, self.width], 1, batch, spread),
+                step: 1,
+            },
+            right: Right {
+                values: &weights.own[TURNED],
+                strip: self.kernel * self.kernel * self.out * STRIP,
+                step: STRIP,
+            },
+            len: self.kernel * self.out,
+            start: Start::Zero,
+            out: dx,
+            stride: self.channels,
+            columns: self.channels,
+        }
+        .run();
+    }
+}
+
+impl ConvKernel {
+    /// The gradient of weights and bias.
+    fn learn<T: Real>(&self, batch: usize, dy: &[T], gradient: &mut [T], memory: &mut Buffers<T>) {
+        let (window, sample) = (self.window(), self.pixels() * self.out);
+        memory.sized(GRADIENT, window * self.out);
+        let [framed, _, sums] = &mut memory.own[..] else { return };
+        let frame = self.framed_x();
+        let out = [self.side(self.height), self.side(self.width)];
+        let each = (RESIDENT / (frame.sample() + sample)).max(1);
+        for first in (0..batch).step_by(each) {
+            let batch = each.min(batch - first);
+            let windows = self.windows(frame, out, self.stride, batch, self.height);
+            Product {
+                left: Left {
+                    values: &framed[first * frame.sample()..],
+                    walk: Taps { windows, line: out[1] * self.out },
+                    step: self.stride * self.channels,
+                },
+                right: Right { values: &dy[first * sample..], strip: STRIP, step: self.out },
+                len: out[1],
+                start: if first == 0 { Start::Zero } else { Start::Out },
+                out: sums,
+                stride: self.out,
+                columns: self.out,
+            }
+            .run();
+        }
+        let (weight, bias) = gradient.split_at_mut(window * self.out);
+        self.in_pytorchs_order(sums, weight);
+        if self.bias {
+            let none = repeated(self.out, |_| 0.0);
+            let dy = &dy[..batch * sample];
+            let sums = channel_sums(
+                self.out,
+                dy,
+                dy,
+                &none,
+                #[inline(always)]
+                |dy, _, _| dy,
+            );
+            bias.iter_mut().zip(sums).for_each(|(b, sum)| *b = T::from_f64(sum));
+        }
+    }
+
+    /// From `[taps, channels, out]` to `[out, channels, taps]`.
+    fn in_pytorchs_order<T: Real>(&self, from: &[T], to: &mut [T]) {
+        let taps = self.kernel * self.kernel;
+        for (o, to) in to.chunks_exact_mut(self.window()).enumerate() {
+            for (i, to) in to.chunks_exact_mut(taps).enumerate() {
+                for (tap, to) in to.iter_mut().enumerate() {
+                    *to = from[(tap * self.channels + i) * self.out + o];
+                }
+            }
+        }
+    }
+}
+
+const _: () = assert!(SLACK >= STRIP);

@@ -1,0 +1,150 @@
+//! The layers on the CPU without libtorch: forward and backward of one worker's batch, in f32 or f64.
+//!
+//! libtorch's convolutions are slow in f64 and pay, as every operation of a small network does, for being general. Here
+//! a worker goes through the model alone and its activations stay in the core's cache; the weights, which all workers
+//! share, are packed once for each point. Activations are `[b, height, width, channels]` or `[b, n]`, and every buffer
+//! ends with [`SLACK`] values that registers may read and nobody uses.
+//!
+//! A [`Layer`](super::Layer) offers its kernel by `Layer::kernel`; a model all of whose layers do runs here, any other
+//! one in libtorch. Nothing here knows libtorch, jobs or threads.
+
+mod batch_norm;
+mod chain;
+mod conv;
+mod flatten;
+mod linear;
+mod loss;
+mod network;
+mod pool;
+mod product;
+mod real;
+mod relu;
+mod residual;
+mod sums;
+
+use std::{fmt::Debug, ops::Range};
+
+pub(super) use batch_norm::BatchNormKernel;
+pub(super) use chain::Chain;
+pub(super) use conv::ConvKernel;
+pub(super) use flatten::FlattenKernel;
+pub(super) use linear::LinearKernel;
+pub(super) use network::{Network, Prepared, Spare, input};
+pub(super) use pool::{AvgPoolKernel, MaxPoolKernel, Windows as PoolWindows};
+use product::SLACK;
+pub use real::Real;
+use real::vectorised;
+pub(super) use relu::ReluKernel;
+pub(super) use residual::ResidualKernel;
+
+/// A layer's arithmetic in both number formats.
+pub trait Kernel: Run<f32> + Run<f64> + Debug + Send + Sync {}
+
+impl<K: Run<f32> + Run<f64> + Debug + Send + Sync> Kernel for K {}
+
+/// A layer's arithmetic for the batch of one worker.
+pub trait Run<T: Real> {
+    /// The layer's parameters in the order that the passes read them.
+    fn pack(&self, parameters: &[T]) -> Buffers<T> {
+        let _ = parameters;
+        Buffers::default()
+    }
+
+    /// Samples without which there is nothing to compute.
+    fn least_batch(&self) -> usize {
+        1
+    }
+
+    /// Writes all of the output.
+    fn forward(&self, pass: Forward<'_, T>);
+
+    /// Writes all of the layer's gradient, and of the gradient at its input if that is asked for.
+    fn backward(&self, pass: Backward<'_, T>);
+}
+
+/// What a forward pass of a layer reads and writes.
+pub struct Forward<'a, T> {
+    /// What [`Run::pack`] made.
+    pub weights: &'a Buffers<T>,
+    /// Number of samples, b.
+    pub batch: usize,
+    /// Input.
+    pub x: &'a [T],
+    /// Output.
+    pub y: &'a mut [T],
+    /// What batch normalisation normalises by.
+    pub norms: Norms<'a>,
+    /// What the layer keeps for the backward pass.
+    pub memory: &'a mut Buffers<T>,
+}
+
+/// What a backward pass of a layer reads and writes.
+pub struct Backward<'a, T> {
+    /// What [`Run::pack`] made.
+    pub weights: &'a Buffers<T>,
+    /// Number of samples, b.
+    pub batch: usize,
+    /// Input of the forward pass.
+    pub x: &'a [T],
+    /// Output of the forward pass.
+    pub y: &'a [T],
+    /// Gradient at the output.
+    pub dy: &'a [T],
+    /// Gradient at the input; none for the first layer.
+    pub dx: Option<&'a mut [T]>,
+    /// Gradient of the layer's parameters.
+    pub gradient: &'a mut [T],
+    /// What the forward pass kept.
+    pub memory: &'a mut Buffers<T>,
+}
+
+/// Memory by position: of a layer, and of the layers inside it. It keeps its size from one pass to the next.
+#[derive(Debug, Default)]
+pub struct Buffers<T> {
+    own: Vec<Vec<T>>,
+    inner: Vec<Buffers<T>>,
+}
+
+impl<T: Real> Buffers<T> {
+    /// Buffer `at`, with room for `len` values and the slack. What it held may still be there.
+    fn sized(&mut self, at: usize, len: usize) -> &mut Vec<T> {
+        if self.own.len() <= at {
+            self.own.resize_with(at + 1, Vec::new);
+        }
+        let buffer = &mut self.own[at];
+        buffer.resize(len + SLACK, T::default());
+        buffer
+    }
+}
+
+/// What batch normalisation normalises by; one value for each tracked channel.
+pub enum Norms<'a> {
+    /// The batch; its mean and unbiased variance are written here.
+    Batch {
+        /// Means.
+        mean: &'a mut [f64],
+        /// Unbiased variances.
+        var: &'a mut [f64],
+    },
+    /// Running statistics.
+    Running {
+        /// Means.
+        mean: &'a [f64],
+        /// Variances.
+        var: &'a [f64],
+    },
+}
+
+impl Norms<'_> {
+    /// Those of some of the channels.
+    fn part(&mut self, channels: Range<usize>) -> Norms<'_> {
+        match self {
+            Self::Batch { mean, var } => {
+                Norms::Batch { mean: &mut mean[channels.clone()], var: &mut var[channels] }
+            }
+            Self::Running { mean, var } => {
+                Norms::Running { mean: &mean[channels.clone()], var: &var[channels] }
+            }
+        }
+    }
+}

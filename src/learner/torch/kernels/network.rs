@@ -1,0 +1,108 @@
+//! A whole model on the CPU: what the learner calls.
+
+use std::sync::Mutex;
+
+use super::{Buffers, Chain, Norms, Real, SLACK, loss::cross_entropy};
+use crate::learner::torch::{Layer, Shape};
+
+/// The kernels of all layers.
+#[derive(Debug)]
+pub struct Network {
+    chain: Chain,
+    classes: usize,
+}
+
+/// A network at a point, for any number of threads at a time.
+#[derive(Debug)]
+pub struct Prepared<'a, T> {
+    network: &'a Network,
+    weights: Buffers<T>,
+}
+
+/// Memory of passes, taken up again by the next one.
+#[derive(Debug, Default)]
+pub struct Spare<T>(Mutex<Vec<Buffers<T>>>);
+
+/// What one worker's batch gives.
+#[derive(Debug)]
+pub struct Learnt<T> {
+    /// The gradient of the mean loss, in the order of the model's parameters.
+    pub gradient: Vec<T>,
+    /// Mean loss.
+    pub loss: f64,
+    /// Fraction classified as labelled.
+    pub accuracy: f64,
+    /// Means of the tracked channels.
+    pub mean: Vec<f64>,
+    /// Unbiased variances of the tracked channels.
+    pub var: Vec<f64>,
+}
+
+impl Network {
+    /// The network of these layers; none if a layer has no kernel.
+    pub fn new(layers: &[Box<dyn Layer>], input: Shape, classes: usize) -> Option<Self> {
+        Some(Self { chain: Chain::new(layers, input)?, classes })
+    }
+
+    /// Samples that every layer has enough of.
+    pub fn least_batch(&self) -> usize {
+        self.chain.least_batch()
+    }
+
+    /// The network at `point`.
+    pub fn at<T: Real>(&self, point: &[T]) -> Prepared<'_, T> {
+        Prepared { network: self, weights: self.chain.pack(point) }
+    }
+}
+
+impl<T: Real> Prepared<'_, T> {
+    /// The gradient of one worker's batch. `x` is `[b, height, width, channels]` and the slack.
+    pub fn learn(&self, x: &[T], labels: &[i64], spare: &Spare<T>) -> Learnt<T> {
+        let chain = &self.network.chain;
+        let (batch, channels) = (labels.len(), chain.tracked());
+        let mut gradient = vec![T::default(); chain.dim()];
+        let (mut mean, mut var) = (vec![0.0; channels], vec![0.0; channels]);
+        let score = spare.with(|memory| {
+            let norms = Norms::Batch { mean: &mut mean, var: &mut var };
+            chain.forward(&self.weights, batch, x, norms, memory);
+            let (dy, logits) = chain.output_gradient(memory);
+            let score = cross_entropy(logits, self.network.classes, labels, Some(dy));
+            chain.backward(&self.weights, batch, x, None, &mut gradient, memory);
+            score
+        });
+        let (loss, accuracy) = (score.loss / batch as f64, score.right as f64 / batch as f64);
+        Learnt { gradient, loss, accuracy, mean, var }
+    }
+
+    /// Sum of losses, and number classified rightly, with running statistics.
+    pub fn evaluate(
+        &self,
+        x: &[T],
+        labels: &[i64],
+        mean: &[f64],
+        var: &[f64],
+        spare: &Spare<T>,
+    ) -> (f64, f64) {
+        let chain = &self.network.chain;
+        let score = spare.with(|memory| {
+            chain.forward(&self.weights, labels.len(), x, Norms::Running { mean, var }, memory);
+            cross_entropy(chain.output(memory), self.network.classes, labels, None)
+        });
+        (score.loss, score.right as f64)
+    }
+}
+
+impl<T: Real> Spare<T> {
+    fn with<R>(&self, f: impl FnOnce(&mut Buffers<T>) -> R) -> R {
+        let lock = || self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let mut memory = lock().pop().unwrap_or_default();
+        let result = f(&mut memory);
+        lock().push(memory);
+        result
+    }
+}
+
+/// Room for `len` values of input and what registers may read past them.
+pub fn input<T: Real>(len: usize) -> Vec<T> {
+    vec![T::default(); len + SLACK]
+}
