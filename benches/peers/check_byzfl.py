@@ -220,10 +220,8 @@ def check_wrong(table, ours, seed):
             exact, mine = definition(batch, f), ours.rule(name, batch, f)
             found["float64"] = max(found["float64"], difference(mine, exact))
             np.random.seed(seed)
-            try:
+            if f > 0 or name == "smea":  # at f = 0 ByzFL's filter returns None
                 off = max(off, difference(peer(theirs(f), batch, "float64"), exact))
-            except (TypeError, ValueError, IndexError, AttributeError):
-                off = np.inf
         table.line(f"{name}, by its definition", found, f"agrees; ByzFL is off by {off:.1e}: {reason}")
     try:
         byzfl.CenteredClipping(m=np.zeros(3))

@@ -39,9 +39,8 @@ impl PreAggregator for Arc {
     }
 
     fn weights(&mut self, batch: &Batch<'_>, context: &mut Context) -> Result<Matrix, RuleError> {
-        let gram = batch.gram()?;
         let (m, f) = (batch.m(), context.f);
-        let norms2: Vec<f64> = (0..m).map(|i| gram.row_norm2(i)).collect();
+        let norms2 = batch.norms2()?;
         let clipped = 2 * f * (m - f) / m;
         let radius = norms2[ascending(&norms2)[m - 1 - clipped]].sqrt();
         Ok(scaling(&norms2.iter().map(|&n| factor(n, radius)).collect::<Vec<_>>()))

@@ -50,8 +50,7 @@ impl PreAggregator for Clipping {
     }
 
     fn weights(&mut self, batch: &Batch<'_>, _: &mut Context) -> Result<Matrix, RuleError> {
-        let gram = batch.gram()?;
-        let factors: Vec<f64> = (0..batch.m()).map(|i| factor(gram.row_norm2(i), self.radius)).collect();
+        let factors: Vec<f64> = batch.norms2()?.into_iter().map(|norm2| factor(norm2, self.radius)).collect();
         Ok(scaling(&factors))
     }
 }

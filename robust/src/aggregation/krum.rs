@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     Aggregate, Aggregator, Bound, Context, Layer, Rule, RuleError,
-    order::{mean_of, pairwise2, smallest},
+    order::{each, mean_of, pairwise2, smallest},
     theory::ratio,
 };
 use crate::{
@@ -206,12 +206,14 @@ pub(super) fn scores(distances2: &Matrix, neighbours: usize, power: u32) -> Vec<
         4 => d2 * d2,
         _ => d2,
     };
-    (0..distances2.rows())
-        .map(|i| {
-            let mut others: Vec<f64> =
-                (0..distances2.rows()).filter(|&j| j != i).map(|j| distances2[(i, j)]).collect();
-            others.sort_unstable_by(f64::total_cmp);
-            others.iter().take(neighbours).map(|&d2| measure(d2)).sum()
-        })
-        .collect()
+    let m = distances2.rows();
+    each(m, |i| {
+        let mut others: Vec<f64> = (0..m).filter(|&j| j != i).map(|j| distances2[(i, j)]).collect();
+        if neighbours < others.len() {
+            others.select_nth_unstable_by(neighbours, f64::total_cmp);
+            others.truncate(neighbours);
+        }
+        others.sort_unstable_by(f64::total_cmp); // so that the sum does not depend on the order of the rows
+        others.into_iter().map(measure).sum()
+    })
 }

@@ -83,11 +83,6 @@ impl Mixer {
             (size, context.f) = (inner, inner.f);
         }
         let weights = batch.map().cloned().unwrap_or_else(|| Matrix::zeros(0, raw.m()));
-        Ok(Mixed {
-            rows: (0..batch.m()).map(|i| batch.row(i)).collect(),
-            weights,
-            size,
-            set_aside: Vec::new(),
-        })
+        Ok(Mixed { rows: batch.to_rows(), weights, size, set_aside: Vec::new() })
     }
 }

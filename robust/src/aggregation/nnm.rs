@@ -3,7 +3,10 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Bound, Context, Layer, Meaning, PreAggregator, Rule, RuleError, order::smallest};
+use super::{
+    Bound, Context, Layer, Meaning, PreAggregator, Rule, RuleError,
+    order::{each, smallest},
+};
 use crate::{
     Batch, Matrix, Size,
     describe::{Described, ParameterError},
@@ -42,11 +45,14 @@ impl PreAggregator for Nnm {
     fn weights(&mut self, batch: &Batch<'_>, context: &mut Context) -> Result<Matrix, RuleError> {
         let gram = batch.gram()?;
         let (m, keep) = (batch.m(), batch.m() - context.f);
-        let mut w = Matrix::zeros(m, m);
-        for i in 0..m {
+        let nearest = each(m, |i| {
             let distances: Vec<f64> =
                 (0..m).map(|j| if i == j { -1.0 } else { gram.distance2(i, j) }).collect();
-            smallest(&distances, keep).iter().for_each(|&j| w[(i, j)] = 1.0 / keep as f64);
+            smallest(&distances, keep)
+        });
+        let mut w = Matrix::zeros(m, m);
+        for (i, nearest) in nearest.iter().enumerate() {
+            nearest.iter().for_each(|&j| w[(i, j)] = 1.0 / keep as f64);
         }
         Ok(w)
     }

@@ -1,6 +1,16 @@
 //! Orders, distances and weights that several rules share. Nothing here looks at the coordinates.
 
+use rayon::prelude::*;
+
 use crate::{Gram, Matrix};
+
+/// From this number on, what is done for each vector is worth handing to threads.
+const MANY: usize = 64;
+
+/// f(0), …, f(m - 1).
+pub(super) fn each<T: Send>(m: usize, f: impl Fn(usize) -> T + Send + Sync) -> Vec<T> {
+    if m < MANY { (0..m).map(f).collect() } else { (0..m).into_par_iter().map(f).collect() }
+}
 
 /// Indices by ascending value; equal values go by index, and what is not a number goes last.
 pub(super) fn ascending(values: &[f64]) -> Vec<usize> {

@@ -38,6 +38,11 @@ pub(super) fn combine<T: Real>(rows: &[Vector], coefficients: &[f64]) -> Vector 
     T::vector(output)
 }
 
+/// The rows of `map` times the rows.
+pub(super) fn mixed<T: Real>(rows: &[Vector], map: &Matrix) -> Vec<Vector> {
+    kernels::mixed(&views::<T>(rows), map).into_iter().map(T::vector).collect()
+}
+
 pub(super) fn distances<T: Real>(rows: &[Vector], map: Option<&Matrix>, point: &Vector) -> Vec<f64> {
     kernels::distances(&views::<T>(rows), map, views([point])[0])
 }

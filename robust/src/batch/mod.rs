@@ -27,6 +27,9 @@ pub use passes::{Pass, Watch};
 
 use crate::Vector;
 
+/// Up to this number of rows the Gram matrix takes little more than reading them, and a rule after this one may want it.
+const CHEAP_GRAM: usize = 32;
+
 /// A batch that cannot be aggregated.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum BatchError {
@@ -240,12 +243,37 @@ impl<'a> Batch<'a> {
         })
     }
 
+    /// ‖row i‖² of every (mapped) row. From the Gram matrix, if it is there or costs little more; else in a pass of its own.
+    ///
+    /// # Errors
+    /// As [`Batch::gram`].
+    pub fn norms2(&self) -> Result<Vec<f64>, BatchError> {
+        if self.raw_gram.get().is_none() && self.rows.len() > CHEAP_GRAM {
+            let norms2 = self.distances(&self.rows[0].zeros_like());
+            if norms2.iter().all(|norm2| norm2.is_finite()) {
+                return Ok(norms2);
+            }
+        }
+        let gram = self.gram()?;
+        Ok((0..self.m()).map(|i| gram.row_norm2(i)).collect())
+    }
+
     /// Row i as a vector of its own; under a map it is computed.
     pub fn row(&self, i: usize) -> Vector {
         match &self.map {
             None => self.rows[i].clone(),
             Some(w) => self.combine_raw(w.row(i)),
         }
+    }
+
+    /// All (mapped) rows as vectors of their own; under a map they are computed, in one pass over the raw rows.
+    pub fn to_rows(&self) -> Vec<Vector> {
+        let Some(w) = self.map() else { return self.rows.to_vec() };
+        on_form!(
+            self.rows,
+            T => self.pass(Pass::Combine, || host::mixed::<T>(self.rows, w)),
+            torch => (0..w.rows()).map(|i| self.combine_raw(w.row(i))).collect()
+        )
     }
 
     /// The mean of the (mapped) rows.

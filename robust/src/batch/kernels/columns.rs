@@ -1,12 +1,14 @@
 //! A rule on every column, in one pass: load a tile, map it, sort its columns
 //! as far as the rule needs, reduce.
 
+use std::sync::Arc;
+
 use pulp::Arch;
 
 use super::{
     chunks,
     mix::Mix,
-    network::{Comparator, Exchange, network},
+    network::{self, Comparator, Exchange},
     reduce,
     tile::{self, Ahead, Load, Tile},
 };
@@ -40,10 +42,10 @@ pub(in crate::batch) fn columns<T: Real>(
         rows,
         weights: map.map(Matrix::cast),
         rule,
-        network: reduce::uses(rule, k).map(|uses| network(&uses)).unwrap_or_default(),
+        network: reduce::uses(rule, k).map(network::known).unwrap_or_default(),
         distances,
     };
-    let width = tile::width::<T>(if map.is_some() { m + k } else { m });
+    let width = if map.is_some() { tile::mixed_width::<T>(m + k) } else { tile::width::<T>(m) };
     let scratch = || Scratch::new(m, map.map(Matrix::rows), width);
     let chunk = chunks::size(m, width);
     let parts = chunks::fill(out, chunk, scratch, |scratch, start, out| pass.chunk(scratch, start, out));
@@ -69,7 +71,7 @@ struct Pass<'a, T> {
     rows: &'a [&'a [T]],
     weights: Option<Vec<T>>,
     rule: &'a ColumnRule,
-    network: Vec<Comparator>,
+    network: Arc<[Comparator]>,
     distances: bool,
 }
 

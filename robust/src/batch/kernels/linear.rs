@@ -18,7 +18,7 @@ use crate::{
 };
 
 /// Coordinates that are summed at once.
-const WIDTH: usize = 1024;
+pub(super) const WIDTH: usize = 1024;
 
 /// Σ c_i · x_i over the rows with a coefficient that is not zero, summed in f64. One pass over them.
 pub(in crate::batch) fn combine<T: Real>(rows: &[&[T]], coefficients: &[f64], out: &mut [T]) {
@@ -40,7 +40,7 @@ pub(in crate::batch) fn combine<T: Real>(rows: &[&[T]], coefficients: &[f64], ou
 }
 
 #[inline(always)]
-fn sum<T: Real>(terms: &[(f64, &[T])], at: usize, sums: &mut [f64], out: &mut [T]) {
+pub(super) fn sum<T: Real>(terms: &[(f64, &[T])], at: usize, sums: &mut [f64], out: &mut [T]) {
     let sums = &mut sums[..out.len()];
     sums.fill(0.0);
     let (fours, rest) = terms.as_chunks::<4>();
@@ -96,7 +96,7 @@ fn sums(count: usize, d: usize, part: impl Fn(usize, Range<usize>) -> f64 + Sync
 
 fn mapped_distances<T: Real>(rows: &[&[T]], map: &Matrix, point: &[T]) -> Vec<f64> {
     let (m, k) = (rows.len(), map.rows());
-    let width = tile::width::<T>(m + k);
+    let width = tile::mixed_width::<T>(m + k);
     let weights: Vec<T> = map.cast();
     let scratch = || (Tile::new(m, width), Tile::new(k, width), vec![false; m]);
     let parts = chunks::map(point.len(), chunks::size(m, width), scratch, |(raw, mixed, bad), range| {

@@ -5,13 +5,18 @@
 //! outputs are wanted (Codish & Zazon-Ivry, 2010): of the 74 for 17 values
 //! the median needs 59, of which 16 keep one of their two results.
 
+use std::{
+    collections::HashMap,
+    sync::{Arc, LazyLock, Mutex, PoisonError},
+};
+
 use pulp::{Simd, WithSimd};
 
 use super::tile::{Ahead, Tile};
 use crate::vector::real::Real;
 
 /// What is done with an output of the network.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Use {
     /// Nothing.
     Dropped,
@@ -37,8 +42,28 @@ enum Keep {
     High,
 }
 
+/// Networks that were asked for before: a run asks for the same one in every round.
+static KNOWN: LazyLock<Mutex<Networks>> = LazyLock::new(Mutex::default);
+type Networks = HashMap<Vec<Use>, Arc<[Comparator]>>;
+/// How many are kept.
+const MOST_KNOWN: usize = 64;
+
+/// [`network`], made once.
+pub(super) fn known(uses: Vec<Use>) -> Arc<[Comparator]> {
+    let mut known = KNOWN.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(network) = known.get(&uses) {
+        return network.clone();
+    }
+    if known.len() >= MOST_KNOWN {
+        known.clear();
+    }
+    let made: Arc<[Comparator]> = network(&uses).into();
+    known.insert(uses, made.clone());
+    made
+}
+
 /// The comparators that bring every output with a use to its place among `uses.len()` values.
-pub(super) fn network(uses: &[Use]) -> Vec<Comparator> {
+fn network(uses: &[Use]) -> Vec<Comparator> {
     let mut pairs = Vec::new();
     pairwise(0, 1, uses.len().next_power_of_two(), uses.len(), &mut pairs);
     pruned(&pairs, uses)

@@ -3,7 +3,10 @@
 //! Tiles of x_i - c, with c as the last row, are packed; products of three by
 //! four rows are summed in registers over a tile, and in f64 over the tiles.
 
+use std::ops::Range;
+
 use pulp::{Arch, Simd, WithSimd};
+use rayon::prelude::*;
 
 use super::{
     chunks,
@@ -18,49 +21,90 @@ use crate::{
 const WIDTH: usize = 512;
 /// Rows against which the others are multiplied before moving on: they stay in a cache.
 const PANEL: usize = 24;
+/// With more vectors than this, threads share every tile: partial sums of chunks would take more memory than the rows.
+const FEW: usize = 128;
 /// Bytes that the partial sums of all chunks together may take, unless that leaves fewer than 16 chunks.
-const PARTIAL_BYTES: usize = 64 << 20;
+const PARTIAL_BYTES: usize = 16 << 20;
+/// Rows of the products that one thread sums, where threads share a tile.
+const BAND: usize = 12;
 
 /// The (m+1)×(m+1) products of x_1 - c, …, x_m - c and c, where c is row `centre`.
 /// Rows of R are packed and multiplied as A. One pass over the rows.
 pub(in crate::batch) fn centred<R: Real, A: Real>(rows: &[&[R]], centre: usize) -> Matrix {
     let n = rows.len() + 1;
-    let d = rows[centre].len();
-    let most = (PARTIAL_BYTES / (n * n * size_of::<f64>())).max(16);
-    let chunk = chunks::size(n, WIDTH).max(d.div_ceil(most).next_multiple_of(WIDTH));
-    let padded = n.next_multiple_of(3).max(n.next_multiple_of(4));
-    let scratch = || Tile::<A>::new(padded, WIDTH);
-    let parts = chunks::map(d, chunk, scratch, |tile, range| {
-        let mut sums = vec![0.0; n * n];
-        for at in range.clone().step_by(WIDTH) {
-            let end = range.end.min(at + WIDTH);
-            vectorised(
-                #[inline(always)]
-                || pack(rows, centre, at..end, tile),
-            );
-            let ahead = Ahead::new(rows, end..range.end.min(end + WIDTH));
-            Arch::new().dispatch(Multiply { tile, n, sums: &mut sums, ahead });
-        }
-        sums
-    });
-    let sums = chunks::total(parts);
+    let sums = if n > FEW { together::<R, A>(rows, centre) } else { apart::<R, A>(rows, centre) };
     Matrix::from_fn(n, n, |i, j| sums[i.max(j) * n + i.min(j)])
 }
 
+/// A tile for n vectors with room for whole blocks.
+fn tile<A: Real>(n: usize) -> Tile<A> {
+    Tile::new(n.next_multiple_of(3).max(n.next_multiple_of(4)), WIDTH)
+}
+
+/// The lower triangle, where every thread works on columns of its own.
+fn apart<R: Real, A: Real>(rows: &[&[R]], centre: usize) -> Vec<f64> {
+    let (n, d) = (rows.len() + 1, rows[centre].len());
+    let most = (PARTIAL_BYTES / (n * n * size_of::<f64>())).max(16);
+    let chunk = chunks::size(n, WIDTH).max(d.div_ceil(most).next_multiple_of(WIDTH));
+    let parts = chunks::map(
+        d,
+        chunk,
+        || tile::<A>(n),
+        |tile, range| {
+            let mut sums = vec![0.0; n * n];
+            for at in range.clone().step_by(WIDTH) {
+                let end = range.end.min(at + WIDTH);
+                vectorised(
+                    #[inline(always)]
+                    || pack(rows, centre, at..end, 0, tile.all_mut()),
+                );
+                let ahead = Ahead::new(rows, end..range.end.min(end + WIDTH));
+                Arch::new().dispatch(Multiply { tile, n, band: 0..n, sums: &mut sums, ahead });
+            }
+            sums
+        },
+    );
+    chunks::total(parts)
+}
+
+/// The lower triangle, where the threads go through the columns side by side and each sums rows of its own.
+fn together<R: Real, A: Real>(rows: &[&[R]], centre: usize) -> Vec<f64> {
+    let (n, d) = (rows.len() + 1, rows[centre].len());
+    let (mut tile, mut sums) = (tile::<A>(n), vec![0.0; n * n]);
+    for at in (0..d).step_by(WIDTH) {
+        let range = at..d.min(at + WIDTH);
+        tile.all_mut().par_chunks_mut(BAND * WIDTH).enumerate().for_each(|(band, target)| {
+            vectorised(
+                #[inline(always)]
+                || pack(rows, centre, range.clone(), band * BAND, target),
+            );
+        });
+        let tile = &tile;
+        // the longest bands first
+        sums.par_chunks_mut(BAND * n).enumerate().rev().for_each(|(band, sums)| {
+            let band = band * BAND..n.min((band + 1) * BAND);
+            Arch::new().dispatch(Multiply { tile, n, band, sums, ahead: Ahead::new(rows, 0..0) });
+        });
+    }
+    sums
+}
+
+/// Fills the rows `first` … of a tile with coordinates `range` of x_i - c, and of c behind the last x_i.
 #[inline(always)]
-fn pack<R: Real, A: Real>(rows: &[&[R]], centre: usize, range: std::ops::Range<usize>, tile: &mut Tile<A>) {
+fn pack<R: Real, A: Real>(rows: &[&[R]], centre: usize, range: Range<usize>, first: usize, tile: &mut [A]) {
     let c = &rows[centre][range.clone()];
     let length = c.len();
-    for (i, row) in rows.iter().enumerate() {
-        let target = tile.row_mut(i);
-        for ((y, &x), &c) in target.iter_mut().zip(&row[range.clone()]).zip(c) {
-            *y = widened::<R, A>(x) - widened(c);
+    for (i, target) in (first..=rows.len()).zip(tile.chunks_exact_mut(WIDTH)) {
+        match rows.get(i) {
+            Some(row) => {
+                for ((y, &x), &c) in target.iter_mut().zip(&row[range.clone()]).zip(c) {
+                    *y = widened::<R, A>(x) - widened(c);
+                }
+            }
+            None => target.iter_mut().zip(c).for_each(|(y, &c)| *y = widened(c)),
         }
         target[length..].fill(A::default());
     }
-    let target = tile.row_mut(rows.len());
-    target.iter_mut().zip(c).for_each(|(y, &c)| *y = widened(c));
-    target[length..].fill(A::default());
 }
 
 #[inline(always)]
@@ -68,10 +112,12 @@ fn widened<R: Real, A: Real>(x: R) -> A {
     A::from_f64(x.to_f64())
 }
 
-/// Adds the products of the first `n` rows of a tile to the lower triangle of `sums` (n×n).
+/// Adds the products of the rows `band` of a tile, of which the first `n` count, to those rows of the lower triangle.
 struct Multiply<'a, R, A> {
     tile: &'a Tile<A>,
     n: usize,
+    /// Begins at a multiple of 3.
+    band: Range<usize>,
     sums: &'a mut [f64],
     ahead: Ahead<'a, R>,
 }
@@ -81,18 +127,19 @@ impl<R: Real, A: Real> WithSimd for Multiply<'_, R, A> {
 
     #[inline(always)]
     fn with_simd<S: Simd>(mut self, simd: S) {
+        let Range { start, end } = self.band.clone();
         let n = self.n;
         let lines = self.ahead.share(n * n / 24);
         let row = |i: usize| A::split::<S>(self.tile.row(i)).0;
-        for panel in (0..n).step_by(PANEL) {
-            for i in (panel / 3 * 3..n).step_by(3) {
-                for j in (panel..n.min(panel + PANEL).min(i + 3)).step_by(4) {
+        for panel in (0..end).step_by(PANEL) {
+            for i in (start.max(panel / 3 * 3)..end).step_by(3) {
+                for j in (panel..end.min(panel + PANEL).min(i + 3)).step_by(4) {
                     self.ahead.step(lines);
                     let a = [row(i), row(i + 1), row(i + 2)];
                     let b = [row(j), row(j + 1), row(j + 2), row(j + 3)];
-                    for (i, products) in (i..n).zip(block::<S, A>(simd, a, b)) {
+                    for (i, products) in (i..end).zip(block::<S, A>(simd, a, b)) {
                         let end = (i + 1).clamp(j, j + 4);
-                        let sums = &mut self.sums[i * n + j..i * n + end];
+                        let sums = &mut self.sums[(i - start) * n + j..(i - start) * n + end];
                         sums.iter_mut().zip(products).for_each(|(sum, product)| *sum += product);
                     }
                 }

@@ -16,6 +16,12 @@ pub(super) fn width<T>(m: usize) -> usize {
     (BYTES / (m * size_of::<T>())).clamp(GROUP, 512) / GROUP * GROUP
 }
 
+/// Coordinates in a pair of tiles of `m` rows together, of which one is a product with the other: a multiple of two
+/// [`GROUP`]s, which is what the product is made of.
+pub(super) fn mixed_width<T>(m: usize) -> usize {
+    (BYTES / (m * size_of::<T>())).clamp(4 * GROUP, 512) / (2 * GROUP) * (2 * GROUP)
+}
+
 /// `rows` rows of `width` values, each row beginning on a cache line.
 pub(super) struct Tile<T> {
     values: Vec<T>,
