@@ -1,19 +1,32 @@
-//! `phalanx check`: everything that `run` checks, without running.
+//! `phalanx check`: everything that `run` and `sweep` check, without running.
 
-use std::process::ExitCode;
+use std::{path::Path, process::ExitCode};
 
 use super::CheckArguments;
-use crate::{experiment::Plan, registry::Registry};
+use crate::{
+    config::ConfigError, experiment::Plan, experiment::PlanError, registry::Registry, sweep::cells::Draft,
+};
 
 /// Checks every file, and says of each whether it can run.
 pub fn main(registry: &Registry, arguments: &CheckArguments) -> ExitCode {
     let mut code = ExitCode::SUCCESS;
     for file in &arguments.files {
-        let sets = arguments.common.assignments();
-        match Plan::read(registry, file, &sets, arguments.common.data.as_deref()) {
-            Ok(plan) => println!("{}: ok, {}", file.display(), plan.describe()),
+        match check(registry, file, arguments) {
+            Ok(what) => println!("{}: ok, {what}", file.display()),
             Err(error) => code = super::unusable(error),
         }
     }
     code
+}
+
+fn check(registry: &Registry, file: &Path, arguments: &CheckArguments) -> anyhow::Result<String> {
+    let (sets, data) = (arguments.common.assignments(), arguments.common.data.as_deref());
+    match Plan::read(registry, file, &sets, data) {
+        Ok(plan) => Ok(plan.describe()),
+        Err(PlanError::Config(ConfigError::Sweep { .. })) => {
+            let cells = Draft::read(file, &sets)?.check(registry, data, || {})?;
+            Ok(format!("{} cells", cells.len()))
+        }
+        Err(error) => Err(error.into()),
+    }
 }

@@ -4,6 +4,7 @@
 mod aggregate;
 mod attack;
 mod bench;
+mod cell;
 mod certify;
 mod check;
 mod data;
@@ -12,6 +13,7 @@ mod matrices;
 mod progress;
 mod run;
 mod stopwatch;
+mod sweep;
 mod table;
 
 use std::{path::PathBuf, process::ExitCode};
@@ -23,6 +25,7 @@ use crate::registry::{Catalogue, Registry};
 const EXAMPLES: &str = "Examples:
   phalanx run experiments/quickstart.toml
   phalanx run experiments/mnist.toml --set aggregator.rule='[\"ctma\",\"nnm\",\"cwmed\"]' --set attackers.0.attack=alie
+  phalanx sweep experiments/sweep.toml
   phalanx check experiments/*.toml
   phalanx list rules
   phalanx data get mnist
@@ -45,7 +48,12 @@ enum Command {
     Run(RunArguments),
     /// Measure rounds of an experiment, beside what the machine can do. Writes nothing.
     Bench(bench::Arguments),
-    /// Check experiments without running them.
+    /// Run every cell of a sweep; the path of its folder goes to stdout.
+    Sweep(sweep::Arguments),
+    /// One cell of a sweep.
+    #[command(hide = true)]
+    Cell(cell::Arguments),
+    /// Check experiments and sweeps without running them.
     Check(CheckArguments),
     /// Show what is built in: names, parameters with defaults and ranges, sources.
     List(ListArguments),
@@ -127,6 +135,8 @@ pub fn main(registry: &Registry) -> ExitCode {
     match Arguments::parse().command {
         Command::Run(arguments) => run::main(registry, &arguments),
         Command::Bench(arguments) => bench::main(registry, &arguments),
+        Command::Sweep(arguments) => sweep::main(registry, &arguments),
+        Command::Cell(arguments) => cell::main(registry, &arguments),
         Command::Check(arguments) => check::main(registry, &arguments),
         Command::List(arguments) => list::main(registry, &arguments),
         Command::Data(arguments) => data::main(&arguments),

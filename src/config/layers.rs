@@ -10,7 +10,9 @@ use figment::{
     value::{Dict, Map, Value},
 };
 
-use super::Config;
+use serde::de::DeserializeOwned;
+
+use super::{Config, Document};
 
 /// The embedded defaults, commented.
 pub const DEFAULTS: &str = include_str!("defaults.toml");
@@ -40,6 +42,12 @@ pub enum ConfigError {
         /// Why.
         message: String,
     },
+    /// A sweep where one experiment is expected.
+    #[error("{path}: this is a sweep; `phalanx sweep {path}` runs its cells")]
+    Sweep {
+        /// The file.
+        path: String,
+    },
     /// A key is wrong.
     #[error("{origin}: {key}: {message}")]
     Key {
@@ -57,25 +65,21 @@ pub enum ConfigError {
 pub struct Layers {
     figment: Figment,
     file: String,
+    /// Number of keys that were put over files and environment.
+    assigned: usize,
 }
 
 /// Reads the layers of the experiment in `file`, under the `sets` (`key=value`).
 ///
 /// # Errors
-/// [`ConfigError`].
+/// [`ConfigError`]; a sweep is no experiment.
 pub fn load(file: &Path, sets: &[String]) -> Result<(Config, Layers), ConfigError> {
-    let text = std::fs::read_to_string(file).map_err(|error| ConfigError::File {
-        path: file.display().to_string(),
-        message: error.to_string(),
-    })?;
-    let mut layers = Layers::of_file(file, &text)?;
-    layers.figment =
-        layers.figment.merge(Env::prefixed("PHALANX_").ignore(&OTHER_VARIABLES).split("__").profile(BASE));
-    for (at, set) in sets.iter().enumerate() {
-        layers.assign(set, at)?;
+    let document = Document::read(file)?;
+    if document.sweep.is_some() {
+        return Err(ConfigError::Sweep { path: document.name().to_owned() });
     }
-    let config = layers.figment.extract().map_err(|error| layers.explain(error))?;
-    Ok((config, layers))
+    let layers = Layers::of(&document, sets)?;
+    Ok((layers.config()?, layers))
 }
 
 /// The configuration that a run left in `file`, whatever the environment says now.
@@ -83,39 +87,96 @@ pub fn load(file: &Path, sets: &[String]) -> Result<(Config, Layers), ConfigErro
 /// # Errors
 /// [`ConfigError`].
 pub fn read_back(file: &Path, text: &str) -> Result<Config, ConfigError> {
-    let layers = Layers::of_file(file, text)?;
-    layers.figment.extract().map_err(|error| layers.explain(error))
+    Layers::recorded(file, text)?.config()
 }
 
 impl Layers {
-    /// The defaults, and over them `text`, which stands in `file`.
-    fn of_file(file: &Path, text: &str) -> Result<Self, ConfigError> {
-        let name = file.display().to_string();
-        let table: toml::Table = toml::from_str(text).map_err(|error| ConfigError::File {
-            path: name.clone(),
-            message: error.to_string().trim_end().to_owned(),
-        })?;
-        let figment = Figment::new()
-            .merge(Toml::string(DEFAULTS).profile(BASE))
-            .merge(Layer { name: name.clone(), dict: dict_of(&table), profile: BASE })
-            .select(BASE);
-        Ok(Self { figment, file: name })
+    /// The defaults, the files of `document`, the environment and the `sets`.
+    ///
+    /// # Errors
+    /// [`ConfigError`].
+    pub fn of(document: &Document, sets: &[String]) -> Result<Self, ConfigError> {
+        let mut layers = Self::files(document);
+        layers.figment = layers
+            .figment
+            .merge(Env::prefixed("PHALANX_").ignore(&OTHER_VARIABLES).split("__").profile(BASE));
+        sets.iter().try_for_each(|set| layers.assign(set))?;
+        Ok(layers)
     }
 
-    /// Puts one `key=value` over all that is there. The key's old value is replaced as a
-    /// whole, so each assignment makes a profile of its own rather than merging tables.
-    fn assign(&mut self, argument: &str, at: usize) -> Result<(), ConfigError> {
+    /// The defaults and over them `text`, which a run left in `file`.
+    ///
+    /// # Errors
+    /// [`ConfigError::File`].
+    pub fn recorded(file: &Path, text: &str) -> Result<Self, ConfigError> {
+        Ok(Self::files(&Document::alone(file, text)?))
+    }
+
+    /// The configuration that they make.
+    ///
+    /// # Errors
+    /// [`ConfigError::Key`].
+    pub fn config(&self) -> Result<Config, ConfigError> {
+        self.figment.extract().map_err(|error| self.explain(error))
+    }
+
+    /// The value of one key.
+    ///
+    /// # Errors
+    /// [`ConfigError::Key`].
+    pub fn value<T: DeserializeOwned>(&self, key: &str) -> Result<T, ConfigError> {
+        self.figment.extract_inner(key).map_err(|error| self.explain(error))
+    }
+
+    /// All keys as they are written, complete or not.
+    ///
+    /// # Errors
+    /// [`ConfigError::Key`].
+    pub fn all(&self) -> Result<Dict, ConfigError> {
+        self.figment.extract().map_err(|error| self.explain(error))
+    }
+
+    fn files(document: &Document) -> Self {
+        let defaults = Figment::new().merge(Toml::string(DEFAULTS).profile(BASE));
+        let layer =
+            |(name, dict): &(String, Dict)| Layer { name: name.clone(), dict: dict.clone(), profile: BASE };
+        let figment = document.files.iter().map(layer).fold(defaults, Figment::merge).select(BASE);
+        Self { figment, file: document.name().to_owned(), assigned: 0 }
+    }
+
+    /// Puts one `key=value` over all that is there.
+    fn assign(&mut self, argument: &str) -> Result<(), ConfigError> {
         let wrong = |message: String| ConfigError::Set { argument: argument.to_owned(), message };
         let (key, text) = argument.split_once('=').ok_or_else(|| wrong("key=value is expected".into()))?;
-        let value = parse_value(text.trim());
-        let profile = Profile::new(&format!("set-{at}"));
+        self.replace(key.trim(), parse_value(text.trim()), &format!("--set {argument}"))?.map_err(wrong)
+    }
+
+    /// Puts `value` at `key` over all that is there; `origin` is where errors say it comes from.
+    ///
+    /// # Errors
+    /// [`ConfigError::Key`] if there is no such place.
+    pub fn put(&mut self, key: &str, value: &toml::Value, origin: &str) -> Result<(), ConfigError> {
+        self.replace(key, value_of(value), origin)?.map_err(|message| ConfigError::Key {
+            origin: origin.to_owned(),
+            key: key.to_owned(),
+            message,
+        })
+    }
+
+    /// The old value at `key` is replaced as a whole, so each assignment makes a profile of its own
+    /// rather than merging tables. The inner error says that there is no such place.
+    fn replace(&mut self, key: &str, value: Value, origin: &str) -> Result<Result<(), String>, ConfigError> {
+        let profile = Profile::new(&format!("set-{}", self.assigned));
         let data = self.figment.data().map_err(|error| self.explain(error))?;
         let mut dict = data.get(self.figment.profile()).cloned().unwrap_or_default();
-        let path: Vec<&str> = key.trim().split('.').collect();
-        replace(&mut dict, &path, value).map_err(wrong)?;
-        let layer = Layer { name: format!("--set {argument}"), dict, profile: profile.clone() };
+        let path: Vec<&str> = key.split('.').collect();
+        if let Err(message) = replace(&mut dict, &path, value) {
+            return Ok(Err(message));
+        }
+        let layer = Layer { name: origin.to_owned(), dict, profile: profile.clone() };
         self.figment = self.figment.clone().merge(layer).select(profile);
-        Ok(())
+        self.assigned += 1;
+        Ok(Ok(()))
     }
 
     /// Which layer set `key`; the nearest parent's where the key itself is not there.
@@ -197,7 +258,7 @@ impl Provider for Layer {
     }
 }
 
-fn dict_of(table: &toml::Table) -> Dict {
+pub(super) fn dict_of(table: &toml::Table) -> Dict {
     table.iter().map(|(key, value)| (key.clone(), value_of(value))).collect()
 }
 

@@ -2,6 +2,7 @@
 //! spans more than one key. [`load`] reads the layers; the experiment's plan
 //! turns a [`Config`] into something that can run.
 
+mod document;
 mod layers;
 mod named;
 mod telemetry;
@@ -12,6 +13,7 @@ use phalanx_robust::describe::Preset;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+pub use document::Document;
 pub use layers::{ConfigError, DEFAULTS, Layers, load, read_back};
 pub(crate) use layers::{message_of, nearest};
 pub use named::Named;
@@ -50,6 +52,11 @@ pub struct Config {
 }
 
 impl Config {
+    /// As TOML; read back, it is the same configuration.
+    pub fn text(&self) -> String {
+        toml::to_string(self).unwrap_or_else(|error| format!("# {error}\n"))
+    }
+
     /// The first eight digits of the SHA-256 digest of all that a result depends on.
     pub fn hash(&self) -> String {
         let mut config = self.clone();

@@ -72,6 +72,20 @@ impl Plan {
         Planner { registry, layers, config }.plan(data)
     }
 
+    /// Checks the experiment that `layers` make. `data` is searched first for data sets.
+    ///
+    /// # Errors
+    /// [`PlanError`] naming layer and key, or the data file.
+    pub fn of(registry: &Registry, layers: Layers, data: Option<&Path>) -> Result<Self, PlanError> {
+        let config = layers.config()?;
+        Planner { registry, layers, config }.plan(data)
+    }
+
+    /// The configuration with every parameter written out.
+    pub fn config(&self) -> &Config {
+        &self.config
+    }
+
     /// The experiment's name.
     pub fn name(&self) -> &str {
         &self.config.name

@@ -51,6 +51,15 @@ impl RunFolder {
         unreachable!("one of the numbers is free")
     }
 
+    /// `path` itself, which is made unless it is there.
+    ///
+    /// # Errors
+    /// [`ResultsError`] if the folder cannot be made.
+    pub fn exactly(path: &Path) -> Result<Self, ResultsError> {
+        fs::create_dir_all(path).map_err(ResultsError::at(path))?;
+        Ok(Self { path: path.to_owned() })
+    }
+
     /// The folder.
     pub fn path(&self) -> &Path {
         &self.path

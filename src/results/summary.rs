@@ -1,5 +1,7 @@
 //! How a run ended, for machines (`summary.json`) and for people (a table).
 
+use std::{fs, path::Path};
+
 use serde::{Deserialize, Serialize};
 
 /// In which of three ways a run ended.
@@ -47,6 +49,11 @@ pub struct Summary {
 }
 
 impl Summary {
+    /// That of the run in `folder`; none while it is going, or if it was killed.
+    pub fn of(folder: &Path) -> Option<Self> {
+        serde_json::from_slice(&fs::read(folder.join("summary.json")).ok()?).ok()
+    }
+
     /// The rows of the table that is shown at the end.
     pub fn rows(&self) -> Vec<(&'static str, String)> {
         let mut rows = vec![("status", self.status.name().to_owned()), ("rounds", self.rounds.to_string())];

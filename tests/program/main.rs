@@ -10,3 +10,4 @@ mod interop;
 mod list;
 mod metrics;
 mod run;
+mod sweep;

@@ -1,0 +1,182 @@
+//! From a file with `[sweep]` to checked cells: each has a whole configuration
+//! that can run, and a name made of its hash.
+
+use std::{
+    collections::HashSet,
+    path::{Path, PathBuf},
+};
+
+use serde::Serialize;
+use sha2::{Digest, Sha256};
+
+use super::grid::{Assignments, Grid, GridError};
+use crate::{
+    config::{Config, ConfigError, Document, Layers},
+    experiment::{Plan, PlanError},
+    registry::Registry,
+};
+
+/// A sweep that cannot run.
+#[derive(Debug, thiserror::Error)]
+pub enum SweepError {
+    /// A file or a key of it cannot be used.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// The table `[sweep]` is wrong.
+    #[error("{path}: sweep: {error}")]
+    Grid {
+        /// The file.
+        path: String,
+        /// What is wrong.
+        error: GridError,
+    },
+    /// A file is no sweep.
+    #[error("{path}: there is no table [sweep]; `phalanx run {path}` runs a single experiment")]
+    NoSweep {
+        /// The file.
+        path: String,
+    },
+    /// Cells cannot run.
+    #[error("{}", lines(.0))]
+    Cells(Vec<CellError>),
+}
+
+/// A cell that cannot run.
+#[derive(Debug, thiserror::Error)]
+#[error("cell {index} ({label}): {error}")]
+pub struct CellError {
+    /// Its place among the cells as written.
+    pub index: usize,
+    /// What it sets.
+    pub label: String,
+    /// Why it cannot run.
+    pub error: PlanError,
+}
+
+fn lines(errors: &[CellError]) -> String {
+    let shown: Vec<String> = errors.iter().take(10).map(ToString::to_string).collect();
+    match errors.len() - shown.len() {
+        0 => shown.join("\n"),
+        more => format!("{}\nand {more} more cells", shown.join("\n")),
+    }
+}
+
+/// A cell that can run.
+#[derive(Clone, Debug)]
+pub struct Cell {
+    /// What it sets over the rest of the file.
+    pub assignments: Assignments,
+    /// The hash of its configuration.
+    pub hash: String,
+    /// Its configuration as resolved.
+    pub config: Config,
+}
+
+/// A file with `[sweep]`, expanded but not checked.
+pub struct Draft {
+    /// Name of the sweep: that of the experiment.
+    pub name: String,
+    /// The file.
+    pub file: String,
+    /// Folder for results.
+    pub out: PathBuf,
+    /// The swept keys, slowest first.
+    pub keys: Vec<String>,
+    /// What each cell sets.
+    pub cells: Vec<Assignments>,
+    /// Digest of all that the cells come from.
+    pub digest: String,
+    /// What the cells vary; it may be incomplete without them.
+    layers: Layers,
+}
+
+impl Draft {
+    /// Reads `file` under the `sets`; `sweep.KEY=[…]` among them replaces or adds the list of a key.
+    ///
+    /// # Errors
+    /// [`SweepError`].
+    pub fn read(file: &Path, sets: &[String]) -> Result<Self, SweepError> {
+        let document = Document::read(file)?;
+        let path = document.name().to_owned();
+        let Some(sweep) = &document.sweep else { return Err(SweepError::NoSweep { path }) };
+        let grid_error = |error| SweepError::Grid { path: path.clone(), error };
+        let (lists, sets): (Vec<String>, Vec<String>) =
+            sets.iter().cloned().partition(|set| set.starts_with("sweep."));
+        let grid = Grid::parse(sweep, &overrides(&lists)?).map_err(grid_error)?;
+        let cells = grid.cells().map_err(grid_error)?;
+        let layers = Layers::of(&document, &sets)?;
+        Ok(Self {
+            name: layers.value("name")?,
+            out: layers.value("machine.out")?,
+            keys: grid.keys().map(str::to_owned).collect(),
+            digest: digest(&(&cells, layers.all()?)),
+            file: path,
+            cells,
+            layers,
+        })
+    }
+
+    /// Checks the cell that makes these `assignments`.
+    ///
+    /// # Errors
+    /// [`PlanError`] naming key and file.
+    pub fn cell(
+        &self,
+        registry: &Registry,
+        assignments: &Assignments,
+        data: Option<&Path>,
+    ) -> Result<Cell, PlanError> {
+        let mut layers = self.layers.clone();
+        let origin = format!("{} [sweep]", self.file);
+        assignments.iter().try_for_each(|(key, value)| layers.put(key, value, &origin))?;
+        let config = Plan::of(registry, layers, data)?.config().clone();
+        Ok(Cell { assignments: assignments.clone(), hash: config.hash(), config })
+    }
+
+    /// Checks all cells; identical ones become one. `each` is told after every cell.
+    ///
+    /// # Errors
+    /// [`SweepError::Cells`] with all that cannot run.
+    pub fn check(
+        &self,
+        registry: &Registry,
+        data: Option<&Path>,
+        mut each: impl FnMut(),
+    ) -> Result<Vec<Cell>, SweepError> {
+        let (mut cells, mut errors, mut seen) = (Vec::new(), Vec::new(), HashSet::new());
+        for (index, assignments) in self.cells.iter().enumerate() {
+            match self.cell(registry, assignments, data) {
+                Ok(cell) if seen.insert(cell.hash.clone()) => cells.push(cell),
+                Ok(_) => {}
+                Err(error) => errors.push(CellError { index, label: label(assignments), error }),
+            }
+            each();
+        }
+        if errors.is_empty() { Ok(cells) } else { Err(SweepError::Cells(errors)) }
+    }
+}
+
+/// The lists in `--set sweep.KEY=[…]`.
+fn overrides(sets: &[String]) -> Result<Vec<(String, toml::Value)>, ConfigError> {
+    let wrong = |argument: &String, message: String| ConfigError::Set { argument: argument.clone(), message };
+    let parse = |set: &String| {
+        let (key, text) = set
+            .trim_start_matches("sweep.")
+            .split_once('=')
+            .ok_or_else(|| wrong(set, "key=[…] is expected".into()))?;
+        let table: toml::Table =
+            toml::from_str(&format!("value = {text}")).map_err(|error| wrong(set, error.message().into()))?;
+        Ok((key.trim().to_owned(), table["value"].clone()))
+    };
+    sets.iter().map(parse).collect()
+}
+
+fn digest(content: &impl Serialize) -> String {
+    let text = serde_json::to_string(content).unwrap_or_default();
+    Sha256::digest(text.as_bytes()).iter().take(8).map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// What a cell sets, on a line.
+pub fn label(assignments: &Assignments) -> String {
+    assignments.iter().map(|(key, value)| format!("{key}={value}")).collect::<Vec<_>>().join(" ")
+}

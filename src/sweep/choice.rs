@@ -1,0 +1,153 @@
+//! Choosing hyper-parameters as the field does it: of the values of the tuned
+//! keys, those whose worst attack leaves the best validation accuracy. The test
+//! set takes no part in the choice; it is read off afterwards.
+//!
+//! The keys of a sweep are of four kinds: *tuned* ones, which are chosen;
+//! those an adversary holds (the *attacks*), over which the worst is taken;
+//! *seeds*, over which the mean is taken; and the others, which say what is
+//! studied: there is a choice for each of their combinations.
+
+use std::collections::{BTreeSet, HashSet};
+
+use toml::{Table, Value};
+
+/// What one cell came to.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Measured {
+    /// What the cell sets.
+    pub assignments: Table,
+    /// Accuracy on the validation set, as a fraction.
+    pub validation: f64,
+    /// Accuracy on the test set, as a fraction.
+    pub test: f64,
+}
+
+/// Which keys are tuned, and which are the adversary's.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Roles {
+    /// The keys whose values are chosen.
+    pub tuned: Vec<String>,
+    /// The keys over whose values the worst is taken.
+    pub attacks: Vec<String>,
+    /// The keys over whose values the mean is taken.
+    pub seeds: Vec<String>,
+}
+
+/// What was chosen for one combination of the studied keys.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Choice {
+    /// The combination.
+    pub studied: Table,
+    /// The values of the tuned keys.
+    pub chosen: Table,
+    /// The attack under which these have the lowest validation accuracy.
+    pub worst: Table,
+    /// Validation accuracy under that attack, the mean over seeds.
+    pub validation: f64,
+    /// Test accuracy under that attack, the mean over seeds.
+    pub test: f64,
+    /// The lowest test accuracy of the choice under any attack, the mean over seeds.
+    pub worst_test: f64,
+    /// Number of seeds.
+    pub seeds: usize,
+    /// How many values of the tuned keys were compared.
+    pub candidates: usize,
+    /// Those that were not, because cells of theirs are missing.
+    pub incomplete: Vec<Table>,
+}
+
+/// A choice that cannot be made.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("no values of {tuned} have a cell for every attack and seed{studied}")]
+pub struct NoCandidate {
+    tuned: String,
+    studied: String,
+}
+
+/// The choice for every combination of the studied keys, in the order of `cells`. Values whose worst
+/// attacks tie are taken in the order of `cells`.
+///
+/// # Errors
+/// [`NoCandidate`] if nothing can be compared.
+pub fn choose(cells: &[Measured], roles: &Roles) -> Result<Vec<Choice>, NoCandidate> {
+    let studied = |cell: &Measured| {
+        let role = |key: &String| [&roles.tuned, &roles.attacks, &roles.seeds].iter().any(|r| r.contains(key));
+        cell.assignments.iter().filter(|(key, _)| !role(key)).map(|(k, v)| (k.clone(), v.clone())).collect()
+    };
+    groups(cells.iter(), studied).into_iter().map(|(studied, cells)| best(studied, &cells, roles)).collect()
+}
+
+/// The best of the tuned values among the cells of one combination of the studied keys.
+fn best(studied: Table, cells: &[&Measured], roles: &Roles) -> Result<Choice, NoCandidate> {
+    let condition = |cell: &Measured| (part(cell, &roles.attacks), part(cell, &roles.seeds));
+    let conditions: HashSet<String> = cells.iter().map(|cell| format!("{:?}", condition(cell))).collect();
+    let (mut candidates, mut incomplete) = (Vec::new(), Vec::new());
+    for (tuned, cells) in groups(cells.iter().copied(), |cell| part(cell, &roles.tuned)) {
+        let met: BTreeSet<String> = cells.iter().map(|cell| format!("{:?}", condition(cell))).collect();
+        if met.len() == conditions.len() {
+            candidates.push(judge(&studied, tuned, &cells, roles));
+        } else {
+            incomplete.push(tuned);
+        }
+    }
+    let count = candidates.len();
+    let better = |a: Choice, b: Choice| if b.validation > a.validation { b } else { a };
+    let choice = candidates.into_iter().reduce(better).ok_or_else(|| NoCandidate {
+        tuned: roles.tuned.join(", "),
+        studied: if studied.is_empty() { String::new() } else { format!(" where {}", line(&studied)) },
+    })?;
+    Ok(Choice { candidates: count, incomplete, ..choice })
+}
+
+/// How one combination of tuned values does under its worst attack.
+fn judge(studied: &Table, chosen: Table, cells: &[&Measured], roles: &Roles) -> Choice {
+    let mean = |cells: &[&Measured], of: fn(&Measured) -> f64| {
+        cells.iter().map(|cell| of(cell)).sum::<f64>() / cells.len() as f64
+    };
+    let attacks = groups(cells.iter().copied(), |cell| part(cell, &roles.attacks));
+    let under: Vec<(Table, f64, f64, usize)> = attacks
+        .into_iter()
+        .map(|(attack, cells)| {
+            (attack, mean(&cells, |c| c.validation), mean(&cells, |c| c.test), cells.len())
+        })
+        .collect();
+    let worst_test = under.iter().map(|(_, _, test, _)| *test).fold(f64::INFINITY, f64::min);
+    let worst = under.into_iter().reduce(|a, b| if b.1 < a.1 { b } else { a });
+    let (worst, validation, test, seeds) = worst.unwrap_or((Table::new(), f64::NAN, f64::NAN, 0));
+    Choice {
+        studied: studied.clone(),
+        chosen,
+        worst,
+        validation,
+        test,
+        worst_test,
+        seeds,
+        candidates: 0,
+        incomplete: Vec::new(),
+    }
+}
+
+/// What a cell sets of `keys`.
+fn part(cell: &Measured, keys: &[String]) -> Table {
+    keys.iter().filter_map(|key| Some((key.clone(), cell.assignments.get(key)?.clone()))).collect()
+}
+
+/// Cells with the same table together, in the order in which the tables first appear.
+fn groups<'a>(
+    cells: impl Iterator<Item = &'a Measured>,
+    table: impl Fn(&Measured) -> Table,
+) -> Vec<(Table, Vec<&'a Measured>)> {
+    let mut groups: Vec<(Table, Vec<&Measured>)> = Vec::new();
+    for cell in cells {
+        let table = table(cell);
+        match groups.iter_mut().find(|(known, _)| *known == table) {
+            Some((_, members)) => members.push(cell),
+            None => groups.push((table, vec![cell])),
+        }
+    }
+    groups
+}
+
+fn line(table: &Table) -> String {
+    table.iter().map(|(key, value): (&String, &Value)| format!("{key}={value}")).collect::<Vec<_>>().join(" ")
+}

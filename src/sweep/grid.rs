@@ -1,0 +1,300 @@
+//! The table `[sweep]`: which keys take which values. Expansion is pure: no
+//! file is read and nothing is checked but the table itself.
+
+use toml::{Table, Value};
+
+/// The keys that a cell sets and their values, in the order of the table.
+pub type Assignments = Table;
+
+/// A table `[sweep]` that cannot be used.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum GridError {
+    /// A key does not take a list.
+    #[error("{key}: found {found}, a list of values is expected")]
+    NoList {
+        /// The key.
+        key: String,
+        /// What stands there.
+        found: &'static str,
+    },
+    /// A key takes no value at all.
+    #[error("{key}: the list is empty")]
+    Empty {
+        /// The key.
+        key: String,
+    },
+    /// Keys that advance together take lists of different lengths.
+    #[error("zip {number}: {key} has {found} values, the keys before it have {expected}")]
+    Lengths {
+        /// Which table `[[sweep.zip]]`, from 1.
+        number: usize,
+        /// The key.
+        key: String,
+        /// Its number of values.
+        found: usize,
+        /// That of the keys before it.
+        expected: usize,
+    },
+    /// A key is there twice, or stands within another one.
+    #[error("{key} is swept beside {other}; one would undo the other")]
+    Twice {
+        /// The key.
+        key: String,
+        /// The other one.
+        other: String,
+    },
+    /// `[[sweep.zip]]` or `[[sweep.exclude]]` is something else.
+    #[error("{name}: tables are expected, as in [[sweep.{name}]]")]
+    NoTables {
+        /// Which.
+        name: &'static str,
+    },
+    /// An exclusion names a key that is not swept.
+    #[error("exclude {number}: {key} is not swept")]
+    NotSwept {
+        /// Which table `[[sweep.exclude]]`, from 1.
+        number: usize,
+        /// The key.
+        key: String,
+    },
+    /// No key is swept, or all cells are excluded.
+    #[error("there are no cells: {reason}")]
+    NoCells {
+        /// Why.
+        reason: &'static str,
+    },
+}
+
+/// What is swept.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Grid {
+    axes: Vec<Axis>,
+    exclude: Vec<Table>,
+}
+
+/// Keys that advance together; a key on its own is the common case.
+#[derive(Clone, Debug, PartialEq)]
+struct Axis {
+    keys: Vec<String>,
+    /// A list for each key, all of one length.
+    values: Vec<Vec<Value>>,
+}
+
+impl Grid {
+    /// Reads the table `[sweep]`; the lists of `over` replace those of their keys, or come after them.
+    ///
+    /// # Errors
+    /// [`GridError`].
+    pub fn parse(sweep: &Table, over: &[(String, Value)]) -> Result<Self, GridError> {
+        let mut lists = Vec::new();
+        for (key, value) in sweep.iter().filter(|(key, _)| !["zip", "exclude"].contains(&key.as_str())) {
+            flatten(key, value, &mut lists)?;
+        }
+        for (key, value) in over {
+            let mut list = Vec::new();
+            flatten(key, value, &mut list)?;
+            match lists.iter_mut().find(|(swept, _)| swept == key) {
+                Some(swept) => swept.1 = list.into_iter().flat_map(|(_, list)| list).collect(),
+                None => lists.extend(list),
+            }
+        }
+        let mut axes: Vec<Axis> =
+            lists.into_iter().map(|(key, list)| Axis { keys: vec![key], values: vec![list] }).collect();
+        for (at, table) in tables(sweep, "zip")?.iter().enumerate() {
+            axes.push(zip(at + 1, table)?);
+        }
+        let mut grid = Self { axes, exclude: Vec::new() };
+        grid.check_keys()?;
+        for (at, table) in tables(sweep, "exclude")?.iter().enumerate() {
+            let exclude = grid.exclusion(at + 1, table)?;
+            grid.exclude.push(exclude);
+        }
+        Ok(grid)
+    }
+
+    /// The swept keys, slowest first.
+    pub fn keys(&self) -> impl Iterator<Item = &str> {
+        self.axes.iter().flat_map(|axis| axis.keys.iter().map(String::as_str))
+    }
+
+    /// All cells, the last axis fastest, without the excluded ones.
+    ///
+    /// # Errors
+    /// [`GridError::NoCells`].
+    pub fn cells(&self) -> Result<Vec<Assignments>, GridError> {
+        let mut cells = vec![Table::new()];
+        for axis in &self.axes {
+            cells = cells.iter().flat_map(|cell| axis.extensions(cell)).collect();
+        }
+        cells.retain(|cell| !self.exclude.iter().any(|exclude| matches(cell, exclude)));
+        if cells.is_empty() {
+            return Err(GridError::NoCells { reason: "all of them are excluded" });
+        }
+        Ok(cells)
+    }
+
+    fn check_keys(&self) -> Result<(), GridError> {
+        let keys: Vec<&str> = self.keys().collect();
+        if keys.is_empty() {
+            return Err(GridError::NoCells { reason: "[sweep] names no key" });
+        }
+        for (at, key) in keys.iter().enumerate() {
+            if let Some(other) = keys[..at].iter().find(|other| within(key, other) || within(other, key)) {
+                return Err(GridError::Twice { key: (*key).to_owned(), other: (*other).to_owned() });
+            }
+        }
+        Ok(())
+    }
+
+    /// The table with its dotted keys put together, whether they stand in quotes or not.
+    fn exclusion(&self, number: usize, table: &Table) -> Result<Table, GridError> {
+        let mut exclude = Table::new();
+        let mut open: Vec<(String, &Value)> = table.iter().map(|(k, v)| (k.clone(), v)).collect();
+        while let Some((key, value)) = open.pop() {
+            if self.keys().any(|swept| swept == key) {
+                exclude.insert(key, value.clone());
+            } else if let Value::Table(inner) = value {
+                open.extend(inner.iter().map(|(k, v)| (format!("{key}.{k}"), v)));
+            } else {
+                return Err(GridError::NotSwept { number, key });
+            }
+        }
+        Ok(exclude)
+    }
+}
+
+impl Axis {
+    /// `cell` with each of this axis' values in turn.
+    fn extensions(&self, cell: &Table) -> Vec<Table> {
+        let count = self.values.first().map_or(0, Vec::len);
+        let extended = |at: usize| {
+            let values = self.values.iter().map(|values| values[at].clone());
+            cell.clone().into_iter().chain(self.keys.iter().cloned().zip(values)).collect()
+        };
+        (0..count).map(extended).collect()
+    }
+}
+
+/// Whether `key` is `outer` or stands within it.
+fn within(key: &str, outer: &str) -> bool {
+    key.strip_prefix(outer).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+}
+
+/// Whether `cell` has all values of `exclude`.
+fn matches(cell: &Table, exclude: &Table) -> bool {
+    !exclude.is_empty() && exclude.iter().all(|(key, value)| cell.get(key) == Some(value))
+}
+
+/// Finds the lists; a dotted key without quotes is a table in a table to TOML.
+fn flatten(key: &str, value: &Value, lists: &mut Vec<(String, Vec<Value>)>) -> Result<(), GridError> {
+    match value {
+        Value::Table(table) => {
+            table.iter().try_for_each(|(inner, value)| flatten(&format!("{key}.{inner}"), value, lists))
+        }
+        Value::Array(list) if list.is_empty() => Err(GridError::Empty { key: key.to_owned() }),
+        Value::Array(list) => {
+            lists.push((key.to_owned(), list.clone()));
+            Ok(())
+        }
+        other => Err(GridError::NoList { key: key.to_owned(), found: other.type_str() }),
+    }
+}
+
+fn zip(number: usize, table: &Table) -> Result<Axis, GridError> {
+    let mut lists = Vec::new();
+    table.iter().try_for_each(|(key, value)| flatten(key, value, &mut lists))?;
+    let expected = lists.first().map_or(0, |(_, list)| list.len());
+    if let Some((key, list)) = lists.iter().find(|(_, list)| list.len() != expected) {
+        return Err(GridError::Lengths { number, key: key.clone(), found: list.len(), expected });
+    }
+    let (keys, values) = lists.into_iter().unzip();
+    Ok(Axis { keys, values })
+}
+
+fn tables<'a>(sweep: &'a Table, name: &'static str) -> Result<Vec<&'a Table>, GridError> {
+    let list = match sweep.get(name) {
+        None => return Ok(Vec::new()),
+        Some(value) => value.as_array().ok_or(GridError::NoTables { name })?,
+    };
+    list.iter().map(Value::as_table).collect::<Option<_>>().ok_or(GridError::NoTables { name })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Grid, GridError};
+
+    fn grid(text: &str) -> Result<Grid, GridError> {
+        Grid::parse(&toml::from_str(text).unwrap(), &[])
+    }
+
+    /// Every cell as `key=value` in the order of its keys.
+    fn cells(text: &str) -> Vec<String> {
+        let show = |cell: &toml::Table| {
+            cell.iter().map(|(key, value)| format!("{key}={value}")).collect::<Vec<_>>().join(" ")
+        };
+        grid(text).unwrap().cells().unwrap().iter().map(show).collect()
+    }
+
+    #[test]
+    fn the_last_key_is_the_fastest() {
+        assert_eq!(
+            cells("z = [1, 2]\na = ['x', 'y']"),
+            ["z=1 a=\"x\"", "z=1 a=\"y\"", "z=2 a=\"x\"", "z=2 a=\"y\""]
+        );
+    }
+
+    #[test]
+    fn a_dotted_key_needs_no_quotes() {
+        let expected = ["attackers.0.count=8 seed=1", "attackers.0.count=4 seed=1"];
+        assert_eq!(cells("attackers.0.count = [8, 4]\nseed = [1]"), expected);
+        assert_eq!(cells("'attackers.0.count' = [8, 4]\nseed = [1]"), expected);
+        assert_eq!(
+            cells("attackers.0.count = [8, 4]\nseed = [1]\n[[exclude]]\nattackers.0.count = 8"),
+            expected[1..]
+        );
+    }
+
+    #[test]
+    fn zipped_keys_advance_together_and_are_the_fastest() {
+        assert_eq!(
+            cells("s = [1, 2]\n[[zip]]\na = [3, 4]\nb = [5, 6]"),
+            ["s=1 a=3 b=5", "s=1 a=4 b=6", "s=2 a=3 b=5", "s=2 a=4 b=6"]
+        );
+    }
+
+    #[test]
+    fn values_may_be_lists_and_tables() {
+        let rules = "rule = [['nnm', 'cwmed'], ['mean']]";
+        assert_eq!(cells(rules), ["rule=[\"nnm\", \"cwmed\"]", "rule=[\"mean\"]"]);
+        let steps = "step = [{ sgd = { lr = 0.1 } }, 'sgd']\n[[exclude]]\nstep = { sgd = { lr = 0.1 } }";
+        assert_eq!(cells(steps), ["step=\"sgd\""]);
+    }
+
+    #[test]
+    fn a_cell_that_matches_all_of_one_exclusion_is_dropped() {
+        let text = "f = [1, 2]\nrule = [['a'], ['b', 'a']]\n[[exclude]]\nf = 2\nrule = ['b', 'a']\n";
+        assert_eq!(cells(text), ["f=1 rule=[\"a\"]", "f=1 rule=[\"b\", \"a\"]", "f=2 rule=[\"a\"]"]);
+        let two = format!("{text}[[exclude]]\nf = 1\n");
+        assert_eq!(cells(&two), ["f=2 rule=[\"a\"]"]);
+    }
+
+    #[test]
+    fn what_cannot_be_used_is_named() {
+        let wrong = [
+            ("seed = 3", "seed: found integer, a list"),
+            ("seed = []", "seed: the list is empty"),
+            ("", "names no key"),
+            ("[[zip]]\na = [1]\nb = [1, 2]", "zip 1: b has 2 values, the keys before it have 1"),
+            ("a = [1]\n[[zip]]\na = [2]", "a is swept beside a"),
+            ("a = [1]\n'a.b' = [2]", "a.b is swept beside a"),
+            ("'a.b' = [2]\na = [1]", "a is swept beside a.b"),
+            ("a = [1]\n[[exclude]]\nb = 1", "exclude 1: b is not swept"),
+            ("a = [1]\n[[exclude]]\na = 1", "all of them are excluded"),
+            ("a = [1]\nzip = [1]", "zip: tables are expected"),
+        ];
+        for (text, message) in wrong {
+            let error = grid(text).and_then(|grid| grid.cells()).unwrap_err().to_string();
+            assert!(error.contains(message), "{text}: {error}");
+        }
+    }
+}

@@ -1,0 +1,159 @@
+//! `sweep.json`: which cells there are, where their runs are, how each stands.
+//! It is written as a whole after every change.
+
+use std::{collections::HashMap, path::Path};
+
+use serde::{Deserialize, Serialize};
+
+use super::cells::{Cell, Draft, label};
+use crate::results::{Status, Summary};
+
+/// A sweep as recorded.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Manifest {
+    /// Name of the sweep.
+    pub name: String,
+    /// The file that it comes from.
+    pub file: String,
+    /// Version of Phalanx.
+    pub phalanx: String,
+    /// Its git commit.
+    pub commit: String,
+    /// Digest of all that the cells come from.
+    pub digest: String,
+    /// The swept keys, slowest first.
+    pub keys: Vec<String>,
+    /// The cells, in the order of the file.
+    pub cells: Vec<Record>,
+}
+
+/// How a cell stands.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Record {
+    /// Its number, from 0.
+    pub index: usize,
+    /// The hash of its configuration.
+    pub hash: String,
+    /// What it sets over the rest of the file.
+    pub assignments: toml::Table,
+    /// Its run folder, relative to the sweep's.
+    pub folder: String,
+    /// How it stands.
+    pub status: Standing,
+    /// Seconds that its process took.
+    pub seconds: Option<f64>,
+    /// Test accuracy of the last evaluation, as a fraction.
+    pub test_accuracy: Option<f64>,
+    /// f(x) - f(x*) of the last evaluation.
+    pub gap: Option<f64>,
+    /// What went wrong, if something did.
+    pub error: Option<String>,
+}
+
+/// How a cell stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Standing {
+    /// It has not begun.
+    Pending,
+    /// Its process is at work.
+    Running,
+    /// It ended after its last round.
+    Completed,
+    /// It was stopped, or its process is gone.
+    Interrupted,
+    /// It ended by an error or a signal.
+    Failed,
+}
+
+impl Standing {
+    /// The word in `sweep.json`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Pending => "pending",
+            Self::Running => "running",
+            Self::Completed => "completed",
+            Self::Interrupted => "interrupted",
+            Self::Failed => "failed",
+        }
+    }
+}
+
+impl Manifest {
+    /// The checked `cells` of `draft`, none of which has begun.
+    pub fn new(draft: &Draft, cells: &[Cell]) -> Self {
+        Self {
+            name: draft.name.clone(),
+            file: draft.file.clone(),
+            phalanx: env!("CARGO_PKG_VERSION").into(),
+            commit: env!("BUILD_COMMIT").into(),
+            digest: draft.digest.clone(),
+            keys: draft.keys.clone(),
+            cells: cells.iter().enumerate().map(|(index, cell)| Record::new(index, cell)).collect(),
+        }
+    }
+
+    /// Fills in how each cell stands, from its run folder in `sweep` and from what was recorded `before`.
+    pub fn stand(mut self, sweep: &Path, before: Option<&Self>) -> Self {
+        let before: HashMap<&str, &Record> =
+            before.iter().flat_map(|m| &m.cells).map(|cell| (cell.hash.as_str(), cell)).collect();
+        for cell in &mut self.cells {
+            let known = before.get(cell.hash.as_str()).copied();
+            cell.stand(&sweep.join(&cell.folder), known);
+        }
+        self
+    }
+
+    /// Number of cells that stand so.
+    pub fn count(&self, status: Standing) -> usize {
+        self.cells.iter().filter(|cell| cell.status == status).count()
+    }
+}
+
+impl Record {
+    fn new(index: usize, cell: &Cell) -> Self {
+        Self {
+            index,
+            hash: cell.hash.clone(),
+            assignments: cell.assignments.clone(),
+            folder: cell.hash.clone(),
+            status: Standing::Pending,
+            seconds: None,
+            test_accuracy: None,
+            gap: None,
+            error: None,
+        }
+    }
+
+    /// Fills in how the cell stands, from its run folder and what was recorded of it `before`.
+    fn stand(&mut self, folder: &Path, before: Option<&Self>) {
+        if let Some(before) = before {
+            (self.status, self.seconds) = (before.status, before.seconds);
+            self.error.clone_from(&before.error);
+        }
+        match Summary::of(folder) {
+            Some(summary) => self.settle(&summary),
+            // A process that is gone without a word, or results that were removed.
+            None if self.status == Standing::Running => self.status = Standing::Interrupted,
+            None if self.status == Standing::Completed => self.status = Standing::Pending,
+            None => {}
+        }
+    }
+
+    /// Takes over how its run ended.
+    pub fn settle(&mut self, summary: &Summary) {
+        self.status = match summary.status {
+            Status::Completed => Standing::Completed,
+            Status::Interrupted => Standing::Interrupted,
+            Status::Failed => Standing::Failed,
+        };
+        self.error.clone_from(&summary.error);
+        (self.test_accuracy, self.gap) = (summary.test_accuracy, summary.gap);
+        self.seconds = self.seconds.or(Some(summary.elapsed_seconds));
+    }
+
+    /// What it sets, on a line.
+    pub fn label(&self) -> String {
+        label(&self.assignments)
+    }
+}

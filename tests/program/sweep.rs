@@ -1,0 +1,314 @@
+//! Sweeps: cells as processes, what is run again and what is not, and what stops them.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::{Child, Command, Stdio},
+    thread,
+    time::{Duration, Instant},
+};
+
+use serde_json::Value;
+
+use crate::harness::{CONVEX, Program, experiment};
+
+/// Four cells of milliseconds each.
+const SWEEP: &str =
+    "base = \"base.toml\"\n[sweep]\n\"attackers.0.attack\" = [\"ipm\", \"zero\"]\nseed = [1, 2]\n";
+
+/// A folder with a base and a sweep over it.
+struct Place {
+    folder: tempfile::TempDir,
+    file: String,
+}
+
+impl Place {
+    fn new(base: &str, sweep: &str) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        experiment(folder.path(), "base.toml", base);
+        let file = experiment(folder.path(), "sweep.toml", sweep);
+        Self { folder, file }
+    }
+
+    fn out(&self) -> String {
+        self.folder.path().join("runs").display().to_string()
+    }
+
+    fn sweep(&self) -> PathBuf {
+        self.folder.path().join("runs/convex")
+    }
+
+    fn run(&self, more: &[&str]) -> Program {
+        let out = self.out();
+        let arguments = ["sweep", &self.file, "--out", &out, "--jobs", "2"];
+        Program::run(&[&arguments[..], more].concat())
+    }
+
+    fn spawn(&self, more: &[&str]) -> Child {
+        Command::new(env!("CARGO_BIN_EXE_phalanx"))
+            .args(["sweep", &self.file, "--out", &self.out(), "--jobs", "2"])
+            .args(more)
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap()
+    }
+
+    fn manifest(&self) -> Value {
+        serde_json::from_slice(&fs::read(self.sweep().join("sweep.json")).unwrap()).unwrap()
+    }
+
+    fn statuses(&self) -> Vec<String> {
+        let status = |cell: &Value| cell["status"].as_str().unwrap().to_owned();
+        self.manifest()["cells"].as_array().unwrap().iter().map(status).collect()
+    }
+
+    /// When each cell began.
+    fn started(&self) -> Vec<String> {
+        let started = |cell: &Value| {
+            let path = self.sweep().join(cell["folder"].as_str().unwrap()).join("run.json");
+            let run: Value = serde_json::from_slice(&fs::read(path).unwrap()).unwrap();
+            run["started"].as_str().unwrap().to_owned()
+        };
+        self.manifest()["cells"].as_array().unwrap().iter().map(started).collect()
+    }
+}
+
+/// A base whose runs end only when they are told to.
+fn endless() -> String {
+    CONVEX.replace("rounds = 40", "rounds = 100000000")
+}
+
+fn wait_for(what: &str, mut holds: impl FnMut() -> bool) {
+    let began = Instant::now();
+    while !holds() {
+        assert!(began.elapsed() < Duration::from_secs(120), "waited in vain for {what}");
+        thread::sleep(Duration::from_millis(20));
+    }
+}
+
+fn rounds(folder: &Path) -> usize {
+    fs::read_to_string(folder.join("rounds.csv")).unwrap_or_default().lines().count().saturating_sub(1)
+}
+
+/// The run folders that have played a few rounds.
+fn busy(sweep: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(sweep).into_iter().flatten().flatten();
+    entries.map(|entry| entry.path()).filter(|path| path.is_dir() && rounds(path) > 3).collect()
+}
+
+/// The processes that run a cell in this folder.
+fn processes(sweep: &Path) -> Vec<i32> {
+    let marker = sweep.display().to_string();
+    let is_cell = |pid: &i32| {
+        let line = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+        let line = String::from_utf8_lossy(&line).into_owned();
+        line.contains("\0cell\0") && line.contains(&marker)
+    };
+    let pids = fs::read_dir("/proc").unwrap().flatten();
+    pids.filter_map(|entry| entry.file_name().to_str()?.parse().ok()).filter(is_cell).collect()
+}
+
+fn signal(pid: i32, name: &str) {
+    assert!(Command::new("kill").args([name, &pid.to_string()]).status().unwrap().success());
+}
+
+#[test]
+fn a_dry_run_lists_the_cells_and_writes_nothing() {
+    let place = Place::new(CONVEX, SWEEP);
+    let done = place.run(&["--dry-run"]);
+    assert_eq!(done.status, 0, "{}", done.stderr);
+    let lines: Vec<&str> = done.stdout.lines().collect();
+    assert_eq!(lines.len(), 4, "{}", done.stdout);
+    for (line, expected) in lines.iter().zip([("ipm", 1), ("ipm", 2), ("zero", 1), ("zero", 2)]) {
+        let label = format!("attackers.0.attack=\"{}\" seed={}", expected.0, expected.1);
+        assert!(line.contains("pending") && line.ends_with(&label), "{line}");
+    }
+    assert!(!place.sweep().exists());
+}
+
+#[test]
+fn every_cell_is_a_run_and_finished_ones_are_not_run_again() {
+    let place = Place::new(CONVEX, SWEEP);
+    let done = place.run(&[]);
+    assert_eq!(done.status, 0, "{}", done.stderr);
+    assert_eq!(done.stdout.trim(), place.sweep().display().to_string());
+    assert_eq!(place.statuses(), ["completed"; 4]);
+    let cells = place.manifest()["cells"].as_array().unwrap().clone();
+    for cell in &cells {
+        let folder = place.sweep().join(cell["folder"].as_str().unwrap());
+        assert_eq!(rounds(&folder), 40);
+        assert!(cell["hash"] == cell["folder"] && cell["seconds"].as_f64().unwrap() > 0.0);
+        assert!(cell["gap"].as_f64().is_some());
+        let config: toml::Table =
+            toml::from_str(&fs::read_to_string(folder.join("config.toml")).unwrap()).unwrap();
+        assert_eq!(config["seed"].as_integer().unwrap(), cell["assignments"]["seed"].as_i64().unwrap());
+    }
+    let before = place.started();
+    assert_eq!(place.run(&[]).status, 0);
+    assert_eq!(place.started(), before, "a finished cell was run again");
+
+    // One more seed: only the new cells are run.
+    let more = place.run(&["--set", "sweep.seed=[1,2,3]"]);
+    assert_eq!(more.status, 0, "{}", more.stderr);
+    assert!(more.stderr.contains("2 cells to run"), "{}", more.stderr);
+    assert_eq!(place.statuses(), ["completed"; 6]);
+}
+
+#[test]
+fn a_cell_is_the_run_that_its_configuration_makes_alone() {
+    let place = Place::new(CONVEX, SWEEP);
+    assert_eq!(place.run(&["--only", "3"]).status, 0);
+    let cell = place.manifest()["cells"][3].clone();
+    let folder = place.sweep().join(cell["folder"].as_str().unwrap());
+    let base = place.folder.path().join("base.toml").display().to_string();
+    let sets = ["--set", "attackers.0.attack=zero", "--set", "seed=2"];
+    let alone = Program::folder(&[&[base.as_str()], &sets[..]].concat(), place.folder.path());
+    assert!(alone.display().to_string().ends_with(cell["hash"].as_str().unwrap()));
+    for name in ["rounds.csv", "evaluations.csv", "parameters.safetensors"] {
+        assert_eq!(fs::read(folder.join(name)).unwrap(), fs::read(alone.join(name)).unwrap(), "{name}");
+    }
+    assert_eq!(place.statuses(), ["pending", "pending", "pending", "completed"]);
+    let done = place.run(&["--only", "4"]);
+    assert!(done.status == 2 && done.stderr.contains("the cells are 0 to 3"), "{}", done.stderr);
+}
+
+#[test]
+fn the_environment_does_not_undo_what_a_cell_sets() {
+    let place = Place::new(CONVEX, SWEEP);
+    let out = place.out();
+    let arguments = ["sweep", &place.file, "--out", &out, "--jobs", "2"];
+    let done = Program::with_env(&arguments, &[("PHALANX_SEED", "77"), ("PHALANX_ROUNDS", "5")]);
+    assert_eq!(done.status, 0, "{}", done.stderr);
+    for cell in place.manifest()["cells"].as_array().unwrap() {
+        let folder = place.sweep().join(cell["folder"].as_str().unwrap());
+        assert_eq!(rounds(&folder), 5);
+        let config = fs::read_to_string(folder.join("config.toml")).unwrap();
+        assert!(config.contains(&format!("seed = {}\n", cell["assignments"]["seed"])), "{config}");
+    }
+}
+
+#[test]
+fn identical_cells_are_one() {
+    let sweep = "base = \"base.toml\"\n[sweep]\nseed = [1, 1]\n\"aggregator.f\" = [8]\n";
+    let place = Place::new(CONVEX, sweep);
+    let done = place.run(&["--dry-run"]);
+    assert_eq!((done.status, done.stdout.lines().count()), (0, 1), "{}", done.stderr);
+    assert!(done.stderr.contains("1 more are identical"), "{}", done.stderr);
+}
+
+#[test]
+fn cells_that_cannot_run_are_named_before_any_starts() {
+    let place = Place::new(CONVEX, &SWEEP.replace("\"zero\"", "\"zerro\""));
+    let done = place.run(&[]);
+    assert_eq!(done.status, 2);
+    for part in ["cell 2 ", "cell 3 ", "sweep.toml [sweep]: attackers.0.attack: ", "did you mean `zero`"] {
+        assert!(done.stderr.contains(part), "no {part:?} in {}", done.stderr);
+    }
+    assert!(!place.sweep().exists());
+    let bad = [
+        (SWEEP.replace("[1, 2]", "1"), "sweep.toml: sweep: seed: found integer"),
+        (SWEEP.replace("seed", "sed"), "unknown key `sed`; did you mean `seed`"),
+        (SWEEP.replace("base.toml", "bas.toml"), "bas.toml: No such file"),
+        ("[[workers]]\ncount = 3\n".to_owned(), "there is no table [sweep]"),
+    ];
+    for (text, part) in bad {
+        let place = Place::new(CONVEX, &text);
+        let done = place.run(&[]);
+        assert!(done.status == 2 && done.stderr.contains(part), "no {part:?} in {}", done.stderr);
+    }
+}
+
+#[test]
+fn run_points_to_sweep_and_check_checks_all_cells() {
+    let place = Place::new(CONVEX, SWEEP);
+    assert!(Program::fails(&["run", &place.file]).contains("phalanx sweep"));
+    let done = Program::run(&["check", &place.file]);
+    assert!(done.status == 0 && done.stdout.contains("ok, 4 cells"), "{}{}", done.stdout, done.stderr);
+}
+
+#[test]
+fn a_killed_cell_fails_with_its_signal_and_is_run_again_on_request() {
+    let sweep = "base = \"base.toml\"\n[sweep]\nrounds = [100000000, 7]\n";
+    let place = Place::new(CONVEX, sweep);
+    let child = place.spawn(&[]);
+    wait_for("a long cell at work", || {
+        !busy(&place.sweep()).is_empty() && !processes(&place.sweep()).is_empty()
+    });
+    processes(&place.sweep()).into_iter().for_each(|pid| signal(pid, "-KILL"));
+    let done = child.wait_with_output().unwrap();
+    let stderr = String::from_utf8(done.stderr).unwrap();
+    assert_eq!(done.status.code(), Some(1), "{stderr}");
+    assert_eq!(place.statuses(), ["failed", "completed"], "{stderr}");
+    assert!(place.manifest()["cells"][0]["error"].as_str().unwrap().contains("SIGKILL"), "{stderr}");
+
+    let again = place.run(&[]);
+    assert!(again.status == 1 && again.stderr.contains("0 cells to run"), "{}", again.stderr);
+    let mut retry = place.spawn(&["--retry-failed"]);
+    wait_for("the failed cell at work again", || place.statuses() == ["running", "completed"]);
+    signal(retry.id() as i32, "-INT");
+    assert_eq!(retry.wait().unwrap().code(), Some(130));
+}
+
+#[test]
+fn a_cell_that_fails_does_not_stop_the_others() {
+    let base = CONVEX.replace("[evaluation]", "[barrier]\ndeadline_seconds = 60.0\n[evaluation]");
+    let place = Place::new(&base, SWEEP);
+    place.run(&["--only", "0"]);
+    // A folder in the way of a file makes a cell fail after all was checked.
+    let cells = place.manifest()["cells"].as_array().unwrap().clone();
+    let folder = place.sweep().join(cells[1]["folder"].as_str().unwrap());
+    fs::create_dir_all(folder.join("config.toml")).unwrap();
+    let done = place.run(&[]);
+    assert_eq!(done.status, 1, "{}", done.stderr);
+    assert_eq!(place.statuses(), ["completed", "failed", "completed", "completed"]);
+    assert!(done.stderr.contains("failed: cell 1"), "{}", done.stderr);
+}
+
+#[test]
+fn two_sweeps_do_not_work_in_one_folder() {
+    let place = Place::new(&endless(), SWEEP);
+    let mut child = place.spawn(&[]);
+    wait_for("two cells at work", || busy(&place.sweep()).len() == 2);
+    let second = place.run(&[]);
+    assert_eq!(second.status, 2);
+    let message = format!("another sweep works in this folder (process {}", child.id());
+    assert!(second.stderr.contains(&message), "{}", second.stderr);
+    signal(child.id() as i32, "-TERM");
+    assert_eq!(child.wait().unwrap().code(), Some(130));
+}
+
+#[test]
+fn ctrl_c_ends_cells_after_their_round_and_they_are_restarted() {
+    let place = Place::new(&endless(), SWEEP);
+    let mut child = place.spawn(&[]);
+    wait_for("two cells at work", || busy(&place.sweep()).len() == 2);
+    signal(child.id() as i32, "-INT");
+    assert_eq!(child.wait().unwrap().code(), Some(130));
+    assert_eq!(place.statuses(), ["interrupted", "interrupted", "pending", "pending"]);
+    for folder in busy(&place.sweep()) {
+        let summary: Value = serde_json::from_slice(&fs::read(folder.join("summary.json")).unwrap()).unwrap();
+        assert_eq!(summary["status"], "interrupted");
+        assert_eq!(summary["rounds"].as_u64().unwrap() as usize, rounds(&folder));
+    }
+    assert!(processes(&place.sweep()).is_empty());
+
+    let mut again = place.spawn(&[]);
+    wait_for("the cells at work again", || {
+        place.statuses()[..2] == ["running", "running"] && busy(&place.sweep()).len() == 2
+    });
+    signal(again.id() as i32, "-INT");
+    assert_eq!(again.wait().unwrap().code(), Some(130));
+}
+
+#[test]
+fn cells_do_not_outlive_a_sweep_that_is_killed() {
+    let place = Place::new(&endless(), SWEEP);
+    let mut child = place.spawn(&[]);
+    wait_for("two cells at work", || busy(&place.sweep()).len() == 2);
+    signal(child.id() as i32, "-KILL");
+    child.wait().unwrap();
+    wait_for("the cells to end", || processes(&place.sweep()).is_empty());
+    let done = place.run(&["--dry-run"]);
+    assert!(done.stderr.contains("2 interrupted, 2 pending"), "{}", done.stderr);
+}
