@@ -65,8 +65,8 @@ pub enum ConfigError {
 pub struct Layers {
     figment: Figment,
     file: String,
-    /// Number of keys that were put over files and environment.
-    assigned: usize,
+    /// The keys that were put over files and environment, and where each comes from.
+    assigned: Vec<(String, String)>,
 }
 
 /// Reads the layers of the experiment in `file`, under the `sets` (`key=value`).
@@ -141,7 +141,7 @@ impl Layers {
         let layer =
             |(name, dict): &(String, Dict)| Layer { name: name.clone(), dict: dict.clone(), profile: BASE };
         let figment = document.files.iter().map(layer).fold(defaults, Figment::merge).select(BASE);
-        Self { figment, file: document.name().to_owned(), assigned: 0 }
+        Self { figment, file: document.name().to_owned(), assigned: Vec::new() }
     }
 
     /// Puts one `key=value` over all that is there.
@@ -166,7 +166,7 @@ impl Layers {
     /// The old value at `key` is replaced as a whole, so each assignment makes a profile of its own
     /// rather than merging tables. The inner error says that there is no such place.
     fn replace(&mut self, key: &str, value: Value, origin: &str) -> Result<Result<(), String>, ConfigError> {
-        let profile = Profile::new(&format!("set-{}", self.assigned));
+        let profile = Profile::new(&format!("set-{}", self.assigned.len()));
         let data = self.figment.data().map_err(|error| self.explain(error))?;
         let mut dict = data.get(self.figment.profile()).cloned().unwrap_or_default();
         let path: Vec<&str> = key.split('.').collect();
@@ -175,12 +175,15 @@ impl Layers {
         }
         let layer = Layer { name: origin.to_owned(), dict, profile: profile.clone() };
         self.figment = self.figment.clone().merge(layer).select(profile);
-        self.assigned += 1;
+        self.assigned.push((key.to_owned(), origin.to_owned()));
         Ok(Ok(()))
     }
 
     /// Which layer set `key`; the nearest parent's where the key itself is not there.
     pub fn origin(&self, key: &str) -> String {
+        if let Some(origin) = self.assigned(key) {
+            return origin.to_owned();
+        }
         let mut key = key;
         loop {
             if let Some(metadata) = self.figment.find_metadata(key) {
@@ -193,6 +196,14 @@ impl Layers {
         }
     }
 
+    /// Where `key` comes from if it, or something that it stands in, was put over files and environment.
+    fn assigned(&self, key: &str) -> Option<&str> {
+        let sets = |(set, _): &&(String, String)| {
+            key.strip_prefix(set.as_str()).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+        };
+        self.assigned.iter().rev().find(sets).map(|(_, origin)| origin.as_str())
+    }
+
     /// An error about `key`, naming the layer that set it.
     pub fn error(&self, key: &str, message: impl Into<String>) -> ConfigError {
         ConfigError::Key { origin: self.origin(key), key: key.to_owned(), message: message.into() }
@@ -201,9 +212,10 @@ impl Layers {
     /// What figment found, as one line that names key and layer.
     pub fn explain(&self, error: Error) -> ConfigError {
         let key = error.path.join(".");
-        let origin = match &error.metadata {
-            Some(metadata) => self.name_of(metadata),
-            None => self.origin(&key),
+        let origin = match (self.assigned(&key), &error.metadata) {
+            (Some(origin), _) => origin.to_owned(),
+            (None, Some(metadata)) => self.name_of(metadata),
+            (None, None) => self.origin(&key),
         };
         ConfigError::Key { origin, key, message: message_of(&error.kind) }
     }

@@ -140,6 +140,11 @@ impl Record {
         }
     }
 
+    /// The cell at a new beginning, or at an end before one.
+    pub fn with(&self, status: Standing, error: Option<String>) -> Self {
+        Self { status, error, seconds: None, test_accuracy: None, gap: None, ..self.clone() }
+    }
+
     /// Takes over how its run ended.
     pub fn settle(&mut self, summary: &Summary) {
         self.status = match summary.status {

@@ -92,16 +92,11 @@ impl Pool<'_> {
         Ok(std::mem::take(&mut shift.ended))
     }
 
-    fn start(&self, task: Task) -> Result<Running, FolderError> {
-        let Task { mut record, config } = task;
-        let path = self.folder.path().join(&record.folder);
-        let child = self.starter.start(&path, &config)?;
-        let cell = |record| Running { record, path, rounds: config.rounds, child, began: Instant::now() };
-        (record.status, record.seconds, record.error) = (Standing::Running, None, None);
-        (record.test_accuracy, record.gap) = (None, None);
-        let cell = cell(record);
-        self.folder.record(&cell.record)?;
-        Ok(cell)
+    fn start(&self, task: &Task) -> Result<Running, ResultsError> {
+        let path = self.folder.path().join(&task.record.folder);
+        let child = self.starter.start(&path, &task.config)?;
+        let record = task.record.with(Standing::Running, None);
+        Ok(Running { record, path, rounds: task.config.rounds, child, began: Instant::now() })
     }
 }
 
@@ -122,7 +117,13 @@ impl Shift<'_> {
         let stop = self.pool.stop.load(Ordering::Relaxed);
         while stop == 0 && self.running.len() < self.pool.jobs {
             let Some(task) = queue.pop_front() else { break };
-            self.running.push(self.pool.start(task)?);
+            match self.pool.start(&task) {
+                Ok(cell) => {
+                    self.pool.folder.record(&cell.record)?;
+                    self.running.push(cell);
+                }
+                Err(error) => self.refuse(task, &error, audience)?,
+            }
         }
         if stop > self.told {
             self.running.iter().for_each(interrupt);
@@ -134,12 +135,29 @@ impl Shift<'_> {
                 let mut cell = self.running.remove(at);
                 self.rounds += cell.rounds;
                 end(&cell.path, status, cell.began.elapsed().as_secs_f64(), stop > 0, &mut cell.record);
-                self.pool.folder.record(&cell.record)?;
-                audience.ended(&cell.record);
-                self.ended.push(cell.record);
+                self.end(cell.record, audience)?;
             }
         }
-        Ok(!self.running.is_empty())
+        Ok(!self.running.is_empty() || (stop == 0 && !queue.is_empty()))
+    }
+
+    /// Records a cell that cannot start; the others go on.
+    fn refuse(
+        &mut self,
+        task: Task,
+        error: &ResultsError,
+        audience: &mut dyn Audience,
+    ) -> Result<(), FolderError> {
+        let record = task.record.with(Standing::Failed, Some(error.to_string()));
+        self.rounds += task.config.rounds;
+        self.end(record, audience)
+    }
+
+    fn end(&mut self, record: Record, audience: &mut dyn Audience) -> Result<(), FolderError> {
+        self.pool.folder.record(&record)?;
+        audience.ended(&record);
+        self.ended.push(record);
+        Ok(())
     }
 
     fn rounds_done(&self) -> u64 {
