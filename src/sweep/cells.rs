@@ -11,7 +11,7 @@ use sha2::{Digest, Sha256};
 
 use super::grid::{Assignments, Grid, GridError};
 use crate::{
-    config::{Config, ConfigError, Document, Layers},
+    config::{Config, ConfigError, Document, Layers, PortInUse},
     experiment::{Plan, PlanError},
     registry::Registry,
 };
@@ -129,7 +129,11 @@ impl Draft {
         let mut layers = self.layers.clone();
         let origin = format!("{} [sweep]", self.file);
         assignments.iter().try_for_each(|(key, value)| layers.put(key, value, &origin))?;
-        let config = Plan::of(registry, layers, data)?.config().clone();
+        let mut config = Plan::of(registry, layers, data)?.config().clone();
+        // Cells at work at the same time cannot share a port.
+        if config.telemetry.port_in_use == PortInUse::Fail {
+            config.telemetry.listen.clear();
+        }
         Ok(Cell { assignments: assignments.clone(), hash: config.hash(), config })
     }
 
