@@ -9,11 +9,8 @@
 //! - [`registry`]: every name that a file may use;
 //! - [`experiment`]: the checked plan of a run, and the run;
 //! - [`data`] and [`learner`]: what is learned from, and by what;
-<<<<<<< HEAD
 //! - [`results`] and [`telemetry`]: what is written of a run, and what is shown while it runs;
-=======
 //! - [`sweep`]: many runs from one file;
->>>>>>> ee94cff (Sweep: expand [sweep] into checked cells and run each as a process with its own run folder)
 //! - [`interop`]: matrices in the files of other programs;
 //! - [`machine`]: what the machine has and can do.
 
@@ -27,10 +24,7 @@ pub mod machine;
 mod program;
 pub mod registry;
 pub mod results;
-<<<<<<< HEAD
-pub mod telemetry;
-=======
 pub mod sweep;
->>>>>>> ee94cff (Sweep: expand [sweep] into checked cells and run each as a process with its own run folder)
+pub mod telemetry;
 
 pub use program::Program;

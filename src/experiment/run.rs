@@ -43,13 +43,9 @@ impl Plan {
     /// [`PlanError::Results`] if the run folder cannot be made or written; [`PlanError::Config`] for a
     /// parameter that only now turns out to be unusable.
     pub fn run(self, observers: Vec<Box<dyn Observer>>) -> Result<RunOutcome, PlanError> {
-<<<<<<< HEAD
         let door = Door::take(&self.config.telemetry)?;
-        let folder = self.folder(door.as_ref())?;
-        let telemetry = door.map(|door| self.telemetry(door, &folder)).transpose()?;
-=======
         let folder = self.folder()?;
-        self.run_in(folder, observers)
+        self.play(folder, door, observers)
     }
 
     /// The same in a folder of the caller's choice, which holds no results yet.
@@ -61,8 +57,18 @@ impl Plan {
         folder: RunFolder,
         observers: Vec<Box<dyn Observer>>,
     ) -> Result<RunOutcome, PlanError> {
-        self.begin(&folder)?;
->>>>>>> ee94cff (Sweep: expand [sweep] into checked cells and run each as a process with its own run folder)
+        let door = Door::take(&self.config.telemetry)?;
+        self.play(folder, door, observers)
+    }
+
+    fn play(
+        self,
+        folder: RunFolder,
+        door: Option<Door>,
+        observers: Vec<Box<dyn Observer>>,
+    ) -> Result<RunOutcome, PlanError> {
+        self.begin(&folder, door.as_ref())?;
+        let telemetry = door.map(|door| self.telemetry(door, &folder)).transpose()?;
         let tables = Tables::create(&folder)?;
         let progress = Arc::new(AtomicU64::new(0));
         let metrics = telemetry.as_ref().map(|telemetry| RunMetrics::new(telemetry.meter(), &self.facts()));
@@ -84,16 +90,6 @@ impl Plan {
         Ok(RunOutcome { folder, summary })
     }
 
-<<<<<<< HEAD
-    /// Makes the run folder with all that is known before the first round.
-    fn folder(&self, door: Option<&Door>) -> Result<RunFolder, ResultsError> {
-        let now = jiff::Timestamp::now();
-        let time = now.strftime("%Y%m%dT%H%M%SZ").to_string();
-        let folder =
-            RunFolder::create(&self.config.machine.out, &self.config.name, &time, &self.config.hash())?;
-        let text = toml::to_string(&self.config).unwrap_or_else(|error| format!("# {error}\n"));
-        folder.write("config.toml", text.as_bytes())?;
-=======
     /// Makes a new run folder, named by time and configuration.
     fn folder(&self) -> Result<RunFolder, ResultsError> {
         let time = jiff::Timestamp::now().strftime("%Y%m%dT%H%M%SZ").to_string();
@@ -101,9 +97,8 @@ impl Plan {
     }
 
     /// Writes all that is known before the first round.
-    fn begin(&self, folder: &RunFolder) -> Result<(), ResultsError> {
+    fn begin(&self, folder: &RunFolder, door: Option<&Door>) -> Result<(), ResultsError> {
         folder.write("config.toml", self.config.text().as_bytes())?;
->>>>>>> ee94cff (Sweep: expand [sweep] into checked cells and run each as a process with its own run folder)
         let run = json!({
             "phalanx": env!("CARGO_PKG_VERSION"),
             "commit": env!("BUILD_COMMIT"),
