@@ -54,6 +54,7 @@ fn dataset() -> Dataset {
     Dataset {
         name: "noise".into(),
         train: images(4096),
+        validation: None,
         test: images(16),
         normalisation: Normalisation { mean: vec![0.1307], std: vec![0.3081] },
         augmentation: Augmentation::None,

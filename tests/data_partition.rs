@@ -5,7 +5,7 @@
 use std::{collections::BTreeSet, sync::Arc};
 
 use phalanx::data::{
-    partition::{Deal, Iid, PartitionError, PartitionRule, SharedStream},
+    partition::{Deal, Iid, PartitionError, PartitionRule, Shards, SharedStream},
     sampler::{NoiseSampler, Order, SamplerError, Shard, ShardSampler},
 };
 use phalanx_actors::learner::Sampler;
@@ -19,7 +19,7 @@ fn labels(count: usize) -> Arc<Vec<u8>> {
 
 fn shards(samples: usize, workers: usize, seed: u64) -> Vec<Arc<[u32]>> {
     match Iid::default().deal(&labels(samples), workers, Seed(seed)).unwrap() {
-        Deal::Shards { shards, order: Order::Epochs } => shards,
+        Deal::Shards(Shards { shards, order: Order::Epochs, moved: 0 }) => shards,
         other => panic!("{other:?}"),
     }
 }

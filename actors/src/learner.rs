@@ -75,8 +75,28 @@ pub struct Evaluation {
     pub accuracy: f64,
     /// f(x) - f(x*), where the optimum is known; NaN otherwise.
     pub gap: f64,
+    /// Mean loss on training data held out for choosing parameters; NaN where none is.
+    pub validation_loss: f64,
+    /// Fraction of that data classified rightly; NaN where none is held out.
+    pub validation_accuracy: f64,
     /// How long it took, off the critical path; the evaluator fills it in.
     pub took: Duration,
+}
+
+impl Evaluation {
+    /// After `round`, with nothing known: every number is NaN.
+    pub const fn unknown(round: u64) -> Self {
+        let nan = f64::NAN;
+        Self {
+            round,
+            loss: nan,
+            accuracy: nan,
+            gap: nan,
+            validation_loss: nan,
+            validation_accuracy: nan,
+            took: Duration::ZERO,
+        }
+    }
 }
 
 /// A learner that could not answer.

@@ -1,15 +1,18 @@
-//! `phalanx data`: what data sets there are, getting one, and where they are looked for.
+//! `phalanx data`: what data sets there are, getting one, where they are looked for, and who holds what.
 
 use std::{path::PathBuf, process::ExitCode, time::Duration};
 
 use clap::Subcommand;
 use indicatif::{ProgressBar, ProgressStyle};
 
-use super::{DataArguments, table};
-use crate::data::{
-    Listing, Place,
-    get::{Got, Progress, get},
-    list, roots,
+use super::{DataArguments, show, table};
+use crate::{
+    data::{
+        Listing, Place,
+        get::{Got, Progress, get},
+        list, roots,
+    },
+    registry::Registry,
 };
 
 /// What to do.
@@ -28,22 +31,25 @@ pub enum Command {
     },
     /// The folders in which data sets are looked for, in that order.
     Path,
+    /// Which worker of an experiment holds how many samples of which class.
+    Show(show::Arguments),
 }
 
 /// Does it.
-pub fn main(arguments: &DataArguments) -> ExitCode {
+pub fn main(registry: &Registry, arguments: &DataArguments) -> ExitCode {
     let roots = roots(arguments.data.clone(), None);
     match &arguments.command {
-        Command::List { json } => show(&list(&roots), *json),
+        Command::List { json } => listed(&list(&roots), *json),
         Command::Path => {
             super::print(&roots.iter().map(|root| format!("{}\n", root.display())).collect::<String>())
         }
         Command::Get { name } => return fetch(name, roots),
+        Command::Show(shown) => return show::main(registry, shown, arguments.data.as_deref()),
     }
     ExitCode::SUCCESS
 }
 
-fn show(listings: &[Listing], json: bool) {
+fn listed(listings: &[Listing], json: bool) {
     if json {
         super::print(&format!("{:#}\n", serde_json::to_value(listings).unwrap_or_default()));
         return;

@@ -12,6 +12,7 @@ mod list;
 mod matrices;
 mod progress;
 mod run;
+mod show;
 mod stopwatch;
 mod sweep;
 mod table;
@@ -29,6 +30,7 @@ const EXAMPLES: &str = "Examples:
   phalanx check experiments/*.toml
   phalanx list rules
   phalanx data get mnist
+  phalanx data show experiments/mnist.toml --set task.partition=dirichlet
   phalanx aggregate --rule ctma,nnm,cwmed --f 4 gradients.npy -o aggregate.npy
 
 Exit status: 0 success, 1 the run failed, 2 the command line, configuration or data cannot be used and
@@ -57,7 +59,7 @@ enum Command {
     Check(CheckArguments),
     /// Show what is built in: names, parameters with defaults and ranges, sources.
     List(ListArguments),
-    /// List data sets, get one, or show where they are looked for.
+    /// List data sets, get one, show where they are looked for, or which worker holds what.
     Data(DataArguments),
     /// Apply a rule to a matrix in a file.
     Aggregate(aggregate::Arguments),
@@ -139,7 +141,7 @@ pub fn main(registry: &Registry) -> ExitCode {
         Command::Cell(arguments) => cell::main(registry, &arguments),
         Command::Check(arguments) => check::main(registry, &arguments),
         Command::List(arguments) => list::main(registry, &arguments),
-        Command::Data(arguments) => data::main(&arguments),
+        Command::Data(arguments) => data::main(registry, &arguments),
         Command::Aggregate(arguments) => aggregate::main(registry, &arguments),
         Command::Attack(arguments) => attack::main(registry, &arguments),
         Command::Certify(arguments) => certify::main(registry, &arguments),

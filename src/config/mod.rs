@@ -83,6 +83,10 @@ pub struct Task {
     pub objective: Option<Named>,
     /// How the training data is dealt to the workers.
     pub partition: Named,
+    /// To whom it is dealt.
+    pub holders: Holders,
+    /// How many training samples are held out before dealing, to choose parameters by.
+    pub validation: usize,
     /// Largest norm of one worker's gradient; longer ones are scaled down. 0 turns clipping off.
     pub clip: f64,
     /// Number format of parameters and gradients.
@@ -91,6 +95,16 @@ pub struct Task {
     pub batch_norm: BatchNorm,
     /// How many workers are answered by one fused pass; 0 chooses by the model's cost.
     pub tile: usize,
+}
+
+/// To whom the training data is dealt.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Holders {
+    /// To every worker and every attacker.
+    All,
+    /// To the honest workers; an attacker that follows the protocol draws from the shard of one of them.
+    Honest,
 }
 
 /// Number format of parameters and gradients.

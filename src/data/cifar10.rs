@@ -51,6 +51,7 @@ impl Source for Cifar10 {
         let paths = locate::locate(&self.about(), roots)?;
         let (train, test) = paths.split_at(FILES.len() - 1);
         Ok(Dataset {
+            validation: None,
             name: "cifar10".into(),
             train: read(train, &FILES[..train.len()])?,
             test: read(test, &FILES[train.len()..])?,

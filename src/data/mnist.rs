@@ -75,7 +75,15 @@ pub(super) fn read_four(
         join(about, name, images?, labels?)
     };
     let (train, test) = (part("train")?, part("test")?);
-    Ok(Dataset { name: about.name.to_owned(), train, test, normalisation, augmentation: Augmentation::None })
+    let validation = None;
+    Ok(Dataset {
+        name: about.name.to_owned(),
+        train,
+        validation,
+        test,
+        normalisation,
+        augmentation: Augmentation::None,
+    })
 }
 
 fn join(about: &About, part: &'static str, images: idx::Idx, labels: idx::Idx) -> Result<Images, DataError> {

@@ -21,6 +21,7 @@ mod locate;
 mod mnist;
 pub mod partition;
 pub mod sampler;
+mod validation;
 
 use std::sync::Arc;
 
@@ -32,6 +33,7 @@ pub use error::DataError;
 pub use fashion_mnist::FashionMnist;
 pub use locate::{cache_folder, roots};
 pub use mnist::Mnist;
+pub use validation::HoldOutError;
 
 /// N images of C x H x W pixels, and their labels.
 #[derive(Clone, Debug)]
@@ -104,6 +106,8 @@ pub struct Dataset {
     pub name: String,
     /// What the workers learn from.
     pub train: Images,
+    /// Training images held out by [`Dataset::hold_out`]; the model is evaluated on them too.
+    pub validation: Option<Images>,
     /// What the model is evaluated on.
     pub test: Images,
     /// How pixels become inputs.

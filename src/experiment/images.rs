@@ -8,12 +8,13 @@ use tch::{Cuda, Device};
 use super::{
     Arithmetic,
     cast::Group,
+    dealing,
     plan::{PlanError, Planner},
-    workload::{Workload, deal, dtype},
+    workload::{Workload, dtype},
 };
 use crate::{
     config::{BatchNorm, ConfigError, Named},
-    data::{self, DataError, Dataset},
+    data::Dataset,
     learner::torch::{self, BatchNormPolicy, Model, Settings, TorchLearner},
 };
 
@@ -26,9 +27,9 @@ pub(super) fn images(
     data: Option<&Path>,
 ) -> Result<Workload, PlanError> {
     let device = device(planner)?;
-    let dataset = load(planner, dataset, data)?;
+    let dataset = dealing::load(planner, dataset, data)?;
     let network = fit(planner, &dataset, model)?;
-    let samplers = deal(planner, groups, &dataset.train.labels)?;
+    let samplers = dealing::samplers(planner, groups, &dataset.train.labels)?;
     let summary = format!("{} ({} parameters) on {}", model.name, network.dim(), dataset.name);
     let task = &planner.config.task;
     let arithmetic = Some(arithmetic(&network, dtype(task.precision), device));
@@ -59,18 +60,6 @@ pub(super) fn images(
 fn arithmetic(network: &Model, precision: Dtype, device: Device) -> Arithmetic {
     let peak = move |threads| torch::peak(precision, device, threads).ok();
     Arithmetic { flops: network.flops(), peak: Box::new(peak) }
-}
-
-fn load(planner: &Planner<'_>, name: &str, data: Option<&Path>) -> Result<Dataset, PlanError> {
-    let roots = data::roots(data.map(Path::to_owned), None);
-    data::load(name, &roots).map_err(|error| match error {
-        DataError::Unknown { .. } => {
-            let known: Vec<&str> = data::built_in().map(|source| source.about().name).into();
-            let hint = crate::config::nearest(name, &known);
-            planner.error("task.dataset", format!("unknown data set `{name}`{hint}")).into()
-        }
-        error => PlanError::Data(error),
-    })
 }
 
 fn fit(planner: &mut Planner<'_>, dataset: &Dataset, named: &Named) -> Result<Model, ConfigError> {

@@ -3,6 +3,8 @@
 //! runs it and writes the run folder.
 
 mod cast;
+mod dealing;
+mod holdings;
 #[cfg(feature = "torch")]
 mod images;
 mod plan;
@@ -11,6 +13,7 @@ mod run;
 mod shown;
 mod workload;
 
+pub use holdings::{Holding, Holdings};
 pub use plan::{Plan, PlanError};
 pub use rehearse::{Arithmetic, RehearsalError};
 pub use run::RunOutcome;

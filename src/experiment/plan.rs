@@ -122,13 +122,18 @@ pub(super) struct Planner<'a> {
 
 impl Planner<'_> {
     fn plan(mut self, data: Option<&Path>) -> Result<Plan, PlanError> {
-        self.check_scalars()?;
-        let size = self.size()?;
+        let (size, groups) = self.cast()?;
         let defence = self.defence(size)?;
         let step = self.step()?;
-        let groups = groups(&mut self, size)?;
         let workload = Workload::plan(&mut self, &groups, data)?;
         Ok(Plan { config: self.config, size, defence, step, groups, workload })
+    }
+
+    /// Who takes part, and how many Byzantine workers the server is told of.
+    pub fn cast(&mut self) -> Result<(Size, Vec<Group>), ConfigError> {
+        self.check_scalars()?;
+        let size = self.size()?;
+        Ok((size, groups(self, size)?))
     }
 
     /// An error about `key`.

@@ -194,6 +194,8 @@ fn summary(end: Result<RunEnd, phalanx_actors::RunError>, rounds: u64, elapsed_s
         rounds,
         test_loss: evaluation.and_then(|e| known(e.loss)),
         test_accuracy: evaluation.and_then(|e| known(e.accuracy)),
+        validation_loss: evaluation.and_then(|e| known(e.validation_loss)),
+        validation_accuracy: evaluation.and_then(|e| known(e.validation_accuracy)),
         gap: evaluation.and_then(|e| known(e.gap)),
         elapsed_seconds,
         rounds_per_second: rounds as f64 / elapsed_seconds,

@@ -1,7 +1,7 @@
 //! What is learned: a convex objective, or a model on a data set. Everything
 //! is loaded and fitted together here, so that a run cannot fail for it.
 
-use std::{path::Path, sync::Arc};
+use std::path::Path;
 
 use phalanx_actors::{Learner, learner::Sampler};
 use phalanx_robust::{Dtype, random::Seed, step::Domain};
@@ -9,6 +9,7 @@ use phalanx_robust::{Dtype, random::Seed, step::Domain};
 use super::{
     Arithmetic,
     cast::Group,
+    dealing,
     plan::{PlanError, Planner},
 };
 use crate::{
@@ -67,16 +68,20 @@ pub(super) fn dtype(precision: Precision) -> Dtype {
 
 fn convex(planner: &mut Planner<'_>, groups: &[Group], named: &Named) -> Result<Workload, ConfigError> {
     let seed = Seed(planner.config.seed);
+    if planner.config.task.validation > 0 {
+        let message = "an objective has no samples to hold out; 0 is accepted";
+        return Err(planner.error("task.validation", message));
+    }
     let made = planner.make(&planner.registry.objectives, "task.objective", named)?;
     let objective =
         (made.component)(seed).map_err(|error| planner.error("task.objective", error.to_string()))?;
     planner.config.task.objective = Some(made.named);
     let samplers = match objective.labels() {
-        Some(labels) => deal(planner, groups, labels)?,
-        None => batches(groups)
+        Some(labels) => dealing::samplers(planner, groups, labels)?,
+        None => groups
             .iter()
-            .enumerate()
-            .map(|(worker, _)| Box::new(NoiseSampler::new(worker, seed)) as Box<dyn Sampler>)
+            .flat_map(|group| group.ids.clone())
+            .map(|worker| Box::new(NoiseSampler::new(worker, seed)) as Box<dyn Sampler>)
             .collect(),
     };
     let task = &planner.config.task;
@@ -94,21 +99,6 @@ fn convex(planner: &mut Planner<'_>, groups: &[Group], named: &Named) -> Result<
 /// The batch size of every worker, by id.
 pub(super) fn batches(groups: &[Group]) -> Vec<usize> {
     groups.iter().flat_map(|group| std::iter::repeat_n(group.batch_size, group.ids.len())).collect()
-}
-
-/// Deals the samples with these labels, as the configuration's partition says.
-pub(super) fn deal(
-    planner: &mut Planner<'_>,
-    groups: &[Group],
-    labels: &Arc<Vec<u8>>,
-) -> Result<Vec<Box<dyn Sampler>>, ConfigError> {
-    let (batches, seed) = (batches(groups), Seed(planner.config.seed));
-    let made =
-        planner.make(&planner.registry.partitions, "task.partition", &planner.config.task.partition)?;
-    planner.config.task.partition = made.named;
-    let wrong = |message: String| planner.error("task.partition", message);
-    let deal = (made.component)(labels, batches.len(), seed).map_err(|error| wrong(error.to_string()))?;
-    deal.samplers(labels, &batches, seed).map_err(|error| wrong(error.to_string()))
 }
 
 #[cfg(not(feature = "torch"))]

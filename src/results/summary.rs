@@ -40,6 +40,10 @@ pub struct Summary {
     pub test_loss: Option<f64>,
     /// Accuracy of the last evaluation, as a fraction.
     pub test_accuracy: Option<f64>,
+    /// Loss of the last evaluation on the validation set.
+    pub validation_loss: Option<f64>,
+    /// Accuracy of the last evaluation on the validation set, as a fraction.
+    pub validation_accuracy: Option<f64>,
     /// f(x) - f(x*) of the last evaluation.
     pub gap: Option<f64>,
     /// Seconds from the first round to the end.
@@ -59,6 +63,7 @@ impl Summary {
         let mut rows = vec![("status", self.status.name().to_owned()), ("rounds", self.rounds.to_string())];
         rows.extend(self.test_accuracy.map(|v| ("test accuracy", format!("{:.2} %", 100.0 * v))));
         rows.extend(self.test_loss.map(|v| ("test loss", format!("{v:.4}"))));
+        rows.extend(self.validation_accuracy.map(|v| ("validation accuracy", format!("{:.2} %", 100.0 * v))));
         rows.extend(self.gap.map(|v| ("f(x) - f(x*)", format!("{v:.3e}"))));
         rows.push(("time", format!("{:.2} s", self.elapsed_seconds)));
         rows.push(("rounds/s", format!("{:.1}", self.rounds_per_second)));

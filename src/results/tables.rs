@@ -22,7 +22,8 @@
 //!
 //! `evaluations.csv`: `round` (0 is the initial point), `test_loss` (for a
 //! convex task the objective), `test_accuracy` (fraction), `gap` (f(x) − f(x*)
-//! where x* is known).
+//! where x* is known), `validation_loss` and `validation_accuracy` (the same on
+//! training data held out, where `task.validation` holds some out).
 //!
 //! `timings.csv`:
 //!
@@ -60,7 +61,8 @@ pub const ROUND_COLUMNS: [&str; 12] = [
 ];
 
 /// Columns of `evaluations.csv`.
-pub const EVALUATION_COLUMNS: [&str; 4] = ["round", "test_loss", "test_accuracy", "gap"];
+pub const EVALUATION_COLUMNS: [&str; 6] =
+    ["round", "test_loss", "test_accuracy", "gap", "validation_loss", "validation_accuracy"];
 
 /// Columns of `timings.csv`.
 pub const TIMING_COLUMNS: [&str; 8] = [
@@ -135,6 +137,8 @@ impl Observer for Tables {
             number(evaluation.loss),
             number(evaluation.accuracy),
             number(evaluation.gap),
+            number(evaluation.validation_loss),
+            number(evaluation.validation_accuracy),
         ])
     }
 }

@@ -36,6 +36,7 @@ pub fn images(start: usize, count: usize, channels: usize, side: usize) -> Image
 /// 200 training images and 12 test images.
 pub fn dataset(channels: usize, side: usize) -> Dataset {
     Dataset {
+        validation: None,
         name: "formula".into(),
         train: images(0, 200, channels, side),
         test: images(100, 12, channels, side),

@@ -10,4 +10,5 @@ mod interop;
 mod list;
 mod metrics;
 mod run;
+mod splits;
 mod sweep;

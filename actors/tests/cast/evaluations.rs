@@ -42,7 +42,7 @@ impl<F: Fn(u64) -> Result<f64, LearnerError> + Send + Sync + Clone + 'static> Le
         let evaluate = self.0.clone();
         Box::new(move || {
             let loss = evaluate(round)?;
-            Ok(Evaluation { round, loss, accuracy: 0.0, gap: 0.0, took: Duration::ZERO })
+            Ok(Evaluation { loss, ..Evaluation::unknown(round) })
         })
     }
 }

@@ -51,13 +51,7 @@ impl Learner for Quadratic {
     fn evaluation(&mut self, round: u64, point: &Vector) -> EvaluationTask {
         let point = point.clone();
         Box::new(move || {
-            Ok(Evaluation {
-                round,
-                loss: loss(&point),
-                accuracy: f64::NAN,
-                gap: loss(&point),
-                took: Duration::ZERO,
-            })
+            Ok(Evaluation { loss: loss(&point), gap: loss(&point), ..Evaluation::unknown(round) })
         })
     }
 }

@@ -94,14 +94,13 @@ impl Observer for Recorder {
 
 #[cfg(test)]
 mod tests {
-    use std::{sync::mpsc, time::Duration};
+    use std::sync::mpsc;
 
     use phalanx_actors::WorkerReport;
 
     use super::{Evaluation, Note, Observer, Recorder, RoundReport, Stopper};
 
-    const EVALUATION: Evaluation =
-        Evaluation { round: 0, loss: 1.0, accuracy: 0.0, gap: 0.0, took: Duration::ZERO };
+    const EVALUATION: Evaluation = Evaluation { loss: 1.0, accuracy: 0.0, ..Evaluation::unknown(0) };
 
     fn report(round: u64) -> RoundReport {
         let learned = |worker, loss| WorkerReport { worker, loss, honest: true, ..WorkerReport::default() };

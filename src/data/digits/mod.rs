@@ -53,6 +53,7 @@ impl Source for Digits {
         Ok(Dataset {
             name: "digits".into(),
             train: images(pixels, labels),
+            validation: None,
             test,
             // Of the training images, as printed by scripts/digits.py.
             normalisation: Normalisation { mean: vec![0.3054], std: vec![0.3753] },

@@ -1,10 +1,19 @@
-//! How the training data is dealt to the workers. Every worker holds data, and
-//! so does every attacker that follows the protocol.
+//! How the training data is dealt to its holders: all workers and attackers,
+//! or the honest workers alone, from whose shards attackers then draw too
+//! ([`Deal::lend`]).
 //!
 //! A partition is a config struct with [`PartitionRule`]; its [`Deal`] makes
 //! the workers' samplers. A new one is one file here and one line of [`built_in`].
 
+mod check;
+mod classes;
+mod cut;
+mod dirichlet;
+mod extreme;
+mod gamma_similarity;
 mod iid;
+mod proportions;
+mod quantity;
 mod shared_stream;
 
 use std::sync::Arc;
@@ -15,7 +24,12 @@ use phalanx_robust::{
     random::Seed,
 };
 
+pub use classes::Classes;
+pub use dirichlet::Dirichlet;
+pub use extreme::Extreme;
+pub use gamma_similarity::GammaSimilarity;
 pub use iid::Iid;
+pub use quantity::{Quantity, Sizes};
 pub use shared_stream::SharedStream;
 
 use super::sampler::{Order, SamplerError, Shard, ShardSampler, Shared, StreamSampler};
@@ -31,6 +45,17 @@ pub enum PartitionError {
         /// Number of workers.
         workers: usize,
     },
+    /// One worker would hold nothing.
+    #[error("worker {worker} would hold no sample")]
+    Nothing {
+        /// Its id.
+        worker: usize,
+    },
+    /// Only shards can be lent.
+    #[error(
+        "all workers draw from one stream here, so that nobody holds data; `holders = \"honest\"` needs shards"
+    )]
+    Stream,
     /// A parameter that cannot be used.
     #[error(transparent)]
     Parameter(#[from] ParameterError),
@@ -40,17 +65,45 @@ pub enum PartitionError {
 #[derive(Clone, Debug)]
 pub enum Deal {
     /// Each worker holds samples of its own, from which it draws alone.
-    Shards {
-        /// Positions in the training set, one list a worker, by id.
-        shards: Vec<Arc<[u32]>>,
-        /// In which order a worker goes through its shard.
-        order: Order,
-    },
+    Shards(Shards),
     /// All workers draw from one stream over the whole training set.
     Stream,
 }
 
+/// What each worker holds.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Shards {
+    /// Positions in the training set, one list a worker, by id.
+    pub shards: Vec<Arc<[u32]>>,
+    /// In which order a worker goes through its shard.
+    pub order: Order,
+    /// How many samples were moved after the draw, to give every worker the least it must hold.
+    pub moved: usize,
+}
+
+impl Shards {
+    /// Shards as drawn.
+    fn new(shards: Vec<Vec<u32>>, order: Order) -> Self {
+        Self { shards: shards.into_iter().map(Arc::from).collect(), order, moved: 0 }
+    }
+}
+
 impl Deal {
+    /// The deal to `workers` workers, of whom those after the holders draw from the holders' shards: the k-th of them,
+    /// from 0, from that of holder k mod their number.
+    ///
+    /// # Errors
+    /// [`PartitionError::Stream`] for a deal without shards.
+    pub fn lend(self, workers: usize) -> Result<Self, PartitionError> {
+        match self {
+            Self::Shards(dealt) => {
+                let shards = dealt.shards.iter().cycle().take(workers).cloned().collect();
+                Ok(Self::Shards(Shards { shards, ..dealt }))
+            }
+            Self::Stream => Err(PartitionError::Stream),
+        }
+    }
+
     /// The samplers of all workers, by id: worker j draws batches of `batches[j]` samples with these `labels`.
     ///
     /// # Errors
@@ -62,7 +115,7 @@ impl Deal {
         seed: Seed,
     ) -> Result<Vec<Box<dyn Sampler>>, SamplerError> {
         match self {
-            Self::Shards { shards, order } => {
+            Self::Shards(Shards { shards, order, .. }) => {
                 let sampler = |(worker, (shard, &batch)): (usize, (&Arc<[u32]>, &usize))| {
                     let shard = Shard { worker, indices: shard.clone(), labels: labels.clone() };
                     let sampler = ShardSampler::new(shard, batch, *order, seed)?;
@@ -81,7 +134,7 @@ impl Deal {
 
 /// A partition as configured.
 pub trait PartitionRule: Described {
-    /// Deals the samples with these `labels` to `workers` workers.
+    /// Deals the samples with these `labels` to `workers` holders.
     ///
     /// # Errors
     /// [`PartitionError`].
@@ -98,4 +151,9 @@ pub trait PartitionVisitor {
 pub fn built_in(v: &mut impl PartitionVisitor) {
     v.visit::<Iid>();
     v.visit::<SharedStream>();
+    v.visit::<Dirichlet>();
+    v.visit::<GammaSimilarity>();
+    v.visit::<Extreme>();
+    v.visit::<Classes>();
+    v.visit::<Quantity>();
 }

@@ -4,7 +4,7 @@ use phalanx_robust::{describe::Described, random::Seed};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Deal, PartitionError, PartitionRule};
+use super::{Deal, PartitionError, PartitionRule, check};
 
 /// No shards: each epoch the whole training set is shuffled and cut into global batches, of which worker j takes the
 /// j-th slice in every round; a last global batch that is incomplete is left out.
@@ -19,10 +19,7 @@ impl Described for SharedStream {
 
 impl PartitionRule for SharedStream {
     fn deal(&self, labels: &[u8], workers: usize, _: Seed) -> Result<Deal, PartitionError> {
-        let samples = labels.len();
-        if samples < workers || workers == 0 {
-            return Err(PartitionError::Few { samples, workers });
-        }
+        check::enough(labels.len(), workers)?;
         Ok(Deal::Stream)
     }
 }

@@ -1,6 +1,6 @@
 //! A convex objective behind the cast's learner contract.
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use phalanx_actors::learner::{Evaluation, EvaluationTask, Job, Learned, Learner, LearnerError, Query};
 use phalanx_robust::{
@@ -91,7 +91,7 @@ impl Learner for ConvexLearner {
         let (objective, x) = (self.objective.clone(), point.to_f64());
         Box::new(move || {
             let (loss, accuracy, gap) = (objective.value(&x), objective.accuracy(&x), objective.gap(&x));
-            Ok(Evaluation { round, loss, accuracy, gap, took: Duration::ZERO })
+            Ok(Evaluation { loss, accuracy, gap, ..Evaluation::unknown(round) })
         })
     }
 }

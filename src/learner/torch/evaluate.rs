@@ -1,6 +1,6 @@
-//! How good a point is on the test set, off the critical path.
+//! How good a point is on the test set, and on the validation set if there is one, off the critical path.
 
-use std::{ops::Range, sync::Arc, time::Duration};
+use std::{ops::Range, sync::Arc};
 
 use phalanx_actors::learner::{Evaluation, LearnerError};
 use phalanx_robust::{Dtype, Vector};
@@ -29,6 +29,7 @@ pub(super) struct Snapshot {
     pub point: Point,
     pub running: Running,
     pub test: Arc<Inputs>,
+    pub validation: Option<Arc<Inputs>>,
     pub spares: Arc<Spares>,
 }
 
@@ -38,7 +39,7 @@ pub(super) enum Point {
     Torch(Tensor),
 }
 
-/// One batch of the test set, for libtorch.
+/// One batch of held-out samples, for libtorch.
 struct Part {
     point: Tensor,
     running: Running,
@@ -49,55 +50,57 @@ struct Part {
 type Sums = (f64, f64);
 
 impl Snapshot {
-    /// Mean cross-entropy and accuracy over the test set. The batches are spread over the current rayon pool; the
-    /// sums are taken in their order.
+    /// Mean cross-entropy and accuracy over the test set and the validation set.
     pub fn evaluate(self) -> Result<Evaluation, LearnerError> {
+        let (loss, accuracy) = self.score(&self.test)?;
+        let validation = self.validation.as_ref().map(|held| self.score(held)).transpose()?;
+        let (validation_loss, validation_accuracy) = validation.unwrap_or((f64::NAN, f64::NAN));
+        let unknown = Evaluation::unknown(self.round);
+        Ok(Evaluation { loss, accuracy, validation_loss, validation_accuracy, ..unknown })
+    }
+
+    /// Mean cross-entropy and accuracy over `held`. The batches are spread over the current rayon pool; the sums are
+    /// taken in their order.
+    fn score(&self, held: &Inputs) -> Result<(f64, f64), LearnerError> {
         let sums = match &self.point {
-            Point::Kernels(point, precision) => self.kernels(point, *precision),
-            Point::Torch(point) => self.torch(point).map_err(failed)?,
+            Point::Kernels(point, precision) => self.kernels(held, point, *precision),
+            Point::Torch(point) => self.torch(held, point).map_err(failed)?,
         };
         let (loss, right) = sums.iter().fold((0.0, 0.0), |all, part| (all.0 + part.0, all.1 + part.1));
-        let n = self.test.images.len() as f64;
-        Ok(Evaluation {
-            round: self.round,
-            loss: loss / n,
-            accuracy: right / n,
-            gap: f64::NAN,
-            took: Duration::ZERO,
-        })
+        let n = held.images.len() as f64;
+        Ok((loss / n, right / n))
     }
 
-    fn batches(&self, batch: usize) -> Vec<Range<usize>> {
-        let samples = self.test.images.len();
-        (0..samples).step_by(batch).map(|start| start..samples.min(start + batch)).collect()
-    }
-
-    fn kernels(&self, point: &Vector, precision: Dtype) -> Vec<Sums> {
+    fn kernels(&self, held: &Inputs, point: &Vector, precision: Dtype) -> Vec<Sums> {
         let Some(network) = self.model.network() else { return Vec::new() };
         let ready = Ready::new(network, point, precision);
-        let running = self.running.values();
-        let (test, spares) = (&*self.test, &*self.spares);
-        let score = |samples| ready.score(test, &Inputs::plain(samples), &running, spares);
-        self.batches(KERNEL_BATCH).into_par_iter().with_max_len(1).map(score).collect()
+        let (running, spares) = (self.running.values(), &*self.spares);
+        let score = |samples| ready.score(held, &Inputs::plain(samples), &running, spares);
+        batches(held, KERNEL_BATCH).into_par_iter().with_max_len(1).map(score).collect()
     }
 
-    fn torch(&self, point: &Tensor) -> Result<Vec<Sums>, TchError> {
+    fn torch(&self, held: &Inputs, point: &Tensor) -> Result<Vec<Sums>, TchError> {
         let batch = if point.device() == Device::Cpu { CPU_BATCH } else { DEVICE_BATCH };
         let part = |samples| Part { point: point.shallow_clone(), running: self.running.clone(), samples };
-        let parts: Vec<Part> = self.batches(batch).into_iter().map(part).collect();
-        let (model, test) = (&*self.model, &*self.test);
-        let sums = |part: Part| on_one_thread(|| tch::no_grad(|| part.sums(model, test)));
+        let parts: Vec<Part> = batches(held, batch).into_iter().map(part).collect();
+        let model = &*self.model;
+        let sums = |part: Part| on_one_thread(|| tch::no_grad(|| part.sums(model, held)));
         parts.into_par_iter().with_max_len(1).map(sums).collect()
     }
 }
 
+fn batches(held: &Inputs, batch: usize) -> Vec<Range<usize>> {
+    let samples = held.images.len();
+    (0..samples).step_by(batch).map(|start| start..samples.min(start + batch)).collect()
+}
+
 impl Part {
-    fn sums(self, model: &Model, test: &Inputs) -> Result<Sums, TchError> {
+    fn sums(self, model: &Model, held: &Inputs) -> Result<Sums, TchError> {
         let parameters = pass::parameters(model, &self.point, 1)?;
         let mut pass = Pass::evaluate(&parameters, &self.running);
         let picks = Inputs::plain(self.samples);
-        let labels = Tensor::f_from_slice(&test.labels(&picks))?;
-        let logits = model.forward(test.gather(&[picks])?, &mut pass)?;
+        let labels = Tensor::f_from_slice(&held.labels(&picks))?;
+        let logits = model.forward(held.gather(&[picks])?, &mut pass)?;
         let labels = labels.to_device(logits.device()).f_unsqueeze(0)?;
         let losses = pass::losses(&logits, &labels)?.f_sum(Kind::Double)?;
         let right = logits.f_argmax(2, false)?.f_eq_tensor(&labels)?.f_sum(Kind::Double)?;

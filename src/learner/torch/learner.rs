@@ -71,6 +71,7 @@ pub struct TorchLearner {
     model: Arc<Model>,
     train: Arc<Inputs>,
     test: Arc<Inputs>,
+    validation: Option<Arc<Inputs>>,
     start: Vector,
     running: Running,
     spares: Arc<Spares>,
@@ -88,7 +89,7 @@ impl TorchLearner {
         settings: Settings,
         seed: Seed,
     ) -> Result<Self, LearnerError> {
-        for images in [&dataset.train, &dataset.test] {
+        for images in [&dataset.train, &dataset.test].into_iter().chain(&dataset.validation) {
             let given = ([images.channels, images.height, images.width], images.classes);
             let made = (model.input(), model.classes());
             if given != made {
@@ -106,6 +107,7 @@ impl TorchLearner {
         Ok(Self {
             train: inputs(&dataset.train, dataset.augmentation),
             test: inputs(&dataset.test, Augmentation::None),
+            validation: dataset.validation.as_ref().map(|images| inputs(images, Augmentation::None)),
             start: convert::vector(start, precision, device).map_err(failed)?,
             running: Running::new(model.tracked(), device).map_err(failed)?,
             model: Arc::new(model),
@@ -204,8 +206,9 @@ impl TorchLearner {
             Way::Kernels => Point::Kernels(point.clone(), self.settings.precision),
             Way::Torch => Point::Torch(self.tensor(point)?),
         };
-        let (model, test, spares) = (self.model.clone(), self.test.clone(), self.spares.clone());
-        Ok(Snapshot { round, model, point, running: self.running.clone(), test, spares })
+        let (model, test, validation) = (self.model.clone(), self.test.clone(), self.validation.clone());
+        let (running, spares) = (self.running.clone(), self.spares.clone());
+        Ok(Snapshot { round, model, point, running, test, validation, spares })
     }
 
     /// Takes in the statistics of all jobs at one point, in the order of the jobs.

@@ -1,0 +1,137 @@
+//! Who holds which part of the training data: what `phalanx data show` shows.
+
+use std::path::Path;
+
+use super::{
+    cast::Group,
+    dealing,
+    plan::{PlanError, Planner},
+};
+use crate::{
+    config::{ConfigError, load},
+    data::partition::{Deal, Shards},
+    registry::Registry,
+};
+use phalanx_robust::random::Seed;
+
+/// The training data of an experiment as it is dealt.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Holdings {
+    /// Data set and partition, in a line.
+    pub title: String,
+    /// What each worker holds, by id; empty if all draw from one stream.
+    pub workers: Vec<Holding>,
+    /// What is held out for validation, by class, if something is.
+    pub validation: Option<Vec<usize>>,
+    /// All samples that can be dealt, by class.
+    pub training: Vec<usize>,
+    /// How many samples were moved after the draw, to give every worker the least it must hold.
+    pub moved: usize,
+}
+
+/// What one worker holds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Holding {
+    /// Whether it is honest.
+    pub is_honest: bool,
+    /// The worker in whose shard these samples are, where that is another one.
+    pub lender: Option<usize>,
+    /// Number of samples of each class.
+    pub counts: Vec<usize>,
+}
+
+/// The labels of what is dealt and of what is held out.
+struct Labelled {
+    name: String,
+    training: Vec<u8>,
+    validation: Option<Vec<u8>>,
+    classes: usize,
+}
+
+impl Holdings {
+    /// Deals the data of the experiment in `file` as a run would. `data` is searched first for data sets.
+    ///
+    /// # Errors
+    /// [`PlanError`].
+    pub fn read(
+        registry: &Registry,
+        file: &Path,
+        sets: &[String],
+        data: Option<&Path>,
+    ) -> Result<Self, PlanError> {
+        let (config, layers) = load(file, sets)?;
+        let mut planner = Planner { registry, layers, config };
+        let (_, groups) = planner.cast()?;
+        let labelled = Labelled::read(&planner, data)?;
+        let deal = dealing::deal(&mut planner, &groups, &labelled.training)?;
+        let partition = &planner.config.task.partition.name;
+        let title = format!("{} dealt by {partition}, seed {}", labelled.name, planner.config.seed);
+        let count = |labels: &[u8]| counts(labels.iter().copied(), labelled.classes);
+        let moved = if let Deal::Shards(shards) = &deal { shards.moved } else { 0 };
+        Ok(Self {
+            title,
+            workers: if let Deal::Shards(shards) = &deal {
+                holdings(shards, &groups, &labelled)
+            } else {
+                Vec::new()
+            },
+            validation: labelled.validation.as_deref().map(count),
+            training: count(&labelled.training),
+            moved,
+        })
+    }
+
+    /// How many samples nobody holds.
+    pub fn unused(&self) -> usize {
+        let held = self.workers.iter().filter(|worker| worker.lender.is_none());
+        let held: usize = held.flat_map(|worker| &worker.counts).sum();
+        if self.workers.is_empty() { 0 } else { self.training.iter().sum::<usize>() - held }
+    }
+}
+
+impl Labelled {
+    fn read(planner: &Planner<'_>, data: Option<&Path>) -> Result<Self, PlanError> {
+        let task = &planner.config.task;
+        if let Some(name) = &task.dataset {
+            let dataset = dealing::load(planner, name, data)?;
+            let (training, classes) = (dataset.train.labels.to_vec(), dataset.train.classes);
+            let validation = dataset.validation.map(|held| held.labels.to_vec());
+            return Ok(Self { name: dataset.name, training, validation, classes });
+        }
+        Ok(Self::drawn(planner)?)
+    }
+
+    /// The labels that a convex objective draws.
+    fn drawn(planner: &Planner<'_>) -> Result<Self, ConfigError> {
+        let Some(named) = &planner.config.task.objective else {
+            return Err(planner.error("task", "`dataset` is missing, or an `objective` with samples"));
+        };
+        let made = planner.make(&planner.registry.objectives, "task.objective", named)?;
+        let wrong = |message: String| planner.error("task.objective", message);
+        let objective =
+            (made.component)(Seed(planner.config.seed)).map_err(|error| wrong(error.to_string()))?;
+        let labels = objective.labels();
+        let labels =
+            labels.ok_or_else(|| wrong("it draws noise; there are no samples to hold".to_owned()))?;
+        let name = named.name.clone();
+        Ok(Self { name, training: labels.to_vec(), validation: None, classes: objective.classes() })
+    }
+}
+
+fn holdings(shards: &Shards, groups: &[Group], labelled: &Labelled) -> Vec<Holding> {
+    let honest = groups.iter().flat_map(|group| group.ids.clone().map(|_| group.is_honest()));
+    let shards = &shards.shards;
+    let holding = |(worker, is_honest)| {
+        let shard = &shards[worker];
+        let lender = shards[..worker].iter().position(|other| std::sync::Arc::ptr_eq(other, shard));
+        let labels = shard.iter().map(|&at| labelled.training[at as usize]);
+        Holding { is_honest, lender, counts: counts(labels, labelled.classes) }
+    };
+    honest.enumerate().map(holding).collect()
+}
+
+fn counts(labels: impl Iterator<Item = u8>, classes: usize) -> Vec<usize> {
+    let mut counts = vec![0; classes];
+    labels.for_each(|label| counts[usize::from(label)] += 1);
+    counts
+}
