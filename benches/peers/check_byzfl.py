@@ -290,11 +290,21 @@ def check_gaussian(table, ours, seed):
     table.line("label-flip", {}, "not compared: ByzFL's flips honest data and leaves momentum out; ours is an honest worker's protocol")
 
 
+CHECKS = {
+    "rules": lambda *given: [check(*given) for check in [check_rules, check_bucketing, check_infinite]],
+    "wrong": check_wrong,
+    "attacks": check_attacks,
+    "searches": check_searches,
+    "random": check_gaussian,
+}
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     root = pathlib.Path(__file__).resolve().parents[2]
     parser.add_argument("--phalanx", default=root / "target/release/phalanx", help="the program")
     parser.add_argument("--seed", type=int, default=1, help="of the batches")
+    parser.add_argument("--check", action="append", choices=list(CHECKS), help="a part only; repeatable")
     arguments = parser.parse_args()
     if not pathlib.Path(arguments.phalanx).exists():
         print(f"check_byzfl: {arguments.phalanx} is not there; `make build` makes it", file=sys.stderr)
@@ -306,9 +316,8 @@ def main():
     print(", ".join(f"tolerance {value:.0e} in {kind}" for kind, value in TOLERANCE.items()) + "\n")
     with tempfile.TemporaryDirectory() as folder:
         table, ours = Table(), Phalanx(arguments.phalanx, folder)
-        for check in [check_rules, check_bucketing, check_infinite, check_wrong, check_attacks, check_searches,
-                      check_gaussian]:
-            check(table, ours, arguments.seed)
+        for check in arguments.check or CHECKS:
+            CHECKS[check](table, ours, arguments.seed)
     for name in table.failed:
         print(f"unexplained: {name}", file=sys.stderr)
     return 1 if table.failed else 0

@@ -73,6 +73,27 @@ fn every_default_is_accepted_as_it_is_listed() {
 }
 
 #[test]
+fn the_manual_has_every_rule_and_attack_with_what_the_program_says() {
+    let manual = include_str!("../../docs/rules.md");
+    let text = |card: &serde_json::Value, field: &str| card[field].as_str().map(str::to_owned);
+    for card in cards("rules") {
+        let name = text(&card, "name").unwrap();
+        let row = manual.lines().find(|line| line.starts_with(&format!("| `{name}` (")));
+        let row = row.unwrap_or_else(|| panic!("no row of {name}"));
+        for field in ["summary", "condition", "bound"] {
+            let said = text(&card, field).unwrap_or_else(|| "none known".into());
+            assert!(row.contains(&said), "{name}: {field} is not {said}");
+        }
+    }
+    for card in cards("attacks") {
+        let name = text(&card, "name").unwrap();
+        let row = manual.lines().find(|line| line.starts_with(&format!("| `{name}` (")));
+        let knows = text(&card, "knowledge").unwrap_or_default();
+        assert!(row.unwrap_or_else(|| panic!("no row of {name}")).contains(&knows), "{name}");
+    }
+}
+
+#[test]
 fn text_and_json_name_the_same() {
     let text = Program::run(&["list", "rules"]).stdout;
     for card in cards("rules") {

@@ -36,7 +36,7 @@ pub enum Share {
 /// A little is enough: all send mu - z · sigma, with the mean mu and the standard deviation sigma of
 /// the honest vectors of this round at every coordinate. By default z = Phi^-1((m - f - s)/(m - f))
 /// with s = floor(m/2 + 1) - f, fixed for the run; it is negative for a small f and an even m. Preset
-/// `byzfl` is mu + 1.5 sigma.
+/// `byzfl` is mu + 1.5 sigma. The text of the paper adds, the released code of Dahan & Levy subtracts.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Alie {

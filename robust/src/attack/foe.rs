@@ -15,7 +15,8 @@ use crate::{
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Foe {
-    /// How many times the honest mean is subtracted from itself; beyond 1 the sign flips.
+    /// How many times the honest mean is subtracted from itself; beyond 1 the sign flips. The default sends what
+    /// `ipm` does by default.
     pub c: f64,
 }
 

@@ -4,7 +4,9 @@
 To run, from the root of the checkout, on a machine that does nothing else:
 
     make peers
-    .venv/bin/python benches/peers/rules.py            # --part byzpy for a part, --out TABLE.md to keep it
+    .venv/bin/python benches/peers/table_rules.py      # --only byzpy for a part, --only krum for a rule
+
+It is one of the tables of `make bench`, and writes its lines to target/bench/rules.json too.
 
 It builds and runs `cargo bench -p phalanx-robust --bench rules`, which says how long a rule takes and how long one
 read of the batch takes, in turns; then it times the peers on a batch of the same shape and distribution. ByzFL is given
@@ -35,15 +37,15 @@ BUDGET = 0.6
 def arguments():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--part", action="append", default=[], help="large, small, many or byzpy, or a rule; repeatable")
+    parser.add_argument("--only", action="append", default=[], help="large, small, many or byzpy, or a rule; repeatable")
+    parser.add_argument("--repeats", type=int, default=3, help="the least number of calls of a peer")
     parser.add_argument("--no-peers", action="store_true", help="our own times only")
-    parser.add_argument("--out", help="also write the table to this file")
     return parser.parse_args()
 
 
 def ours(options):
     """The lines of our own bench."""
-    command = ["cargo", "bench", "--quiet", "-p", "phalanx-robust", "--bench", "rules", "--", "--json", *options.part]
+    command = ["cargo", "bench", "--quiet", "-p", "phalanx-robust", "--bench", "rules", "--", "--json", *options.only]
     environment = {**os.environ, "RAYON_NUM_THREADS": str(options.threads)}
     done = subprocess.run(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True)
     if done.returncode != 0:
@@ -102,12 +104,12 @@ def byzpy_rule(name, m, f):
     return getattr(rule, "aggregate", None) or rule.pre_aggregate
 
 
-def median_time(work):
+def median_time(work, repeats=3):
     """The median time of a call in milliseconds, or None if it fails."""
     try:
         work()
         times, start = [], time.perf_counter()
-        while len(times) < 3 or time.perf_counter() - start < BUDGET and len(times) < 51:
+        while len(times) < repeats or time.perf_counter() - start < BUDGET and len(times) < 51:
             began = time.perf_counter()
             work()
             times.append(time.perf_counter() - began)
@@ -124,11 +126,12 @@ def best(*times):
 class Peers:
     """The peers on the batch of one shape after the other."""
 
-    def __init__(self, threads):
+    def __init__(self, threads, repeats):
         import numpy
         import torch
 
         torch.set_num_threads(threads)
+        self.repeats = repeats
         self.numpy, self.torch, self.size = numpy, torch, None
 
     def times(self, line):
@@ -144,11 +147,11 @@ class Peers:
         if rule:
             tensor = lambda: rule(self.tensor.clone() if changes else self.tensor)
             array = lambda: rule(self.array.copy() if changes else self.array)
-            byzfl = best(median_time(tensor), median_time(array))
+            byzfl = best(*(median_time(work, self.repeats) for work in [tensor, array]))
         rule = byzpy_rule(name, m, f) if line["part"] == "byzpy" else None
         if rule:
             arrays, tensors = list(self.array), list(self.tensor)
-            byzpy = best(median_time(lambda: rule(arrays)), median_time(lambda: rule(tensors)))
+            byzpy = best(*(median_time(lambda: rule(rows), self.repeats) for rows in [arrays, tensors]))
         return byzfl, byzpy
 
 
@@ -179,9 +182,10 @@ def main():
     head = ["rule", "m x d", "ours, ms", "reads", "target", "met", "ByzFL, ms", "ByzFL / ours", "ByzPy, ms", "ByzPy / ours"]
     table = ["| " + " | ".join(head) + " |", "|" + "---|" * len(head)]
     print("\n".join(table), flush=True)
-    peers = None if options.no_peers else Peers(options.threads)
+    peers = None if options.no_peers else Peers(options.threads, options.repeats)
     for line in lines:
-        table.append(row(line, *(peers.times(line) if peers else (None, None))))
+        line["byzfl_ms"], line["byzpy_ms"] = peers.times(line) if peers else (None, None)
+        table.append(row(line, line["byzfl_ms"], line["byzpy_ms"]))
         print(table[-1], flush=True)
     for line in lines:
         if peers and line["part"] == "many" and line["rule"] == "krum":
@@ -189,8 +193,9 @@ def main():
             ours_rate, peak = m * (m + 1) * d / line["ms"] / 1e6, peers.peak()
             print(f"krum at {m} x {d:,}: {ours_rate:.0f} billion operations a second in products alone, "
                   f"{ours_rate / peak:.2f} of the {peak:.0f} of PyTorch's matrix product")
-    if options.out:
-        pathlib.Path(options.out).write_text("\n".join(table) + "\n")
+    out = ROOT / "target/bench/rules.json"
+    out.parent.mkdir(parents=True, exist_ok=True)
+    out.write_text(json.dumps(lines, indent=1) + "\n")
     missed = [line["rule"] for line in lines if line["met"] is False]
     print(f"\n{options.threads} threads; one read of a batch of 17 x 1,000,000: "
           f"{cell(next((line['read_ms'] for line in lines if line['part'] == 'large'), None))} ms; "
