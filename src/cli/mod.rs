@@ -8,6 +8,7 @@ mod cell;
 mod certify;
 mod check;
 mod data;
+mod jobs;
 mod list;
 mod matrices;
 mod progress;
@@ -27,6 +28,7 @@ const EXAMPLES: &str = "Examples:
   phalanx run experiments/quickstart.toml
   phalanx run experiments/mnist.toml --set aggregator.rule='[\"ctma\",\"nnm\",\"cwmed\"]' --set attackers.0.attack=alie
   phalanx sweep experiments/sweep.toml
+  phalanx run experiments/quickstart.toml experiments/convex.toml --jobs 2
   phalanx check experiments/*.toml
   phalanx list rules
   phalanx data get mnist
@@ -46,7 +48,7 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Run an experiment; the path of its run folder goes to stdout.
+    /// Run experiments; the path of each run folder goes to stdout.
     Run(RunArguments),
     /// Measure rounds of an experiment, beside what the machine can do. Writes nothing.
     Bench(bench::Arguments),
@@ -72,10 +74,14 @@ enum Command {
 /// The arguments of `phalanx run`.
 #[derive(clap::Args)]
 struct RunArguments {
-    /// The experiment, a TOML file.
-    file: PathBuf,
+    /// The experiments, TOML files. Of several, all are checked before the first runs.
+    #[arg(required = true)]
+    files: Vec<PathBuf>,
     #[command(flatten)]
     common: CommonArguments,
+    /// Experiments that run at the same time; they share the cores. Results do not depend on it.
+    #[arg(long, value_name = "N", default_value = "1")]
+    jobs: std::num::NonZeroUsize,
     /// Folder for results [default: the experiment's machine.out, "runs"].
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
@@ -154,10 +160,13 @@ fn print(text: &str) {
     let _ = std::io::stdout().write_all(text.as_bytes());
 }
 
+/// Exit status of a command that could not begin.
+const UNUSABLE: u8 = 2;
+
 /// Says on stderr what cannot be used; nothing ran.
 fn unusable(error: impl std::fmt::Display) -> ExitCode {
     eprintln!("error: {error}");
-    ExitCode::from(2)
+    ExitCode::from(UNUSABLE)
 }
 
 impl CommonArguments {

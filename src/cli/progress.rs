@@ -1,6 +1,6 @@
 //! The progress bar of a run: round, loss, accuracy, rounds/s, time left.
 
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use phalanx_actors::{Evaluation, Observer, RoundReport};
 
 /// Draws on stderr when that is a terminal.
@@ -14,10 +14,17 @@ pub struct Progress {
 impl Progress {
     /// A bar of so many rounds, which is drawn unless `quiet`.
     pub fn new(rounds: u64, quiet: bool) -> Self {
-        let target =
-            if quiet { ProgressDrawTarget::hidden() } else { ProgressDrawTarget::stderr_with_hz(10) };
-        let bar = ProgressBar::with_draw_target(Some(rounds), target);
-        let template = "round {pos}/{len} [{bar:24}] {msg}  {per_sec}  {eta} left";
+        Self::drawn(ProgressBar::with_draw_target(Some(rounds), target(quiet)), String::new())
+    }
+
+    /// The same among those of other runs, with a name in front.
+    pub fn beside(others: &MultiProgress, name: &str, rounds: u64, quiet: bool) -> Self {
+        others.set_draw_target(target(quiet));
+        Self::drawn(others.add(ProgressBar::new(rounds)), format!("{name}: "))
+    }
+
+    fn drawn(bar: ProgressBar, name: String) -> Self {
+        let template = "{prefix}round {pos}/{len} [{bar:24}] {msg}  {per_sec}  {eta} left";
         let style = ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
         bar.set_style(style.progress_chars("=> ").with_key(
             "per_sec",
@@ -25,6 +32,7 @@ impl Progress {
                 let _ = write!(out, "{:.1} rounds/s", state.per_sec());
             },
         ));
+        bar.set_prefix(name);
         Self { bar, loss: f64::NAN, accuracy: f64::NAN, gap: f64::NAN }
     }
 
@@ -32,6 +40,10 @@ impl Progress {
     pub fn handle(&self) -> ProgressBar {
         self.bar.clone()
     }
+}
+
+fn target(quiet: bool) -> ProgressDrawTarget {
+    if quiet { ProgressDrawTarget::hidden() } else { ProgressDrawTarget::stderr_with_hz(10) }
 }
 
 impl Observer for Progress {

@@ -1,23 +1,35 @@
 //! `phalanx run`: plan, run, and say how it went.
 
-use std::process::ExitCode;
+use std::{path::Path, process::ExitCode};
 
-use super::{RunArguments, progress::Progress, table};
+use super::{RunArguments, jobs, progress::Progress, table};
 use crate::{
     experiment::{Plan, RunOutcome},
     registry::Registry,
     results::Status,
 };
 
-const INTERRUPTED: u8 = 130;
+/// Exit status of an interrupted run.
+pub const INTERRUPTED: u8 = 130;
 
-/// Runs the experiment.
+/// Runs the experiments.
 pub fn main(registry: &Registry, arguments: &RunArguments) -> ExitCode {
-    let mut sets = arguments.common.assignments();
+    match arguments.files.as_slice() {
+        [file] => one(registry, arguments, file),
+        _ => jobs::main(registry, arguments),
+    }
+}
+
+/// The assignments of the command line.
+pub fn assignments(arguments: &RunArguments) -> Vec<String> {
     let out = arguments.out.as_ref().map(|out| format!("machine.out={:?}", out.display().to_string()));
     let metrics = arguments.metrics.as_ref().map(|address| format!("telemetry.listen={address:?}"));
-    sets.extend(out.into_iter().chain(metrics));
-    let plan = match Plan::read(registry, &arguments.file, &sets, arguments.common.data.as_deref()) {
+    arguments.common.assignments().into_iter().chain(out).chain(metrics).collect()
+}
+
+fn one(registry: &Registry, arguments: &RunArguments, file: &Path) -> ExitCode {
+    let data = arguments.common.data.as_deref();
+    let plan = match Plan::read(registry, file, &assignments(arguments), data) {
         Ok(plan) => plan,
         Err(error) => return super::unusable(error),
     };

@@ -11,9 +11,11 @@ mod plan;
 mod rehearse;
 mod run;
 mod shown;
+mod stop;
 mod workload;
 
 pub use holdings::{Holding, Holdings};
 pub use plan::{Plan, PlanError};
 pub use rehearse::{Arithmetic, RehearsalError};
 pub use run::RunOutcome;
+pub use stop::interrupted;

@@ -17,6 +17,7 @@ use serde_json::json;
 use super::{
     Plan, PlanError,
     cast::{Group, Part},
+    stop,
 };
 use crate::{
     config::Absence,
@@ -78,7 +79,7 @@ impl Plan {
         {
             cast = cast.observe(observer);
         }
-        stop_on_signal(&cast);
+        stop::on_signal(cast.stopper());
         let began = Instant::now();
         let end = cast.run();
         let elapsed = began.elapsed().as_secs_f64();
@@ -110,6 +111,13 @@ impl Plan {
             "arguments": std::env::args().collect::<Vec<_>>(),
         });
         folder.write_json("run.json", &run)
+    }
+
+    /// Computes with one of `parts` equal parts of the cores, unless a number of threads was told.
+    pub fn share_cores(&mut self, parts: usize) {
+        if self.config.machine.threads == 0 {
+            self.config.machine.threads = (self.threads() / parts.max(1)).max(1);
+        }
     }
 
     /// Number of threads that compute.
@@ -164,20 +172,6 @@ impl Plan {
             };
         }
         Ok(cast)
-    }
-}
-
-/// First Ctrl-C (or SIGTERM): end after the round in hand. Second: end now.
-fn stop_on_signal(cast: &Cast) {
-    let stopper = cast.stopper();
-    let handler = move || {
-        if stopper.is_stopped() {
-            std::process::exit(130);
-        }
-        stopper.stop();
-    };
-    if let Err(error) = ctrlc::set_handler(handler) {
-        eprintln!("warning: Ctrl-C will not be handled: {error}");
     }
 }
 

@@ -7,6 +7,7 @@ mod certify;
 mod check;
 mod harness;
 mod interop;
+mod jobs;
 mod list;
 mod metrics;
 mod run;

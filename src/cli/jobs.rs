@@ -1,0 +1,110 @@
+//! `phalanx run A.toml B.toml --jobs N`: several experiments in one process, so
+//! many at a time. All are checked before the first begins; then a failed one
+//! does not stop the others.
+//!
+//! The cores are shared out: each of N runs at a time computes with a N-th of
+//! them, unless its number of threads is told. Results do not depend on it.
+//! Runs on one GPU share it: the same context and stream, so that their work
+//! takes turns.
+
+use std::{
+    path::Path,
+    process::ExitCode,
+    sync::atomic::{AtomicUsize, Ordering},
+    thread,
+};
+
+use indicatif::MultiProgress;
+
+use super::{RunArguments, progress::Progress, run};
+use crate::{
+    experiment::{Plan, PlanError, RunOutcome, interrupted},
+    registry::Registry,
+};
+
+/// Runs every file of `arguments`.
+pub fn main(registry: &Registry, arguments: &RunArguments) -> ExitCode {
+    let office = Office { registry, arguments, bars: MultiProgress::new(), next: AtomicUsize::new(0) };
+    if !office.all_can_run() {
+        return ExitCode::from(super::UNUSABLE);
+    }
+    let failures = office.work();
+    if failures > 0 {
+        eprintln!("error: {failures} of {} experiments failed", arguments.files.len());
+        return ExitCode::FAILURE;
+    }
+    if interrupted() { ExitCode::from(run::INTERRUPTED) } else { ExitCode::SUCCESS }
+}
+
+/// Those who work through the files.
+struct Office<'a> {
+    registry: &'a Registry,
+    arguments: &'a RunArguments,
+    bars: MultiProgress,
+    /// The next file to be taken.
+    next: AtomicUsize,
+}
+
+impl Office<'_> {
+    /// Says of every file that cannot run why. The plans are not kept, as they hold the data.
+    fn all_can_run(&self) -> bool {
+        let errors = self.arguments.files.iter().filter_map(|file| self.plan(file).err());
+        errors.inspect(|error| eprintln!("error: {error}")).count() == 0
+    }
+
+    fn plan(&self, file: &Path) -> Result<Plan, PlanError> {
+        let data = self.arguments.common.data.as_deref();
+        Plan::read(self.registry, file, &run::assignments(self.arguments), data)
+    }
+
+    /// Runs the files, and returns how many failed.
+    fn work(&self) -> usize {
+        let failures = AtomicUsize::new(0);
+        let clerk = || {
+            while let Some(file) = self.take() {
+                failures.fetch_add(usize::from(!self.succeeds(file)), Ordering::Relaxed);
+            }
+        };
+        thread::scope(|scope| (0..self.jobs()).for_each(|_| drop(scope.spawn(clerk))));
+        failures.into_inner()
+    }
+
+    fn jobs(&self) -> usize {
+        self.arguments.jobs.get().min(self.arguments.files.len())
+    }
+
+    fn take(&self) -> Option<&Path> {
+        let at = self.next.fetch_add(1, Ordering::Relaxed);
+        self.arguments.files.get(at).filter(|_| !interrupted()).map(AsRef::as_ref)
+    }
+
+    /// Runs one file, and says how it went.
+    fn succeeds(&self, file: &Path) -> bool {
+        let outcome = self.plan(file).and_then(|plan| self.play(plan));
+        self.bars.suspend(|| match &outcome {
+            Ok(outcome) => self.report(file, outcome),
+            Err(error) => eprintln!("{}: failed: {error}", file.display()),
+        });
+        outcome.is_ok_and(|outcome| outcome.summary.error.is_none())
+    }
+
+    fn play(&self, mut plan: Plan) -> Result<RunOutcome, PlanError> {
+        plan.share_cores(self.jobs());
+        let bar = Progress::beside(&self.bars, plan.name(), plan.rounds(), self.arguments.quiet);
+        let handle = bar.handle();
+        let outcome = plan.run(vec![Box::new(bar)]);
+        handle.finish_and_clear();
+        outcome
+    }
+
+    /// Errors are told even when quiet.
+    fn report(&self, file: &Path, outcome: &RunOutcome) {
+        println!("{}", outcome.folder.path().display());
+        if let Some(error) = &outcome.summary.error {
+            eprintln!("{}: failed: {error}", file.display());
+        } else if !self.arguments.quiet {
+            let rows = outcome.summary.rows().into_iter().map(|(key, value)| format!("{key} {value}"));
+            eprintln!("{}: {}", file.display(), rows.collect::<Vec<_>>().join(", "));
+        }
+    }
+}

@@ -1,0 +1,49 @@
+//! Ctrl-C and SIGTERM, for all runs of this process. The first ends every run
+//! after the round in hand, and no other should begin; the second ends the process.
+
+use std::sync::{Mutex, MutexGuard, Once, PoisonError};
+
+use phalanx_actors::Stopper;
+
+/// The process status of an interrupted run.
+const INTERRUPTED: i32 = 130;
+
+static HANDLER: Once = Once::new();
+static RUNS: Mutex<Runs> = Mutex::new(Runs { stoppers: Vec::new(), interrupted: false });
+
+struct Runs {
+    stoppers: Vec<Stopper>,
+    interrupted: bool,
+}
+
+/// Lets a signal stop the run behind `stopper`; one that came before stops it too.
+pub(super) fn on_signal(stopper: Stopper) {
+    HANDLER.call_once(|| {
+        if let Err(error) = ctrlc::set_handler(signalled) {
+            eprintln!("warning: Ctrl-C will not be handled: {error}");
+        }
+    });
+    let mut runs = runs();
+    if runs.interrupted {
+        stopper.stop();
+    }
+    runs.stoppers.push(stopper);
+}
+
+/// Whether a signal came.
+pub fn interrupted() -> bool {
+    runs().interrupted
+}
+
+fn signalled() {
+    let mut runs = runs();
+    if runs.interrupted {
+        std::process::exit(INTERRUPTED);
+    }
+    runs.interrupted = true;
+    runs.stoppers.iter().for_each(Stopper::stop);
+}
+
+fn runs() -> MutexGuard<'static, Runs> {
+    RUNS.lock().unwrap_or_else(PoisonError::into_inner)
+}
