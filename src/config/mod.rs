@@ -63,6 +63,7 @@ impl Config {
         config.machine.threads = 0;
         config.machine.out.clear();
         config.telemetry = Telemetry::off();
+        config.machine.memory_gb = 0.0;
         let text = serde_json::to_string(&config).unwrap_or_default();
         Sha256::digest(text.as_bytes()).iter().take(4).map(|byte| format!("{byte:02x}")).collect()
     }
@@ -208,6 +209,9 @@ pub enum Absence {
 pub struct Machine {
     /// Number of threads; 0 takes all cores.
     pub threads: usize,
+    /// Gigabytes (10^9 bytes) that the vectors of a run may take; 0: what the machine has available. A run that needs
+    /// more is refused.
+    pub memory_gb: f64,
     /// `cpu`, `cuda:N`, or `auto`: the first GPU if there is one.
     pub device: String,
     /// Folder for results.

@@ -7,6 +7,7 @@ mod dealing;
 mod holdings;
 #[cfg(feature = "torch")]
 mod images;
+mod memory;
 mod plan;
 mod rehearse;
 mod run;
@@ -15,6 +16,7 @@ mod stop;
 mod workload;
 
 pub use holdings::{Holding, Holdings};
+pub use memory::MemoryError;
 pub use plan::{Plan, PlanError};
 pub use rehearse::{Arithmetic, RehearsalError};
 pub use run::RunOutcome;

@@ -11,6 +11,7 @@ use phalanx_robust::{
 
 use super::{
     cast::{Group, groups},
+    memory::{MemoryError, Need},
     workload::Workload,
 };
 use crate::{
@@ -33,6 +34,9 @@ pub enum PlanError {
     /// A parameter that cannot be used after all.
     #[error(transparent)]
     Parameter(#[from] ParameterError),
+    /// The memory does not suffice.
+    #[error(transparent)]
+    Memory(#[from] MemoryError),
     /// Results cannot be written.
     #[error(transparent)]
     Results(#[from] ResultsError),
@@ -126,6 +130,7 @@ impl Planner<'_> {
         let defence = self.defence(size)?;
         let step = self.step()?;
         let workload = Workload::plan(&mut self, &groups, data)?;
+        self.check_memory(&groups, &workload)?;
         Ok(Plan { config: self.config, size, defence, step, groups, workload })
     }
 
@@ -177,6 +182,14 @@ impl Planner<'_> {
                 format!("{} is given; 0 (off) or a positive norm is accepted", c.task.clip),
             ),
             (
+                c.machine.memory_gb >= 0.0,
+                "machine.memory_gb",
+                format!(
+                    "{} is given; 0 (what is available) or a positive number is accepted",
+                    c.machine.memory_gb
+                ),
+            ),
+            (
                 numbered || ["cpu", "auto"].contains(&device),
                 "machine.device",
                 format!("`{device}` is no device; cpu, cuda:N and auto are accepted"),
@@ -192,6 +205,16 @@ impl Planner<'_> {
             Some((key, message)) => Err(self.error(key, message)),
             None => Ok(()),
         }
+    }
+
+    /// Refuses what cannot fit. On a GPU vectors take the device's memory, which is not looked at.
+    fn check_memory(&self, groups: &[Group], workload: &Workload) -> Result<(), PlanError> {
+        let machine = &self.config.machine;
+        if machine.device != "cpu" {
+            return Ok(());
+        }
+        let limit = Some(machine.memory_gb).filter(|limit| *limit > 0.0).map(|limit| (limit * 1e9) as u64);
+        Ok(Need::of(groups, &workload.learner.start())?.check(limit)?)
     }
 
     /// Checks the numbers of workers against one another.

@@ -122,3 +122,15 @@ fn check_says_what_would_run() {
     assert_eq!(done.status, 0, "{}", done.stderr);
     assert!(done.stdout.contains("ok, 17 workers, 8 of them Byzantine, f = 8"), "{}", done.stdout);
 }
+
+#[test]
+fn a_run_that_cannot_fit_is_refused_with_both_numbers() {
+    let folder = tempfile::tempdir().unwrap();
+    let text = harness::CONVEX.replace("dim = 30", "dim = 10_000_000").replace("count = 9", "count = 9_992");
+    let file = experiment(folder.path(), "large.toml", &text);
+    let message = Program::fails(&["run", &file]);
+    assert!(message.contains("about 1201.8 GB") && message.contains("GB are available"), "{message}");
+    let small = experiment(folder.path(), "small.toml", harness::CONVEX);
+    let message = Program::fails(&["check", &small, "--set", "machine.memory_gb=0.000001"]);
+    assert!(message.contains("allowed by machine.memory_gb"), "{message}");
+}
