@@ -69,7 +69,7 @@ def run(command):
 
 def peer(script, *arguments):
     """The JSON that a Python script of this folder prints, run by the peers' own interpreter."""
-    return json.loads(run([PYTHON, ROOT / "benches/peers" / script, "--json", *arguments]))
+    return json.loads(run([PYTHON, ROOT / "benches/peers" / script, *arguments]))
 
 
 def phalanx(file, *sets, rounds, threads):

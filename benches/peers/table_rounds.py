@@ -32,7 +32,7 @@ def dahan_lines(options):
         for theirs, ours, target in [("f64", "f32", 5.0), ("f64", "f64", 2.0), ("f32", "f32", None)]:
             def run_peer(attack=attack, rule=rule, estimator=estimator, precision=theirs):
                 return side_by_side.peer(
-                    "dahan_rounds.py", "--attack", attack, "--rule", rule, "--estimator", estimator, "--precision",
+                    "dahan_rounds.py", "--json", "--attack", attack, "--rule", rule, "--estimator", estimator, "--precision",
                     precision, "--rounds", options.rounds, "--threads", options.threads)["median_ms"]
 
             def run_ours(sets=sets, precision=ours):
@@ -46,7 +46,7 @@ def byzfl_lines(options):
     for rule, chain, target in [("cwtm,nnm", "['nnm','cwtm']", 5.0), ("cwmed", "['cwmed']", 3.0)]:
         def run_peer(rule=rule):
             return side_by_side.peer(
-                "byzfl_rounds.py", "--rule", rule, "--rounds", options.rounds // 2, "--threads",
+                "byzfl_rounds.py", "--json", "--rule", rule, "--rounds", options.rounds // 2, "--threads",
                 options.threads)["median_ms"]
 
         def run_ours(chain=chain):

@@ -1,0 +1,46 @@
+"""The gradients of 17 workers at one point: ours beside the fastest of PyTorch's own three ways.
+
+    python3 benches/peers/table_gradients.py [--only TEXT] [--repeats N]
+
+The peer's time is that of the fastest of one by one, grouped convolutions, and one plain pass over the concatenated batch
+(which does not even give every worker's gradient), measured by gradients.py; ours is that of the way that
+`cargo bench -p phalanx --bench learner` finds fastest. simple-cnn on images of MNIST's form.
+"""
+
+import re
+
+import side_by_side
+from side_by_side import Line
+
+WORKERS = 17
+# Ours may take 0.8 times what the peer takes.
+TARGET = 1.25
+
+
+def theirs(precision, batch, threads):
+    """Milliseconds of PyTorch's fastest way."""
+    found = side_by_side.peer("gradients.py", "--threads", threads, "--workers", WORKERS, "--batches", batch,
+                              "--precisions", precision)
+    return min(found[precision][f"batch {batch}, ms"].values())
+
+
+def ours(precision, batch, threads):
+    """Milliseconds of our fastest way."""
+    text = side_by_side.run(["cargo", "bench", "-q", "-p", "phalanx", "--bench", "learner", "--", "--threads", threads,
+                             "--workers", WORKERS, "--batch", batch])
+    times = re.findall(rf"{precision.upper()} \w+: {WORKERS} workers x batch {batch}: ([0-9.]+) ms", text)
+    return min(map(float, times))
+
+
+def main():
+    options = side_by_side.arguments(__doc__.split("\n")[0], repeats=3).parse_args()
+    lines = [
+        Line(f"batch {batch}, {precision}", "PyTorch's fastest", lambda b=batch, p=precision: theirs(p, b, options.threads),
+             lambda b=batch, p=precision: ours(p, b, options.threads), TARGET)
+        for precision in ("f32", "f64") for batch in (4, 32, 128)
+    ]
+    side_by_side.main("gradients", f"Gradients of {WORKERS} workers, simple-cnn", "ms", lines, options)
+
+
+if __name__ == "__main__":
+    main()
