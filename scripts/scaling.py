@@ -25,12 +25,14 @@ PARAMETERS = [1_000, 30_000, 1_000_000, 10_000_000]
 LARGE = 100_000_000
 
 
-def bench(m, d, threads, rounds):
+def bench(m, d, threads, options):
     """The figures of a run with m workers and d parameters, or the program's refusal."""
+    if m * d > options.largest:
+        return "not measured"
     few = m * d >= LARGE
     sets = [f"task.objective={{least-squares={{dim={d}}}}}", f"workers.0.count={m - m // 4}",
             f"attackers.0.count={m // 4}"]
-    command = [PHALANX, "bench", EXPERIMENT, "--json", "--threads", threads, "--rounds", 3 if few else rounds,
+    command = [PHALANX, "bench", EXPERIMENT, "--json", "--threads", threads, "--rounds", 3 if few else options.rounds,
                "--warm-up", 1 if few else 10]
     command += [part for pair in sets for part in ("--set", pair)]
     print(f"  m = {m:,}, d = {d:,}, {threads} threads", file=sys.stderr)
@@ -51,7 +53,7 @@ def exponent(sizes, seconds):
 
 def cell(figures):
     if isinstance(figures, str):
-        return "refused"
+        return "-" if figures == "not measured" else "refused"
     rate = figures["rounds_per_second"]
     return f"{rate:,.1f}" if rate >= 1 else f"{rate:.3f}"
 
@@ -65,9 +67,9 @@ def slope(sizes, cells):
     return "" if len(measured) < 2 else f"{exponent(*zip(*measured)):.2f}"
 
 
-def table(threads, rounds):
+def table(threads, options):
     """Rounds/s by m (rows) and d (columns), with the exponents of both."""
-    found = {(m, d): bench(m, d, threads, rounds) for m in WORKERS for d in PARAMETERS}
+    found = {(m, d): bench(m, d, threads, options) for m in WORKERS for d in PARAMETERS}
     print(f"\nRounds/s, {threads} thread{'s' if threads > 1 else ''}\n")
     print("| m \\ d | " + " | ".join(f"{d:,}" for d in PARAMETERS) + " | exponent in d |")
     print("|---" * (len(PARAMETERS) + 2) + "|")
@@ -83,10 +85,12 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--rounds", type=int, default=30)
     parser.add_argument("--threads", type=int, nargs="+", default=[1, 2])
+    parser.add_argument("--largest", type=int, default=10**12, metavar="N",
+                        help="leave out cells of more than N = m * d numbers")
     options = parser.parse_args()
     print(f"{os.cpu_count()} cores, load before {os.getloadavg()[0]:.1f}")
-    tables = [table(threads, options.rounds) for threads in options.threads]
-    refusals = {text for found in tables for text in found.values() if isinstance(text, str)}
+    tables = [table(threads, options) for threads in options.threads]
+    refusals = {text for found in tables for text in found.values() if isinstance(text, str) and "GB" in text}
     print("\n".join(["", *sorted(refusals)]))
 
 
