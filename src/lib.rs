@@ -11,6 +11,7 @@
 //! - [`data`] and [`learner`]: what is learned from, and by what;
 //! - [`results`] and [`telemetry`]: what is written of a run, and what is shown while it runs;
 //! - [`sweep`]: many runs from one file;
+//! - [`report`]: what is made of several runs;
 //! - [`interop`]: matrices in the files of other programs;
 //! - [`machine`]: what the machine has and can do.
 
@@ -23,6 +24,7 @@ pub mod learner;
 pub mod machine;
 mod program;
 pub mod registry;
+pub mod report;
 pub mod results;
 pub mod sweep;
 pub mod telemetry;

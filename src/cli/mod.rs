@@ -7,11 +7,13 @@ mod bench;
 mod cell;
 mod certify;
 mod check;
+mod compare;
 mod data;
 mod jobs;
 mod list;
 mod matrices;
 mod progress;
+mod report;
 mod run;
 mod show;
 mod stopwatch;
@@ -30,6 +32,7 @@ const EXAMPLES: &str = "Examples:
   phalanx sweep experiments/sweep.toml
   phalanx run experiments/quickstart.toml experiments/convex.toml --jobs 2
   phalanx check experiments/*.toml
+  phalanx report runs/mnist-sign-flip
   phalanx list rules
   phalanx data get mnist
   phalanx data show experiments/mnist.toml --set task.partition=dirichlet
@@ -61,6 +64,10 @@ enum Command {
     Check(CheckArguments),
     /// Show what is built in: names, parameters with defaults and ranges, sources.
     List(ListArguments),
+    /// Make a page with figures and tables of runs.
+    Report(report::Arguments),
+    /// Say what differs between two runs, or two sets of runs, in configuration and result.
+    Compare(compare::Arguments),
     /// List data sets, get one, show where they are looked for, or which worker holds what.
     Data(DataArguments),
     /// Apply a rule to a matrix in a file.
@@ -147,6 +154,8 @@ pub fn main(registry: &Registry) -> ExitCode {
         Command::Cell(arguments) => cell::main(registry, &arguments),
         Command::Check(arguments) => check::main(registry, &arguments),
         Command::List(arguments) => list::main(registry, &arguments),
+        Command::Report(arguments) => report::main(&arguments),
+        Command::Compare(arguments) => compare::main(&arguments),
         Command::Data(arguments) => data::main(registry, &arguments),
         Command::Aggregate(arguments) => aggregate::main(registry, &arguments),
         Command::Attack(arguments) => attack::main(registry, &arguments),

@@ -10,6 +10,7 @@ mod interop;
 mod jobs;
 mod list;
 mod metrics;
+mod report;
 mod run;
 mod splits;
 mod sweep;

@@ -1,0 +1,68 @@
+//! `phalanx compare`: what differs between two runs, or two sets of runs.
+
+use std::{path::PathBuf, process::ExitCode};
+
+use super::table;
+use crate::report::{Comparison, Estimate, ReportError, compare, number, read};
+
+/// The arguments of `phalanx compare`.
+#[derive(clap::Args)]
+pub struct Arguments {
+    /// A run folder, or a folder with runs below it.
+    a: PathBuf,
+    /// Another.
+    b: PathBuf,
+}
+
+/// Prints what differs in configuration and result.
+pub fn main(arguments: &Arguments) -> ExitCode {
+    match compared(arguments) {
+        Ok(comparison) => {
+            super::print(&text(&comparison));
+            ExitCode::SUCCESS
+        }
+        Err(error) => super::unusable(error),
+    }
+}
+
+fn compared(arguments: &Arguments) -> Result<Comparison, ReportError> {
+    compare(&read(std::slice::from_ref(&arguments.a))?, &read(std::slice::from_ref(&arguments.b))?)
+}
+
+fn text(comparison: &Comparison) -> String {
+    let (a, b) = comparison.runs;
+    let mut text =
+        format!("A: {a} runs, B: {b} runs, {} pairs of the same seed and settings\n\n", comparison.pairs);
+    if comparison.changes.is_empty() {
+        text += "the configurations are the same\n";
+    }
+    let side = |values: &[String]| if values.is_empty() { "–".to_owned() } else { values.join(", ") };
+    let changes: Vec<Vec<String>> = comparison
+        .changes
+        .iter()
+        .map(|change| {
+            vec![format!("{}:", change.key), format!("{} → {}", side(&change.from), side(&change.to))]
+        })
+        .collect();
+    text += &table::columns(&changes);
+    let heading = ["", "A", "B", "B − A (paired)"].map(str::to_owned).to_vec();
+    let rows = comparison.quantities.iter().map(|quantity| {
+        let difference = quantity.difference.map(|d| (if d.mean > 0.0 { "+" } else { "" }, d));
+        vec![
+            quantity.name.clone(),
+            interval(quantity.a),
+            interval(quantity.b),
+            difference.map_or_else(|| "–".to_owned(), |(sign, d)| format!("{sign}{}", interval(Some(d)))),
+        ]
+    });
+    text + "\n" + &table::columns(&[heading].into_iter().chain(rows).collect::<Vec<_>>())
+}
+
+/// A mean, with its 95 % interval if there are several values.
+fn interval(estimate: Option<Estimate>) -> String {
+    match estimate {
+        Some(Estimate { mean, half: Some(half), .. }) => format!("{} ± {}", number(mean), number(half)),
+        Some(Estimate { mean, half: None, .. }) => number(mean),
+        None => "–".to_owned(),
+    }
+}

@@ -1,0 +1,303 @@
+//! Which pictures a study has, in the order of the page.
+
+use super::{
+    ReportError,
+    curves::{Against, axis_of, curves, measures, panels, titled},
+    facts::value_of,
+    measure::number,
+    plot::{Axis, Bars, DrawError, Heat, Point},
+    select::{Layout, Series, Study, pick},
+    statistics::{Estimate, median},
+};
+
+/// As many bars as a picture can hold.
+const MOST_BARS: usize = 24;
+/// The phases of a round: column and what it is called.
+const PHASES: [(&str, &str); 5] = [
+    ("gradient_seconds", "gradients"),
+    ("wait_seconds", "waiting at the barrier"),
+    ("attack_seconds", "attack"),
+    ("aggregate_seconds", "aggregation"),
+    ("step_seconds", "server step"),
+];
+
+/// A picture.
+#[derive(Clone, Debug)]
+pub struct Figure {
+    /// Its file's name without the ending.
+    pub stem: String,
+    /// Pictures of one group are views of the same numbers; the page shows one at a time.
+    pub group: String,
+    /// What this view is called.
+    pub view: String,
+    /// The picture.
+    pub svg: String,
+}
+
+/// All pictures of `study`.
+///
+/// # Errors
+/// [`ReportError::Draw`].
+pub fn figures(study: &Study) -> Result<Vec<Figure>, ReportError> {
+    let mut gallery = Gallery { study, figures: Vec::new() };
+    gallery.all().map_err(|error| ReportError::Draw { message: error.to_string() })?;
+    Ok(gallery.figures)
+}
+
+struct Gallery<'a> {
+    study: &'a Study,
+    figures: Vec<Figure>,
+}
+
+impl Gallery<'_> {
+    fn all(&mut self) -> Result<(), DrawError> {
+        for measure in measures(self.study) {
+            for split in self.study.combinations(&self.study.layout.split) {
+                for against in Against::ALL {
+                    let group = titled(self.study, measure.title, &split);
+                    let stem = format!("{}-{}", self.stem(measure.column, &split), against.name());
+                    let svg = curves(self.study, &split, measure, against).draw()?;
+                    self.add(stem, group, against.name(), svg);
+                }
+            }
+        }
+        self.breakdown()?;
+        self.attacks()?;
+        self.heterogeneity()?;
+        self.cost()
+    }
+
+    fn add(&mut self, stem: String, group: impl Into<String>, view: &str, svg: String) {
+        self.figures.push(Figure { stem, group: group.into(), view: view.to_owned(), svg });
+    }
+
+    /// A file's name for `what` in the figure with the values `split`.
+    fn stem(&self, what: &str, split: &[usize]) -> String {
+        slug(&format!("{what} {}", self.study.label(&self.study.layout.split, split)))
+    }
+
+    /// The final value against f, if runs differ in it.
+    fn breakdown(&mut self) -> Result<(), DrawError> {
+        let study = self.study;
+        let Some(f) = study.factor("f") else { return Ok(()) };
+        let layout = without(&study.layout, f);
+        for split in study.combinations(&layout.split) {
+            let here: Vec<&Series> =
+                study.series.iter().filter(|series| pick(series, &layout.split) == split).collect();
+            let x = |series: &Series| study.factors[f].values[series.levels[f]].parse().unwrap_or(f64::NAN);
+            let points = |series: &Series| {
+                let estimate = settled(study, [series]).map(|estimate| (estimate, estimate.range()));
+                estimate
+                    .map(|(e, (low, high))| Point { x: x(series), y: e.mean, low, high })
+                    .into_iter()
+                    .collect()
+            };
+            let mut grid = panels(study, &layout, &here, points);
+            grid.panels.iter_mut().flatten().for_each(|lines| *lines = connected(std::mem::take(lines)));
+            let means =
+                here.iter().filter_map(|series| settled(study, [*series])).map(|estimate| estimate.mean);
+            let means: Vec<f64> = means.collect();
+            let y = axis_of(study.measure, means.iter().copied());
+            grid.y = Axis { label: format!("final {}", y.label), ..y };
+            grid.x = Axis { label: "Byzantine workers f".to_owned(), ..Axis::default() };
+            grid.marks = true;
+            let label = study.label(&layout.split, &split);
+            grid.title = format!("Breakdown: final {} against f", study.measure.title)
+                + &if label.is_empty() { label } else { format!(", {label}") };
+            let stem = slug(&format!("breakdown {}", study.label(&layout.split, &split)));
+            self.add(stem, grid.title.clone(), "", grid.draw()?);
+        }
+        Ok(())
+    }
+
+    /// Rule × attack with the worst case, if runs differ in both.
+    fn attacks(&mut self) -> Result<(), DrawError> {
+        let study = self.study;
+        let Some(attack) = study.factor("attack") else { return Ok(()) };
+        let layout = without(&study.layout, attack);
+        let across = [&layout.columns[..], &layout.rows, &layout.colour].concat();
+        if across.is_empty() {
+            return Ok(());
+        }
+        for split in study.combinations(&layout.split) {
+            let here = || study.series.iter().filter(|series| pick(series, &layout.split) == split);
+            let rows = study.combinations(&across);
+            let rows: Vec<&Vec<usize>> =
+                rows.iter().filter(|row| here().any(|series| pick(series, &across) == **row)).collect();
+            let attacks = study.combinations(&[attack]);
+            let value = |row: &[usize], level: usize| {
+                let those = here().filter(|s| pick(s, &across) == row && s.levels[attack] == level);
+                settled(study, those).map(|estimate| estimate.mean)
+            };
+            let cells = rows.iter().map(|row| {
+                let values: Vec<Option<f64>> = attacks.iter().map(|level| value(row, level[0])).collect();
+                let worst = self
+                    .worst(values.iter().copied().flatten())
+                    .filter(|_| values.iter().all(Option::is_some));
+                values.into_iter().chain([worst]).map(shown).collect()
+            });
+            let heat = Heat {
+                title: titled(study, "worst case over attacks", &split),
+                what: format!("final {}, mean over seeds", study.measure.label()),
+                across: "attack".to_owned(),
+                cells: cells.collect(),
+                columns: attacks
+                    .iter()
+                    .map(|level| study.label(&[attack], level))
+                    .chain(["worst case".to_owned()])
+                    .collect(),
+                rows: rows.iter().map(|row| study.label(&across, row)).collect(),
+                apart: true,
+                higher_is_better: study.measure.higher_is_better,
+            };
+            self.add(self.stem("rule-attack", &split), heat.title.clone(), "", heat.draw()?);
+        }
+        Ok(())
+    }
+
+    /// f × heterogeneity for each rule, worst case over all else, if runs differ in both.
+    fn heterogeneity(&mut self) -> Result<(), DrawError> {
+        let study = self.study;
+        let partition = study.factors.iter().rposition(|factor| factor.key.starts_with("task.partition"));
+        let (Some(f), Some(partition)) = (study.factor("f"), partition) else { return Ok(()) };
+        let rule: Vec<usize> =
+            ["rule", "meta-aggregator", "base"].iter().filter_map(|key| study.factor(key)).collect();
+        let (rows, columns) = (study.combinations(&[f]), study.combinations(&[partition]));
+        for level in study.combinations(&rule) {
+            let value = |row: usize, column: usize| {
+                let those = study.series.iter().filter(|series| {
+                    pick(series, &rule) == level
+                        && series.levels[f] == row
+                        && series.levels[partition] == column
+                });
+                self.worst(those.filter_map(|series| settled(study, [series])).map(|estimate| estimate.mean))
+            };
+            let label = study.label(&rule, &level);
+            let heat = Heat {
+                title: format!("Byzantine workers × heterogeneity: {label}"),
+                what: format!("final {}, worst case over all else that differs", study.measure.label()),
+                across: study.factors[partition].key.trim_start_matches("task.").to_owned(),
+                columns: columns
+                    .iter()
+                    .map(|level| study.factors[partition].values[level[0]].clone())
+                    .collect(),
+                rows: rows.iter().map(|level| study.label(&[f], level)).collect(),
+                cells: rows
+                    .iter()
+                    .map(|r| columns.iter().map(|c| shown(value(r[0], c[0]))).collect())
+                    .collect(),
+                apart: false,
+                higher_is_better: study.measure.higher_is_better,
+            };
+            self.add(slug(&format!("f-heterogeneity {label}")), heat.title.clone(), "", heat.draw()?);
+        }
+        Ok(())
+    }
+
+    fn worst(&self, values: impl Iterator<Item = f64>) -> Option<f64> {
+        let sign = if self.study.measure.higher_is_better { 1.0 } else { -1.0 };
+        values.min_by(|a, b| (sign * a).total_cmp(&(sign * b)))
+    }
+
+    /// What aggregation costs, and where the time of a round goes.
+    fn cost(&mut self) -> Result<(), DrawError> {
+        let names = self.cost_names();
+        let mut labels: Vec<&String> = names.iter().collect();
+        labels.dedup();
+        let mut bars: Vec<(String, Vec<f64>)> = Vec::new();
+        for label in labels {
+            if bars.iter().any(|(seen, _)| seen == label) {
+                continue;
+            }
+            let those = self.study.series.iter().zip(&names).filter(|(_, name)| *name == label);
+            let runs: Vec<usize> = those.flat_map(|(series, _)| series.runs.iter().copied()).collect();
+            bars.push((
+                label.clone(),
+                PHASES.iter().map(|(column, _)| self.milliseconds(&runs, column)).collect(),
+            ));
+        }
+        if bars.iter().all(|(_, parts)| parts.iter().sum::<f64>() == 0.0) {
+            return Ok(());
+        }
+        let phases = Bars {
+            title: "Where the time of a round goes".to_owned(),
+            axis: "median over rounds, mean over runs (ms)".to_owned(),
+            parts: PHASES.iter().map(|(_, name)| (*name).to_owned()).collect(),
+            bars: bars.clone(),
+        };
+        let aggregation = Bars {
+            title: "Aggregation cost".to_owned(),
+            axis: "aggregation in a round: median over rounds, mean over runs (ms)".to_owned(),
+            parts: vec!["aggregation".to_owned()],
+            bars: bars.into_iter().map(|(label, parts)| (label, vec![parts[3]])).collect(),
+        };
+        self.add("cost-aggregation".to_owned(), "Cost", "aggregation", aggregation.draw()?);
+        self.add("cost-phases".to_owned(), "Cost", "phases of a round", phases.draw()?);
+        Ok(())
+    }
+
+    /// What each series is called in pictures of cost: all that differs but the attack; the rule alone if that is too much.
+    fn cost_names(&self) -> Vec<String> {
+        let study = self.study;
+        let but_attack: Vec<usize> =
+            (0..study.factors.len()).filter(|&at| study.factors[at].key != "attack").collect();
+        let long = |series: &Series| study.label(&but_attack, &pick(series, &but_attack));
+        let rule = |series: &Series| {
+            let facts = series.runs.first().map_or(&[][..], |&run| &study.runs[run].facts);
+            value_of(facts, "rule").unwrap_or_default().to_owned()
+        };
+        if !but_attack.is_empty() && study.combinations(&but_attack).len() <= MOST_BARS {
+            study.series.iter().map(long).collect()
+        } else {
+            study.series.iter().map(rule).collect()
+        }
+    }
+
+    fn milliseconds(&self, runs: &[usize], column: &str) -> f64 {
+        let of = |&run: &usize| self.study.runs[run].record.timings.get(column).and_then(median);
+        let medians: Vec<f64> = runs.iter().filter_map(of).collect();
+        Estimate::of(&medians).map_or(0.0, |estimate| 1000.0 * estimate.mean)
+    }
+}
+
+/// The final value of the runs of `series`, scaled for showing.
+fn settled<'a>(study: &Study, series: impl IntoIterator<Item = &'a Series>) -> Option<Estimate> {
+    let runs = series.into_iter().flat_map(|series| &series.runs);
+    let values: Vec<f64> = runs.filter_map(|&run| study.runs[run].digest.settled).collect();
+    Estimate::of(&values.iter().map(|value| value * study.measure.scale()).collect::<Vec<_>>())
+}
+
+fn shown(value: Option<f64>) -> Option<(f64, String)> {
+    value.map(|value| (value, number(value)))
+}
+
+/// `layout` with a factor taken out.
+fn without(layout: &Layout, factor: usize) -> Layout {
+    let rest = |list: &[usize]| list.iter().copied().filter(|&at| at != factor).collect();
+    Layout {
+        split: rest(&layout.split),
+        rows: rest(&layout.rows),
+        columns: rest(&layout.columns),
+        colour: rest(&layout.colour),
+    }
+}
+
+/// One line of all points of one colour.
+fn connected(lines: Vec<super::plot::Line>) -> Vec<super::plot::Line> {
+    let mut joined: Vec<super::plot::Line> = Vec::new();
+    for line in lines {
+        match joined.iter_mut().find(|other| other.colour == line.colour) {
+            Some(other) => other.points.extend(line.points),
+            None => joined.push(line),
+        }
+    }
+    joined.iter_mut().for_each(|line| line.points.sort_by(|a, b| a.x.total_cmp(&b.x)));
+    joined
+}
+
+/// Letters and digits of `text` with single dashes between them.
+fn slug(text: &str) -> String {
+    let plain = |c: char| if c.is_ascii_alphanumeric() || c == '.' { c.to_ascii_lowercase() } else { '-' };
+    let text: String = text.chars().map(plain).collect();
+    text.split('-').filter(|part| !part.is_empty()).collect::<Vec<_>>().join("-")
+}

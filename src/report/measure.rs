@@ -1,0 +1,162 @@
+//! What a run is judged by, and the numbers that sum it up: `final` is the
+//! mean of the last fifth of the evaluations, `rough` the mean step between
+//! neighbours over their last half.
+
+use super::ReportError;
+use crate::results::read::RunRecord;
+
+/// A column of the evaluations that runs are judged by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Measure {
+    /// Name of the column.
+    pub column: &'static str,
+    /// What it is called on an axis.
+    pub title: &'static str,
+    /// Unit; a percentage is a fraction in the column.
+    pub unit: &'static str,
+    /// Whether more is better.
+    pub higher_is_better: bool,
+}
+
+/// Test accuracy, a fraction shown in per cent.
+pub const ACCURACY: Measure =
+    Measure { column: "test_accuracy", title: "test accuracy", unit: "%", higher_is_better: true };
+/// Mean loss on the test set.
+pub const LOSS: Measure =
+    Measure { column: "test_loss", title: "test loss", unit: "", higher_is_better: false };
+/// Distance to the optimum of a convex task.
+pub const GAP: Measure =
+    Measure { column: "gap", title: "f(x) − f(x*)", unit: "", higher_is_better: false };
+/// Accuracy on samples held out of the training set.
+pub const VALIDATION: Measure = Measure {
+    column: "validation_accuracy",
+    title: "validation accuracy",
+    unit: "%",
+    higher_is_better: true,
+};
+
+impl Measure {
+    /// From the column's number to the one that is shown.
+    pub fn scale(&self) -> f64 {
+        if self.unit == "%" { 100.0 } else { 1.0 }
+    }
+
+    /// Title and unit.
+    pub fn label(&self) -> String {
+        if self.unit.is_empty() { self.title.to_owned() } else { format!("{} ({})", self.title, self.unit) }
+    }
+
+    /// Decimals that are worth showing of the scaled number, which must then be read with [`number`].
+    pub fn show(&self, value: f64) -> String {
+        if self.unit == "%" { format!("{:.2}", 100.0 * value) } else { number(value) }
+    }
+
+    /// The measure's column in `run`; none if it has none.
+    pub fn of<'a>(&self, run: &'a RunRecord) -> Option<&'a [f64]> {
+        run.evaluations.get(self.column)
+    }
+
+    /// What all of `runs` can be judged by: accuracy, else the gap, else the loss.
+    ///
+    /// # Errors
+    /// [`ReportError::Mixed`] if some runs have an accuracy and others none.
+    pub fn common<'a>(runs: impl Iterator<Item = &'a RunRecord> + Clone) -> Result<Self, ReportError> {
+        let evaluated = || runs.clone().filter(|run| !run.evaluations.is_empty());
+        let lacks = |measure: Self| evaluated().find(|run| measure.of(run).is_none());
+        let has = |measure: Self| evaluated().find(|run| measure.of(run).is_some());
+        match (has(ACCURACY), lacks(ACCURACY)) {
+            (Some(with), Some(without)) => {
+                Err(ReportError::Mixed { with: with.folder.clone(), without: without.folder.clone() })
+            }
+            (Some(_), None) => Ok(ACCURACY),
+            (None, _) if has(GAP).is_some() && lacks(GAP).is_none() => Ok(GAP),
+            (None, _) => Ok(LOSS),
+        }
+    }
+}
+
+/// The numbers that sum up one run.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Digest {
+    /// Mean of the last 20 % of the evaluations.
+    pub settled: Option<f64>,
+    /// The last evaluation.
+    pub last: Option<f64>,
+    /// Mean of |a_k − a_{k−1}| over the last 50 % of the evaluations.
+    pub rough: Option<f64>,
+    /// Rounds in a second.
+    pub rounds_per_second: Option<f64>,
+    /// Median of the seconds that the rule took in a round.
+    pub aggregate_seconds: Option<f64>,
+}
+
+impl Digest {
+    /// Of `run`, by `measure`.
+    pub fn of(run: &RunRecord, measure: Measure) -> Self {
+        let values = measure.of(run).unwrap_or_default();
+        Self {
+            settled: settled(values),
+            last: values.last().copied().filter(|value| !value.is_nan()),
+            rough: rough(values),
+            rounds_per_second: run.summary.as_ref().map(|summary| summary.rounds_per_second),
+            aggregate_seconds: run.timings.get("aggregate_seconds").and_then(super::statistics::median),
+        }
+    }
+}
+
+/// Mean of the last 20 % of `values`, rounded up to whole ones.
+fn settled(values: &[f64]) -> Option<f64> {
+    let tail = &values[values.len() - values.len().div_ceil(5)..];
+    let mean = tail.iter().sum::<f64>() / tail.len() as f64;
+    Some(mean).filter(|mean| !mean.is_nan())
+}
+
+/// Mean of |a_k − a_{k−1}| for k in the last 50 % of `values`, rounded up to whole ones.
+fn rough(values: &[f64]) -> Option<f64> {
+    let first = (values.len() / 2).max(1);
+    let steps: Vec<f64> = (first..values.len()).map(|k| (values[k] - values[k - 1]).abs()).collect();
+    let mean = steps.iter().sum::<f64>() / steps.len() as f64;
+    Some(mean).filter(|mean| !mean.is_nan())
+}
+
+/// A number in as many digits as a reader needs: 3 to 4 significant ones.
+pub fn number(value: f64) -> String {
+    match value.abs() {
+        0.0 => "0".to_owned(),
+        size if !(1e-3..1e5).contains(&size) => format!("{value:.2e}"),
+        size if size >= 1000.0 => format!("{value:.0}"),
+        size if size >= 100.0 => format!("{value:.1}"),
+        size if size >= 10.0 => format!("{value:.2}"),
+        size if size >= 0.1 => format!("{value:.3}"),
+        _ => format!("{value:.4}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{number, rough, settled};
+
+    #[test]
+    fn final_and_rough_by_hand() {
+        let values = [0.1, 0.5, 0.6, 0.8, 0.7, 0.9];
+        // the last two of six; the steps 0.6 → 0.8 → 0.7 → 0.9
+        assert!((settled(&values).unwrap() - 0.8).abs() < 1e-12);
+        assert!((rough(&values).unwrap() - 0.5 / 3.0).abs() < 1e-12);
+    }
+
+    #[test]
+    fn short_series_have_what_there_is() {
+        assert_eq!((settled(&[]), rough(&[])), (None, None));
+        assert_eq!((settled(&[0.5]), rough(&[0.5])), (Some(0.5), None));
+        assert_eq!(settled(&[f64::NAN]), None);
+        assert_eq!(settled(&[1.0, f64::INFINITY]), Some(f64::INFINITY));
+    }
+
+    #[test]
+    fn numbers_are_short() {
+        assert_eq!(
+            [0.0, 1234.5, 12.345, 0.5, -3e-9].map(number),
+            ["0", "1234", "12.35", "0.500", "-3.00e-9"]
+        );
+    }
+}

@@ -1,0 +1,291 @@
+//! The page: self-contained HTML in which every number leads to its run
+//! folder and configuration. It asks nothing of the network and runs no script.
+
+use std::{
+    fmt::Write,
+    path::{Component, Path, PathBuf},
+};
+
+use super::{
+    figures::Figure,
+    measure::number,
+    plot::FONT,
+    select::{Run, Study},
+    statistics::Estimate,
+    table::{Row, Table},
+};
+
+const STYLE: &str = include_str!("page.css");
+
+/// The page of `study`, to be written into the folder `out`.
+pub fn page(study: &Study, table: &Table, figures: &[Figure], out: &Path) -> String {
+    let title = title(study);
+    let mut html = String::from("<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n");
+    html += "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n";
+    html += &format!(
+        "<title>{}</title>\n<style>\n{}{STYLE}</style>\n</head>\n<body>\n",
+        escape(&title),
+        font_face()
+    );
+    html += &head(study, &title);
+    html += "<h2>Figures</h2>\n";
+    html += &gallery(figures);
+    html += &results(study, table);
+    html += &shared(study);
+    html += "<h2 id=\"runs\">Runs</h2>\n";
+    for (at, run) in study.runs.iter().enumerate() {
+        html += &details(study, at, run, out);
+    }
+    html += "</body>\n</html>\n";
+    html
+}
+
+/// The names of the experiments.
+fn title(study: &Study) -> String {
+    let mut names: Vec<&str> = study.runs.iter().map(|run| run.record.config.name.as_str()).collect();
+    names.sort_unstable();
+    names.dedup();
+    names.join(", ")
+}
+
+fn font_face() -> String {
+    format!(
+        "@font-face {{ font-family: \"DejaVu Sans\"; src: url(data:font/ttf;base64,{}) format(\"truetype\"); }}\n",
+        base64(FONT)
+    )
+}
+
+/// RFC 4648, for the embedded font.
+fn base64(bytes: &[u8]) -> String {
+    const LETTERS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let mut text = String::with_capacity(bytes.len().div_ceil(3) * 4);
+    for chunk in bytes.chunks(3) {
+        let word = chunk.iter().fold(0, |word, &byte| word << 8 | u32::from(byte)) << (8 * (3 - chunk.len()));
+        for place in 0..4 {
+            let letter = LETTERS[(word >> (18 - 6 * place) & 63) as usize];
+            text.push(if place <= chunk.len() { char::from(letter) } else { '=' });
+        }
+    }
+    text
+}
+
+fn head(study: &Study, title: &str) -> String {
+    let mut seeds: Vec<u64> = study.runs.iter().map(Run::seed).collect();
+    seeds.sort_unstable();
+    seeds.dedup();
+    let plural = |n: usize, word: &str| format!("{n} {word}{}", if n == 1 { "" } else { "s" });
+    let factors: Vec<String> = study
+        .factors
+        .iter()
+        .map(|factor| format!("{} ({})", escape(&factor.key), escape(&factor.values.join(", "))))
+        .collect();
+    let differs = if factors.is_empty() { "nothing but the seed".to_owned() } else { factors.join("; ") };
+    let mut html = format!(
+        "<h1>{}</h1>\n<p class=\"lead\">{}, {}, {}. What differs: {differs}.</p>\n",
+        escape(title),
+        plural(study.runs.len(), "run"),
+        plural(study.series.len(), "setting"),
+        plural(seeds.len(), "seed"),
+    );
+    if !study.notes.is_empty() {
+        let notes: String = study.notes.iter().map(|note| format!("<li>{}</li>\n", escape(note))).collect();
+        html += &format!("<ul class=\"notes\">\n{notes}</ul>\n");
+    }
+    html + "<p>Lines are means over seeds; bands and ± are 95 % confidence intervals of the mean by Student’s t. \
+            <b>final</b> is the mean of the last 20 % of the evaluations, <b>rough</b> the mean |a<sub>k</sub> − \
+            a<sub>k−1</sub>| over their last 50 %.</p>\n"
+}
+
+/// The figures; views of one group share a place, with a tab for each.
+fn gallery(figures: &[Figure]) -> String {
+    let groups = figures.chunk_by(|a, b| a.group == b.group);
+    groups
+        .enumerate()
+        .map(|(number, views)| format!("<h3>{}</h3>\n{}", escape(&views[0].group), group(number, views)))
+        .collect()
+}
+
+fn group(number: usize, views: &[Figure]) -> String {
+    if let [only] = views {
+        return figure(only, "only");
+    }
+    let mut html = String::from("<div class=\"tabs\">\n");
+    for (at, view) in views.iter().enumerate() {
+        let checked = if at == 0 { " checked" } else { "" };
+        let _ = writeln!(
+            html,
+            "<input type=\"radio\" name=\"g{number}\" id=\"g{number}-{at}\"{checked}><label for=\"g{number}-{at}\">{}</label>",
+            escape(&view.view)
+        );
+    }
+    html += &views.iter().map(|view| figure(view, "view")).collect::<String>();
+    html + "</div>\n"
+}
+
+fn figure(figure: &Figure, class: &str) -> String {
+    let Figure { stem, svg, .. } = figure;
+    format!(
+        "<figure class=\"{class}\">\n{svg}<figcaption class=\"files\"><a href=\"{stem}.svg\">{stem}.svg</a> · <a \
+         href=\"{stem}.png\">png</a></figcaption>\n</figure>\n"
+    )
+}
+
+fn results(study: &Study, table: &Table) -> String {
+    let unit =
+        if study.measure.unit.is_empty() { String::new() } else { format!(" ({})", study.measure.unit) };
+    let mut html = String::from("<h2 id=\"results\">Results</h2>\n");
+    if let Some(baseline) = &table.baseline {
+        html += &format!(
+            "<p>Differences are to <i>{}</i> with all else the same, paired by seed; bold where the 95 % interval leaves \
+             zero out (each difference by itself, not corrected for their number).</p>\n",
+            escape(baseline)
+        );
+    }
+    html += "<div class=\"wide\"><table>\n<tr>";
+    html +=
+        &study.factors.iter().map(|factor| format!("<th>{}</th>", escape(&factor.key))).collect::<String>();
+    html += &format!("<th class=\"n\">final {}{unit}</th>", escape(study.measure.title));
+    if table.baseline.is_some() {
+        html += "<th class=\"n\">difference</th>";
+    }
+    html += &format!(
+        "<th class=\"n\">last{unit}</th><th class=\"n\">rough{unit}</th><th class=\"n\">rounds/s</th><th \
+         class=\"n\">aggregation (ms)</th><th>runs (seed)</th></tr>\n"
+    );
+    html += &table.rows.iter().map(|row| result(study, table, row)).collect::<String>();
+    html + "</table></div>\n"
+}
+
+fn result(study: &Study, table: &Table, row: &Row) -> String {
+    let measure = |value: f64| study.measure.show(value);
+    let cell = |class: &str, text: String| format!("<td class=\"n{class}\">{text}</td>");
+    let mut html = format!("<tr{}>", if row.is_baseline { " class=\"base\"" } else { "" });
+    html += &row.values.iter().map(|value| format!("<td>{}</td>", escape(value))).collect::<String>();
+    html += &cell("", interval(row.settled, &measure));
+    if table.baseline.is_some() {
+        let sure = row.difference.is_some_and(|difference| difference.excludes_zero());
+        let signed = |value: f64| format!("{}{}", if value >= 0.0 { "+" } else { "−" }, measure(value.abs()));
+        let text = match row.difference {
+            _ if row.is_baseline => "baseline".to_owned(),
+            Some(Estimate { mean, half, .. }) => {
+                signed(mean) + &half.map_or_else(String::new, |half| format!(" ± {}", measure(half)))
+            }
+            None => "–".to_owned(),
+        };
+        html += &cell(if sure { " sure" } else { "" }, text);
+    }
+    let mean = |estimate: Option<Estimate>, show: &dyn Fn(f64) -> String| {
+        estimate.map_or_else(|| "–".to_owned(), |estimate| show(estimate.mean))
+    };
+    html += &cell("", mean(row.last, &measure));
+    html += &cell("", mean(row.rough, &measure));
+    html += &cell("", mean(row.rounds_per_second, &number));
+    html += &cell("", mean(row.aggregate_seconds, &|seconds| number(1000.0 * seconds)));
+    let link = |&run: &usize| format!("<a href=\"#run-{run}\">{}</a>", study.runs[run].seed());
+    html += &format!("<td>{}</td></tr>\n", row.runs.iter().map(link).collect::<Vec<_>>().join(" "));
+    html
+}
+
+fn interval(estimate: Option<Estimate>, show: &dyn Fn(f64) -> String) -> String {
+    match estimate {
+        Some(Estimate { mean, half: Some(half), .. }) => format!("{} ± {}", show(mean), show(half)),
+        Some(Estimate { mean, half: None, .. }) => show(mean),
+        None => "–".to_owned(),
+    }
+}
+
+/// What all runs have in common.
+fn shared(study: &Study) -> String {
+    let row = |fact: &super::Fact| {
+        format!("<tr><td><code>{}</code></td><td>{}</td></tr>\n", escape(&fact.key), escape(&fact.value))
+    };
+    let rows: String = study.shared().into_iter().map(row).collect();
+    format!(
+        "<h2>The same in all runs</h2>\n<details><summary>Settings</summary>\n<table>\n{rows}</table>\n</details>\n"
+    )
+}
+
+/// A run: where it is, how it went, what made it, its whole configuration.
+fn details(study: &Study, at: usize, run: &Run, out: &Path) -> String {
+    let folder = relative(out, &run.record.folder);
+    let show = |value: Option<f64>| value.map_or_else(|| "–".to_owned(), |value| study.measure.show(value));
+    let values: Vec<String> = study
+        .factors
+        .iter()
+        .zip(&study.levels[at])
+        .map(|(factor, &level)| format!("{} = {}", escape(&factor.key), escape(&factor.values[level])))
+        .collect();
+    let info = &run.record.info;
+    let unknown = || "unknown".to_owned();
+    let error = run.record.summary.as_ref().and_then(|summary| summary.error.as_ref());
+    format!(
+        "<details id=\"run-{at}\"><summary><code>{hash}</code> seed {seed}, {status}: final {settled}, last {last}, \
+         rough {rough}{values}</summary>\n<p>Folder <a href=\"{link}/\"><code>{shown}</code></a>{error}</p>\n<p>Phalanx \
+         {version} ({commit}), libtorch {torch}, {target}, {threads} threads, begun {started}:<br><code>{arguments}</code>\
+         </p>\n<pre>{config}</pre>\n</details>\n",
+        hash = run.hash,
+        seed = run.seed(),
+        status = run.status(),
+        settled = show(run.digest.settled),
+        last = show(run.digest.last),
+        rough = show(run.digest.rough),
+        link = escape(&address(&folder)),
+        shown = escape(&folder),
+        values =
+            if values.is_empty() { String::new() } else { format!(" <small>{}</small>", values.join(", ")) },
+        error = error.map_or_else(String::new, |error| format!("<br>error: {}", escape(error))),
+        version = escape(&info.phalanx),
+        commit = escape(&info.commit.clone().unwrap_or_else(unknown)),
+        torch = escape(&info.torch.clone().unwrap_or_else(|| "none".to_owned())),
+        target = escape(&info.target.clone().unwrap_or_else(unknown)),
+        threads = info.threads,
+        started = escape(&info.started),
+        arguments = escape(&info.arguments.join(" ")),
+        config = escape(&run.record.config_text),
+    )
+}
+
+/// The path from the folder `from` to `to`, with `/` between its parts.
+fn relative(from: &Path, to: &Path) -> String {
+    let real = |path: &Path| path.canonicalize().unwrap_or_else(|_| path.to_owned());
+    let (from, to) = (real(from), real(to));
+    let common = from.components().zip(to.components()).take_while(|(a, b)| a == b).count();
+    let up = from.components().skip(common).map(|_| Component::ParentDir);
+    let path: PathBuf = up.chain(to.components().skip(common)).collect();
+    if path.as_os_str().is_empty() { ".".to_owned() } else { path.display().to_string().replace('\\', "/") }
+}
+
+/// A path as an address: what would mean something else there is encoded.
+fn address(path: &str) -> String {
+    let letter = |c: char| if "%?# ".contains(c) { format!("%{:02X}", u32::from(c)) } else { c.to_string() };
+    path.chars().map(letter).collect()
+}
+
+fn escape(text: &str) -> String {
+    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::{address, base64, escape, relative};
+
+    #[test]
+    fn base64_is_that_of_the_rfc() {
+        let words = ["", "f", "fo", "foo", "foob"].map(|text| base64(text.as_bytes()));
+        assert_eq!(words, ["", "Zg==", "Zm8=", "Zm9v", "Zm9vYg=="]);
+    }
+
+    #[test]
+    fn paths_lead_from_the_page_to_the_run() {
+        assert_eq!(relative(Path::new("/nowhere/a/report"), Path::new("/nowhere/b/run")), "../../b/run");
+        assert_eq!(relative(Path::new("/nowhere/a"), Path::new("/nowhere/a")), ".");
+        assert_eq!(address("a b/100%#1"), "a%20b/100%25%231");
+    }
+
+    #[test]
+    fn text_cannot_become_markup() {
+        assert_eq!(escape("<a href=\"x\">&"), "&lt;a href=&quot;x&quot;&gt;&amp;");
+    }
+}

@@ -1,0 +1,94 @@
+//! Where the time of a round goes: a bar for each rule, in stacked phases.
+
+use super::canvas::{
+    DrawError, Entry, Lie, colour, fill, font, legend, legend_places, picture, shortened, tick, width_of,
+    write,
+};
+use plotters::style::RGBColor;
+
+const BAR: i32 = 24;
+const LENGTH: i32 = 460;
+
+/// Stacked bars.
+#[derive(Clone, Debug)]
+pub struct Bars {
+    /// Said above.
+    pub title: String,
+    /// What the length is, with its unit.
+    pub axis: String,
+    /// The parts, in order.
+    pub parts: Vec<String>,
+    /// For every bar its label and the lengths of its parts.
+    pub bars: Vec<(String, Vec<f64>)>,
+}
+
+impl Bars {
+    /// The picture as SVG.
+    ///
+    /// # Errors
+    /// [`DrawError`].
+    pub fn draw(&self) -> Result<String, DrawError> {
+        let left = self.bars.iter().map(|(label, _)| width_of(label, 11)).max().unwrap_or(0).min(420) + 24;
+        let width = left + LENGTH + 80;
+        let entries: Vec<Entry> = self.parts.iter().cloned().zip(0..).collect();
+        // a single part is named by the axis
+        let entries = if entries.len() > 1 { entries } else { Vec::new() };
+        let rows = legend_places(&entries, width - 24).last().map_or(0, |place| place.1 + 18);
+        let top = 38 + rows;
+        let foot = top + self.bars.len() as i32 * BAR;
+        let most = self.bars.iter().map(|(_, parts)| parts.iter().sum::<f64>()).fold(0.0, f64::max);
+        let (step, end) = steps(most);
+        let x = |value: f64| left + (value / end * f64::from(LENGTH)).round() as i32;
+        picture(width, foot + 48, |root| {
+            write(root, (12, 16), &self.title, font(14), Lie::From)?;
+            legend(root, (12, 30), width - 24, &entries)?;
+            for at in 0..=(end / step).round() as i32 {
+                let value = f64::from(at) * step;
+                fill(root, (x(value), top), (x(value) + 1, foot), RGBColor(222, 222, 222))?;
+                write(root, (x(value), foot + 12), &tick(value), font(10), Lie::Middle)?;
+            }
+            write(root, (left + LENGTH / 2, foot + 32), &self.axis, font(12), Lie::Middle)?;
+            for (at, (label, parts)) in self.bars.iter().enumerate() {
+                let y = top + at as i32 * BAR;
+                write(root, (left - 8, y + BAR / 2), &shortened(label, 11, left - 20), font(11), Lie::To)?;
+                let mut sum = 0.0;
+                for (part, value) in parts.iter().enumerate() {
+                    fill(root, (x(sum), y + 3), (x(sum + value), y + BAR - 3), colour(part))?;
+                    sum += value;
+                }
+                write(
+                    root,
+                    (x(sum) + 6, y + BAR / 2),
+                    &super::super::measure::number(sum),
+                    font(10),
+                    Lie::From,
+                )?;
+            }
+            Ok(())
+        })
+    }
+}
+
+/// A step of 1, 2 or 5 times a power of ten that gives four to ten of them up to `most`, and their end.
+fn steps(most: f64) -> (f64, f64) {
+    if most.is_nan() || most <= 0.0 {
+        return (1.0, 1.0);
+    }
+    let power = 10f64.powf((most / 5.0).log10().floor());
+    let step = [1.0, 2.0, 5.0, 10.0].map(|n| n * power).into_iter().find(|step| most / step <= 6.0);
+    let step = step.unwrap_or(most);
+    (step, (most / step).ceil() * step)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::steps;
+
+    #[test]
+    fn steps_are_round_and_reach_the_end() {
+        assert_eq!(steps(9.0), (2.0, 10.0));
+        assert_eq!(steps(0.0), (1.0, 1.0));
+        let (step, end) = steps(0.0031);
+        assert!((step - 0.001).abs() < 1e-12 && (end - 0.004).abs() < 1e-12);
+    }
+}

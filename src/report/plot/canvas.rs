@@ -1,0 +1,206 @@
+//! What all pictures share: the palette, the fonts, the canvas, and how a
+//! number stands on an axis. Pictures are drawn in quarters of a pixel, since
+//! plotters places everything on whole units.
+
+use std::io;
+
+use plotters::backend::SVGBackend;
+use plotters::{
+    coord::Shift,
+    drawing::{DrawingArea, DrawingAreaErrorKind, IntoDrawingArea},
+    element::{Rectangle, Text},
+    style::{
+        BLACK, Color, FontFamily, FontTransform, IntoFont, RGBColor, TextStyle, WHITE,
+        text_anchor::{HPos, Pos, VPos},
+    },
+};
+
+/// Units in a pixel.
+pub const UNITS: i32 = 4;
+/// What plotters may say.
+pub type DrawError = DrawingAreaErrorKind<io::Error>;
+/// Where it is drawn.
+pub type Area<'a> = DrawingArea<SVGBackend<'a>, Shift>;
+
+/// The palette of Okabe & Ito (2008), which all kinds of colour vision tell apart; grey stands for its yellow, which
+/// white paper swallows.
+const PALETTE: [RGBColor; 8] = [
+    RGBColor(0, 114, 178),
+    RGBColor(213, 94, 0),
+    RGBColor(0, 158, 115),
+    RGBColor(204, 121, 167),
+    RGBColor(230, 159, 0),
+    RGBColor(86, 180, 233),
+    RGBColor(0, 0, 0),
+    RGBColor(140, 140, 140),
+];
+
+/// The colour of the line with number `at`; they repeat after eight.
+pub fn colour(at: usize) -> RGBColor {
+    PALETTE[at % PALETTE.len()]
+}
+
+/// Pixels in units.
+pub fn px(pixels: i32) -> i32 {
+    pixels * UNITS
+}
+
+/// Draws a picture of `width` by `height` pixels and returns it as SVG.
+///
+/// # Errors
+/// [`DrawError`].
+pub fn picture(
+    width: i32,
+    height: i32,
+    draw: impl FnOnce(&Area<'_>) -> Result<(), DrawError>,
+) -> Result<String, DrawError> {
+    let mut svg = String::new();
+    let (w, h) = (px(width), px(height));
+    {
+        let root = SVGBackend::with_string(&mut svg, (w as u32, h as u32)).into_drawing_area();
+        root.fill(&WHITE)?;
+        draw(&root)?;
+        root.present()?;
+    }
+    let units = format!("width=\"{w}\" height=\"{h}\" viewBox");
+    Ok(svg.replacen(&units, &format!("width=\"{width}\" height=\"{height}\" viewBox"), 1))
+}
+
+/// A font of `size` pixels.
+pub fn font(size: i32) -> TextStyle<'static> {
+    // plotters' SVG divides sizes by 1.24
+    (FontFamily::Name("DejaVu Sans, Verdana, sans-serif"), f64::from(px(size)) * 1.24)
+        .into_font()
+        .color(&BLACK)
+}
+
+/// How a text lies about its point.
+#[derive(Clone, Copy)]
+pub enum Lie {
+    /// Begins there.
+    From,
+    /// Its middle is there.
+    Middle,
+    /// Ends there.
+    To,
+    /// Its middle is there, read upwards.
+    Up,
+    /// Its middle is there, read downwards.
+    Down,
+}
+
+/// Writes `text` at a point in pixels, vertically centred on it.
+///
+/// # Errors
+/// [`DrawError`].
+pub fn write(
+    area: &Area<'_>,
+    at: (i32, i32),
+    text: &str,
+    style: TextStyle<'_>,
+    lie: Lie,
+) -> Result<(), DrawError> {
+    let h_pos = match lie {
+        Lie::From => HPos::Left,
+        Lie::To => HPos::Right,
+        _ => HPos::Center,
+    };
+    let mut style = style.pos(Pos::new(h_pos, VPos::Center));
+    style.font = match lie {
+        Lie::Up => style.font.transform(FontTransform::Rotate270),
+        Lie::Down => style.font.transform(FontTransform::Rotate90),
+        _ => style.font,
+    };
+    area.draw(&Text::new(text.to_owned(), (px(at.0), px(at.1)), style))
+}
+
+/// Fills a rectangle between two corners in pixels.
+///
+/// # Errors
+/// [`DrawError`].
+pub fn fill(area: &Area<'_>, from: (i32, i32), to: (i32, i32), colour: RGBColor) -> Result<(), DrawError> {
+    area.draw(&Rectangle::new([(px(from.0), px(from.1)), (px(to.0), px(to.1))], colour.filled()))
+}
+
+/// About how wide `text` is in a font of `size` pixels.
+pub fn width_of(text: &str, size: i32) -> i32 {
+    (text.chars().count() as f64 * f64::from(size) * 0.62).ceil() as i32
+}
+
+/// `text`, shortened to about `width` pixels.
+pub fn shortened(text: &str, size: i32, width: i32) -> String {
+    let most = (f64::from(width) / (f64::from(size) * 0.6)) as usize;
+    if text.chars().count() <= most {
+        return text.to_owned();
+    }
+    text.chars().take(most.saturating_sub(1)).chain(['…']).collect()
+}
+
+/// An entry of a legend: what it is called, and the number of its colour.
+pub type Entry = (String, usize);
+
+/// The rows of a legend that is `width` pixels wide: for each entry its place.
+pub fn legend_places(entries: &[Entry], width: i32) -> Vec<(i32, i32)> {
+    let (mut x, mut y) = (0, 0);
+    let mut places = Vec::new();
+    for (label, _) in entries {
+        let wide = 34 + width_of(label, 11) + 14;
+        if x > 0 && x + wide > width {
+            (x, y) = (0, y + 18);
+        }
+        places.push((x, y));
+        x += wide;
+    }
+    places
+}
+
+/// Draws a legend with its upper left corner at `at`.
+///
+/// # Errors
+/// [`DrawError`].
+pub fn legend(area: &Area<'_>, at: (i32, i32), width: i32, entries: &[Entry]) -> Result<(), DrawError> {
+    for ((label, number), (x, y)) in entries.iter().zip(legend_places(entries, width)) {
+        let (x, y) = (at.0 + x, at.1 + y + 9);
+        fill(area, (x, y - 2), (x + 24, y + 1), colour(*number))?;
+        write(area, (x + 30, y), label, font(11), Lie::From)?;
+    }
+    Ok(())
+}
+
+/// A number on an axis: six digits at most, no zeros behind, powers of ten where it is very large or small.
+pub fn tick(value: f64) -> String {
+    let size = value.abs();
+    if size < 1e-12 {
+        return "0".to_owned();
+    }
+    if !(1e-4..1e6).contains(&size) {
+        let text = format!("{value:.1e}");
+        return text.replace(".0e", "e");
+    }
+    let text = format!("{value:.6}");
+    text.trim_end_matches('0').trim_end_matches('.').to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Entry, legend_places, shortened, tick};
+
+    #[test]
+    fn ticks_are_short() {
+        let ticks = [0.300_000_000_000_000_04, 1500.0, 0.0, -0.25, 2e7, 1.5e-7].map(tick);
+        assert_eq!(ticks, ["0.3", "1500", "0", "-0.25", "2e7", "1.5e-7"]);
+    }
+
+    #[test]
+    fn a_legend_goes_on_in_the_next_row() {
+        let entries: Vec<Entry> = (0..3).map(|at| ("ten letters".to_owned(), at)).collect();
+        let places = legend_places(&entries, 260);
+        assert_eq!((places[0], places[1].1, places[2].0, places[2].1), ((0, 0), 0, 0, 18));
+    }
+
+    #[test]
+    fn long_texts_are_shortened() {
+        assert_eq!(shortened("abcdef", 10, 60), "abcdef");
+        assert_eq!(shortened("abcdefghijkl", 10, 60), "abcdefghi…");
+    }
+}

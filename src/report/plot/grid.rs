@@ -1,0 +1,368 @@
+//! Small multiples: lines with bands in a grid of panels that share their
+//! axes. Curves over rounds and breakdown curves are both drawn by it.
+
+use plotters::{
+    backend::SVGBackend,
+    chart::{ChartBuilder, ChartContext, LabelAreaPosition},
+    coord::{cartesian::Cartesian2d, types::RangedCoordf64},
+    element::{Circle, PathElement, Polygon},
+    style::{
+        Color, RGBColor, ShapeStyle,
+        text_anchor::{HPos, Pos, VPos},
+    },
+};
+
+use super::canvas::{
+    Area, DrawError, Entry, Lie, colour, fill, font, legend, legend_places, picture, px, shortened, tick,
+    width_of, write,
+};
+
+const GAP: i32 = 20;
+const LEFT: i32 = 70;
+const BOTTOM: i32 = 48;
+const STRIP: i32 = 20;
+const WRAP: usize = 3;
+const GREY: RGBColor = RGBColor(110, 110, 110);
+
+/// A point of a line with its band.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Point {
+    /// Where.
+    pub x: f64,
+    /// The mean.
+    pub y: f64,
+    /// Where its interval begins.
+    pub low: f64,
+    /// Where it ends.
+    pub high: f64,
+}
+
+/// A line.
+#[derive(Clone, Debug)]
+pub struct Line {
+    /// Number of its colour.
+    pub colour: usize,
+    /// Its points, by x.
+    pub points: Vec<Point>,
+}
+
+/// An axis.
+#[derive(Clone, Debug, Default)]
+pub struct Axis {
+    /// What and in which unit.
+    pub label: String,
+    /// Whether it is logarithmic.
+    pub log: bool,
+    /// Values that the axis never goes beyond.
+    pub limits: Option<(f64, f64)>,
+}
+
+/// A grid of panels.
+#[derive(Clone, Debug)]
+pub struct Grid {
+    /// Said above.
+    pub title: String,
+    /// The axis below.
+    pub x: Axis,
+    /// The axis on the left.
+    pub y: Axis,
+    /// Headings of the columns; a single empty one for none.
+    pub columns: Vec<String>,
+    /// Headings of the rows; a single empty one for none.
+    pub rows: Vec<String>,
+    /// For every row and column its lines; none where there are no runs.
+    pub panels: Vec<Vec<Vec<Line>>>,
+    /// Labels and numbers of colours.
+    pub legend: Vec<Entry>,
+    /// Whether points are marked and intervals are bars.
+    pub marks: bool,
+}
+
+impl Grid {
+    /// The picture as SVG.
+    ///
+    /// # Errors
+    /// [`DrawError`].
+    pub fn draw(mut self) -> Result<String, DrawError> {
+        self.wrap();
+        let scale = Scale::of(&self);
+        let frame = Frame::of(&self);
+        picture(frame.width, frame.height, |root| {
+            write(root, (12, 16), &shortened(&self.title, 14, frame.width - 24), font(14), Lie::From)?;
+            legend(root, (12, 30), frame.width - 24, &self.legend)?;
+            self.strips(root, &frame)?;
+            for (r, row) in self.panels.iter().enumerate() {
+                for (c, lines) in row.iter().enumerate().filter(|(c, _)| !self.is_void(r, *c)) {
+                    self.panel(root, &frame, &scale, (r, c), lines)?;
+                }
+            }
+            let middle = (LEFT + frame.width - frame.right) / 2;
+            write(root, (middle, frame.height - 12), &self.x.label, font(12), Lie::Middle)?;
+            let middle = (frame.top + frame.height - BOTTOM) / 2;
+            write(root, (14, middle), &self.y.label, font(12), Lie::Up)
+        })
+    }
+
+    /// A single row or column becomes several rows, each panel under its heading.
+    fn wrap(&mut self) {
+        let mut headings = match (self.rows.len(), self.columns.len()) {
+            (_, 1) if self.rows.len() > 1 => std::mem::take(&mut self.rows),
+            (1, columns) if columns > WRAP + 1 => std::mem::take(&mut self.columns),
+            _ => return,
+        };
+        let mut panels: Vec<Vec<Line>> = std::mem::take(&mut self.panels).into_iter().flatten().collect();
+        let wide = if headings.len() == 4 { 2 } else { WRAP.min(headings.len()) };
+        self.columns = vec![String::new(); wide];
+        while !panels.is_empty() {
+            let take = wide.min(panels.len());
+            self.panels.push(panels.drain(..take).collect());
+            self.rows.push(headings.drain(..take).collect::<Vec<_>>().join("\n"));
+        }
+        if let Some(last) = self.panels.last_mut() {
+            last.resize(wide, Vec::new());
+        }
+    }
+
+    /// Whether the headings stand over each panel.
+    fn is_wrapped(&self) -> bool {
+        self.columns.len() > 1 && self.columns.iter().all(String::is_empty)
+    }
+
+    /// Whether there is no panel at this place of a wrapped grid.
+    fn is_void(&self, row: usize, column: usize) -> bool {
+        self.is_wrapped() && self.rows[row].split('\n').nth(column).is_none()
+    }
+
+    fn strips(&self, root: &Area<'_>, frame: &Frame) -> Result<(), DrawError> {
+        if self.is_wrapped() {
+            for (r, row) in self.rows.iter().enumerate() {
+                for (c, heading) in row.split('\n').enumerate() {
+                    over(root, frame, frame.corner(r, c), heading)?;
+                }
+            }
+            return Ok(());
+        }
+        for (c, heading) in self.columns.iter().enumerate().filter(|(_, heading)| !heading.is_empty()) {
+            over(root, frame, frame.corner(0, c), heading)?;
+        }
+        for (r, heading) in self.rows.iter().enumerate().filter(|(_, heading)| !heading.is_empty()) {
+            let (x, y) = frame.corner(r, self.columns.len());
+            let x = x - GAP + 4;
+            fill(root, (x, y), (x + STRIP - 2, y + frame.panel.1), RGBColor(236, 236, 236))?;
+            let middle = (x + STRIP / 2 - 1, y + frame.panel.1 / 2);
+            write(root, middle, &shortened(heading, 11, frame.panel.1), font(11), Lie::Down)?;
+        }
+        Ok(())
+    }
+
+    fn panel(
+        &self,
+        root: &Area<'_>,
+        frame: &Frame,
+        scale: &Scale,
+        (r, c): (usize, usize),
+        lines: &[Line],
+    ) -> Result<(), DrawError> {
+        let (x, y) = frame.corner(r, c);
+        let left = if c == 0 { LEFT - 22 } else { 0 };
+        // the lowest panel of its column has the axis
+        let lowest = r + 1 == self.panels.len() || self.is_void(r + 1, c);
+        let bottom = if lowest { 22 } else { 0 };
+        let area = root
+            .clone()
+            .shrink((px(x - left), px(y)), (px(frame.panel.0 + left), px(frame.panel.1 + bottom)));
+        let mut chart = ChartBuilder::on(&area)
+            .set_label_area_size(LabelAreaPosition::Left, px(left))
+            .set_label_area_size(LabelAreaPosition::Bottom, px(bottom))
+            .build_cartesian_2d(scale.x.0..scale.x.1, scale.y.0..scale.y.1)?;
+        let label = |log: bool| move |v: &f64| if log { tick(10f64.powf(*v)) } else { tick(*v) };
+        chart
+            .configure_mesh()
+            .x_labels(if self.x.log { 4 } else { 6 })
+            .y_labels(6)
+            .x_label_formatter(&label(self.x.log))
+            .y_label_formatter(&label(self.y.log))
+            .label_style(font(10).color(&GREY))
+            .axis_style(GREY.stroke_width(3))
+            .bold_line_style(RGBColor(222, 222, 222).stroke_width(3))
+            .light_line_style(RGBColor(255, 255, 255).mix(0.0))
+            .set_all_tick_mark_size(px(3))
+            .draw()?;
+        if lines.iter().all(|line| line.points.is_empty()) {
+            let style = font(11).color(&GREY).pos(Pos::new(HPos::Center, VPos::Center));
+            area.draw_text("no runs", &style, (px(left + frame.panel.0 / 2), px(frame.panel.1 / 2)))?;
+        }
+        for line in lines {
+            self.line(&mut chart, scale, line)?;
+        }
+        Ok(())
+    }
+
+    fn line(&self, chart: &mut Chart<'_, '_>, scale: &Scale, line: &Line) -> Result<(), DrawError> {
+        let ink = colour(line.colour);
+        for piece in pieces(line, &self.x, &self.y) {
+            let at = |point: &Point| (point.x, scale.clamp(point.y));
+            let stroke: ShapeStyle = ink.stroke_width(7);
+            let low = piece.iter().map(|point| (point.x, scale.clamp(point.low)));
+            let high = piece.iter().rev().map(|point| (point.x, scale.clamp(point.high)));
+            if self.marks {
+                let bars = piece.iter().filter(|point| point.low < point.high);
+                chart.draw_series(bars.map(|p| {
+                    PathElement::new(
+                        [(p.x, scale.clamp(p.low)), (p.x, scale.clamp(p.high))],
+                        ink.stroke_width(5),
+                    )
+                }))?;
+                chart.draw_series(piece.iter().map(|p| Circle::new(at(p), px(3), ink.filled())))?;
+            } else if piece.iter().any(|point| point.low < point.high) {
+                let band: Vec<(f64, f64)> = low.chain(high).collect();
+                chart.draw_series([Polygon::new(band, ink.mix(0.18))])?;
+            }
+            let path: Vec<(f64, f64)> = piece.iter().map(at).collect();
+            chart.draw_series([PathElement::new(path, stroke)])?;
+        }
+        Ok(())
+    }
+}
+
+type Chart<'a, 'b> = ChartContext<'a, SVGBackend<'b>, Cartesian2d<RangedCoordf64, RangedCoordf64>>;
+
+/// A heading over the panel with that corner.
+fn over(root: &Area<'_>, frame: &Frame, (x, y): (i32, i32), heading: &str) -> Result<(), DrawError> {
+    let wide = frame.panel.0;
+    fill(root, (x, y - STRIP), (x + wide, y - 2), RGBColor(236, 236, 236))?;
+    let middle = (x + wide / 2, y - STRIP / 2 - 1);
+    let size = if width_of(heading, 11) > wide { 9 } else { 11 };
+    write(root, middle, &shortened(heading, size, wide - 4), font(size), Lie::Middle)
+}
+
+/// The parts of a line between values that cannot be drawn, on the axes' scales.
+fn pieces(line: &Line, x: &Axis, y: &Axis) -> Vec<Vec<Point>> {
+    let on = |value: f64, axis: &Axis| if axis.log { value.log10() } else { value };
+    let placed = |point: &Point| {
+        // an interval that reaches below zero goes to the foot of a logarithmic axis
+        let low = Some(on(point.low, y)).filter(|low| !low.is_nan()).unwrap_or(f64::NEG_INFINITY);
+        let at = Point { x: on(point.x, x), y: on(point.y, y), low, high: on(point.high, y) };
+        (at.x.is_finite() && at.y.is_finite()).then_some(at)
+    };
+    let placed: Vec<Option<Point>> = line.points.iter().map(placed).collect();
+    let pieces = placed.split(Option::is_none).filter(|piece| !piece.is_empty());
+    pieces.map(|piece| piece.iter().copied().flatten().collect()).collect()
+}
+
+/// The ranges of both axes, which all panels share.
+struct Scale {
+    x: (f64, f64),
+    y: (f64, f64),
+}
+
+impl Scale {
+    fn of(grid: &Grid) -> Self {
+        let lines = grid.panels.iter().flatten().flatten();
+        let points: Vec<Point> = lines.flat_map(|line| pieces(line, &grid.x, &grid.y)).flatten().collect();
+        let xs = range(points.iter().map(|point| point.x));
+        // bands of few seeds can be huge: the axis follows the means and twice their spread at most
+        let means = range(points.iter().map(|point| point.y));
+        let room = means.1 - means.0;
+        let ends = points.iter().flat_map(|point| [point.low, point.high]);
+        let (least, most) = grid.y.limits.unwrap_or((f64::NEG_INFINITY, f64::INFINITY));
+        let (least, most) = (least.max(means.0 - room * 0.25), most.min(means.1 + room * 0.25));
+        let ends = ends.map(|end| end.max(least).min(most));
+        let all = range(points.iter().map(|point| point.y).chain(ends));
+        let x_pad = if grid.marks { 0.05 } else { 0.0 };
+        Self { x: padded(xs, x_pad, &grid.x), y: padded(all, 0.04, &grid.y) }
+    }
+
+    fn clamp(&self, y: f64) -> f64 {
+        y.clamp(self.y.0, self.y.1)
+    }
+}
+
+fn range(values: impl Iterator<Item = f64>) -> (f64, f64) {
+    values
+        .filter(|value| value.is_finite())
+        .fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), value| (low.min(value), high.max(value)))
+}
+
+/// The range with some room around it, a range of its own if it has no width, and within the axis' limits.
+fn padded((low, high): (f64, f64), share: f64, axis: &Axis) -> (f64, f64) {
+    if low > high {
+        return (0.0, 1.0);
+    }
+    let width = if high > low { high - low } else { high.abs().max(1.0) * 0.2 };
+    let pad = if high > low { share * width } else { width / 2.0 };
+    let (least, most) = axis.limits.unwrap_or((f64::NEG_INFINITY, f64::INFINITY));
+    ((low - pad).max(least.min(low)), (high + pad).min(most.max(high)))
+}
+
+/// Where the panels are.
+struct Frame {
+    panel: (i32, i32),
+    width: i32,
+    height: i32,
+    top: i32,
+    right: i32,
+    over: i32,
+}
+
+impl Frame {
+    fn of(grid: &Grid) -> Self {
+        let headed = |headings: &[String]| headings.iter().any(|heading| !heading.is_empty());
+        let wrapped = grid.is_wrapped();
+        let right = if !wrapped && headed(&grid.rows) { STRIP + 4 } else { 10 };
+        let columns = grid.columns.len() as i32;
+        let panel = match columns {
+            1 => (440, 270),
+            2 => (330, 220),
+            _ => (236, 176),
+        };
+        let least = (width_of(&grid.title, 14) + 40).min(760);
+        let width = (LEFT + columns * (panel.0 + GAP) - GAP + right).max(least);
+        let rows = legend_places(&grid.legend, width - 24).last().map_or(0, |place| place.1 + 18);
+        let head = if wrapped || headed(&grid.columns) { STRIP } else { 4 };
+        let top = 34 + rows + head;
+        let over = if wrapped { STRIP } else { 0 };
+        let height = top + grid.panels.len() as i32 * (panel.1 + GAP + over) - GAP - over + BOTTOM;
+        Self { panel, width, height, top, right, over }
+    }
+
+    /// The upper left corner of a panel.
+    fn corner(&self, row: usize, column: usize) -> (i32, i32) {
+        (
+            LEFT + column as i32 * (self.panel.0 + GAP),
+            self.top + row as i32 * (self.panel.1 + GAP + self.over),
+        )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Axis, Line, Point, padded, pieces};
+
+    fn line(ys: &[f64]) -> Line {
+        let point = |(x, &y): (usize, &f64)| Point { x: x as f64, y, low: y, high: y };
+        Line { colour: 0, points: ys.iter().enumerate().map(point).collect() }
+    }
+
+    #[test]
+    fn a_line_breaks_where_there_is_no_number() {
+        let parts =
+            pieces(&line(&[1.0, f64::NAN, 2.0, 3.0, f64::INFINITY]), &Axis::default(), &Axis::default());
+        assert_eq!(parts.iter().map(Vec::len).collect::<Vec<_>>(), [1, 2]);
+    }
+
+    #[test]
+    fn zero_has_no_place_on_a_logarithmic_axis() {
+        let log = Axis { log: true, ..Axis::default() };
+        let parts = pieces(&line(&[0.0, 100.0]), &Axis::default(), &log);
+        assert_eq!((parts.len(), parts[0][0].y), (1, 2.0));
+    }
+
+    #[test]
+    fn ranges_have_room_within_their_limits() {
+        let percent = Axis { limits: Some((0.0, 100.0)), ..Axis::default() };
+        assert_eq!(padded((0.0, 90.0), 0.1, &percent), (0.0, 99.0));
+        assert_eq!(padded((5.0, 5.0), 0.1, &Axis::default()), (4.5, 5.5));
+        assert_eq!(padded((f64::INFINITY, f64::NEG_INFINITY), 0.1, &percent), (0.0, 1.0));
+    }
+}

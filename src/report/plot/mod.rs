@@ -1,0 +1,13 @@
+//! The kinds of pictures, each from plain values to SVG; knows no runs.
+
+mod bars;
+mod canvas;
+mod grid;
+mod heat;
+mod raster;
+
+pub use bars::Bars;
+pub use canvas::{DrawError, Entry};
+pub use grid::{Axis, Grid, Line, Point};
+pub use heat::Heat;
+pub use raster::{FONT, png};

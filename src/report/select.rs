@@ -1,0 +1,450 @@
+//! Decides what a set of runs is a study of: which settings differ between
+//! the runs (factors), which runs differ in nothing but the seed (series), and
+//! which factor becomes rows, columns, colour or a figure of its own.
+
+use std::{cmp::Ordering, collections::BTreeMap};
+
+use super::{
+    ReportError,
+    facts::{Fact, facts, value_of},
+    measure::{Digest, Measure},
+};
+use crate::results::{Status, read::RunRecord};
+
+/// As many labels as there are colours.
+const MOST_LABELS: usize = 8;
+/// As many rows as a figure can hold.
+const MOST_ROWS: usize = 6;
+/// The value of a setting that a run does not have.
+const ABSENT: &str = "–";
+/// Settings whose values are told without their key.
+const PLAIN: [&str; 6] = ["attack", "rule", "base", "estimator", "step", "estimator / step"];
+
+/// One run of the study.
+#[derive(Debug)]
+pub struct Run {
+    /// What its folder holds.
+    pub record: RunRecord,
+    /// Its configuration, flat.
+    pub facts: Vec<Fact>,
+    /// The numbers that sum it up.
+    pub digest: Digest,
+    /// Hash of its configuration.
+    pub hash: String,
+}
+
+impl Run {
+    fn new(record: RunRecord, measure: Measure) -> Self {
+        let facts = facts(&record.config);
+        Self { digest: Digest::of(&record, measure), hash: record.config.hash(), facts, record }
+    }
+
+    /// The run's seed.
+    pub fn seed(&self) -> u64 {
+        self.record.config.seed
+    }
+
+    /// How it ended; `unfinished` if it has not.
+    pub fn status(&self) -> &'static str {
+        self.record.summary.as_ref().map_or("unfinished", |summary| summary.status.name())
+    }
+
+    fn is_complete(&self) -> bool {
+        self.record.summary.as_ref().is_some_and(|summary| summary.status == Status::Completed)
+    }
+
+    fn value(&self, key: &str) -> &str {
+        value_of(&self.facts, key).unwrap_or(ABSENT)
+    }
+}
+
+/// A setting in which runs differ.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Factor {
+    /// Its name or key.
+    pub key: String,
+    /// Its values in order: `none` first, numbers by size, chains by length.
+    pub values: Vec<String>,
+}
+
+/// Runs that differ in nothing but the seed.
+#[derive(Debug)]
+pub struct Series {
+    /// For every factor, which of its values.
+    pub levels: Vec<usize>,
+    /// The runs that count, by seed.
+    pub runs: Vec<usize>,
+}
+
+/// Which factors go where; each list is outermost first.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Layout {
+    /// A figure for each value.
+    pub split: Vec<usize>,
+    /// Rows of panels.
+    pub rows: Vec<usize>,
+    /// Columns of panels.
+    pub columns: Vec<usize>,
+    /// Colours of lines.
+    pub colour: Vec<usize>,
+}
+
+/// What a set of runs is a study of.
+#[derive(Debug)]
+pub struct Study {
+    /// The runs, in the order of their paths.
+    pub runs: Vec<Run>,
+    /// What they are judged by.
+    pub measure: Measure,
+    /// What differs.
+    pub factors: Vec<Factor>,
+    /// For every run and factor, which of its values.
+    pub levels: Vec<Vec<usize>>,
+    /// Runs that differ in nothing but the seed, in the order of the factors.
+    pub series: Vec<Series>,
+    /// Which factor goes where.
+    pub layout: Layout,
+    /// What a reader has to know: runs left out, settings that vary together.
+    pub notes: Vec<String>,
+}
+
+impl Study {
+    /// The study that `records` are.
+    ///
+    /// # Errors
+    /// [`ReportError::Mixed`] if they cannot be judged by one measure, [`ReportError::Empty`] if none was evaluated.
+    pub fn new(records: Vec<RunRecord>) -> Result<Self, ReportError> {
+        let measure = Measure::common(records.iter())?;
+        if records.iter().all(|record| measure.of(record).is_none()) {
+            return Err(ReportError::Empty { folders: records.len() });
+        }
+        Ok(Self::of(records.into_iter().map(|record| Run::new(record, measure)).collect(), measure))
+    }
+
+    fn of(runs: Vec<Run>, measure: Measure) -> Self {
+        let mut notes = Vec::new();
+        let (factors, levels) = factors(&runs, &mut notes);
+        let series = series(&runs, &levels, &mut notes);
+        let layout = layout(&factors, &series);
+        Self { runs, measure, factors, levels, series, layout, notes }
+    }
+
+    /// The combinations of values of the factors `which` that occur, in order.
+    pub fn combinations(&self, which: &[usize]) -> Vec<Vec<usize>> {
+        combinations(&self.series, which)
+    }
+
+    /// A combination of values of the factors `which` in words.
+    pub fn label(&self, which: &[usize], levels: &[usize]) -> String {
+        let part = |(&factor, &level): (&usize, &usize)| {
+            let Factor { key, values } = &self.factors[factor];
+            let value = &values[level];
+            match key.as_str() {
+                "meta-aggregator" if value == "none" => "no meta-aggregator".to_owned(),
+                "attack" if value == "none" => "no attack".to_owned(),
+                "meta-aggregator" => value.clone(),
+                key if PLAIN.contains(&key) => value.clone(),
+                key => format!("{} = {value}", key.strip_prefix("task.").unwrap_or(key)),
+            }
+        };
+        which.iter().zip(levels).map(part).collect::<Vec<_>>().join(" · ")
+    }
+
+    /// The factor with that name or key.
+    pub fn factor(&self, key: &str) -> Option<usize> {
+        self.factors.iter().position(|factor| factor.key == key)
+    }
+
+    /// What all runs have in common, by key.
+    pub fn shared(&self) -> Vec<&Fact> {
+        let same = |fact: &&Fact| self.runs.iter().all(|run| run.value(&fact.key) == fact.value);
+        self.runs.first().map_or_else(Vec::new, |run| run.facts.iter().filter(same).collect())
+    }
+}
+
+/// The values of `series` at the factors `which`.
+pub fn pick(series: &Series, which: &[usize]) -> Vec<usize> {
+    which.iter().map(|&factor| series.levels[factor]).collect()
+}
+
+fn combinations(series: &[Series], which: &[usize]) -> Vec<Vec<usize>> {
+    let mut all: Vec<Vec<usize>> = series.iter().map(|series| pick(series, which)).collect();
+    all.sort();
+    all.dedup();
+    all
+}
+
+/// The factors, and for every run its level of each.
+fn factors(runs: &[Run], notes: &mut Vec<String>) -> (Vec<Factor>, Vec<Vec<usize>>) {
+    let mut factors: Vec<(Factor, Vec<usize>)> =
+        keys(runs).iter().filter_map(|key| factor(runs, key)).collect();
+    join_optimiser(&mut factors);
+    let mut kept: Vec<(Factor, Vec<usize>)> = Vec::new();
+    for (factor, levels) in factors {
+        match kept.iter().find(|(_, other)| in_step(&levels, other)) {
+            Some((first, _)) => notes.push(format!("{} varies together with {}.", factor.key, first.key)),
+            None => kept.push((factor, levels)),
+        }
+    }
+    let table = (0..runs.len()).map(|run| kept.iter().map(|(_, levels)| levels[run]).collect()).collect();
+    (kept.into_iter().map(|(factor, _)| factor).collect(), table)
+}
+
+/// Keys of all facts in order of appearance; of rule, meta-aggregator and base only what tells the runs apart best.
+fn keys(runs: &[Run]) -> Vec<String> {
+    let count = |key: &str| distinct(runs, key).len();
+    let (rules, metas, bases) = (count("rule"), count("meta-aggregator"), count("base"));
+    let crossed = metas > 1 && bases > 1 && 4 * rules >= 3 * metas * bases;
+    let plain = metas == 1 && runs.iter().all(|run| run.value("meta-aggregator") == "none");
+    let left_out = match (metas, bases) {
+        _ if crossed => &["rule"][..],
+        (1, _) if !plain => &["rule", "meta-aggregator"],
+        (2.., 1) => &["rule", "base"],
+        _ => &["meta-aggregator", "base"],
+    };
+    let mut keys: Vec<String> = Vec::new();
+    for fact in runs.iter().flat_map(|run| &run.facts) {
+        if !keys.contains(&fact.key) && !left_out.contains(&fact.key.as_str()) {
+            keys.push(fact.key.clone());
+        }
+    }
+    keys
+}
+
+fn distinct(runs: &[Run], key: &str) -> Vec<String> {
+    let mut values: Vec<String> = runs.iter().map(|run| run.value(key).to_owned()).collect();
+    values.sort_by(|a, b| by_nature(a, b));
+    values.dedup();
+    values
+}
+
+/// `key` as a factor, if runs differ in it. Runs without the component of a parameter do not count.
+fn factor(runs: &[Run], key: &str) -> Option<(Factor, Vec<usize>)> {
+    let values = distinct(runs, key);
+    let parameter = runs.iter().flat_map(|run| &run.facts).any(|fact| fact.key == key && fact.parameter);
+    let differing = values.iter().filter(|value| !(parameter && *value == ABSENT)).count();
+    let level = |run: &Run| values.iter().position(|value| value == run.value(key)).unwrap_or(0);
+    let levels = runs.iter().map(level).collect();
+    (differing > 1).then(|| (Factor { key: key.to_owned(), values }, levels))
+}
+
+/// `none` and `mean` first, absent ones last, numbers by size, chains by length, then by letters.
+fn by_nature(a: &str, b: &str) -> Ordering {
+    let plain = |value: &str| ["none", "mean"].iter().position(|first| *first == value).unwrap_or(2);
+    let rank = |value: &str| (value == ABSENT, plain(value), value.matches(" > ").count());
+    match (a.parse::<f64>(), b.parse::<f64>()) {
+        (Ok(a), Ok(b)) => a.total_cmp(&b),
+        _ => rank(a).cmp(&rank(b)).then_with(|| a.cmp(b)),
+    }
+}
+
+/// Whether two factors divide the runs in the same way.
+fn in_step(a: &[usize], b: &[usize]) -> bool {
+    let mut pairs: Vec<(usize, usize)> = a.iter().copied().zip(b.iter().copied()).collect();
+    pairs.sort_unstable();
+    pairs.dedup();
+    let unique = |side: fn(&(usize, usize)) -> usize| {
+        let mut values: Vec<usize> = pairs.iter().map(side).collect();
+        values.sort_unstable();
+        values.dedup();
+        values.len() == pairs.len()
+    };
+    unique(|pair| pair.0) && unique(|pair| pair.1)
+}
+
+/// Makes one factor of estimator and step where each estimator has its step.
+fn join_optimiser(factors: &mut Vec<(Factor, Vec<usize>)>) {
+    let place = |key: &str| factors.iter().position(|(factor, _)| factor.key == key);
+    let (Some(estimator), Some(step)) = (place("estimator"), place("step")) else { return };
+    if !in_step(&factors[estimator].1, &factors[step].1) {
+        return;
+    }
+    let (steps, step_levels) = factors.remove(step);
+    let (factor, levels) = &mut factors[estimator];
+    factor.key = "estimator / step".to_owned();
+    for (&level, &step) in levels.iter().zip(&step_levels) {
+        let own = factor.values[level].split(" / ").next().unwrap_or_default().to_owned();
+        factor.values[level] = format!("{own} / {}", steps.values[step]);
+    }
+}
+
+/// Groups the runs that differ in nothing but the seed; of repeated ones the latest complete one counts.
+fn series(runs: &[Run], table: &[Vec<usize>], notes: &mut Vec<String>) -> Vec<Series> {
+    let mut groups: BTreeMap<&[usize], BTreeMap<u64, usize>> = BTreeMap::new();
+    let mut repeated = 0;
+    for (at, levels) in table.iter().enumerate() {
+        let seeds = groups.entry(levels).or_default();
+        let rank = |run: usize| (runs[run].is_complete(), &runs[run].record.info.started);
+        match seeds.get(&runs[at].seed()) {
+            Some(&other) => {
+                repeated += 1;
+                if rank(at) > rank(other) {
+                    seeds.insert(runs[at].seed(), at);
+                }
+            }
+            None => drop(seeds.insert(runs[at].seed(), at)),
+        }
+    }
+    if repeated > 0 {
+        notes.push(format!(
+            "{repeated} runs repeat another's settings and seed; the latest complete one counts."
+        ));
+    }
+    let groups = groups.into_iter();
+    let series: Vec<Series> = groups
+        .map(|(levels, seeds)| Series {
+            levels: levels.to_vec(),
+            runs: counting(runs, seeds.into_values(), notes),
+        })
+        .collect();
+    series.into_iter().filter(|series| !series.runs.is_empty()).collect()
+}
+
+/// The complete runs, or all that were evaluated if none is complete.
+fn counting(runs: &[Run], all: impl Iterator<Item = usize>, notes: &mut Vec<String>) -> Vec<usize> {
+    let (complete, other): (Vec<usize>, Vec<usize>) = all.partition(|&run| runs[run].is_complete());
+    let evaluated = |run: &usize| !runs[*run].record.evaluations.is_empty();
+    for &run in &other {
+        let counts =
+            if complete.is_empty() && evaluated(&run) { "counted as far as it got" } else { "left out" };
+        let Run { hash, .. } = &runs[run];
+        notes.push(format!("Run {hash} (seed {}) is {}: {counts}.", runs[run].seed(), runs[run].status()));
+    }
+    if complete.is_empty() { other.into_iter().filter(evaluated).collect() } else { complete }
+}
+
+/// Attack becomes rows, base and optimiser columns, the meta-aggregator or rule colour. Another task is another
+/// figure; of the rest one may become rows, and what the colours can tell apart joins them.
+fn layout(factors: &[Factor], series: &[Series]) -> Layout {
+    let mut layout = Layout::default();
+    let mut rest = Vec::new();
+    for (at, factor) in factors.iter().enumerate() {
+        match factor.key.as_str() {
+            "attack" => layout.rows.push(at),
+            "meta-aggregator" | "rule" => layout.colour.push(at),
+            "base" | "estimator" | "step" | "estimator / step" => layout.columns.push(at),
+            "task.dataset" | "task.model" | "task.objective" => layout.split.push(at),
+            _ => rest.push(at),
+        }
+    }
+    if layout.colour.is_empty() {
+        let lists = [&mut layout.columns, &mut rest, &mut layout.rows, &mut layout.split];
+        let first = lists.into_iter().find(|list| !list.is_empty()).map(|list| list.remove(0));
+        layout.colour.extend(first);
+    }
+    if layout.rows.is_empty() {
+        let fits = |&at: &usize| factors[at].values.len() <= MOST_ROWS;
+        layout.rows.extend(rest.iter().position(fits).map(|place| rest.remove(place)));
+    }
+    for at in rest {
+        let mut wider = layout.colour.clone();
+        wider.push(at);
+        let sizes = ["f", "m"].contains(&factors[at].key.as_str());
+        if !sizes && combinations(series, &wider).len() <= MOST_LABELS {
+            layout.colour = wider;
+        } else {
+            layout.split.push(at);
+        }
+    }
+    layout
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::{Run, Study, by_nature};
+    use crate::{
+        config::read_back,
+        report::measure::ACCURACY,
+        results::{
+            Columns,
+            read::{RunInfo, RunRecord},
+        },
+    };
+
+    /// A complete run; `keys` replace those of a small experiment.
+    fn run(seed: u64, rule: &str, attack: &str, rest: &str) -> Run {
+        let text = format!(
+            "seed = {seed}\n{rest}\n[task]\ndataset = \"digits\"\nmodel = \"mlp\"\n[aggregator]\nrule = [{rule}]\n[[workers]]\n\
+             count = 9\n[[attackers]]\ncount = 4\nattack = \"{attack}\"\n"
+        );
+        let summary = r#"{"status": "completed", "rounds": 1, "elapsed_seconds": 1, "rounds_per_second": 1}"#;
+        let record = RunRecord {
+            folder: format!("{seed}").into(),
+            config: read_back(Path::new("config.toml"), &text).unwrap(),
+            config_text: text,
+            info: RunInfo::default(),
+            summary: Some(serde_json::from_str(summary).unwrap()),
+            rounds: Columns::default(),
+            evaluations: Columns::default(),
+            timings: Columns::default(),
+        };
+        Run::new(record, ACCURACY)
+    }
+
+    fn keys(study: &Study, list: &[usize]) -> Vec<String> {
+        list.iter().map(|&at| study.factors[at].key.clone()).collect()
+    }
+
+    #[test]
+    fn attack_base_and_meta_aggregator_become_rows_columns_and_colour() {
+        let mut runs = Vec::new();
+        for seed in [1, 2, 3] {
+            for attack in ["sign-flip", "alie"] {
+                for rule in ["'cwmed'", "'ctma','cwmed'", "'krum'", "'ctma','krum'"] {
+                    runs.push(run(seed, rule, attack, ""));
+                }
+            }
+        }
+        let study = Study::of(runs, ACCURACY);
+        assert_eq!(keys(&study, &study.layout.rows), ["attack"]);
+        assert_eq!(keys(&study, &study.layout.columns), ["base"]);
+        assert_eq!(keys(&study, &study.layout.colour), ["meta-aggregator"]);
+        assert_eq!(study.series.len(), 8);
+        assert!(study.series.iter().all(|series| series.runs.len() == 3), "seeds make a band, no series");
+        assert!(study.notes.is_empty(), "{:?}", study.notes);
+        let meta = study.factor("meta-aggregator").unwrap();
+        assert_eq!(study.factors[meta].values, ["none", "ctma"]);
+    }
+
+    #[test]
+    fn rules_that_are_not_crossed_are_compared_as_a_whole() {
+        let rules = ["'mean'", "'krum'", "'ctma','cwmed'"];
+        let study = Study::of(rules.map(|rule| run(1, rule, "ipm", "")).into(), ACCURACY);
+        assert_eq!(keys(&study, &study.layout.colour), ["rule"]);
+        assert!(
+            study.layout.rows.is_empty() && study.layout.columns.is_empty() && study.layout.split.is_empty()
+        );
+        assert_eq!(study.factors[0].values, ["mean", "krum", "ctma > cwmed"]);
+    }
+
+    #[test]
+    fn what_else_differs_joins_the_label() {
+        let runs = [10, 20].map(|rounds| run(1, "'mean'", "ipm", &format!("rounds = {rounds}")));
+        let study = Study::of(runs.into(), ACCURACY);
+        assert_eq!(keys(&study, &study.layout.colour), ["rounds"]);
+        assert_eq!(study.label(&study.layout.colour, &[1]), "rounds = 20");
+    }
+
+    #[test]
+    fn a_repeated_run_counts_once_and_a_broken_one_not_at_all() {
+        let mut runs: Vec<Run> = [1, 1, 2].map(|seed| run(seed, "'mean'", "ipm", "")).into();
+        runs[2].record.summary = None;
+        let study = Study::of(runs, ACCURACY);
+        assert_eq!(study.series.len(), 1);
+        assert_eq!(study.series[0].runs.len(), 1);
+        assert_eq!(study.notes.len(), 2);
+        assert!(study.notes[1].contains("(seed 2) is unfinished: left out"), "{:?}", study.notes);
+    }
+
+    #[test]
+    fn values_are_in_the_order_of_a_reader() {
+        let mut values = ["nnm", "none", "ctma > nnm", "–", "bucketing"];
+        values.sort_by(|a, b| by_nature(a, b));
+        assert_eq!(values, ["none", "bucketing", "nnm", "ctma > nnm", "–"]);
+        let mut numbers = ["10", "9", "0.5"];
+        numbers.sort_by(|a, b| by_nature(a, b));
+        assert_eq!(numbers, ["0.5", "9", "10"]);
+    }
+}

@@ -1,0 +1,100 @@
+//! The table of a study: for every series the mean of its final value with a
+//! 95 % interval, and its difference to the baseline of its cell, paired by seed.
+
+use super::{
+    ReportError,
+    select::{Run, Series, Study, pick},
+    statistics::Estimate,
+};
+
+/// A row.
+#[derive(Clone, Debug)]
+pub struct Row {
+    /// Values of the factors.
+    pub values: Vec<String>,
+    /// Mean of the last 20 % of the evaluations.
+    pub settled: Option<Estimate>,
+    /// Difference of that to the baseline, over the seeds that both have.
+    pub difference: Option<Estimate>,
+    /// Whether the row is a baseline.
+    pub is_baseline: bool,
+    /// The last evaluation.
+    pub last: Option<Estimate>,
+    /// Mean step between neighbouring evaluations of the last 50 %.
+    pub rough: Option<Estimate>,
+    /// Rounds in a second.
+    pub rounds_per_second: Option<Estimate>,
+    /// Median seconds of aggregation in a round.
+    pub aggregate_seconds: Option<Estimate>,
+    /// The runs that it sums up.
+    pub runs: Vec<usize>,
+}
+
+/// The table.
+#[derive(Clone, Debug)]
+pub struct Table {
+    /// The rows, in the order of the factors.
+    pub rows: Vec<Row>,
+    /// What differences are taken to; none if there is only one label.
+    pub baseline: Option<String>,
+}
+
+/// The table of `study` with differences to the label `baseline`; without one, to the first label.
+///
+/// # Errors
+/// [`ReportError::Baseline`] if there is no such label.
+pub fn table(study: &Study, baseline: Option<&str>) -> Result<Table, ReportError> {
+    let labels = study.combinations(&study.layout.colour);
+    let name = |levels: &Vec<usize>| study.label(&study.layout.colour, levels);
+    let levels = match baseline {
+        None => labels.first(),
+        Some(text) => Some(labels.iter().find(|levels| name(levels) == text).ok_or_else(|| {
+            ReportError::Baseline { name: text.to_owned(), known: labels.iter().map(name).collect() }
+        })?),
+    };
+    let levels = levels.filter(|_| labels.len() > 1);
+    let row = |series: &Series| row(study, series, levels.map(|levels| base_of(study, series, levels)));
+    Ok(Table { rows: study.series.iter().map(row).collect(), baseline: levels.map(name) })
+}
+
+/// The series that differs from `series` in nothing but the label, which is `levels`.
+fn base_of<'a>(study: &'a Study, series: &Series, levels: &[usize]) -> Option<&'a Series> {
+    let mut wanted = series.levels.clone();
+    for (&factor, &level) in study.layout.colour.iter().zip(levels) {
+        wanted[factor] = level;
+    }
+    study.series.iter().find(|other| other.levels == wanted)
+}
+
+fn row(study: &Study, series: &Series, base: Option<Option<&Series>>) -> Row {
+    let estimate = |value: fn(&Run) -> Option<f64>| {
+        let values: Vec<f64> = series.runs.iter().filter_map(|&run| value(&study.runs[run])).collect();
+        Estimate::of(&values)
+    };
+    let base = base.flatten();
+    let is_baseline = base.is_some_and(|base| base.levels == series.levels);
+    let every: Vec<usize> = (0..study.factors.len()).collect();
+    let value = |(&factor, level): (&usize, usize)| study.factors[factor].values[level].clone();
+    Row {
+        values: every.iter().zip(pick(series, &every)).map(value).collect(),
+        settled: estimate(|run| run.digest.settled),
+        difference: base.filter(|_| !is_baseline).and_then(|base| paired(study, series, base)),
+        is_baseline,
+        last: estimate(|run| run.digest.last),
+        rough: estimate(|run| run.digest.rough),
+        rounds_per_second: estimate(|run| run.digest.rounds_per_second),
+        aggregate_seconds: estimate(|run| run.digest.aggregate_seconds),
+        runs: series.runs.clone(),
+    }
+}
+
+/// The mean difference of final values between runs with the same seed.
+fn paired(study: &Study, series: &Series, base: &Series) -> Option<Estimate> {
+    let difference = |&run: &usize| {
+        let run = &study.runs[run];
+        let other =
+            base.runs.iter().map(|&other| &study.runs[other]).find(|other| other.seed() == run.seed())?;
+        Some(run.digest.settled? - other.digest.settled?)
+    };
+    Estimate::of(&series.runs.iter().filter_map(difference).collect::<Vec<_>>())
+}

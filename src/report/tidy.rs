@@ -1,0 +1,129 @@
+//! The tidy table: one row for every run and evaluation, with the settings
+//! that differ as columns. Written as CSV and, with the feature `parquet`, as
+//! Parquet.
+
+use std::{fs, path::Path};
+
+use super::{
+    curves::{Against, measures},
+    select::{Run, Study},
+};
+use crate::results::ResultsError;
+
+/// The values of a column.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Values {
+    /// Words.
+    Text(Vec<String>),
+    /// Whole numbers.
+    Whole(Vec<u64>),
+    /// Numbers; NaN where there is none.
+    Real(Vec<f64>),
+}
+
+/// Columns by name.
+#[derive(Clone, Debug, Default)]
+pub struct Tidy {
+    /// The columns, all of one length.
+    pub columns: Vec<(String, Values)>,
+}
+
+impl Tidy {
+    /// The tidy table of `study`; a factor whose values are all numbers is a column of numbers.
+    pub fn of(study: &Study) -> Self {
+        let mut tidy = Self::default();
+        tidy.text(study, "run", |run| run.record.folder.display().to_string());
+        tidy.text(study, "hash", |run| run.hash.clone());
+        tidy.whole(study, "seed", Run::seed);
+        tidy.text(study, "status", |run| run.status().to_owned());
+        for (at, factor) in study.factors.iter().enumerate() {
+            let values = || study.levels.iter().map(|levels| factor.values[levels[at]].clone());
+            match values().map(|value| value.parse().ok()).collect::<Option<Vec<f64>>>() {
+                Some(numbers) => tidy.push(&factor.key, Values::Real(spread(study, numbers))),
+                None => tidy.push(&factor.key, Values::Text(spread(study, values()))),
+            }
+        }
+        let rounds = study.runs.iter().flat_map(|run| run.record.evaluations.round()).copied();
+        tidy.push("round", Values::Whole(rounds.collect()));
+        for (name, against) in
+            [("gradients", Against::Gradients), ("bytes", Against::Bytes), ("elapsed_seconds", Against::Time)]
+        {
+            tidy.push(
+                name,
+                Values::Real(study.runs.iter().flat_map(|run| against.values(&run.record)).collect()),
+            );
+        }
+        for measure in measures(study) {
+            let of = |run: &Run| match measure.of(&run.record) {
+                Some(values) => values.to_vec(),
+                None => vec![f64::NAN; run.record.evaluations.len()],
+            };
+            tidy.push(measure.column, Values::Real(study.runs.iter().flat_map(of).collect()));
+        }
+        tidy.real(study, "final", |run| run.digest.settled);
+        tidy.real(study, "rough", |run| run.digest.rough);
+        tidy
+    }
+
+    fn push(&mut self, name: &str, values: Values) {
+        self.columns.push((name.to_owned(), values));
+    }
+
+    fn text(&mut self, study: &Study, name: &str, value: impl Fn(&Run) -> String) {
+        self.push(name, Values::Text(spread(study, study.runs.iter().map(value))));
+    }
+
+    fn whole(&mut self, study: &Study, name: &str, value: impl Fn(&Run) -> u64) {
+        self.push(name, Values::Whole(spread(study, study.runs.iter().map(value))));
+    }
+
+    fn real(&mut self, study: &Study, name: &str, value: impl Fn(&Run) -> Option<f64>) {
+        self.push(
+            name,
+            Values::Real(spread(study, study.runs.iter().map(|run| value(run).unwrap_or(f64::NAN)))),
+        );
+    }
+
+    /// Number of rows.
+    pub fn rows(&self) -> usize {
+        match self.columns.first() {
+            Some((_, Values::Text(values))) => values.len(),
+            Some((_, Values::Whole(values))) => values.len(),
+            Some((_, Values::Real(values))) => values.len(),
+            None => 0,
+        }
+    }
+
+    /// Writes it as CSV; a number that is not there is an empty cell.
+    ///
+    /// # Errors
+    /// [`ResultsError`].
+    pub fn write_csv(&self, path: &Path) -> Result<(), ResultsError> {
+        if let Some(folder) = path.parent() {
+            fs::create_dir_all(folder).map_err(ResultsError::at(folder))?;
+        }
+        let wrong = |error: csv::Error| ResultsError { path: path.to_owned(), error: error.into() };
+        let mut writer = csv::Writer::from_path(path).map_err(wrong)?;
+        writer.write_record(self.columns.iter().map(|(name, _)| name)).map_err(wrong)?;
+        for row in 0..self.rows() {
+            let cells = self.columns.iter().map(|(_, values)| cell(values, row));
+            writer.write_record(cells).map_err(wrong)?;
+        }
+        writer.flush().map_err(ResultsError::at(path))
+    }
+}
+
+/// The values of the runs, each once for each evaluation of its run.
+fn spread<T: Clone>(study: &Study, values: impl IntoIterator<Item = T>) -> Vec<T> {
+    let runs = study.runs.iter().zip(values);
+    runs.flat_map(|(run, value)| vec![value; run.record.evaluations.len()]).collect()
+}
+
+fn cell(values: &Values, row: usize) -> String {
+    match values {
+        Values::Text(values) => values[row].clone(),
+        Values::Whole(values) => values[row].to_string(),
+        Values::Real(values) if values[row].is_nan() => String::new(),
+        Values::Real(values) => values[row].to_string(),
+    }
+}

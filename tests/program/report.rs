@@ -1,0 +1,136 @@
+//! Reports and comparisons of runs.
+
+use std::{fs, path::Path};
+
+use crate::harness::{self, Program, experiment};
+
+/// Runs of two rules, two attacks and two seeds, below `out`.
+fn study(out: &Path) {
+    let file = experiment(out, "experiment.toml", harness::CONVEX);
+    for rule in ["'cwmed'", "'ctma','cwmed'"] {
+        for attack in ["ipm", "sign-flip"] {
+            for seed in ["1", "2"] {
+                let sets = [
+                    format!("aggregator.rule=[{rule}]"),
+                    format!("attackers.0.attack={attack}"),
+                    format!("seed={seed}"),
+                ];
+                let mut arguments = vec![file.as_str()];
+                sets.iter().for_each(|set| arguments.extend(["--set", set]));
+                Program::folder(&arguments, out);
+            }
+        }
+    }
+}
+
+/// Makes a report of the runs below `out` into `out/NAME` and returns its page.
+fn report(out: &Path, name: &str, more: &[&str]) -> String {
+    let (runs, to) = (out.join("convex").display().to_string(), out.join(name).display().to_string());
+    let arguments: Vec<&str> = ["report", &runs, "-o", &to].iter().chain(more).copied().collect();
+    let done = Program::run(&arguments);
+    assert_eq!(done.status, 0, "{}", done.stderr);
+    assert_eq!(done.stdout.trim(), Path::new(&to).join("index.html").display().to_string());
+    fs::read_to_string(Path::new(&to).join("index.html")).unwrap()
+}
+
+/// Every address in `page`.
+fn addresses(page: &str) -> Vec<&str> {
+    let parts = ["href=\"", "src=\"", "url("].into_iter().flat_map(|start| page.split(start).skip(1));
+    parts.map(|rest| rest.split(['"', ')']).next().unwrap()).collect()
+}
+
+#[test]
+fn a_page_stands_alone_and_leads_to_every_run() {
+    let folder = tempfile::tempdir().unwrap();
+    study(folder.path());
+    let page =
+        report(folder.path(), "report", &["--csv", &folder.path().join("tidy.csv").display().to_string()]);
+    assert!(!page.contains("<script") && !page.contains("@import") && !page.contains("<link"));
+    for address in addresses(&page) {
+        let inside = address.starts_with('#') || address.starts_with("data:");
+        assert!(inside || folder.path().join("report").join(address).exists(), "{address} leads nowhere");
+    }
+    let runs: Vec<_> =
+        fs::read_dir(folder.path().join("convex")).unwrap().map(|entry| entry.unwrap()).collect();
+    assert_eq!(runs.len(), 8);
+    for run in runs {
+        let name = run.file_name().into_string().unwrap();
+        assert!(page.contains(&format!("../convex/{name}/")), "{name} is not in the page");
+        assert!(page.contains(name.split('-').nth(1).unwrap()), "its hash is not in the page");
+    }
+    assert!(page.contains("no meta-aggregator") && page.contains("least-squares"));
+    for picture in ["gap-rounds", "gap-time", "gap-gradients", "gap-bytes", "rule-attack", "cost-aggregation"]
+    {
+        let svg = fs::read_to_string(folder.path().join(format!("report/{picture}.svg"))).unwrap();
+        assert!(svg.starts_with("<svg") && svg.trim_end().ends_with("</svg>"), "{picture}");
+        let png = fs::read(folder.path().join(format!("report/{picture}.png"))).unwrap();
+        assert!(png.starts_with(b"\x89PNG") && png.len() > 5000, "{picture}");
+    }
+    let mut tidy = csv::Reader::from_path(folder.path().join("tidy.csv")).unwrap();
+    let headings: Vec<String> = tidy.headers().unwrap().iter().map(str::to_owned).collect();
+    assert_eq!(headings[..6], ["run", "hash", "seed", "status", "attack", "meta-aggregator"]);
+    assert_eq!(tidy.records().count(), 8 * 5, "one row for every run and evaluation");
+    assert_eq!(page, report(folder.path(), "report", &[]), "the same runs give another page");
+}
+
+#[test]
+fn the_table_says_what_its_definitions_say() {
+    let folder = tempfile::tempdir().unwrap();
+    let run = folder.path().join("a/run");
+    fs::create_dir_all(&run).unwrap();
+    let config = "name = \"a\"\n[task]\nobjective = \"least-squares\"\n[[workers]]\ncount = 3\n";
+    fs::write(run.join("config.toml"), config).unwrap();
+    fs::write(run.join("run.json"), "{}").unwrap();
+    let rows = "0,2.3,0.10\n1,2.0,0.50\n2,1.0,0.60\n3,1.0,0.80\n4,1.0,0.70\n5,1.0,0.90\n";
+    fs::write(run.join("evaluations.csv"), format!("round,test_loss,test_accuracy\n{rows}6,1.0,0.")).unwrap();
+    let done = Program::run(&["report", &folder.path().display().to_string()]);
+    assert_eq!(done.status, 0, "{}", done.stderr);
+    let page = fs::read_to_string(done.stdout.trim()).unwrap();
+    // the last two of six; steps of 20, 10 and 20 points; a line that is being written does not count
+    assert!(page.contains("final 80.00, last 90.00, rough 16.67"), "{page}");
+    assert!(page.contains("is unfinished: counted as far as it got"));
+}
+
+#[test]
+fn a_comparison_says_what_differs() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = experiment(folder.path(), "experiment.toml", harness::CONVEX);
+    let run = |name: &str, rule: &str| {
+        let out = folder.path().join(name);
+        for seed in ["seed=1", "seed=2"] {
+            Program::folder(&[&file, "--set", seed, "--set", &format!("aggregator.rule=[{rule}]")], &out);
+        }
+        out.display().to_string()
+    };
+    let (a, b) = (run("a", "'cwmed'"), run("b", "'ctma','cwmed'"));
+    let done = Program::run(&["compare", &a, &b]);
+    assert_eq!(done.status, 0, "{}", done.stderr);
+    assert!(done.stdout.contains("A: 2 runs, B: 2 runs, 2 pairs"), "{}", done.stdout);
+    assert!(done.stdout.contains("cwmed → ctma > cwmed") && done.stdout.contains(" ± "), "{}", done.stdout);
+    assert!(!done.stdout.contains("seed:"), "{}", done.stdout);
+    let same = Program::run(&["compare", &a, &a]).stdout;
+    assert!(same.contains("the configurations are the same"), "{same}");
+}
+
+#[test]
+fn what_cannot_be_reported_is_said() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().display().to_string();
+    assert!(Program::fails(&["report", &path]).contains("no run here"));
+    assert!(Program::fails(&["report", &format!("{path}/nowhere")]).contains("nowhere"));
+    study(folder.path());
+    assert!(
+        Program::fails(&["report", &path, "--baseline", "nnm"])
+            .contains("there are: no meta-aggregator, ctma")
+    );
+    if !cfg!(feature = "parquet") {
+        let message = Program::fails(&["report", &path, "--parquet", &format!("{path}/t.parquet")]);
+        assert!(message.contains("--features parquet"), "{message}");
+    }
+    let run = fs::read_dir(folder.path().join("convex")).unwrap().next().unwrap().unwrap().path();
+    fs::write(run.join("evaluations.csv"), "round,gap\n0,1.0\n1,x\n").unwrap();
+    let message = Program::fails(&["report", &path]);
+    assert!(message.contains("evaluations.csv:3: column gap: `x` is no number"), "{message}");
+    fs::write(run.join("evaluations.csv"), "round,test_loss,test_accuracy\n0,1.0,0.5\n").unwrap();
+    assert!(Program::fails(&["report", &path]).contains("tasks of both kinds cannot share a report"));
+}
