@@ -19,6 +19,7 @@ pub mod attacker;
 pub mod barrier;
 pub mod block;
 pub mod cast;
+mod cohort;
 pub mod collusion;
 mod contain;
 mod desk;

@@ -55,8 +55,11 @@ pub struct Settings {
     pub seed: Seed,
     /// Number of rounds.
     pub rounds: u64,
-    /// Number of Byzantine workers that the server is told to withstand.
+    /// Number of Byzantine workers that the server is told to withstand among those of a round.
     pub f: usize,
+    /// Partial participation: each round calls so many workers, drawn uniformly without replacement,
+    /// attackers among them. Without it, all of them take part.
+    pub cohort: Option<usize>,
     /// A point is evaluated every so many rounds, beside the first and the last; 0 for those two alone.
     pub evaluate_every: u64,
     /// Number of threads that compute, and of threads that host honest workers.
@@ -92,6 +95,7 @@ impl Default for Settings {
             seed: Seed(0),
             rounds: 1,
             f: 0,
+            cohort: None,
             evaluate_every: 0,
             threads: 1,
             block: 0,

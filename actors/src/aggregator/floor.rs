@@ -16,15 +16,16 @@ use tokio::time::{Instant as Clock, sleep, timeout};
 use super::record::honest;
 use crate::{
     barrier::{Barrier, Outcome},
+    cohort::cohort,
     error::{Part, Reason, RunError},
     learner::{LearnerError, Query},
     messages::{
         Called, Close, Expect, Exposed, Fault, LearnerSeat, Open, Reply, Reveal, Seat, Submission, Tally,
         Withdraw,
     },
-    settings::{Deadlines, Policy},
+    settings::{Deadlines, Policy, Settings},
 };
-use phalanx_robust::{Vector, attack::Knowledge};
+use phalanx_robust::{Vector, attack::Knowledge, random::Seed};
 
 /// What an actor's mailbox gave for a message.
 type Heard = Result<Result<Reply, Fault>, MailboxError>;
@@ -36,12 +37,15 @@ pub(super) struct Floor {
     policy: Policy,
     deadlines: Deadlines,
     barrier: Barrier,
+    seed: Seed,
+    /// How many are called in a round, if not all.
+    cohort: Option<usize>,
     round: u64,
     /// Workers that are not asked any more, since when and why.
     gone: BTreeMap<usize, (u64, Reason)>,
     /// Everyone.
     all: Arc<Vec<usize>>,
-    /// Who is asked, and who of them asks the learner; kept while nobody is lost.
+    /// Who is asked, and who of them asks the learner; kept while everyone takes part and nobody is lost.
     roll: Option<Roll>,
     /// Attackers that wait for phase two.
     waiting: Vec<usize>,
@@ -62,20 +66,16 @@ pub(super) struct PhaseOne {
 
 impl Floor {
     /// The floor of these seats, which have ascending ids; vectors are of the kind of `shape`.
-    pub fn new(
-        seats: Vec<Seat>,
-        learner: LearnerSeat,
-        policy: Policy,
-        deadlines: Deadlines,
-        shape: Vector,
-    ) -> Self {
+    pub fn new(seats: Vec<Seat>, learner: LearnerSeat, settings: &Settings, shape: Vector) -> Self {
         Self {
             all: Arc::new(seats.iter().flat_map(|seat| seat.ids.clone()).collect()),
             barrier: Barrier::new(shape),
             seats,
             learner,
-            policy,
-            deadlines,
+            policy: settings.policy,
+            deadlines: settings.deadlines,
+            seed: settings.seed,
+            cohort: settings.cohort,
             round: 0,
             gone: BTreeMap::new(),
             roll: None,
@@ -191,18 +191,36 @@ impl Floor {
     fn open(&mut self, round: u64) -> Roll {
         self.round = round;
         self.waiting.clear();
-        self.barrier.open(round, self.all.clone());
-        for (&worker, (since, reason)) in &self.gone {
-            let reason = Reason::Gone { since: *since, reason: Box::new(reason.clone()) };
-            let fresh = self.barrier.absent(worker, reason);
-            debug_assert!(fresh.is_ok(), "the barrier was just opened");
-        }
-        let roll = self.roll.take().unwrap_or_else(|| self.call());
-        self.roll.insert(roll).clone()
+        let Some(size) = self.cohort else {
+            self.barrier.open(round, self.all.clone());
+            self.miss_the_gone();
+            let roll = self.roll.take().unwrap_or_else(|| self.call(&self.all));
+            return self.roll.insert(roll).clone();
+        };
+        let workers = Arc::new(cohort(self.seed, round, &self.all, size));
+        self.barrier.open(round, workers.clone());
+        self.miss_the_gone();
+        self.call(&workers)
     }
 
-    fn call(&self) -> Roll {
-        let called: Vec<usize> = self.all.iter().copied().filter(|id| !self.gone.contains_key(id)).collect();
+    /// Those of the round's workers that are gone are absent from the start.
+    fn miss_the_gone(&mut self) {
+        if self.gone.is_empty() {
+            return;
+        }
+        for worker in self.workers().to_vec() {
+            if let Some((since, reason)) = self.gone.get(&worker) {
+                let reason = Reason::Gone { since: *since, reason: Box::new(reason.clone()) };
+                let fresh = self.barrier.absent(worker, reason);
+                debug_assert!(fresh.is_ok(), "the barrier was just opened");
+            }
+        }
+    }
+
+    /// Those of `workers` that are there.
+    fn call(&self, workers: &[usize]) -> Roll {
+        let called: Vec<usize> =
+            workers.iter().copied().filter(|worker| !self.gone.contains_key(worker)).collect();
         let askers = called.iter().copied().filter(|&worker| self.seat(worker).learns).collect();
         Roll { called: Arc::new(called), askers: Arc::new(askers) }
     }

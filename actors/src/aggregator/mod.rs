@@ -153,7 +153,7 @@ impl Rounds {
         let shape = start.zeros_like();
         let deadlines = settings.deadlines;
         Self {
-            floor: Floor::new(seats, learner.clone(), settings.policy, deadlines, shape.clone()),
+            floor: Floor::new(seats, learner.clone(), &settings, shape.clone()),
             evaluations: Evaluations::new(learner.clone(), deadlines.evaluation),
             settings,
             learner,

@@ -6,6 +6,7 @@ mod stage;
 
 mod absence;
 mod attacks;
+mod cohorts;
 mod custom_attackers;
 mod determinism;
 mod evaluations;

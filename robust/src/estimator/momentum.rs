@@ -11,6 +11,8 @@ use crate::{
 };
 
 /// Worker momentum: m_1 = g_1, then m_t = beta m_{t-1} + (1 - beta) g_t; no bias correction.
+///
+/// Under partial participation t counts the rounds that the worker took part in: in the others m stays as it is.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Momentum {

@@ -13,6 +13,9 @@ use crate::{
 /// Corrected momentum: d_1 = g_1, then d_t = ∇f(x_t; z_t) + (1 - beta_t) (d_{t-1} - ∇f(x_{t-1}; z_t)),
 /// two gradients of one batch. Without a fixed `beta`, beta_t = 1/t with the round t, so d_2 has weight 1/2;
 /// preset `dahan` rounds it to 3 decimals and keeps it at 0.01 or above.
+///
+/// d_{t-1} is an estimate at x_{t-1}. A worker that took no part in round t-1 has none, and begins anew: d_t = g_t,
+/// and t counts from there. So d_t stays unbiased under partial participation, at the price of its memory.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Storm {
@@ -47,12 +50,12 @@ impl EstimatorRule for Storm {
             }
         }
         check_decimals(self.decimals)?;
-        Ok(Box::new(Corrected { rule: self.clone(), last: None }))
+        Ok(Box::new(Corrected { rule: self.clone(), last: None, began: 0, round: 0 }))
     }
 }
 
 impl Storm {
-    /// beta_t, the weight of the new gradient in `round` t.
+    /// beta_t, the weight of the new gradient in `round` t of those that the worker has been taking part in.
     pub fn weight(&self, round: u64) -> f64 {
         self.beta.unwrap_or_else(|| rounded(1.0 / round as f64, self.decimals).max(self.floor))
     }
@@ -75,33 +78,54 @@ pub(crate) fn check_decimals(decimals: Option<u32>) -> Result<(), ParameterError
 #[derive(Clone)]
 struct Corrected {
     rule: Storm,
+    /// d of `round`.
     last: Option<Vector>,
+    /// The round of its d_1.
+    began: u64,
+    /// The last round it took part in; 0 before the first.
+    round: u64,
+}
+
+impl Corrected {
+    /// Whether d_{t-1} of this `round` t is there.
+    fn goes_on(&self, round: u64) -> bool {
+        self.round > 0 && self.round + 1 == round
+    }
 }
 
 impl Stateful for Corrected {
     fn state(&self) -> State {
         let mut state = State::default();
         state.vectors.extend(self.last.clone().map(|d| ("estimate".to_owned(), d)));
+        state.values.insert("began".to_owned(), self.began.into());
+        state.values.insert("round".to_owned(), self.round.into());
         state
     }
 
     fn restore(&mut self, state: &State) -> Result<(), StateError> {
+        self.began = state.value("storm", "began")?;
+        self.round = state.value("storm", "round")?;
         self.last = state.vectors.get("estimate").cloned();
         Ok(())
     }
 }
 
 impl Estimator for Corrected {
-    fn points(&self, _: u64) -> Points {
-        if self.last.is_some() { Points::CurrentAndPrevious } else { Points::Current }
+    fn points(&self, round: u64) -> Points {
+        if self.goes_on(round) { Points::CurrentAndPrevious } else { Points::Current }
     }
 
     fn update(&mut self, round: u64, gradients: Gradients) -> Vector {
         let mut estimate = gradients.current;
-        if let (Some(mut error), Some(previous)) = (self.last.take(), gradients.previous) {
-            error.axpy(-1.0, &previous);
-            estimate.axpy(1.0 - self.rule.weight(round), &error);
+        let last = self.last.take().filter(|_| self.goes_on(round));
+        match (last, gradients.previous) {
+            (Some(mut error), Some(previous)) => {
+                error.axpy(-1.0, &previous);
+                estimate.axpy(1.0 - self.rule.weight(round - self.began + 1), &error);
+            }
+            _ => self.began = round,
         }
+        self.round = round;
         self.last.insert(estimate).clone()
     }
 }
