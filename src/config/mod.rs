@@ -41,6 +41,8 @@ pub struct Config {
     /// Groups of colluding attackers.
     #[serde(default)]
     pub attackers: Vec<Attackers>,
+    /// Who takes part in a round.
+    pub participation: Participation,
     /// When the model is evaluated.
     pub evaluation: Evaluation,
     /// How long the barrier waits, and what then.
@@ -173,6 +175,18 @@ pub struct Attackers {
     /// The estimator of attacks that follow the protocol; without it, that of the first group of workers.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub estimator: Option<Named>,
+}
+
+/// Who takes part in a round.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Participation {
+    /// How many workers are drawn for a round, uniformly without replacement, attackers among them; 0: all take part.
+    pub cohort: usize,
+    /// How many Byzantine workers the rule is told to withstand in a cohort; without it, its share of the f of the
+    /// whole cast, f · cohort / workers, rounded up.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub f: Option<usize>,
 }
 
 /// When the model is evaluated.

@@ -44,7 +44,7 @@ impl Group {
     }
 }
 
-/// The groups of the configuration, honest ones first.
+/// The groups of the configuration, honest ones first; attacks are made for rounds of `size`.
 pub(super) fn groups(planner: &mut Planner<'_>, size: Size) -> Result<Vec<Group>, ConfigError> {
     let mut groups = Vec::new();
     let mut next = 0;
@@ -109,8 +109,7 @@ fn part(planner: &mut Planner<'_>, at: usize, size: Size) -> Result<Part, Config
 fn attack_part(planner: &mut Planner<'_>, at: usize, named: &Named, size: Size) -> Result<Part, ConfigError> {
     let key = format!("attackers.{at}.attack");
     let made = planner.make(&planner.registry.attacks, &key, named)?;
-    let byzantine: usize = planner.config.attackers.iter().map(|g| g.count).sum();
-    (made.component)(Size::new(size.m, byzantine))
+    (made.component)(size)
         .map_err(|error| planner.component(&key, &named.name, &ComponentError::parameter(&error)))?;
     planner.config.attackers[at].attack = Some(made.named);
     Ok(Part::Attack { name: named.name.clone(), make: made.component })

@@ -3,6 +3,7 @@
 //! runs it and writes the run folder.
 
 mod cast;
+mod cohorts;
 mod dealing;
 mod holdings;
 #[cfg(feature = "torch")]

@@ -9,6 +9,7 @@ use phalanx_robust::{
     step::Domain,
 };
 
+use super::cohorts::Turnout;
 use super::{
     cast::{Group, groups},
     memory::{MemoryError, Need},
@@ -49,8 +50,8 @@ pub enum PlanError {
 pub struct Plan {
     /// The configuration with every parameter written out.
     pub(super) config: Config,
-    /// Number of workers, and how many Byzantine ones the server is told of.
-    pub(super) size: Size,
+    /// The numbers of workers.
+    pub(super) size: Turnout,
     /// The server's rule.
     pub(super) defence: Defence,
     /// The server's step.
@@ -102,13 +103,10 @@ impl Plan {
 
     /// The cast and the task in a line.
     pub fn describe(&self) -> String {
-        let honest = self.groups.iter().filter(|g| g.is_honest()).map(|g| g.ids.len()).sum::<usize>();
         let rule: Vec<&str> = self.config.aggregator.rule.iter().map(|r| r.name.as_str()).collect();
-        let byzantine = self.size.m - honest;
         format!(
-            "{} workers, {byzantine} of them Byzantine, f = {}, rule {}, step {}, {}, {} rounds",
-            self.size.m,
-            self.size.f,
+            "{}, rule {}, step {}, {}, {} rounds",
+            self.size.describe(),
             rule.join(" > "),
             self.config.aggregator.step.name,
             self.workload.summary,
@@ -134,11 +132,12 @@ impl Planner<'_> {
         Ok(Plan { config: self.config, size, defence, step, groups, workload })
     }
 
-    /// Who takes part, and how many Byzantine workers the server is told of.
-    pub fn cast(&mut self) -> Result<(Size, Vec<Group>), ConfigError> {
+    /// Who takes part, and the numbers of workers.
+    pub fn cast(&mut self) -> Result<(Turnout, Vec<Group>), ConfigError> {
         self.check_scalars()?;
         let size = self.size()?;
-        Ok((size, groups(self, size)?))
+        let turnout = self.turnout(size)?;
+        Ok((turnout, groups(self, turnout.attack())?))
     }
 
     /// An error about `key`.
@@ -239,7 +238,7 @@ impl Planner<'_> {
         Ok(Size::new(m, f))
     }
 
-    fn defence(&mut self, size: Size) -> Result<Defence, ConfigError> {
+    fn defence(&mut self, size: Turnout) -> Result<Defence, ConfigError> {
         let mut layers: Vec<Layer> = Vec::new();
         for at in 0..self.config.aggregator.rule.len() {
             let key = format!("aggregator.rule.{at}");
@@ -249,12 +248,12 @@ impl Planner<'_> {
         }
         let defence =
             Defence::new(layers).map_err(|error| self.error("aggregator.rule", error.to_string()))?;
-        defence.check(size).map_err(|error| self.error("aggregator.rule", error.to_string()))?;
+        defence.check(size.round).map_err(|error| self.error("aggregator.rule", error.to_string()))?;
         if defence.needs_reference() {
             let message = "it needs a vector that the server computes on data of its own, which experiments do not offer";
             return Err(self.error("aggregator.rule", message));
         }
-        self.config.aggregator.f = Some(size.f);
+        self.config.aggregator.f = Some(size.cast.f);
         Ok(defence)
     }
 

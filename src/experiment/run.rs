@@ -11,7 +11,7 @@ use std::{
 use phalanx_actors::{
     Attackers, Cast, Deadlines, Member, Observer, Policy, RoundReport, RunEnd, Scheme, Settings, Workers,
 };
-use phalanx_robust::{Size, describe::ParameterError, random::Seed};
+use phalanx_robust::{describe::ParameterError, random::Seed};
 use serde_json::json;
 
 use super::{
@@ -133,7 +133,8 @@ impl Plan {
         Settings {
             seed: Seed(self.config.seed),
             rounds: self.config.rounds,
-            f: self.size.f,
+            f: self.size.round.f,
+            cohort: self.size.is_partial().then_some(self.size.round.m),
             evaluate_every: self.config.evaluation.every,
             threads: self.threads(),
             policy: match self.config.barrier.absence {
@@ -148,8 +149,7 @@ impl Plan {
     /// Seats everyone.
     pub(super) fn cast(self) -> Result<Cast, PlanError> {
         let settings = self.settings();
-        let byzantine = self.groups.iter().filter(|g| !g.is_honest()).map(|g| g.ids.len()).sum();
-        let size = Size::new(self.size.m, byzantine);
+        let size = self.size.attack();
         let workload = self.workload;
         let step = (self.step)(&workload.learner.start(), workload.domain)?;
         let mut cast = Cast::new(settings, workload.learner, self.defence, step);

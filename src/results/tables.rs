@@ -19,6 +19,8 @@
 //! | `absent` | workers | how many took no part |
 //! | `gradients` | gradients | computed so far in the run |
 //! | `bytes` | B | of vectors submitted so far in the run |
+//! | `workers` | workers | how many were called: the whole cast, or the round's cohort |
+//! | `attackers` | workers | how many of them are Byzantine |
 //!
 //! `evaluations.csv`: `round` (0 is the initial point), `test_loss` (for a
 //! convex task the objective), `test_accuracy` (fraction), `gap` (f(x) − f(x*)
@@ -45,7 +47,7 @@ use phalanx_actors::{Evaluation, Observer, RoundReport, WorkerReport};
 use super::{ResultsError, RunFolder};
 
 /// Columns of `rounds.csv`.
-pub const ROUND_COLUMNS: [&str; 12] = [
+pub const ROUND_COLUMNS: [&str; 14] = [
     "round",
     "honest_loss",
     "honest_accuracy",
@@ -58,6 +60,8 @@ pub const ROUND_COLUMNS: [&str; 12] = [
     "absent",
     "gradients",
     "bytes",
+    "workers",
+    "attackers",
 ];
 
 /// Columns of `evaluations.csv`.
@@ -122,6 +126,8 @@ impl Observer for Tables {
         row.push(count(|w| w.absence.is_some()).to_string());
         row.push(self.gradients.to_string());
         row.push(self.bytes.to_string());
+        row.push(report.workers.len().to_string());
+        row.push(count(|w| !w.honest).to_string());
         self.rounds.write(&row)?;
         let p = &report.phases;
         let elapsed = self.began.elapsed();

@@ -5,6 +5,7 @@
 mod bench;
 mod certify;
 mod check;
+mod cohorts;
 mod harness;
 mod interop;
 mod jobs;

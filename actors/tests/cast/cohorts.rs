@@ -57,7 +57,7 @@ fn a_worker_that_is_lost_is_absent_when_its_turn_comes() {
         .rounds
         .iter()
         .flat_map(|round| &round.workers)
-        .filter_map(|worker| worker.absence.clone())
+        .filter_map(|worker| Some(worker.absence.as_ref()?.to_string()))
         .collect();
     assert_eq!(reasons[0], "stayed silent for 200ms");
     assert!(
