@@ -20,7 +20,7 @@ const PAIRS: u64 = 3;
 /// What a run needs beyond what the plan itself holds (data set, objective) and one pass of a model takes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Need {
-    /// Number of workers.
+    /// Number of workers in a round.
     m: usize,
     /// Number of parameters.
     d: usize,
@@ -40,20 +40,27 @@ pub struct MemoryError {
 }
 
 impl Need {
-    /// The need of these groups for vectors like `start`.
+    /// The need of these groups for vectors like `start`, where a round calls `called` of their workers: every
+    /// worker keeps what its estimator remembers, those called hold gradients.
     ///
     /// # Errors
     /// That of an estimator that cannot be made.
-    pub fn of(groups: &[Group], start: &Vector) -> Result<Self, ParameterError> {
+    pub fn of(groups: &[Group], called: usize, start: &Vector) -> Result<Self, ParameterError> {
         let m = groups.iter().map(|group| group.ids.len()).sum();
-        let mut vectors = SERVER;
+        let (mut asked, mut kept) = (0, SERVER);
         for group in groups {
-            let each =
-                if learns(group, m)? { appetite((group.estimator)()?.as_mut(), start.dtype()) } else { 0 };
-            // Colluders who do not learn send one common vector.
-            vectors += (each * group.ids.len() as u64).max(1);
+            let members = group.ids.len() as u64;
+            if learns(group, m)? {
+                let (gradients, memory) = appetite((group.estimator)()?.as_mut(), start.dtype());
+                asked += gradients * members;
+                kept += memory * members;
+            } else {
+                // Colluders who do not learn send one common vector.
+                kept += 1;
+            }
         }
-        Ok(Self { m, d: start.len(), number: start.dtype().size() as u64, vectors })
+        let vectors = kept + (asked * called as u64).div_ceil(m.max(1) as u64);
+        Ok(Self { m: called, d: start.len(), number: start.dtype().size() as u64, vectors })
     }
 
     /// All of it; the largest number for more than that.
@@ -94,9 +101,9 @@ fn learns(group: &Group, m: usize) -> Result<bool, ParameterError> {
     }
 }
 
-/// Vectors that one worker has alive at once: the gradients it asked for, and what its estimator keeps from round to
-/// round. Found by letting the estimator work through two rounds of one parameter.
-fn appetite(estimator: &mut dyn Estimator, dtype: Dtype) -> u64 {
+/// Vectors that one worker has alive at once: the gradients it asked for, and beside them what its estimator keeps
+/// from round to round. Found by letting the estimator work through two rounds of one parameter.
+fn appetite(estimator: &mut dyn Estimator, dtype: Dtype) -> (u64, u64) {
     let mut gradients = 1;
     for round in 1..=2 {
         let both = estimator.points(round) == Points::CurrentAndPrevious;
@@ -105,7 +112,7 @@ fn appetite(estimator: &mut dyn Estimator, dtype: Dtype) -> u64 {
         let previous = Some(vector()).filter(|_| both && round > 1);
         estimator.update(round, Gradients { current: vector(), previous });
     }
-    gradients + estimator.state().vectors.len() as u64
+    (gradients, estimator.state().vectors.len() as u64)
 }
 
 fn gigabytes(bytes: u64) -> String {
@@ -125,9 +132,9 @@ mod tests {
     #[test]
     fn estimators_are_known_by_what_they_keep() {
         let of = |rule: &dyn Fn() -> Box<dyn super::Estimator>| appetite(rule().as_mut(), Dtype::F32);
-        assert_eq!(of(&|| Sgd::default().build().unwrap()), 1);
-        assert_eq!(of(&|| Momentum::default().build().unwrap()), 2);
-        assert_eq!(of(&|| Storm::default().build().unwrap()), 3);
+        assert_eq!(of(&|| Sgd::default().build().unwrap()), (1, 0));
+        assert_eq!(of(&|| Momentum::default().build().unwrap()), (1, 1));
+        assert_eq!(of(&|| Storm::default().build().unwrap()), (2, 1));
     }
 
     #[test]

@@ -9,9 +9,9 @@ use phalanx_robust::{
     step::Domain,
 };
 
-use super::cohorts::Turnout;
 use super::{
     cast::{Group, groups},
+    cohorts::Turnout,
     memory::{MemoryError, Need},
     workload::Workload,
 };
@@ -128,7 +128,7 @@ impl Planner<'_> {
         let defence = self.defence(size)?;
         let step = self.step()?;
         let workload = Workload::plan(&mut self, &groups, data)?;
-        self.check_memory(&groups, &workload)?;
+        self.check_memory(&groups, size.round.m, &workload)?;
         Ok(Plan { config: self.config, size, defence, step, groups, workload })
     }
 
@@ -207,13 +207,13 @@ impl Planner<'_> {
     }
 
     /// Refuses what cannot fit. On a GPU vectors take the device's memory, which is not looked at.
-    fn check_memory(&self, groups: &[Group], workload: &Workload) -> Result<(), PlanError> {
+    fn check_memory(&self, groups: &[Group], called: usize, workload: &Workload) -> Result<(), PlanError> {
         let machine = &self.config.machine;
         if machine.device != "cpu" {
             return Ok(());
         }
         let limit = Some(machine.memory_gb).filter(|limit| *limit > 0.0).map(|limit| (limit * 1e9) as u64);
-        Ok(Need::of(groups, &workload.learner.start())?.check(limit)?)
+        Ok(Need::of(groups, called, &workload.learner.start())?.check(limit)?)
     }
 
     /// Checks the numbers of workers against one another.
