@@ -96,8 +96,22 @@ pub struct Task {
     pub precision: Precision,
     /// What becomes of batch normalisation's running statistics.
     pub batch_norm: BatchNorm,
-    /// How many workers are answered by one fused pass; 0 chooses by the model's cost.
+    /// How many workers are answered by one pass of libtorch; 0 chooses by the model's cost.
     pub tile: usize,
+    /// What computes the gradients. Results of the two ways differ by rounding alone.
+    pub way: Way,
+}
+
+/// What computes the gradients of a model.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Way {
+    /// The kernels on the CPU for models whose layers all have one, else libtorch.
+    Auto,
+    /// Our own kernels, worker by worker.
+    Kernels,
+    /// libtorch, in tiles of workers.
+    Torch,
 }
 
 /// To whom the training data is dealt.

@@ -13,9 +13,9 @@ use super::{
     workload::{Workload, dtype},
 };
 use crate::{
-    config::{BatchNorm, ConfigError, Named},
+    config::{self, BatchNorm, ConfigError, Named},
     data::Dataset,
-    learner::torch::{self, BatchNormPolicy, Model, Settings, TorchLearner},
+    learner::torch::{self, BatchNormPolicy, Model, Settings, TorchLearner, Way},
 };
 
 /// The workload of `model` on `dataset`.
@@ -42,10 +42,15 @@ pub(super) fn images(
             BatchNorm::Cwmed => BatchNormPolicy::Cwmed,
         },
         tile: Some(task.tile).filter(|tile| *tile > 0),
-        way: None,
+        way: match task.way {
+            config::Way::Auto => None,
+            config::Way::Kernels => Some(Way::Kernels),
+            config::Way::Torch => Some(Way::Torch),
+        },
     };
     let learner = TorchLearner::new(network, &dataset, settings, Seed(planner.config.seed))
         .map_err(|error| planner.error("task.model", error.to_string()))?;
+    planner.config.task.way = way(planner, learner.way())?;
     let classes = dataset.train.classes as i64;
     Ok(Workload {
         learner: Box::new(learner),
@@ -70,6 +75,18 @@ fn fit(planner: &mut Planner<'_>, dataset: &Dataset, named: &Named) -> Result<Mo
         let message = format!("`{}` does not fit the data set `{}`: {error}", named.name, dataset.name);
         planner.error("task.model", message)
     })
+}
+
+/// What computes, for the record of the run. The kernels, if they are asked for, must be able to.
+fn way(planner: &Planner<'_>, found: Way) -> Result<config::Way, ConfigError> {
+    match (planner.config.task.way, found) {
+        (config::Way::Kernels, Way::Torch) => {
+            let message = "the kernels serve models on the CPU whose layers all have one; `auto` takes libtorch for others";
+            Err(planner.error("task.way", message))
+        }
+        (_, Way::Kernels) => Ok(config::Way::Kernels),
+        (_, Way::Torch) => Ok(config::Way::Torch),
+    }
 }
 
 /// The device that `machine.device` names, if it is there.

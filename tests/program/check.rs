@@ -16,6 +16,7 @@ const WRONG: &[(&str, &[&str])] = &[
     ("task.objective=least-square", &["unknown objective `least-square`", "did you mean `least-squares`"]),
     ("task.clip=-1", &["task.clip", "-1"]),
     ("task.precision=f16", &["task.precision", "f16"]),
+    ("task.way=fast", &["task.way", "fast"]),
     ("aggregator.rule=[]", &["aggregator.rule", "base rule"]),
     ("aggregator.rule=cwmed", &["aggregator.rule", "string \"cwmed\""]),
     ("aggregator.rule=['ctma']", &["aggregator.rule", "base rule"]),
