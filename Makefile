@@ -20,7 +20,7 @@ export PHALANX_DATA
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help libtorch build demo test data docs fmt fmt-check lint check-experiments paper bench peers clean clean-all
+.PHONY: help libtorch build demo test test-monitoring monitor data docs fmt fmt-check lint check-experiments paper bench peers clean clean-all
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{ printf "  make %-18s %s\n", $$1, $$2 }'
@@ -38,6 +38,12 @@ test: libtorch ## run every test, with and without torch, from nothing
 	$(CARGO) test $(LOCKED) --release -p phalanx-robust -p phalanx-actors
 	$(CARGO) test $(LOCKED) --release -p phalanx --no-default-features
 	$(CARGO) test $(LOCKED) --release --workspace
+
+test-monitoring: libtorch ## watch real runs with a real Prometheus, if it is installed (about a minute)
+	$(CARGO) test $(LOCKED) --release -p phalanx --test monitoring -- --include-ignored --nocapture
+
+monitor: ## start Prometheus for runs with --metrics; says how to open Grafana
+	@scripts/monitor.sh
 
 data: build ## get the datasets (DATA="mnist fashion-mnist")
 	@set -e; for name in $(DATA); do $(PHALANX) data get $$name; done

@@ -19,6 +19,7 @@ mod show;
 mod stopwatch;
 mod sweep;
 mod table;
+mod watch;
 
 use std::{path::PathBuf, process::ExitCode};
 
@@ -60,6 +61,8 @@ enum Command {
     /// One cell of a sweep.
     #[command(hide = true)]
     Cell(cell::Arguments),
+    /// Watch a run while it runs: curves, where its time goes, what the attack does.
+    Watch(watch::Arguments),
     /// Check experiments and sweeps without running them.
     Check(CheckArguments),
     /// Show what is built in: names, parameters with defaults and ranges, sources.
@@ -152,6 +155,7 @@ pub fn main(registry: &Registry) -> ExitCode {
         Command::Bench(arguments) => bench::main(registry, &arguments),
         Command::Sweep(arguments) => sweep::main(registry, &arguments),
         Command::Cell(arguments) => cell::main(registry, &arguments),
+        Command::Watch(arguments) => watch::main(&arguments),
         Command::Check(arguments) => check::main(registry, &arguments),
         Command::List(arguments) => list::main(registry, &arguments),
         Command::Report(arguments) => report::main(&arguments),

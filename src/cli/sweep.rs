@@ -12,14 +12,16 @@ use indicatif::{ProgressBar, ProgressStyle};
 
 use super::{print, table, unusable};
 use crate::{
+    config,
     registry::Registry,
     sweep::{
         cells::{Cell, Draft},
-        folder::{FolderError, Hold, SweepFolder, read_manifest},
+        folder::{Hold, SweepFolder, read_manifest},
         manifest::{Manifest, Record, Standing},
         pool::{Audience, Pool, Stop, Task},
         process::{LOG, Starter},
     },
+    telemetry::{Door, SweepMetrics, Telemetry},
 };
 
 const INTERRUPTED: u8 = 130;
@@ -50,6 +52,10 @@ pub struct Arguments {
     /// Folder with data sets, searched first.
     #[arg(long, value_name = "DIR", env = "PHALANX_DATA")]
     data: Option<PathBuf>,
+    /// Show to Prometheus how many cells are in which state [default address: 127.0.0.1:9464].
+    #[arg(long, value_name = "ADDRESS", num_args = 0..=1, require_equals = true,
+        default_missing_value = "127.0.0.1:9464")]
+    metrics: Option<String>,
     /// No progress bar and no line for every cell.
     #[arg(long, short)]
     quiet: bool,
@@ -79,7 +85,7 @@ fn sweep(registry: &Registry, arguments: &Arguments) -> anyhow::Result<ExitCode>
     let folder = SweepFolder::hold(&path, Hold::All)?;
     let manifest = folder.renew(|before| fresh.stand(&path, before))?;
     let queue = tasks(&manifest, cells, arguments.retry_failed);
-    Ok(run(&folder, queue, arguments)?)
+    run(&folder, queue, arguments)
 }
 
 /// Runs one cell. Its number is looked up in the manifest if that comes from the same file, so that the
@@ -107,7 +113,7 @@ fn only(
     anyhow::ensure!(cell.hash == record.hash, "cell {index} is not what {} says", path.display());
     let done = record.status == Standing::Completed;
     let queue = Some(Task { record, config: cell.config }).filter(|_| !done);
-    Ok(run(&folder, queue.into_iter().collect(), arguments)?)
+    run(&folder, queue.into_iter().collect(), arguments)
 }
 
 /// Checks every cell, with a bar where that takes long.
@@ -134,12 +140,13 @@ fn tasks(manifest: &Manifest, cells: Vec<Cell>, retry_failed: bool) -> VecDeque<
         .collect()
 }
 
-fn run(folder: &SweepFolder, queue: VecDeque<Task>, arguments: &Arguments) -> Result<ExitCode, FolderError> {
+fn run(folder: &SweepFolder, queue: VecDeque<Task>, arguments: &Arguments) -> anyhow::Result<ExitCode> {
+    let shown = arguments.metrics.as_ref().map(|address| Shown::open(address, folder.path())).transpose()?;
     let (jobs, threads) = share(&queue, arguments.jobs);
     let program = std::env::current_exe().unwrap_or_else(|_| "phalanx".into());
     let starter = Starter { program, threads, data: arguments.data.clone() };
     let stop = Stop::default();
-    let mut lines = Lines::new(&queue, arguments.quiet);
+    let mut lines = Lines::new(&queue, arguments.quiet, shown);
     lines.say(&format!("{}: {} cells to run, {jobs} at a time", folder.path().display(), queue.len()));
     stop_on_signal(&stop, &lines.bar);
     let pool = Pool { folder, starter, jobs, stop: Arc::clone(&stop) };
@@ -224,15 +231,16 @@ struct Lines {
     cells: usize,
     ended: usize,
     quiet: bool,
+    shown: Option<Shown>,
 }
 
 impl Lines {
-    fn new(queue: &VecDeque<Task>, quiet: bool) -> Self {
+    fn new(queue: &VecDeque<Task>, quiet: bool, shown: Option<Shown>) -> Self {
         let rounds = queue.iter().map(|task| task.config.rounds).sum();
         let bar = if quiet { ProgressBar::hidden() } else { ProgressBar::new(rounds) };
         bar.set_style(style("{msg} [{bar:24}] {percent} %  {eta} left"));
         bar.set_message(format!("0/{} cells", queue.len()));
-        Self { bar, cells: queue.len(), ended: 0, quiet }
+        Self { bar, cells: queue.len(), ended: 0, quiet, shown }
     }
 
     fn say(&self, line: &str) {
@@ -245,10 +253,12 @@ impl Lines {
 impl Audience for Lines {
     fn rounds(&mut self, done: u64) {
         self.bar.set_position(done);
+        self.shown.iter().for_each(Shown::look);
     }
 
     fn ended(&mut self, record: &Record) {
         self.ended += 1;
+        self.shown.iter().for_each(Shown::look);
         self.bar.set_message(format!("{}/{} cells", self.ended, self.cells));
         let result = match (record.status, record.test_accuracy, record.gap) {
             (Standing::Completed, Some(accuracy), _) => format!("accuracy {:.2} %", 100.0 * accuracy),
@@ -258,6 +268,41 @@ impl Audience for Lines {
         let seconds = record.seconds.unwrap_or_default();
         let (ended, cells, label) = (self.ended, self.cells, record.label());
         self.say(&format!("{ended:>4}/{cells}  {result}  {seconds:.1} s  {label}"));
+    }
+}
+
+/// The sweep's own metrics: its cells by state, as the manifest has them.
+struct Shown {
+    metrics: SweepMetrics,
+    folder: PathBuf,
+    _telemetry: Telemetry,
+}
+
+impl Shown {
+    /// Listens on `address` for those who ask after the sweep in `folder`.
+    fn open(address: &str, folder: &Path) -> anyhow::Result<Self> {
+        let config = config::Telemetry { listen: address.to_owned(), ..config::Telemetry::off() };
+        if let Some((key, message)) = config.complaint() {
+            anyhow::bail!("--metrics: {key}: {message}");
+        }
+        let Some(door) = Door::take(&config)? else { anyhow::bail!("--metrics: an address is needed") };
+        let telemetry = door.open(&[], 0)?;
+        eprintln!("metrics at {}", telemetry.url().unwrap_or_default());
+        let name = folder.file_name().unwrap_or_default().to_string_lossy();
+        let metrics = SweepMetrics::new(telemetry.meter(), &name);
+        let shown = Self { metrics, folder: folder.to_owned(), _telemetry: telemetry };
+        shown.look();
+        Ok(shown)
+    }
+
+    /// Counts again; a manifest that cannot be read now will be read later.
+    fn look(&self) {
+        use Standing::{Completed, Failed, Interrupted, Pending, Running};
+        if let Ok(Some(manifest)) = read_manifest(&self.folder) {
+            // In the order of SweepMetrics::STATES.
+            let states = [Pending, Running, Completed, Interrupted, Failed];
+            self.metrics.set(states.map(|state| manifest.count(state)));
+        }
     }
 }
 

@@ -49,6 +49,8 @@ pub struct RunInfo {
     pub started: String,
     /// Number of threads.
     pub threads: usize,
+    /// Where its metrics are while it runs.
+    pub metrics: Option<String>,
     /// The command line.
     pub arguments: Vec<String>,
 }

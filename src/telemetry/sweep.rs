@@ -11,8 +11,8 @@ pub struct SweepMetrics {
 }
 
 impl SweepMetrics {
-    /// States of a cell, as label values.
-    pub const STATES: [&str; 4] = ["waiting", "running", "done", "failed"];
+    /// States of a cell, as label values: the words of `sweep.json`.
+    pub const STATES: [&str; 5] = ["pending", "running", "completed", "interrupted", "failed"];
 
     /// The series of the sweep `name`, at 0.
     pub fn new(meter: &Meter, name: &str) -> Self {
@@ -21,7 +21,7 @@ impl SweepMetrics {
     }
 
     /// So many cells are in these states, in the order of [`Self::STATES`].
-    pub fn set(&self, counts: [usize; 4]) {
+    pub fn set(&self, counts: [usize; 5]) {
         for ((_, gauge), count) in self.cells.iter().zip(counts) {
             gauge.set(count as f64);
         }

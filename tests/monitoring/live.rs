@@ -1,0 +1,234 @@
+//! Runs that a real Prometheus watches: every query of every panel has data,
+//! every alert that the runs deserve fires, pushes arrive.
+
+use std::{
+    collections::BTreeSet,
+    fs,
+    path::Path,
+    process::Command,
+    time::{Duration, Instant},
+};
+
+use phalanx::{config, telemetry};
+
+use crate::{
+    boards,
+    daemons::{Daemon, Prometheus, free_port, installed, pushgateway},
+};
+
+/// Digits under attack: the mean learns for a while, then three of twelve workers turn on it.
+const BROKEN: &str = r#"
+name = "broken-mean"
+rounds = 2400
+[task]
+dataset = "digits"
+model = "simple-cnn"
+clip = 1.0
+[aggregator]
+rule = ["mean"]
+step = { sgd = { lr = 0.2 } }
+[[workers]]
+count = 9
+batch_size = 16
+[[attackers]]
+count = 3
+attack = { switching = { schedule = [{ from = 1, attack = "none" }, { from = 150, attack = { ipm = { epsilon = 6.0 } } }] } }
+[evaluation]
+every = 5
+[telemetry]
+worker_series = 12
+"#;
+
+/// A convex task with a known optimum and an attacker that sends no numbers.
+const CONVEX: &str = r#"
+name = "convex"
+rounds = 100000000
+[task]
+objective = { least-squares = { dim = 30 } }
+[aggregator]
+rule = ["ctma", "cwmed"]
+step = { anytime-sgd = { lr = 0.01 } }
+[[workers]]
+count = 5
+[[attackers]]
+count = 1
+attack = "nan"
+"#;
+
+/// Long enough to be done on a slow machine.
+const DEADLINE: Duration = Duration::from_secs(150);
+
+/// The alerts that these runs deserve.
+const DESERVED: [&str; 5] = [
+    "PhalanxAccuracyAtChance",
+    "PhalanxAccuracyCollapse",
+    "PhalanxByzantineWeight",
+    "PhalanxNonFinite",
+    "PhalanxRoundsStalled",
+];
+
+/// What a test needs, in one folder that goes with it.
+struct Site {
+    folder: tempfile::TempDir,
+}
+
+impl Site {
+    fn path(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// Starts the experiment `text`, with more arguments.
+    fn run(&self, name: &str, text: &str, arguments: &[String]) -> Daemon {
+        let file = self.path().join(name).with_extension("toml");
+        fs::write(&file, text).unwrap();
+        let mut command = Command::new(env!("CARGO_BIN_EXE_phalanx"));
+        command
+            .arg("run")
+            .arg(&file)
+            .arg("--quiet")
+            .arg("--out")
+            .arg(self.path().join("runs"))
+            .args(arguments);
+        Daemon::start(&mut command, self.path(), name)
+    }
+
+    /// The committed configuration and rules, with the test's ports and shorter times.
+    fn configure(&self, targets: &[u16], gateway: u16) {
+        let read = |name: &str| fs::read_to_string(boards::folder().join(name)).unwrap();
+        let changed = |text: String, changes: &[(&str, String)]| {
+            changes.iter().fold(text, |text, (from, to)| {
+                assert!(text.contains(from), "{from} is not there to be changed");
+                text.replace(from, to)
+            })
+        };
+        let mut changes: Vec<(String, String)> = targets
+            .iter()
+            .enumerate()
+            .map(|(i, port)| (format!("127.0.0.1:{}", 9464 + i), format!("127.0.0.1:{port}")))
+            .collect();
+        changes.push(("127.0.0.1:9091".into(), format!("127.0.0.1:{gateway}")));
+        changes.push(("scrape_interval: 2s".into(), "scrape_interval: 500ms".into()));
+        changes.push(("evaluation_interval: 5s".into(), "evaluation_interval: 1s".into()));
+        let changes: Vec<(&str, String)> =
+            changes.iter().map(|(from, to)| (from.as_str(), to.clone())).collect();
+        fs::write(self.path().join("prometheus.yml"), changed(read("prometheus.yml"), &changes)).unwrap();
+        let shorter = [("for: 1m", "for: 0s".to_owned()), ("[5m]", "[12s]".to_owned())];
+        fs::write(self.path().join("alerts.yml"), changed(read("alerts.yml"), &shorter)).unwrap();
+    }
+
+    /// What everybody said, for the message of a failure.
+    fn logs(&self) -> String {
+        ["broken", "convex", "short", "killed", "prometheus", "pushgateway"]
+            .iter()
+            .map(|name| {
+                let text =
+                    fs::read_to_string(self.path().join(name).with_extension("log")).unwrap_or_default();
+                let tail: Vec<&str> = text.lines().rev().take(5).collect();
+                format!("{name}:\n{}\n", tail.into_iter().rev().collect::<Vec<_>>().join("\n"))
+            })
+            .collect()
+    }
+}
+
+#[test]
+#[ignore = "starts Prometheus and a Pushgateway: make test-monitoring"]
+fn every_panel_has_data_and_alerts_fire() {
+    if !installed(&["prometheus", "promtool", "prometheus-pushgateway"]) {
+        return;
+    }
+    let site = Site { folder: tempfile::tempdir().unwrap() };
+    let ports = [free_port(), free_port(), free_port()];
+    let (_gateway, gateway) = pushgateway(site.path());
+    site.configure(&ports, gateway);
+    let prometheus = Prometheus::start(site.path());
+
+    let push = |seconds: f64| {
+        let push = format!("telemetry.push=http://127.0.0.1:{gateway}");
+        ["--set".to_owned(), push, "--set".to_owned(), format!("telemetry.push_seconds={seconds}")]
+    };
+    let killed = site.run("killed", &CONVEX.replace("\"convex\"", "\"killed\""), &push(0.2));
+    let short = CONVEX.replace("\"convex\"", "\"short\"").replace("100000000", "40");
+    let _short = site.run("short", &short, &push(60.0));
+    let _convex = site.run("convex", CONVEX, &[format!("--metrics=127.0.0.1:{}", ports[1])]);
+    let _broken = site.run("broken", BROKEN, &[format!("--metrics=127.0.0.1:{}", ports[0])]);
+    let sweep = Sweep::show(ports[2]);
+    let mut killed = Some(killed);
+
+    let (mut waiting, mut quiet) = (boards::queries(), BTreeSet::from(DESERVED));
+    let began = Instant::now();
+    let mut ticks = 0;
+    while !(waiting.is_empty() && quiet.is_empty()) {
+        ticks += 1;
+        sweep.advance(ticks);
+        waiting
+            .retain(|(at, query)| prometheus.query(query).unwrap_or_else(|e| panic!("{at}: {e}")).is_empty());
+        for alert in prometheus.firing() {
+            quiet.remove(alert.as_str());
+        }
+        if killed.is_some()
+            && !prometheus.query(r#"phalanx_rounds_total{experiment="killed"}"#).unwrap().is_empty()
+        {
+            killed.take().into_iter().for_each(Daemon::kill);
+        }
+        assert!(
+            began.elapsed() < DEADLINE,
+            "no data: {waiting:#?}\nalerts that are quiet: {quiet:?}\n{}",
+            site.logs()
+        );
+        std::thread::sleep(Duration::from_millis(500));
+    }
+    println!("every panel has data and every alert fired after {:.0} s", began.elapsed().as_secs_f64());
+
+    for (at, metric, label) in boards::variables() {
+        assert!(!prometheus.values(&label, &metric).is_empty(), "{at}: {label} of {metric}");
+    }
+    pushed(&prometheus);
+    clean(ports[1], site.path());
+}
+
+/// What was pushed is there under the run's own labels, and says that the run is over.
+fn pushed(prometheus: &Prometheus) {
+    let value = |query: &str| {
+        let series = prometheus.query(query).unwrap();
+        assert_eq!(series.len(), 1, "{query}: {series:?}");
+        series[0]["value"][1].as_str().unwrap().to_owned()
+    };
+    assert_eq!(value(r#"phalanx_rounds_total{experiment="short"}"#), "40");
+    assert_eq!(value(r#"phalanx_run_active{experiment="short"}"#), "0");
+    assert_eq!(value(r#"phalanx_run_active{experiment="killed"}"#), "1");
+}
+
+/// `promtool check metrics` has nothing to say about what a run exports.
+fn clean(port: u16, folder: &Path) {
+    let text = ureq::get(format!("http://127.0.0.1:{port}/metrics")).call().unwrap();
+    let text = text.into_body().read_to_string().unwrap();
+    assert!(!text.contains("NaN"), "{text}");
+    let file = folder.join("metrics.txt");
+    fs::write(&file, text).unwrap();
+    let input = fs::File::open(&file).unwrap();
+    let done = Command::new("promtool").args(["check", "metrics"]).stdin(input).output().unwrap();
+    let said = String::from_utf8_lossy(&done.stdout).into_owned() + &String::from_utf8_lossy(&done.stderr);
+    assert!(done.status.success() && said.is_empty(), "{said}");
+}
+
+/// A sweep's metrics, whose cells finish one after another.
+struct Sweep {
+    _telemetry: telemetry::Telemetry,
+    metrics: telemetry::SweepMetrics,
+}
+
+impl Sweep {
+    const CELLS: usize = 400;
+
+    fn show(port: u16) -> Self {
+        let config = config::Telemetry { listen: format!("127.0.0.1:{port}"), ..config::Telemetry::off() };
+        let telemetry = telemetry::Door::take(&config).unwrap().unwrap().open(&[], 0).unwrap();
+        let metrics = telemetry::SweepMetrics::new(telemetry.meter(), "study");
+        Self { _telemetry: telemetry, metrics }
+    }
+
+    fn advance(&self, ticks: usize) {
+        let done = ticks.min(Self::CELLS - 3);
+        self.metrics.set([Self::CELLS - done - 3, 2, done, 0, 1]);
+    }
+}
