@@ -20,7 +20,7 @@ export PHALANX_DATA
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help libtorch build demo test test-monitoring monitor data docs fmt fmt-check lint check-experiments paper bench peers clean clean-all
+.PHONY: help libtorch build demo test test-slurm test-monitoring monitor data docs fmt fmt-check lint check-experiments paper bench peers clean clean-all
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{ printf "  make %-18s %s\n", $$1, $$2 }'
@@ -44,6 +44,9 @@ test-monitoring: libtorch ## watch real runs with a real Prometheus, if it is in
 
 monitor: ## start Prometheus for runs with --metrics; says how to open Grafana
 	@scripts/monitor.sh
+
+test-slurm: libtorch ## run the tests of sweeps on a Slurm cluster of this machine alone (as root)
+	scripts/slurm-node.sh $(CARGO) test $(LOCKED) --release --workspace --test slurm
 
 data: build ## get the datasets (DATA="mnist fashion-mnist")
 	@set -e; for name in $(DATA); do $(PHALANX) data get $$name; done

@@ -15,6 +15,7 @@ mod matrices;
 mod progress;
 mod report;
 mod run;
+mod select;
 mod show;
 mod stopwatch;
 mod sweep;
@@ -58,6 +59,8 @@ enum Command {
     Bench(bench::Arguments),
     /// Run every cell of a sweep; the path of its folder goes to stdout.
     Sweep(sweep::Arguments),
+    /// Choose hyper-parameters from a sweep: the values whose worst attack has the best validation accuracy.
+    Select(select::Arguments),
     /// One cell of a sweep.
     #[command(hide = true)]
     Cell(cell::Arguments),
@@ -154,6 +157,7 @@ pub fn main(registry: &Registry) -> ExitCode {
         Command::Run(arguments) => run::main(registry, &arguments),
         Command::Bench(arguments) => bench::main(registry, &arguments),
         Command::Sweep(arguments) => sweep::main(registry, &arguments),
+        Command::Select(arguments) => select::main(&arguments),
         Command::Cell(arguments) => cell::main(registry, &arguments),
         Command::Watch(arguments) => watch::main(&arguments),
         Command::Check(arguments) => check::main(registry, &arguments),

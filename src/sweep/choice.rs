@@ -71,7 +71,8 @@ pub struct NoCandidate {
 /// [`NoCandidate`] if nothing can be compared.
 pub fn choose(cells: &[Measured], roles: &Roles) -> Result<Vec<Choice>, NoCandidate> {
     let studied = |cell: &Measured| {
-        let role = |key: &String| [&roles.tuned, &roles.attacks, &roles.seeds].iter().any(|r| r.contains(key));
+        let role =
+            |key: &String| [&roles.tuned, &roles.attacks, &roles.seeds].iter().any(|r| r.contains(key));
         cell.assignments.iter().filter(|(key, _)| !role(key)).map(|(k, v)| (k.clone(), v.clone())).collect()
     };
     groups(cells.iter(), studied).into_iter().map(|(studied, cells)| best(studied, &cells, roles)).collect()
@@ -150,4 +151,95 @@ fn groups<'a>(
 
 fn line(table: &Table) -> String {
     table.iter().map(|(key, value): (&String, &Value)| format!("{key}={value}")).collect::<Vec<_>>().join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Measured, Roles, choose};
+
+    /// Validation accuracy of (rule, lr, attack, seed): any function that is not monotone in lr will do.
+    fn validation(rule: i64, lr: i64, attack: i64, seed: i64) -> f64 {
+        let x = (rule * 7919 + lr * 104_729 + attack * 1299 + seed * 31) % 1000;
+        x as f64 / 1000.0
+    }
+
+    fn cells() -> Vec<Measured> {
+        let mut cells = Vec::new();
+        for at in 0..2 * 5 * 3 * 4 {
+            let (seed, attack, lr, rule) = (at % 4, at / 4 % 3, at / 12 % 5, at / 60);
+            let text = format!("rule = {rule}\nlr = {lr}\n'attackers.0.attack' = {attack}\nseed = {seed}");
+            let validation = validation(rule, lr, attack, seed);
+            let test = 1.0 - validation;
+            cells.push(Measured { assignments: toml::from_str(&text).unwrap(), validation, test });
+        }
+        cells
+    }
+
+    fn roles() -> Roles {
+        let keys = |keys: &[&str]| keys.iter().map(|key| (*key).to_owned()).collect();
+        Roles { tuned: keys(&["lr"]), attacks: keys(&["attackers.0.attack"]), seeds: keys(&["seed"]) }
+    }
+
+    #[test]
+    fn the_choice_is_that_of_four_nested_loops() {
+        let choices = choose(&cells(), &roles()).unwrap();
+        assert_eq!(choices.len(), 2);
+        for (rule, choice) in (0..).zip(&choices) {
+            let mean = |lr, attack| (0..4).map(|seed| validation(rule, lr, attack, seed)).sum::<f64>() / 4.0;
+            let mut best = (f64::NEG_INFINITY, 0, 0);
+            for lr in 0..5 {
+                let mut worst = (f64::INFINITY, 0);
+                for attack in 0..3 {
+                    if mean(lr, attack) < worst.0 {
+                        worst = (mean(lr, attack), attack);
+                    }
+                }
+                if worst.0 > best.0 {
+                    best = (worst.0, lr, worst.1);
+                }
+            }
+            assert_eq!(choice.studied["rule"].as_integer(), Some(rule));
+            assert_eq!(choice.chosen["lr"].as_integer(), Some(best.1));
+            assert_eq!(choice.worst["attackers.0.attack"].as_integer(), Some(best.2));
+            assert!((choice.validation - best.0).abs() < 1e-12);
+            assert!((choice.test - (1.0 - best.0)).abs() < 1e-12);
+            let lowest = (0..3).map(|attack| 1.0 - mean(best.1, attack)).fold(f64::INFINITY, f64::min);
+            assert!((choice.worst_test - lowest).abs() < 1e-12);
+            assert_eq!((choice.seeds, choice.candidates), (4, 5));
+        }
+    }
+
+    #[test]
+    fn values_with_missing_cells_are_not_compared() {
+        let mut cells = cells();
+        let first = choose(&cells, &roles()).unwrap()[0].chosen.clone();
+        let at = cells.iter().position(|cell| cell.assignments["lr"] == first["lr"]).unwrap();
+        cells.remove(at);
+        let choice = &choose(&cells, &roles()).unwrap()[0];
+        assert_ne!(choice.chosen, first);
+        assert_eq!((choice.incomplete.as_slice(), choice.candidates), ([first].as_slice(), 4));
+    }
+
+    #[test]
+    fn nothing_to_compare_is_an_error() {
+        let cells: Vec<Measured> = cells()
+            .into_iter()
+            .filter(|cell| {
+                let at = |key: &str| cell.assignments[key].as_integer().unwrap();
+                (at("lr") + at("seed")) % 2 == 0
+            })
+            .collect();
+        let message = choose(&cells, &roles()).unwrap_err().to_string();
+        assert!(message.contains("lr") && message.contains("rule=0"), "{message}");
+    }
+
+    #[test]
+    fn a_better_test_accuracy_does_not_change_the_choice() {
+        let mut cells = cells();
+        let before = choose(&cells, &roles()).unwrap();
+        cells.iter_mut().for_each(|cell| cell.test = 0.5);
+        let after = choose(&cells, &roles()).unwrap();
+        assert_eq!(before[0].chosen, after[0].chosen);
+        assert_eq!(before[1].chosen, after[1].chosen);
+    }
 }

@@ -92,6 +92,15 @@ impl SweepFolder {
         self.folder.path()
     }
 
+    /// Writes a file, and returns its path.
+    ///
+    /// # Errors
+    /// [`ResultsError`].
+    pub fn write(&self, name: &str, text: &str) -> Result<PathBuf, ResultsError> {
+        self.folder.write(name, text.as_bytes())?;
+        Ok(self.path().join(name))
+    }
+
     /// Puts a new manifest in the place of the one that is there, which others may be changing too.
     ///
     /// # Errors

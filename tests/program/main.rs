@@ -13,5 +13,6 @@ mod list;
 mod metrics;
 mod report;
 mod run;
+mod select;
 mod splits;
 mod sweep;

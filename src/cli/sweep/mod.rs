@@ -1,4 +1,8 @@
-//! `phalanx sweep`: checks all cells of a file, then runs them as processes.
+//! `phalanx sweep`: checks all cells of a file, then runs them as processes or
+//! hands them to a cluster.
+
+mod cluster;
+mod progress;
 
 use std::{
     collections::VecDeque,
@@ -8,20 +12,22 @@ use std::{
     thread,
 };
 
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::ProgressBar;
 
+use self::{
+    cluster::{Cluster, tasks},
+    progress::{Lines, Shown, style},
+};
 use super::{print, table, unusable};
 use crate::{
-    config,
     registry::Registry,
     sweep::{
         cells::{Cell, Draft},
         folder::{Hold, SweepFolder, read_manifest},
         manifest::{Manifest, Record, Standing},
-        pool::{Audience, Pool, Stop, Task},
+        pool::{Pool, Stop, Task},
         process::{LOG, Starter},
     },
-    telemetry::{Door, SweepMetrics, Telemetry},
 };
 
 const INTERRUPTED: u8 = 130;
@@ -59,6 +65,20 @@ pub struct Arguments {
     /// No progress bar and no line for every cell.
     #[arg(long, short)]
     quiet: bool,
+    #[command(flatten)]
+    cluster: Cluster,
+}
+
+impl Arguments {
+    /// The arguments that make the same sweep in a task of a cluster.
+    fn for_tasks(&self) -> Vec<String> {
+        let path = |path: &PathBuf| path.display().to_string();
+        let mut words = vec!["sweep".to_owned(), path(&self.file)];
+        words.extend(self.sets.iter().flat_map(|set| ["--set".to_owned(), set.clone()]));
+        words.extend(self.out.iter().flat_map(|out| ["--out".to_owned(), path(out)]));
+        words.extend(self.data.iter().flat_map(|data| ["--data".to_owned(), path(data)]));
+        words
+    }
 }
 
 /// Runs what is left of the sweep.
@@ -79,12 +99,21 @@ fn sweep(registry: &Registry, arguments: &Arguments) -> anyhow::Result<ExitCode>
     let cells = check(registry, &draft, arguments)?;
     let fresh = Manifest::new(&draft, &cells);
     if arguments.dry_run {
-        list(&fresh.stand(&path, read_manifest(&path)?.as_ref()), &draft);
+        let manifest = fresh.stand(&path, read_manifest(&path)?.as_ref());
+        if arguments.cluster.is_wanted() {
+            let queue = left(&manifest, cells, arguments.retry_failed);
+            arguments.cluster.show(&tasks(&draft.name, path, &queue, arguments)?);
+        } else {
+            list(&manifest, &draft);
+        }
         return Ok(ExitCode::SUCCESS);
     }
     let folder = SweepFolder::hold(&path, Hold::All)?;
     let manifest = folder.renew(|before| fresh.stand(&path, before))?;
-    let queue = tasks(&manifest, cells, arguments.retry_failed);
+    let queue = left(&manifest, cells, arguments.retry_failed);
+    if arguments.cluster.is_wanted() {
+        return arguments.cluster.hand_over(&tasks(&draft.name, path, &queue, arguments)?, folder);
+    }
     run(&folder, queue, arguments)
 }
 
@@ -127,15 +156,15 @@ fn check(registry: &Registry, draft: &Draft, arguments: &Arguments) -> anyhow::R
 }
 
 /// The cells that are left to run.
-fn tasks(manifest: &Manifest, cells: Vec<Cell>, retry_failed: bool) -> VecDeque<Task> {
-    let left = |record: &Record| match record.status {
+fn left(manifest: &Manifest, cells: Vec<Cell>, retry_failed: bool) -> VecDeque<Task> {
+    let is_left = |record: &Record| match record.status {
         Standing::Completed => false,
         Standing::Failed => retry_failed,
         _ => true,
     };
     let tasks = manifest.cells.iter().cloned().zip(cells);
     tasks
-        .filter(|(record, _)| left(record))
+        .filter(|(record, _)| is_left(record))
         .map(|(record, cell)| Task { record, config: cell.config })
         .collect()
 }
@@ -160,12 +189,23 @@ fn run(folder: &SweepFolder, queue: VecDeque<Task>, arguments: &Arguments) -> an
 
 /// Cells at a time, and threads of each.
 fn share(queue: &VecDeque<Task>, jobs: Option<usize>) -> (usize, usize) {
-    let cores = thread::available_parallelism().map_or(1, usize::from);
-    let wanted = queue.iter().map(|task| task.config.machine.threads).max().unwrap_or(0);
+    let cores = cores();
+    let wanted = wanted(queue);
     let on_gpu = queue.iter().any(|task| task.config.machine.device != "cpu");
     let fitting = if on_gpu { 1 } else { cores / wanted.max(1) };
     let jobs = jobs.unwrap_or(fitting).clamp(1, queue.len().max(1));
     (jobs, if wanted > 0 { wanted } else { (cores / jobs).max(1) })
+}
+
+/// The cores of this machine, or those that Slurm gave the task.
+fn cores() -> usize {
+    let given = std::env::var("SLURM_CPUS_PER_TASK").ok().and_then(|text| text.parse().ok());
+    given.unwrap_or_else(|| thread::available_parallelism().map_or(1, usize::from))
+}
+
+/// Threads of a cell as its file has them; 0 leaves it to the sweep.
+fn wanted(queue: &VecDeque<Task>) -> usize {
+    queue.iter().map(|task| task.config.machine.threads).max().unwrap_or(0)
 }
 
 /// First Ctrl-C (or SIGTERM): cells end after the round in hand. Second: they end now.
@@ -223,90 +263,4 @@ fn list(manifest: &Manifest, draft: &Draft) {
     if twins > 0 {
         eprintln!("{twins} more are identical to one of these");
     }
-}
-
-/// The bar over all cells, and a line for each that ends.
-struct Lines {
-    bar: ProgressBar,
-    cells: usize,
-    ended: usize,
-    quiet: bool,
-    shown: Option<Shown>,
-}
-
-impl Lines {
-    fn new(queue: &VecDeque<Task>, quiet: bool, shown: Option<Shown>) -> Self {
-        let rounds = queue.iter().map(|task| task.config.rounds).sum();
-        let bar = if quiet { ProgressBar::hidden() } else { ProgressBar::new(rounds) };
-        bar.set_style(style("{msg} [{bar:24}] {percent} %  {eta} left"));
-        bar.set_message(format!("0/{} cells", queue.len()));
-        Self { bar, cells: queue.len(), ended: 0, quiet, shown }
-    }
-
-    fn say(&self, line: &str) {
-        if !self.quiet {
-            self.bar.suspend(|| eprintln!("{line}"));
-        }
-    }
-}
-
-impl Audience for Lines {
-    fn rounds(&mut self, done: u64) {
-        self.bar.set_position(done);
-        self.shown.iter().for_each(Shown::look);
-    }
-
-    fn ended(&mut self, record: &Record) {
-        self.ended += 1;
-        self.shown.iter().for_each(Shown::look);
-        self.bar.set_message(format!("{}/{} cells", self.ended, self.cells));
-        let result = match (record.status, record.test_accuracy, record.gap) {
-            (Standing::Completed, Some(accuracy), _) => format!("accuracy {:.2} %", 100.0 * accuracy),
-            (Standing::Completed, None, Some(gap)) => format!("gap {gap:.3e}"),
-            (standing, ..) => standing.name().to_owned(),
-        };
-        let seconds = record.seconds.unwrap_or_default();
-        let (ended, cells, label) = (self.ended, self.cells, record.label());
-        self.say(&format!("{ended:>4}/{cells}  {result}  {seconds:.1} s  {label}"));
-    }
-}
-
-/// The sweep's own metrics: its cells by state, as the manifest has them.
-struct Shown {
-    metrics: SweepMetrics,
-    folder: PathBuf,
-    _telemetry: Telemetry,
-}
-
-impl Shown {
-    /// Listens on `address` for those who ask after the sweep in `folder`.
-    fn open(address: &str, folder: &Path) -> anyhow::Result<Self> {
-        let config = config::Telemetry { listen: address.to_owned(), ..config::Telemetry::off() };
-        if let Some((key, message)) = config.complaint() {
-            anyhow::bail!("--metrics: {key}: {message}");
-        }
-        let Some(door) = Door::take(&config)? else { anyhow::bail!("--metrics: an address is needed") };
-        let telemetry = door.open(&[], 0)?;
-        eprintln!("metrics at {}", telemetry.url().unwrap_or_default());
-        let name = folder.file_name().unwrap_or_default().to_string_lossy();
-        let metrics = SweepMetrics::new(telemetry.meter(), &name);
-        let shown = Self { metrics, folder: folder.to_owned(), _telemetry: telemetry };
-        shown.look();
-        Ok(shown)
-    }
-
-    /// Counts again; a manifest that cannot be read now will be read later.
-    fn look(&self) {
-        use Standing::{Completed, Failed, Interrupted, Pending, Running};
-        if let Ok(Some(manifest)) = read_manifest(&self.folder) {
-            // In the order of SweepMetrics::STATES.
-            let states = [Pending, Running, Completed, Interrupted, Failed];
-            self.metrics.set(states.map(|state| manifest.count(state)));
-        }
-    }
-}
-
-fn style(template: &str) -> ProgressStyle {
-    let style = ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
-    style.progress_chars("=> ")
 }

@@ -1,0 +1,145 @@
+//! `phalanx select`: of a sweep's tuned keys, the values whose worst attack has
+//! the best validation accuracy.
+
+use std::{
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
+
+use serde_json::json;
+
+use super::{print, table, unusable};
+use crate::{
+    results::Columns,
+    sweep::{
+        cells::label,
+        choice::{Choice, Measured, Roles, choose},
+        folder::read_manifest,
+        manifest::{Manifest, Record, Standing},
+    },
+};
+
+/// The arguments of `phalanx select`.
+#[derive(clap::Args)]
+pub struct Arguments {
+    /// The folder of a sweep.
+    sweep: PathBuf,
+    /// The swept keys whose values are chosen, such as aggregator.step.sgd.lr.
+    #[arg(long, value_name = "KEY", required = true, value_delimiter = ',')]
+    over: Vec<String>,
+    /// The swept keys over which the worst is taken [default: attackers.*.attack and attackers.*.actor].
+    #[arg(long, value_name = "KEY", value_delimiter = ',')]
+    worst: Vec<String>,
+    /// As JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+/// Chooses, and shows what was chosen for each combination of the other keys.
+pub fn main(arguments: &Arguments) -> ExitCode {
+    match select(arguments) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => unusable(error),
+    }
+}
+
+fn select(arguments: &Arguments) -> anyhow::Result<()> {
+    let sweep = &arguments.sweep;
+    let manifest = read_manifest(sweep)?;
+    let manifest = manifest.ok_or_else(|| {
+        anyhow::anyhow!("{}: there is no sweep.json; a sweep's folder has one", sweep.display())
+    })?;
+    let roles = roles(&manifest, arguments)?;
+    let done = manifest.cells.iter().filter(|cell| cell.status == Standing::Completed);
+    let measured: Vec<Measured> = done.map(|cell| measure(sweep, cell)).collect::<Result<_, _>>()?;
+    anyhow::ensure!(!measured.is_empty(), "{}: no cell is completed yet", sweep.display());
+    let missing = manifest.cells.len() - measured.len();
+    if missing > 0 {
+        eprintln!("warning: {missing} of {} cells are not completed", manifest.cells.len());
+    }
+    let choices = choose(&measured, &roles)?;
+    warn(&choices);
+    if arguments.json {
+        let list: Vec<_> = choices.iter().map(as_json).collect();
+        print(&format!("{:#}\n", serde_json::Value::from(list)));
+    } else {
+        print(&table::columns(&rows(&choices, &roles)));
+    }
+    Ok(())
+}
+
+/// Which of the swept keys plays which part.
+fn roles(manifest: &Manifest, arguments: &Arguments) -> anyhow::Result<Roles> {
+    for key in arguments.over.iter().chain(&arguments.worst) {
+        let known = manifest.keys.join(", ");
+        anyhow::ensure!(manifest.keys.contains(key), "{key} is not swept; the sweep's keys are {known}");
+    }
+    let is_attack = |key: &&String| {
+        let part = key.strip_prefix("attackers.").and_then(|rest| rest.split('.').nth(1));
+        part.is_some_and(|part| ["attack", "actor"].contains(&part))
+    };
+    let free = |key: &&String| !arguments.over.contains(key);
+    let attacks = if arguments.worst.is_empty() {
+        manifest.keys.iter().filter(is_attack).filter(free).cloned().collect()
+    } else {
+        arguments.worst.clone()
+    };
+    if let Some(key) = attacks.iter().find(|key| arguments.over.contains(key)) {
+        anyhow::bail!("{key} cannot be chosen and be the adversary's at once");
+    }
+    let seeds = manifest.keys.iter().filter(|key| *key == "seed").filter(free).cloned().collect();
+    Ok(Roles { tuned: arguments.over.clone(), attacks, seeds })
+}
+
+/// The accuracies of a cell's last evaluation.
+fn measure(sweep: &Path, cell: &Record) -> anyhow::Result<Measured> {
+    let path = sweep.join(&cell.folder).join("evaluations.csv");
+    let evaluations = Columns::read(&path)?;
+    let last =
+        |name: &str| evaluations.get(name).and_then(|column| column.last().copied()).filter(|v| !v.is_nan());
+    let validation = last("validation_accuracy").ok_or_else(|| {
+        anyhow::anyhow!(
+            "{}: there is no validation accuracy; `[task] validation = N` holds N samples of the training \
+             set out for it, and the test set must not choose",
+            path.display()
+        )
+    })?;
+    let test = last("test_accuracy").unwrap_or(f64::NAN);
+    Ok(Measured { assignments: cell.assignments.clone(), validation, test })
+}
+
+fn warn(choices: &[Choice]) {
+    for (choice, tuned) in choices.iter().flat_map(|c| c.incomplete.iter().map(move |tuned| (c, tuned))) {
+        let studied = label(&choice.studied);
+        eprintln!("warning: {} is not compared, cells are missing {studied}", label(tuned));
+    }
+}
+
+fn rows(choices: &[Choice], roles: &Roles) -> Vec<Vec<String>> {
+    let studied = choices.first().map(|choice| choice.studied.keys().cloned().collect::<Vec<_>>());
+    let names = studied.unwrap_or_default().into_iter().chain(roles.tuned.clone());
+    let heads = ["worst attack", "validation", "test", "lowest test", "seeds", "of"].map(str::to_owned);
+    let row = |choice: &Choice| {
+        let values = choice.studied.values().chain(choice.chosen.values()).map(ToString::to_string);
+        let worst = choice.worst.values().map(ToString::to_string).collect::<Vec<_>>().join(" ");
+        let numbers =
+            [choice.validation, choice.test, choice.worst_test].map(|v| format!("{:.2} %", 100.0 * v));
+        let counts = [choice.seeds, choice.candidates].map(|count| count.to_string());
+        values.chain([worst]).chain(numbers).chain(counts).collect()
+    };
+    std::iter::once(names.chain(heads).collect()).chain(choices.iter().map(row)).collect()
+}
+
+fn as_json(choice: &Choice) -> serde_json::Value {
+    json!({
+        "studied": choice.studied,
+        "chosen": choice.chosen,
+        "worst_attack": choice.worst,
+        "validation_accuracy": choice.validation,
+        "test_accuracy": choice.test,
+        "lowest_test_accuracy": choice.worst_test,
+        "seeds": choice.seeds,
+        "candidates": choice.candidates,
+        "incomplete": choice.incomplete,
+    })
+}

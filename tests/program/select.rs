@@ -1,0 +1,73 @@
+//! Choosing hyper-parameters from the folder of a sweep.
+
+use std::{fs, path::Path};
+
+use serde_json::{Value, json};
+
+use crate::harness::Program;
+
+/// (lr, attack, seed, validation accuracy, test accuracy)
+const CELLS: [(f64, &str, i64, f64, f64); 8] = [
+    (0.1, "ipm", 1, 0.90, 0.5),
+    (0.1, "ipm", 2, 0.92, 0.5),
+    (0.1, "alie", 1, 0.40, 0.9), // the worst of 0.1: 0.42
+    (0.1, "alie", 2, 0.44, 0.9),
+    (0.2, "ipm", 1, 0.70, 0.6), // the worst of 0.2: 0.65
+    (0.2, "ipm", 2, 0.60, 0.8),
+    (0.2, "alie", 1, 0.75, 0.3),
+    (0.2, "alie", 2, 0.71, 0.1),
+];
+
+const KEYS: [&str; 3] = ["aggregator.step.sgd.lr", "attackers.0.attack", "seed"];
+
+fn sweep(folder: &Path, columns: &str) {
+    let mut cells = Vec::new();
+    for (index, (lr, attack, seed, validation, test)) in CELLS.iter().enumerate() {
+        let run = folder.join(format!("cell{index}"));
+        fs::create_dir_all(&run).unwrap();
+        // An earlier evaluation says the contrary; the last one counts.
+        let rows = format!("round,{columns}\n0,{},{}\n9,{validation},{test}\n", 1.0 - validation, 1.0 - test);
+        fs::write(run.join("evaluations.csv"), rows).unwrap();
+        cells.push(json!({
+            "index": index, "hash": format!("cell{index}"), "folder": format!("cell{index}"),
+            "assignments": {KEYS[0]: lr, KEYS[1]: attack, KEYS[2]: seed}, "status": "completed",
+            "seconds": 1.0, "test_accuracy": test, "gap": null, "error": null,
+        }));
+    }
+    let manifest = json!({
+        "name": "synthetic", "file": "sweep.toml", "phalanx": "0", "commit": "", "digest": "",
+        "keys": KEYS, "cells": cells,
+    });
+    fs::write(folder.join("sweep.json"), manifest.to_string()).unwrap();
+}
+
+#[test]
+fn the_worst_attack_on_the_validation_set_decides() {
+    let folder = tempfile::tempdir().unwrap();
+    sweep(folder.path(), "validation_accuracy,test_accuracy");
+    let path = folder.path().display().to_string();
+    let done = Program::run(&["select", &path, "--over", KEYS[0], "--json"]);
+    assert_eq!(done.status, 0, "{}", done.stderr);
+    let choices: Value = serde_json::from_str(&done.stdout).unwrap();
+    let choice = &choices[0];
+    assert_eq!(choice["chosen"][KEYS[0]], 0.2);
+    assert_eq!(choice["worst_attack"][KEYS[1]], "ipm");
+    let close = |key: &str, value: f64| (choice[key].as_f64().unwrap() - value).abs() < 1e-12;
+    assert!(close("validation_accuracy", 0.65) && close("test_accuracy", 0.7), "{choice}");
+    assert!(close("lowest_test_accuracy", 0.2), "{choice}");
+    let table = Program::run(&["select", &path, "--over", KEYS[0]]);
+    assert!(table.stdout.contains("65.00 %") && table.stdout.contains("70.00 %"), "{}", table.stdout);
+}
+
+#[test]
+fn without_a_validation_set_nothing_is_chosen() {
+    let folder = tempfile::tempdir().unwrap();
+    sweep(folder.path(), "test_loss,test_accuracy");
+    let path = folder.path().display().to_string();
+    let message = Program::fails(&["select", &path, "--over", KEYS[0]]);
+    assert!(message.contains("[task] validation = N"), "{message}");
+    let message = Program::fails(&["select", &path, "--over", "task.clip"]);
+    assert!(message.contains("task.clip is not swept"), "{message}");
+    let nothing = folder.path().join("cell0").display().to_string();
+    assert!(Program::fails(&["select", &nothing, "--over", KEYS[0]]).contains("there is no sweep.json"));
+}
