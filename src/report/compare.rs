@@ -56,8 +56,9 @@ pub fn compare(a: &[RunRecord], b: &[RunRecord]) -> Result<Comparison, ReportErr
     let side = |runs: &[RunRecord]| -> Vec<Side> { runs.iter().map(|run| Side::new(run, measure)).collect() };
     let (a, b) = (side(a), side(b));
     let changes = changes(&a, &b);
-    let changed: Vec<&str> = changes.iter().map(|change| change.key.as_str()).collect();
+    let changed: Vec<String> = changes.iter().map(|change| change.key.clone()).collect();
     let pairs = pairs(&a, &b, &changed);
+    let changes = without_parts(changes);
     let unit = if measure.unit.is_empty() { String::new() } else { format!(" ({})", measure.unit) };
     let scale = measure.scale();
     let quantity = |name: String, scale: f64, of: fn(&Digest) -> Option<f64>| {
@@ -89,16 +90,16 @@ impl Side {
     }
 
     /// Whether both say the same but for the keys `changed`.
-    fn agrees(&self, other: &Self, changed: &[&str]) -> bool {
+    fn agrees(&self, other: &Self, changed: &[String]) -> bool {
         let rest = |side: &Self| -> Vec<Fact> {
-            side.facts.iter().filter(|fact| !changed.contains(&fact.key.as_str())).cloned().collect()
+            side.facts.iter().filter(|fact| !changed.contains(&fact.key)).cloned().collect()
         };
         rest(self) == rest(other)
     }
 }
 
 /// The runs that are alike but for the keys `changed`, if each has one such partner only.
-fn pairs<'a>(a: &'a [Side], b: &'a [Side], changed: &[&str]) -> Vec<(&'a Side, &'a Side)> {
+fn pairs<'a>(a: &'a [Side], b: &'a [Side], changed: &[String]) -> Vec<(&'a Side, &'a Side)> {
     let only = |run: &Side, others: &'a [Side]| {
         let mut alike = others.iter().filter(|other| other.seed == run.seed && run.agrees(other, changed));
         alike.next().filter(|_| alike.next().is_none())
@@ -117,7 +118,11 @@ fn changes(a: &[Side], b: &[Side]) -> Vec<Change> {
             changes.push(Change { key: fact.key.clone(), from, to });
         }
     }
-    // the rule says what its parts say
+    changes
+}
+
+/// The same without the parts of a rule, if the rule is there to say what they say.
+fn without_parts(mut changes: Vec<Change>) -> Vec<Change> {
     if changes.iter().any(|change| change.key == "rule") {
         changes.retain(|change| !["meta-aggregator", "base"].contains(&change.key.as_str()));
     }

@@ -6,7 +6,7 @@ use ratatui::{
     style::{Color, Modifier, Style, Stylize},
     symbols::Marker,
     text::{Line, Span},
-    widgets::{Axis, Bar, BarChart, Block, Chart, Dataset, Gauge, GraphType, Paragraph},
+    widgets::{Axis, Bar, BarChart, Block, Chart, Dataset, Gauge, GraphType, LegendPosition, Paragraph},
 };
 
 use super::picture::{Curve, Picture, duration};
@@ -71,8 +71,13 @@ fn chart(frame: &mut Frame<'_>, area: Rect, title: &str, curves: &[Curve; 2], fr
             .data(&curves[at])
     };
     let sets = vec![set("honest batches", 1, ORANGE), set("test", 0, BLUE)];
+    // Accuracy rises and loss falls, so that these corners are free.
+    let corner = if fraction { LegendPosition::BottomRight } else { LegendPosition::TopRight };
+    let half = Constraint::Ratio(1, 2);
     let chart = Chart::new(sets)
         .block(block)
+        .legend_position(Some(corner))
+        .hidden_legend_constraints((half, half))
         .x_axis(Axis::default().bounds([0.0, last]).labels(["0".to_owned(), format!("round {last}")]))
         .y_axis(Axis::default().bounds([low, high]).labels([low, (low + high) / 2.0, high].map(number)));
     frame.render_widget(chart, area);
