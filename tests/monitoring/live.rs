@@ -16,10 +16,11 @@ use crate::{
     daemons::{Daemon, Prometheus, free_port, installed, pushgateway},
 };
 
-/// Digits under attack: the mean learns for a while, then three of twelve workers turn on it.
+/// Digits under attack: the mean learns for as long as a scraper needs on a fast machine, then three of
+/// twelve workers turn on it.
 const BROKEN: &str = r#"
 name = "broken-mean"
-rounds = 2400
+rounds = 5000
 [task]
 dataset = "digits"
 model = "simple-cnn"
@@ -32,7 +33,7 @@ count = 9
 batch_size = 16
 [[attackers]]
 count = 3
-attack = { switching = { schedule = [{ from = 1, attack = "none" }, { from = 150, attack = { ipm = { epsilon = 6.0 } } }] } }
+attack = { switching = { schedule = [{ from = 1, attack = "none" }, { from = 1300, attack = { ipm = { epsilon = 6.0 } } }] } }
 [evaluation]
 every = 5
 [telemetry]
