@@ -15,7 +15,7 @@ pub fn installed(programs: &[&str]) -> bool {
     if missing.is_empty() {
         return true;
     }
-    let required = std::env::var("PHALANX_MONITORING").is_ok_and(|value| value == "required");
+    let required = std::env::var("REQUIRE_MONITORING").is_ok_and(|value| value == "required");
     assert!(!required, "{} not installed", missing.join(", "));
     println!("skipped: {} not installed", missing.join(", "));
     false

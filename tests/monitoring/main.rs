@@ -3,7 +3,7 @@
 //! loopback, on free ports, and ends with the test.
 //!
 //! `make test-monitoring` runs all of it. Where Prometheus is not installed it
-//! says "skipped: …"; with PHALANX_MONITORING=required that is a failure.
+//! says "skipped: …"; with REQUIRE_MONITORING=required that is a failure.
 
 #![cfg(feature = "torch")]
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
