@@ -1,20 +1,22 @@
 //! The tidy table as a Parquet file, if the feature `parquet` is on.
 
-use std::path::Path;
-
-use super::{ReportError, Tidy};
-
 #[cfg(not(feature = "parquet"))]
-impl Tidy {
-    /// Whether this program can write Parquet.
-    pub const HAS_PARQUET: bool = false;
+mod absent {
+    use std::path::Path;
 
-    /// Cannot be done by this program.
-    ///
-    /// # Errors
-    /// [`ReportError::NoParquet`].
-    pub fn write_parquet(&self, _: &Path) -> Result<(), ReportError> {
-        Err(ReportError::NoParquet)
+    use crate::report::{ReportError, Tidy};
+
+    impl Tidy {
+        /// Whether this program can write Parquet.
+        pub const HAS_PARQUET: bool = false;
+
+        /// Cannot be done by this program.
+        ///
+        /// # Errors
+        /// [`ReportError::NoParquet`].
+        pub fn write_parquet(&self, _: &Path) -> Result<(), ReportError> {
+            Err(ReportError::NoParquet)
+        }
     }
 }
 
