@@ -74,8 +74,9 @@ check-experiments: build ## check every experiment file without running it
 instead = $$(case $(1) in */paper/*|*/recipes/*) grep -q '^\[sweep\]' $(1) && echo "--set sweep.seed=[1]" ;; esac; \
 	case $(1) in *paper/conf-2*|*paper/fig-0[789]*|*paper/fig-10*) echo "--set task.dataset=mnist" ;; esac)
 
-paper: build ## run a figure of Dahan & Levy (2024): make paper FIG=3
+paper: build ## run a figure of Dahan & Levy (2024) and make its page: make paper FIG=3
 	$(PHALANX) sweep experiments/paper/fig-$$(printf %02d $(FIG)).toml
+	$(PHALANX) report runs/paper-fig-$$(printf %02d $(FIG))
 	python3 experiments/paper/verdicts.py runs/paper-fig-$$(printf %02d $(FIG))
 
 bench: build ## measure our own parts, and the peers beside them if `make peers` installed them

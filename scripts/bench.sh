@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Runs every comparison with peers, each of which prints one table: benches/peers/table_*.py, which also write
-# target/bench/NAME.json and take the arguments (--repeats N, --only TEXT, --threads N), then rules.py.
+# target/bench/NAME.json and take the arguments (--repeats N, --only TEXT, --threads N).
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -11,4 +11,3 @@ fi
 for script in benches/peers/table_*.py; do
     .venv/bin/python "$script" "$@"
 done
-.venv/bin/python benches/peers/rules.py
