@@ -1,7 +1,7 @@
 //! Every rule on the shapes of the table in `docs/rules.md`, beside one plain read of the same batch.
 //!
 //! `cargo bench -p phalanx-robust --bench rules` prints a line for each shape, and with `-- --json` one JSON object
-//! for each, which `benches/peers/rules.py` puts beside the peers. `RAYON_NUM_THREADS=2` for two threads; words of
+//! for each, which `benches/peers/table_rules.py` puts beside the peers. `RAYON_NUM_THREADS=2` for two threads; words of
 //! the command line choose rules by name.
 
 use std::{
@@ -118,6 +118,29 @@ fn small() -> Vec<Line> {
     ];
     let target = Some(Target::Milliseconds(0.4));
     rules.iter().map(|rule| line("small", rule, (17, 4, 29_034), target)).collect()
+}
+
+/// Rules that neither peer has, or that are seldom used.
+fn rare() -> Vec<Line> {
+    let rules: &[&[&str]] = &[
+        &["bulyan"],
+        &["dnc"],
+        &["signguard"],
+        &["safeguard"],
+        &["clipped-clustering"],
+        &["norm-clipping"],
+        &["weighted-cwmed"],
+        &["weighted-geometric-median"],
+        &["weighted-ctma", "weighted-cwmed"],
+    ];
+    let sizes = [(19, 4, 1_000_000), (19, 4, 29_034)];
+    sizes.iter().flat_map(|&size| rules.iter().map(move |rule| line("rare", rule, size, None))).collect()
+}
+
+/// Searches among subsets, where they are largest: a second at most.
+fn exact() -> Vec<Line> {
+    let within = Some(Target::Milliseconds(1000.0));
+    vec![line("exact", &["mda"], (60, 15, 1000), within), line("exact", &["smea"], (20, 5, 1000), within)]
 }
 
 fn many() -> Vec<Line> {
@@ -245,7 +268,8 @@ fn main() {
     let words: Vec<String> = std::env::args().skip(1).filter(|word| word != "--bench").collect();
     let as_json = words.iter().any(|word| word == "--json");
     let chosen: Vec<&String> = words.iter().filter(|word| !word.starts_with("--")).collect();
-    let lines: Vec<Line> = [large(), small(), many(), byzpy()].into_iter().flatten().collect();
+    let lines: Vec<Line> =
+        [large(), small(), rare(), exact(), many(), byzpy()].into_iter().flatten().collect();
     let mut batch: ((usize, usize, usize), Vec<Vector>) = ((0, 0, 0), Vec::new());
     for line in lines {
         let names: Vec<&str> = line.rule.iter().map(|(name, _)| *name).collect();

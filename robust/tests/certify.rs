@@ -1,16 +1,19 @@
 //! The search for the worst input: on every rule, on chains, and on a rule from outside.
 
+mod rules_by_name;
+
 use phalanx_robust::{
     Batch, Size, Vector,
     aggregation::{
-        Aggregate, Aggregator, Context, Defence, Layer, Meaning, Rule, RuleError, RuleVisitor, built_in,
-        pairwise_coefficient, robustness_coefficient,
+        Aggregate, Aggregator, Context, Defence, Layer, Meaning, RuleError, pairwise_coefficient,
+        robustness_coefficient,
     },
     attack::{self, Attack, AttackRule, AttackVisitor},
     certify::{Certify, Worst},
     random::Seed,
     state::Stateful,
 };
+use rules_by_name::{chain, layers};
 
 const SIZE: Size = Size { m: 11, f: 2 };
 
@@ -20,25 +23,6 @@ impl AttackVisitor for Attacks {
     fn visit<A: AttackRule>(&mut self) {
         self.0.extend(A::default().build(SIZE).ok().map(|attack| (A::NAME.to_owned(), attack)));
     }
-}
-
-struct Layers(Vec<(&'static str, Layer)>);
-
-impl RuleVisitor for Layers {
-    fn visit<R: Rule>(&mut self) {
-        self.0.push((R::NAME, R::default().build().expect(R::NAME)));
-    }
-}
-
-fn layers() -> Vec<(&'static str, Layer)> {
-    let mut all = Layers(Vec::new());
-    built_in(&mut all);
-    all.0
-}
-
-fn chain(names: &[&str]) -> Defence {
-    let find = |name: &&str| layers().into_iter().find(|(n, _)| n == name).expect("a rule").1;
-    Defence::new(names.iter().map(find).collect()).expect("a chain")
 }
 
 fn worst(defence: &Defence, budget: u32) -> Worst {

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     Context, Layer, PreAggregator, Rule, RuleError,
-    clipping::{factor, scaling},
+    clipping::{factor, norms2, scaling},
     order::ascending,
 };
 use crate::{
@@ -40,9 +40,9 @@ impl PreAggregator for Arc {
 
     fn weights(&mut self, batch: &Batch<'_>, context: &mut Context) -> Result<Matrix, RuleError> {
         let (m, f) = (batch.m(), context.f);
-        let norms2 = batch.norms2()?;
+        let lengths2 = norms2(batch)?;
         let clipped = 2 * f * (m - f) / m;
-        let radius = norms2[ascending(&norms2)[m - 1 - clipped]].sqrt();
-        Ok(scaling(&norms2.iter().map(|&n| factor(n, radius)).collect::<Vec<_>>()))
+        let radius = lengths2[ascending(&lengths2)[m - 1 - clipped]].sqrt();
+        Ok(scaling(&lengths2.iter().map(|&n| factor(n, radius)).collect::<Vec<_>>()))
     }
 }

@@ -38,9 +38,7 @@ impl Aggregator for Cge {
     }
 
     fn aggregate(&mut self, batch: &Batch<'_>, context: &mut Context) -> Result<Aggregate, RuleError> {
-        let gram = batch.gram()?;
         let m = batch.m();
-        let norms2: Vec<f64> = (0..m).map(|i| gram.row_norm2(i)).collect();
-        Ok(Aggregate::span(mean_of(&smallest(&norms2, m - context.f), m)))
+        Ok(Aggregate::combination(mean_of(&smallest(&batch.norms2()?, m - context.f), m)))
     }
 }

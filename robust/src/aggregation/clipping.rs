@@ -50,9 +50,20 @@ impl PreAggregator for Clipping {
     }
 
     fn weights(&mut self, batch: &Batch<'_>, _: &mut Context) -> Result<Matrix, RuleError> {
-        let factors: Vec<f64> = batch.norms2()?.into_iter().map(|norm2| factor(norm2, self.radius)).collect();
+        let factors: Vec<f64> = norms2(batch)?.into_iter().map(|norm2| factor(norm2, self.radius)).collect();
         Ok(scaling(&factors))
     }
+}
+
+/// Up to this number of vectors the Gram matrix takes little more than reading them.
+const FEW: usize = 32;
+
+/// The squared norms; of few vectors with the rest of their Gram matrix, which a rule after this one may want.
+pub(super) fn norms2(batch: &Batch<'_>) -> Result<Vec<f64>, RuleError> {
+    if batch.m() <= FEW {
+        batch.gram()?;
+    }
+    Ok(batch.norms2()?)
 }
 
 /// The factor that takes a vector of this squared norm into the ball of `radius`.

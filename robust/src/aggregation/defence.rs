@@ -1,5 +1,7 @@
 //! A chain of rules as one: the server's whole defence.
 
+use rayon::prelude::*;
+
 use super::{Aggregate, Aggregator, Bound, Context, Layer, MetaAggregator, Output, PreAggregator, RuleError};
 use crate::{
     Batch, BatchError, Size, Vector,
@@ -108,7 +110,7 @@ impl Defence {
             Output::Span(c) => (batch.combine(&c), Some(c)),
             Output::Vector(output) => (output, None),
         };
-        if !output.is_finite() {
+        if !batch.known_finite() && !output.is_finite() {
             require_finite(rows)?;
         }
         let squared = match (distances, &weights) {
@@ -143,7 +145,7 @@ impl Defence {
 
 /// `Ok` if every row is finite, else [`BatchError::NonFinite`].
 pub(super) fn require_finite(rows: &[Vector]) -> Result<(), BatchError> {
-    let bad: Vec<usize> = (0..rows.len()).filter(|&i| !rows[i].is_finite()).collect();
+    let bad: Vec<usize> = (0..rows.len()).into_par_iter().filter(|&i| !rows[i].is_finite()).collect();
     if bad.is_empty() { Ok(()) } else { Err(BatchError::NonFinite(bad)) }
 }
 

@@ -60,8 +60,7 @@ impl Mixer {
     /// As [`mix`](Self::mix).
     pub fn mix_in(&mut self, rows: &[Vector], mut context: Context) -> Result<Mixed, RuleError> {
         let batch = Batch::new(rows)?.watched(context.watch.clone());
-        let whole = require_finite(rows).map_err(RuleError::from);
-        let bad = match whole.and_then(|()| self.mix_finite(&batch, context.clone())) {
+        let bad = match self.mix_finite(&batch, context.clone()) {
             Err(RuleError::Batch(BatchError::NonFinite(bad))) => bad,
             other => return other,
         };
@@ -81,6 +80,9 @@ impl Mixer {
             let inner = layer.inner_size(size)?;
             batch = batch.mapped(layer.weights(&batch, &mut context)?);
             (size, context.f) = (inner, inner.f);
+        }
+        if !raw.known_finite() {
+            require_finite(raw.raw())?;
         }
         let weights = batch.map().cloned().unwrap_or_else(|| Matrix::zeros(0, raw.m()));
         Ok(Mixed { rows: batch.to_rows(), weights, size, set_aside: Vec::new() })

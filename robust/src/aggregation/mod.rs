@@ -39,6 +39,7 @@ mod sample;
 mod sign_majority;
 mod signguard;
 mod smea;
+mod smea_search;
 mod spectrum;
 mod theory;
 mod weighted_ctma;

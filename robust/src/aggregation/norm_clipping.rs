@@ -56,12 +56,11 @@ impl Aggregator for NormClipping {
     }
 
     fn aggregate(&mut self, batch: &Batch<'_>, context: &mut Context) -> Result<Aggregate, RuleError> {
-        let gram = batch.gram()?;
-        let m = batch.m();
-        let share = |i: usize| factor(gram.row_norm2(i), self.radius) / m as f64;
-        let coefficients: Vec<f64> = (0..m).map(share).collect();
+        let m = batch.m() as f64;
+        let coefficients: Vec<f64> =
+            batch.norms2()?.into_iter().map(|norm2| factor(norm2, self.radius) / m).collect();
         if self.noise == 0.0 {
-            return Ok(Aggregate::span(coefficients));
+            return Ok(Aggregate::combination(coefficients));
         }
         let mut output = batch.combine(&coefficients);
         let noise: Vec<f64> = (0..batch.d()).map(|_| context.rng.sample(StandardNormal)).collect();

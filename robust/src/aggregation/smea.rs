@@ -6,7 +6,8 @@ use serde::{Deserialize, Serialize};
 use super::{
     Aggregate, Aggregator, Bound, Context, Layer, Rule, RuleError,
     order::{mean_of, pairwise2},
-    spectrum::{centred, is_below, top},
+    smea_search::{self, scatter},
+    spectrum::top,
 };
 use crate::{
     Batch, Matrix, Size,
@@ -84,7 +85,7 @@ impl Aggregator for Smea {
         let greedy = greedy(&distances2, context.f);
         let kept = match self.search {
             Search::Greedy => greedy,
-            Search::Exact => exact(&distances2, context.f, &greedy),
+            Search::Exact => smea_search::exact(&distances2, greedy),
         };
         Ok(Aggregate::span(mean_of(&kept, batch.m())))
     }
@@ -102,13 +103,6 @@ fn binomial(m: u64, f: u64) -> u64 {
     (0..f).try_fold(1u64, |all, i| Some(all.checked_mul(m - i)? / (i + 1))).unwrap_or(u64::MAX)
 }
 
-/// The covariance of the chosen rows times their number, as a Gram matrix.
-fn scatter(distances2: &Matrix, chosen: &[usize]) -> Matrix {
-    let n = chosen.len();
-    let own = Matrix::from_fn(n, n, |i, j| distances2[(chosen[i], chosen[j])]);
-    centred(&own, &vec![1.0; n])
-}
-
 fn greedy(distances2: &Matrix, f: usize) -> Vec<usize> {
     let mut chosen: Vec<usize> = (0..distances2.rows()).collect();
     for _ in 0..f {
@@ -118,29 +112,3 @@ fn greedy(distances2: &Matrix, f: usize) -> Vec<usize> {
     }
     chosen
 }
-
-/// The best subset of m - f; the search starts with the value of `guess`.
-fn exact(distances2: &Matrix, f: usize, guess: &[usize]) -> Vec<usize> {
-    let m = distances2.rows();
-    let k = m - f;
-    // a subset as good as the guess, to rounding, must not lose to it: it may come first
-    let mut bound = top(&scatter(distances2, guess)).0 * (1.0 + SAME) + f64::MIN_POSITIVE;
-    let mut best = guess.to_vec();
-    let mut chosen: Vec<usize> = (0..k).collect();
-    loop {
-        let covariance = scatter(distances2, &chosen);
-        if is_below(&covariance, bound) {
-            bound = top(&covariance).0 * (1.0 - SAME);
-            best.clone_from(&chosen);
-        }
-        // the next subset in lexicographic order
-        let Some(at) = (0..k).rev().find(|&i| chosen[i] < m - k + i) else {
-            return best;
-        };
-        chosen[at] += 1;
-        (at + 1..k).for_each(|i| chosen[i] = chosen[i - 1] + 1);
-    }
-}
-
-/// Eigenvalues that differ by less than this, relative, are the same.
-const SAME: f64 = 1e-9;

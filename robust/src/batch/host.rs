@@ -47,6 +47,12 @@ pub(super) fn distances<T: Real>(rows: &[Vector], map: Option<&Matrix>, point: &
     kernels::distances(&views::<T>(rows), map, views([point])[0])
 }
 
+/// The squared norm of every row.
+pub(super) fn norms2<T: Real>(rows: &[Vector]) -> Vec<f64> {
+    let origin: Vec<_> = (0..rows.len()).map(|i| (i, None)).collect();
+    kernels::differences(&views::<T>(rows), &origin)
+}
+
 struct Host<'a, T>(Vec<&'a [T]>);
 
 impl<T: Real> Rows for Host<'_, T> {

@@ -27,9 +27,6 @@ pub use passes::{Pass, Watch};
 
 use crate::Vector;
 
-/// Up to this number of rows the Gram matrix takes little more than reading them, and a rule after this one may want it.
-const CHEAP_GRAM: usize = 32;
-
 /// A batch that cannot be aggregated.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum BatchError {
@@ -77,6 +74,7 @@ pub struct Batch<'a> {
     rows: &'a [Vector],
     map: Option<Arc<Matrix>>,
     raw_gram: Arc<OnceLock<Result<Gram, BatchError>>>,
+    raw_norms2: Arc<OnceLock<Vec<f64>>>,
     gram: Arc<OnceLock<Gram>>,
     watch: Option<Arc<dyn Watch>>,
     /// Torch rows as one matrix.
@@ -100,6 +98,7 @@ impl<'a> Batch<'a> {
                 rows,
                 map: None,
                 raw_gram: Arc::default(),
+                raw_norms2: Arc::default(),
                 gram: Arc::default(),
                 watch: None,
                 #[cfg(feature = "torch")]
@@ -184,7 +183,7 @@ impl<'a> Batch<'a> {
         )
     }
 
-    /// Σ_i c_i · (row i). One pass over the rows whose coefficient is not zero.
+    /// Σ_i c_i · (row i). One pass over the rows whose coefficient is not zero; none for a row alone, which is shared.
     pub fn combine(&self, coefficients: &[f64]) -> Vector {
         assert_eq!(coefficients.len(), self.m(), "one coefficient for each row");
         match &self.map {
@@ -194,6 +193,9 @@ impl<'a> Batch<'a> {
     }
 
     fn combine_raw(&self, coefficients: &[f64]) -> Vector {
+        if let Some(i) = alone(coefficients) {
+            return self.rows[i].clone();
+        }
         self.pass(Pass::Combine, || {
             on_form!(
                 self.rows,
@@ -243,19 +245,39 @@ impl<'a> Batch<'a> {
         })
     }
 
-    /// ‖row i‖² of every (mapped) row. From the Gram matrix, if it is there or costs little more; else in a pass of its own.
+    /// ‖row i‖² of every (mapped) row. From the Gram matrix if it is there; else in a pass of its own.
     ///
     /// # Errors
     /// As [`Batch::gram`].
     pub fn norms2(&self) -> Result<Vec<f64>, BatchError> {
-        if self.raw_gram.get().is_none() && self.rows.len() > CHEAP_GRAM {
-            let norms2 = self.distances(&self.rows[0].zeros_like());
+        if self.raw_gram.get().is_none() {
+            let norms2 = match &self.map {
+                None => self.raw_norms2.get_or_init(|| self.measured_norms2()).clone(),
+                Some(_) => self.distances(&self.rows[0].zeros_like()),
+            };
             if norms2.iter().all(|norm2| norm2.is_finite()) {
                 return Ok(norms2);
             }
         }
         let gram = self.gram()?;
         Ok((0..self.m()).map(|i| gram.row_norm2(i)).collect())
+    }
+
+    fn measured_norms2(&self) -> Vec<f64> {
+        self.pass(Pass::Distances, || {
+            on_form!(
+                self.rows,
+                T => host::norms2::<T>(self.rows),
+                torch => torch::distances(self.stack(), None, &self.rows[0].zeros_like())
+            )
+        })
+    }
+
+    /// Whether a pass has found that every raw row is finite.
+    pub(crate) fn known_finite(&self) -> bool {
+        let norms2 = self.raw_norms2.get();
+        norms2.is_some_and(|all| all.iter().all(|norm2| norm2.is_finite()))
+            || self.raw_gram.get().is_some_and(Result::is_ok)
     }
 
     /// Row i as a vector of its own; under a map it is computed.
@@ -266,9 +288,18 @@ impl<'a> Batch<'a> {
         }
     }
 
-    /// All (mapped) rows as vectors of their own; under a map they are computed, in one pass over the raw rows.
+    /// All (mapped) rows as vectors of their own. Under a map those that are no raw row are computed, in one pass.
     pub fn to_rows(&self) -> Vec<Vector> {
         let Some(w) = self.map() else { return self.rows.to_vec() };
+        let made: Vec<usize> = (0..w.rows()).filter(|&i| alone(w.row(i)).is_none()).collect();
+        let mut made =
+            self.mixed(&Matrix::from_fn(made.len(), w.columns(), |i, j| w[(made[i], j)])).into_iter();
+        let row = |i: usize| alone(w.row(i)).map(|at| self.rows[at].clone()).or_else(|| made.next());
+        (0..w.rows()).filter_map(row).collect()
+    }
+
+    /// The rows of W times the raw rows.
+    fn mixed(&self, w: &Matrix) -> Vec<Vector> {
         on_form!(
             self.rows,
             T => self.pass(Pass::Combine, || host::mixed::<T>(self.rows, w)),
@@ -280,4 +311,10 @@ impl<'a> Batch<'a> {
     pub fn mean(&self) -> Vector {
         self.combine(&vec![1.0 / self.m() as f64; self.m()])
     }
+}
+
+/// The only row that these coefficients take, if they take it as it is.
+fn alone(coefficients: &[f64]) -> Option<usize> {
+    let mut taken = coefficients.iter().enumerate().filter(|(_, c)| **c != 0.0);
+    taken.next().filter(|(_, c)| **c == 1.0).filter(|_| taken.next().is_none()).map(|(i, _)| i)
 }

@@ -1,5 +1,8 @@
 //! Sums over two slices, in f64 and in a fixed order.
 
+use pulp::{Arch, Simd, WithSimd};
+use rayon::prelude::*;
+
 use super::real::{Real, vectorised};
 
 /// Independent sums: enough to keep the adders of any processor busy.
@@ -35,23 +38,25 @@ pub(crate) fn distance2<T: Real>(a: &[T], b: &[T]) -> f64 {
     )
 }
 
-/// Whether no value is NaN or infinite: 0·x is NaN for those alone, and NaN stays in a sum.
+/// Whether no value is NaN or infinite.
 pub(crate) fn is_finite<T: Real>(values: &[T]) -> bool {
-    let part_is_finite = |part: &[T]| {
-        vectorised(
-            #[inline(always)]
-            || {
-                !sum(
-                    part,
-                    part,
-                    #[inline(always)]
-                    |a, _| 0.0 * a,
-                )
-                .is_nan()
-            },
-        )
-    };
-    values.chunks(4096).all(part_is_finite)
+    values.par_chunks(1 << 17).all(|part| part.chunks(4096).all(|part| Arch::new().dispatch(Finite(part))))
+}
+
+/// 0·x is NaN for what is NaN or infinite alone, and NaN stays in a sum.
+struct Finite<'a, T>(&'a [T]);
+
+impl<T: Real> WithSimd for Finite<'_, T> {
+    type Output = bool;
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) -> bool {
+        let (whole, rest) = T::split::<S>(self.0);
+        let zero = T::splat(simd, T::default());
+        let trace = whole.iter().fold(zero, |trace, &x| T::mul_add(simd, x, zero, trace));
+        let rest: f64 = rest.iter().map(|x| 0.0 * x.to_f64()).sum();
+        !(T::sum(simd, trace) + rest).is_nan()
+    }
 }
 
 #[inline(always)]

@@ -7,6 +7,14 @@ use rayon::prelude::*;
 /// Values in the chunk of a pass: enough to pay for handing it to a thread.
 const VALUES: usize = 1 << 16;
 
+/// Values that are added up in less time than it takes to wake a thread.
+const FEW: usize = 1 << 19;
+
+/// As [`size`], for work that does no more than to read and add: few values are one chunk, which stays with the caller.
+pub(super) fn light(m: usize, d: usize, step: usize) -> usize {
+    if m * d <= FEW { d.max(1) } else { size(m, step) }
+}
+
 /// Coordinates in a chunk when `m` rows are read: a multiple of `step`.
 pub(super) fn size(m: usize, step: usize) -> usize {
     (VALUES / m.max(1)).div_ceil(step).max(1) * step

@@ -18,15 +18,16 @@ use crate::{
 };
 
 /// Coordinates that are summed at once.
-pub(super) const WIDTH: usize = 1024;
+const WIDTH: usize = 1024;
 
 /// Σ c_i · x_i over the rows with a coefficient that is not zero, summed in f64. One pass over them.
 pub(in crate::batch) fn combine<T: Real>(rows: &[&[T]], coefficients: &[f64], out: &mut [T]) {
     let terms: Vec<(f64, &[T])> =
         coefficients.iter().zip(rows).filter(|(c, _)| **c != 0.0).map(|(&c, &row)| (c, row)).collect();
+    let chunk = chunks::light(terms.len(), out.len(), WIDTH);
     chunks::fill(
         out,
-        chunks::size(rows.len(), WIDTH),
+        chunk,
         || vec![0.0; WIDTH],
         |sums, start, out| {
             for (at, out) in (start..).step_by(WIDTH).zip(out.chunks_mut(WIDTH)) {
@@ -40,7 +41,7 @@ pub(in crate::batch) fn combine<T: Real>(rows: &[&[T]], coefficients: &[f64], ou
 }
 
 #[inline(always)]
-pub(super) fn sum<T: Real>(terms: &[(f64, &[T])], at: usize, sums: &mut [f64], out: &mut [T]) {
+fn sum<T: Real>(terms: &[(f64, &[T])], at: usize, sums: &mut [f64], out: &mut [T]) {
     let sums = &mut sums[..out.len()];
     sums.fill(0.0);
     let (fours, rest) = terms.as_chunks::<4>();
@@ -80,7 +81,7 @@ pub(in crate::batch) fn differences<T: Real>(rows: &[&[T]], pairs: &[(usize, Opt
 fn sums(count: usize, d: usize, part: impl Fn(usize, Range<usize>) -> f64 + Sync) -> Vec<f64> {
     let parts = chunks::map(
         d,
-        chunks::size(count, WIDTH),
+        chunks::light(count, d, WIDTH),
         || (),
         |(), range| {
             let mut sums = vec![0.0; count];

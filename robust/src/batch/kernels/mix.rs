@@ -26,14 +26,12 @@ impl<T: Real> WithSimd for Mix<'_, T> {
         let (from, _) = T::split::<S>(self.from.all());
         let (to, _) = T::split_mut::<S>(self.to.all_mut());
         let stride = from.len() / m;
-        let (fours, pairs) = (k / 4 * 4, stride / 2 * 2);
-        let (w, x) = (self.weights, from);
+        let pairs = stride / 2 * 2;
         for at in (0..pairs).step_by(2) {
-            (0..fours).step_by(4).for_each(|i| block::<S, T, 4, 2>(simd, w, x, to, stride, i, at));
-            (fours..k).for_each(|i| block::<S, T, 1, 2>(simd, w, x, to, stride, i, at));
+            rows::<S, T, 2>(simd, self.weights, from, to, (k, stride), at);
         }
-        for at in pairs..stride {
-            (0..k).for_each(|i| block::<S, T, 1, 1>(simd, w, x, to, stride, i, at));
+        if pairs < stride {
+            rows::<S, T, 1>(simd, self.weights, from, to, (k, stride), pairs);
         }
     }
 }
@@ -59,6 +57,29 @@ pub(in crate::batch) fn product(a: &[f64], b: &[f64], inner: usize, columns: usi
         rows.for_each(|(i, row)| row[range.clone()].copy_from_slice(&part.row(i)[..range.len()]));
     }
     out
+}
+
+/// C registers of all k rows of the product: six rows at a time, so that every register that is loaded is used for
+/// six, and what is left at once.
+#[inline(always)]
+fn rows<S: Simd, T: Real, const C: usize>(
+    simd: S,
+    w: &[T],
+    x: &[T::Lanes<S>],
+    to: &mut [T::Lanes<S>],
+    (k, stride): (usize, usize),
+    at: usize,
+) {
+    let sixes = k / 6 * 6;
+    (0..sixes).step_by(6).for_each(|i| block::<S, T, 6, C>(simd, w, x, to, stride, i, at));
+    match k - sixes {
+        5 => block::<S, T, 5, C>(simd, w, x, to, stride, sixes, at),
+        4 => block::<S, T, 4, C>(simd, w, x, to, stride, sixes, at),
+        3 => block::<S, T, 3, C>(simd, w, x, to, stride, sixes, at),
+        2 => block::<S, T, 2, C>(simd, w, x, to, stride, sixes, at),
+        1 => block::<S, T, 1, C>(simd, w, x, to, stride, sixes, at),
+        _ => {}
+    }
 }
 
 /// R rows by C registers of the product, kept in registers while it is summed.

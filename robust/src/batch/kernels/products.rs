@@ -10,17 +10,18 @@ use rayon::prelude::*;
 
 use super::{
     chunks,
-    tile::{Ahead, Tile},
+    tile::{LINE, Tile, prefetch},
 };
 use crate::{
     batch::Matrix,
     vector::real::{Real, vectorised},
 };
 
-/// Coordinates in a tile: few enough that a product of f32 loses nothing that matters.
-const WIDTH: usize = 512;
+/// Coordinates in a tile: few enough that a product of f32 loses nothing that matters, and that some twenty rows
+/// stay in a first-level cache.
+const WIDTH: usize = 384;
 /// Rows against which the others are multiplied before moving on: they stay in a cache.
-const PANEL: usize = 24;
+const PANEL: usize = 16;
 /// With more vectors than this, threads share every tile: partial sums of chunks would take more memory than the rows.
 const FEW: usize = 128;
 /// Bytes that the partial sums of all chunks together may take, unless that leaves fewer than 16 chunks.
@@ -32,7 +33,11 @@ const BAND: usize = 12;
 /// Rows of R are packed and multiplied as A. One pass over the rows.
 pub(in crate::batch) fn centred<R: Real, A: Real>(rows: &[&[R]], centre: usize) -> Matrix {
     let n = rows.len() + 1;
-    let sums = if n > FEW { together::<R, A>(rows, centre) } else { apart::<R, A>(rows, centre) };
+    let sums = match n > FEW {
+        // in the pool as a whole, else every tile would wait for its threads
+        true => rayon::scope(|_| together::<R, A>(rows, centre)),
+        false => apart::<R, A>(rows, centre),
+    };
     Matrix::from_fn(n, n, |i, j| sums[i.max(j) * n + i.min(j)])
 }
 
@@ -58,7 +63,8 @@ fn apart<R: Real, A: Real>(rows: &[&[R]], centre: usize) -> Vec<f64> {
                     #[inline(always)]
                     || pack(rows, centre, at..end, 0, tile.all_mut()),
                 );
-                let ahead = Ahead::new(rows, end..range.end.min(end + WIDTH));
+                let next = end..range.end.min(end + WIDTH);
+                let ahead = rows.iter().map(|row| &row[next.clone()]).collect();
                 Arch::new().dispatch(Multiply { tile, n, band: 0..n, sums: &mut sums, ahead });
             }
             sums
@@ -83,7 +89,7 @@ fn together<R: Real, A: Real>(rows: &[&[R]], centre: usize) -> Vec<f64> {
         // the longest bands first
         sums.par_chunks_mut(BAND * n).enumerate().rev().for_each(|(band, sums)| {
             let band = band * BAND..n.min((band + 1) * BAND);
-            Arch::new().dispatch(Multiply { tile, n, band, sums, ahead: Ahead::new(rows, 0..0) });
+            Arch::new().dispatch(Multiply { tile, n, band, sums, ahead: Vec::<&[R]>::new() });
         });
     }
     sums
@@ -119,25 +125,27 @@ struct Multiply<'a, R, A> {
     /// Begins at a multiple of 3.
     band: Range<usize>,
     sums: &'a mut [f64],
-    ahead: Ahead<'a, R>,
+    /// What the next tile is made of. It is asked for while this one is multiplied, else memory would rest meanwhile.
+    ahead: Vec<&'a [R]>,
 }
 
 impl<R: Real, A: Real> WithSimd for Multiply<'_, R, A> {
     type Output = ();
 
     #[inline(always)]
-    fn with_simd<S: Simd>(mut self, simd: S) {
+    fn with_simd<S: Simd>(self, simd: S) {
         let Range { start, end } = self.band.clone();
         let n = self.n;
-        let lines = self.ahead.share(n * n / 24);
+        // about one row of the next tile for each block, more only if there are few blocks
+        let mut ahead = self.ahead.chunks(self.ahead.len().div_ceil(n * n / 24 + n / 4 + 1).max(1));
         let row = |i: usize| A::split::<S>(self.tile.row(i)).0;
         for panel in (0..end).step_by(PANEL) {
             for i in (start.max(panel / 3 * 3)..end).step_by(3) {
                 for j in (panel..end.min(panel + PANEL).min(i + 3)).step_by(4) {
-                    self.ahead.step(lines);
                     let a = [row(i), row(i + 1), row(i + 2)];
                     let b = [row(j), row(j + 1), row(j + 2), row(j + 3)];
-                    for (i, products) in (i..end).zip(block::<S, A>(simd, a, b)) {
+                    let ahead = ahead.next().unwrap_or_default();
+                    for (i, products) in (i..end).zip(block::<S, R, A>(simd, a, b, ahead)) {
                         let end = (i + 1).clamp(j, j + 4);
                         let sums = &mut self.sums[(i - start) * n + j..(i - start) * n + end];
                         sums.iter_mut().zip(products).for_each(|(sum, product)| *sum += product);
@@ -148,13 +156,21 @@ impl<R: Real, A: Real> WithSimd for Multiply<'_, R, A> {
     }
 }
 
-/// The twelve inner products of three rows with four.
+/// The twelve inner products of three rows with four. Meanwhile asks for the cache lines of `ahead`, one by one.
 #[inline(always)]
-fn block<S: Simd, A: Real>(simd: S, a: [&[A::Lanes<S>]; 3], b: [&[A::Lanes<S>]; 4]) -> [[f64; 4]; 3] {
+fn block<S: Simd, R: Real, A: Real>(
+    simd: S,
+    a: [&[A::Lanes<S>]; 3],
+    b: [&[A::Lanes<S>]; 4],
+    ahead: &[&[R]],
+) -> [[f64; 4]; 3] {
     let length = a[0].len();
     assert!(a.iter().chain(&b).all(|row| row.len() == length));
     let mut sums = [[A::splat(simd, A::default()); 3]; 4];
     for t in 0..length {
+        for row in ahead {
+            row.get(t * LINE / size_of::<R>()).into_iter().for_each(prefetch);
+        }
         // SAFETY: every row has `length` registers, as asserted above.
         let a = unsafe { [*a[0].get_unchecked(t), *a[1].get_unchecked(t), *a[2].get_unchecked(t)] };
         for column in 0..4 {

@@ -8,6 +8,8 @@ use crate::vector::real::Real;
 
 /// Coordinates are handled in groups of this many, one AVX-512 register of f32.
 pub(super) const GROUP: usize = 16;
+/// Bytes of a cache line.
+pub(super) const LINE: usize = 64;
 /// Bytes of a tile that leave room beside it in a first-level cache.
 const BYTES: usize = 24 * 1024;
 
@@ -77,7 +79,7 @@ pub(super) struct Ahead<'a, T> {
 
 impl<'a, T> Ahead<'a, T> {
     /// Values in a cache line.
-    const LINE: usize = 64 / size_of::<T>();
+    const LINE: usize = LINE / size_of::<T>();
 
     /// Coordinates `range` of every row, as far as there are any.
     pub(super) fn new(rows: &'a [&'a [T]], range: Range<usize>) -> Self {
@@ -103,13 +105,14 @@ impl<'a, T> Ahead<'a, T> {
     }
 }
 
+/// Asks for the cache line of a value.
 #[inline(always)]
-fn prefetch<T>(value: &T) {
+pub(super) fn prefetch<T>(value: &T) {
     #[cfg(target_arch = "x86_64")]
     {
-        use std::arch::x86_64::{_MM_HINT_T1, _mm_prefetch};
+        use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
         // SAFETY: the address is that of a live reference, and asking for a cache line changes no value.
-        unsafe { _mm_prefetch::<_MM_HINT_T1>(std::ptr::from_ref(value).cast()) };
+        unsafe { _mm_prefetch::<_MM_HINT_T0>(std::ptr::from_ref(value).cast()) };
     }
     #[cfg(not(target_arch = "x86_64"))]
     let _ = value;
