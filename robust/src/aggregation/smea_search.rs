@@ -23,7 +23,8 @@ pub(super) fn scatter(distances2: &Matrix, chosen: &[usize]) -> Matrix {
 pub(super) fn exact(distances2: &Matrix, guess: Vec<usize>) -> Vec<usize> {
     // a subset as good as the guess, to rounding, must not lose to it: it may come first
     let bound = top(&scatter(distances2, &guess)).0 * (1.0 + SAME) + f64::MIN_POSITIVE;
-    let mut search = Search { distances2, size: guess.len(), bound, best: guess, factor: Factor::default() };
+    let (size, factor) = (guess.len(), Factor::new(guess.len()));
+    let mut search = Search { distances2, size, bound, best: guess, factor };
     search.extend(&mut Vec::new());
     search.best
 }
@@ -58,42 +59,54 @@ impl Search<'_> {
     }
 }
 
-/// The Cholesky factor of the matrix of a set, row under row; the first row of the set is the origin and has none.
-#[derive(Default)]
+/// The Cholesky factor L of the matrix of a set, whose first row is the origin and has no part in it.
 struct Factor {
     bound: f64,
-    rows: Vec<Vec<f64>>,
+    /// Rows of L that are there.
+    rows: usize,
+    /// The columns of L one after the other.
+    columns: Matrix,
+    /// What is left of a row while the columns are taken out of it.
+    rest: Vec<f64>,
 }
 
 impl Factor {
+    /// For sets of up to `size` rows.
+    fn new(size: usize) -> Self {
+        Self { bound: f64::NAN, rows: 0, columns: Matrix::zeros(size, size), rest: vec![0.0; size] }
+    }
+
     /// Takes the last of `chosen` in, the others being there already. Whether the eigenvalues stay below `bound`.
     fn follows(&mut self, distances2: &Matrix, chosen: &[usize], bound: f64) -> bool {
         if bound != self.bound {
-            *self = Self { bound, rows: Vec::new() };
+            (self.bound, self.rows) = (bound, 0);
         }
-        self.rows.truncate(chosen.len().saturating_sub(2));
-        (self.rows.len() + 1..chosen.len()).all(|n| self.grow(distances2, &chosen[..=n]))
+        self.rows = self.rows.min(chosen.len().saturating_sub(2));
+        (self.rows + 1..chosen.len()).all(|n| self.grow(distances2, &chosen[..=n]))
     }
 
     /// One more row, for the last of `chosen`; `false` if the matrix is not positive definite with it.
     fn grow(&mut self, distances2: &Matrix, chosen: &[usize]) -> bool {
-        let (origin, last) = (chosen[0], chosen[chosen.len() - 1]);
-        let entry = |i: usize| {
-            let product =
-                (distances2[(origin, i)] + distances2[(origin, last)] - distances2[(i, last)]) / 2.0;
-            self.bound * if i == last { 2.0 } else { 1.0 } - product
-        };
-        let mut row: Vec<f64> = Vec::with_capacity(chosen.len());
-        for (above, &i) in self.rows.iter().zip(&chosen[1..]) {
-            let along: f64 = above.iter().zip(&row).map(|(a, b)| a * b).sum();
-            row.push((entry(i) - along) / above[above.len() - 1]);
+        let (n, last) = (self.rows, chosen[chosen.len() - 1]);
+        let (from_origin, from_last) = (distances2.row(chosen[0]), distances2.row(last));
+        let base = self.bound - from_origin[last] / 2.0;
+        let rest = &mut self.rest[..=n];
+        for (entry, &i) in rest.iter_mut().zip(&chosen[1..]) {
+            *entry = base - (from_origin[i] - from_last[i]) / 2.0;
         }
-        let pivot = entry(last) - row.iter().map(|x| x * x).sum::<f64>();
+        rest[n] += self.bound;
+        for j in 0..n {
+            let column = &mut self.columns.row_mut(j)[..=n];
+            let along = rest[j] / column[j];
+            column[n] = along;
+            rest[j + 1..].iter_mut().zip(&column[j + 1..]).for_each(|(rest, l)| *rest -= along * l);
+        }
+        let pivot = rest[n];
         if pivot.is_nan() || pivot <= 0.0 {
             return false;
         }
-        row.push(pivot.sqrt());
-        self.rows.push(row);
+        self.columns[(n, n)] = pivot.sqrt();
+        self.rows += 1;
         true
     }
 }
