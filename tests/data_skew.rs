@@ -152,6 +152,18 @@ proptest! {
     }
 }
 
+proptest! {
+    #[test]
+    fn the_root_set_is_the_end_of_a_permuted_training_set(root in 1usize..1437, seed: u64) {
+        let whole = load("digits", &[]).unwrap();
+        let moved = whole.clone().set_root_last(root, Seed(seed)).unwrap();
+        prop_assert_eq!(sorted_images(&[&moved.train]), sorted_images(&[&whole.train]));
+        prop_assert!(moved.validation.is_none());
+        let again = whole.set_root_last(root, Seed(seed)).unwrap();
+        prop_assert_eq!(&again.train.pixels, &moved.train.pixels);
+    }
+}
+
 fn sorted_images(parts: &[&phalanx::data::Images]) -> Vec<(Vec<u8>, u8)> {
     let all =
         parts.iter().flat_map(|part| (0..part.len()).map(|at| (part.image(at).to_vec(), part.labels[at])));
@@ -268,7 +280,9 @@ fn what_cannot_be_dealt_is_refused() {
 
 #[test]
 fn nothing_held_out_changes_nothing() {
-    let digits = load("digits", &[]).unwrap().hold_out(0, Seed(1)).unwrap();
+    let digits = load("digits", &[]).unwrap();
+    assert_eq!(digits.clone().set_root_last(1437, Seed(1)).unwrap_err().train, 1437);
+    let digits = digits.hold_out(0, Seed(1)).unwrap();
     assert!(digits.validation.is_none());
     assert_eq!(digits.train.len(), 1437);
 }

@@ -18,7 +18,7 @@ use crate::{
     contain::message,
     error::{Part, RunError},
     evaluator::Evaluator,
-    learner::Learner,
+    learner::{Learner, Sampler},
     learner_actor::LearnerActor,
     messages::Seat,
     place::{Arbiters, Place, Seating},
@@ -35,6 +35,7 @@ pub struct Cast {
     learner: Box<dyn Learner>,
     defence: Defence,
     step: Box<dyn Step>,
+    root: Option<Box<dyn Sampler>>,
     seatings: Vec<(Range<usize>, Box<dyn Seating>)>,
     observers: Vec<Box<dyn Observer>>,
     stopper: Stopper,
@@ -44,7 +45,7 @@ impl Cast {
     /// A cast without workers. `step` starts at [`Learner::start`].
     pub fn new(settings: Settings, learner: Box<dyn Learner>, defence: Defence, step: Box<dyn Step>) -> Self {
         let (seatings, observers, stopper) = (Vec::new(), Vec::new(), Stopper::default());
-        Self { settings, learner, defence, step, seatings, observers, stopper }
+        Self { settings, learner, defence, step, root: None, seatings, observers, stopper }
     }
 
     /// Adds a group of workers with these ids.
@@ -58,6 +59,13 @@ impl Cast {
     #[must_use]
     pub fn seat_boxed(mut self, ids: Range<usize>, seating: Box<dyn Seating>) -> Self {
         self.seatings.push((ids, seating));
+        self
+    }
+
+    /// Gives the server batches of its own: in every round the rule is told the gradient of one, beside the vectors.
+    #[must_use]
+    pub fn root(mut self, sampler: Box<dyn Sampler>) -> Self {
+        self.root = Some(sampler);
         self
     }
 
@@ -105,7 +113,7 @@ impl Cast {
         compute: Arc<ThreadPool>,
         evaluate: Arc<ThreadPool>,
     ) -> Result<RunEnd, RunError> {
-        let Self { settings, learner, defence, step, seatings, observers, stopper } = self;
+        let Self { settings, learner, defence, step, root, seatings, observers, stopper } = self;
         let start = learner.start();
         let workers = seatings.iter().map(|(ids, _)| ids.len()).sum();
         let evaluator = Evaluator::start_in_arbiter(&arbiters.start(), |_| Evaluator { pool: evaluate });
@@ -128,7 +136,8 @@ impl Cast {
             seats.extend(group);
         }
         let learner = learner.into();
-        let company = Company { seats, learner, defence, step, start, observers, pool: compute, stopper };
+        let company =
+            Company { seats, learner, defence, step, start, root, observers, pool: compute, stopper };
         let aggregator = Aggregator::new(company, settings).start();
         // Its rounds contain panics, so that this is the panic of an actor's own code.
         let died = |_| RunError::Died { round: 0, part: Part::Aggregator, message: String::new() };

@@ -195,6 +195,7 @@ fn seen<T>(
         f: exposed.size.f,
         honest: honest.map_or(&[], |honest| &honest.vectors),
         honest_ids: honest.map_or(&[], |honest| &honest.ids),
+        reference: exposed.defence.as_ref().and_then(|open| open.reference.as_ref()),
     };
     let scene = Scene {
         round: exposed.round,

@@ -17,7 +17,7 @@ use crate::{
     contain::contained,
     desk::Desk,
     evaluator::Run,
-    learner::{Evaluation, Learned, Learner, LearnerError, Query},
+    learner::{Evaluation, Job, Learned, Learner, LearnerError, Query},
     messages::{Ask, Close, Evaluate, Expect, LearnerSeat, Remember, Tally, Withdraw},
 };
 use phalanx_robust::state::State;
@@ -39,7 +39,8 @@ impl LearnerActor {
         evaluator: Recipient<Run>,
         workers: usize,
     ) -> Self {
-        let bureau = Bureau { learner, pool, desk: Desk::new(), tally: Tally::default(), broken: None };
+        let (desk, tally) = (Desk::new(), Tally::default());
+        let bureau = Bureau { learner, pool, desk, root: None, tally, broken: None };
         Self { bureau: Rc::new(RefCell::new(bureau)), evaluator, workers }
     }
 }
@@ -70,6 +71,8 @@ struct Bureau {
     learner: Box<dyn Learner>,
     pool: Arc<ThreadPool>,
     desk: Desk<Option<OneshotSender<Answer>>>,
+    /// The server's own job of the open round, until it is computed: with the first jobs that are, or alone.
+    root: Option<(Arc<Query>, Job)>,
     tally: Tally,
     broken: Option<LearnerError>,
 }
@@ -83,29 +86,48 @@ impl Bureau {
         }
     }
 
-    /// Answers the jobs that are in.
+    /// Answers the jobs that are in, and computes the server's own with the first of them.
     fn answer(&mut self) {
-        let Some(order) = self.desk.take() else { return };
-        let started = Instant::now();
-        let answers = match self.broken.clone() {
-            Some(error) => Err(error),
-            None => self.gradients(&order.query, &order.jobs),
-        };
-        self.tally.computing += started.elapsed();
-        match answers {
-            Ok(answers) => {
-                let count = |learned: &Learned| 1 + u64::from(learned.gradients.previous.is_some());
-                self.tally.gradients += answers.iter().map(count).sum::<u64>();
+        let Some(mut order) = self.desk.take() else { return };
+        let root = self.root.take();
+        let has_root = root.is_some();
+        order.jobs.extend(root.map(|(_, job)| job));
+        match self.computed(&order.query, &order.jobs) {
+            Ok(mut answers) => {
+                self.tally.reference = answers.pop_if(|_| has_root).map(|root| root.gradients.current);
                 order.deal(answers).for_each(|(reply, learned)| send(reply, Ok(learned)));
             }
-            Err(error) => {
-                self.tally.error = Some(error.clone());
-                order.tokens().for_each(|reply| send(reply, Err(error.clone())));
-            }
+            Err(error) => order.tokens().for_each(|reply| send(reply, Err(error.clone()))),
         }
     }
 
-    fn gradients(&mut self, query: &Query, jobs: &[crate::Job]) -> Result<Vec<Learned>, LearnerError> {
+    /// Computes the server's own job, if no worker has asked.
+    fn answer_root(&mut self) {
+        let Some((query, job)) = self.root.take() else { return };
+        if let Ok(mut answers) = self.computed(&query, &[job]) {
+            self.tally.reference = answers.pop().map(|root| root.gradients.current);
+        }
+    }
+
+    /// The answers to `jobs`, or the error; the tally is told.
+    fn computed(&mut self, query: &Query, jobs: &[Job]) -> Result<Vec<Learned>, LearnerError> {
+        let started = Instant::now();
+        let answers = match self.broken.clone() {
+            Some(error) => Err(error),
+            None => self.gradients(query, jobs),
+        };
+        self.tally.computing += started.elapsed();
+        match &answers {
+            Ok(answers) => {
+                let count = |learned: &Learned| 1 + u64::from(learned.gradients.previous.is_some());
+                self.tally.gradients += answers.iter().map(count).sum::<u64>();
+            }
+            Err(error) => self.tally.error = Some(error.clone()),
+        }
+        answers
+    }
+
+    fn gradients(&mut self, query: &Query, jobs: &[Job]) -> Result<Vec<Learned>, LearnerError> {
         let (learner, pool) = (&mut self.learner, &self.pool);
         let answers =
             contained(|| pool.install(|| learner.gradients(query, jobs))).unwrap_or_else(|message| {
@@ -151,9 +173,10 @@ impl Handler<Ask> for LearnerActor {
 impl Handler<Expect> for LearnerActor {
     type Result = ();
 
-    fn handle(&mut self, Expect { query, workers }: Expect, _: &mut Self::Context) {
+    fn handle(&mut self, Expect { query, workers, root }: Expect, _: &mut Self::Context) {
         let mut bureau = self.bureau.borrow_mut();
         bureau.tally = Tally::default();
+        bureau.root = root.map(|job| (query.clone(), job));
         bureau.desk.expect(query, workers);
     }
 }
@@ -176,6 +199,7 @@ impl Handler<Close> for LearnerActor {
         let mut bureau = self.bureau.borrow_mut();
         let missing = bureau.desk.close(round);
         bureau.answer();
+        bureau.answer_root();
         MessageResult(Tally { missing, ..std::mem::take(&mut bureau.tally) })
     }
 }

@@ -121,6 +121,8 @@ pub struct ExposedDefence {
     pub defence: Defence,
     /// A copy of the random stream it will use.
     pub rng: Stream,
+    /// What the server computed itself, for a rule that needs it.
+    pub reference: Option<Vector>,
 }
 
 impl std::fmt::Debug for ExposedDefence {
@@ -157,6 +159,8 @@ pub struct Expect {
     pub query: Arc<Query>,
     /// Who will ask; ids ascend.
     pub workers: Arc<Vec<usize>>,
+    /// A job of the server's own, by an id above those of all workers; answered in the [`Tally`].
+    pub root: Option<Job>,
 }
 
 /// Aggregator to learner: these workers will not ask in this round any more.
@@ -187,6 +191,8 @@ pub struct Tally {
     pub computing: Duration,
     /// How many gradients it computed.
     pub gradients: u64,
+    /// The gradient at x_t of the server's own job, if it gave one.
+    pub reference: Option<Vector>,
     /// Why it could not answer, if so.
     pub error: Option<LearnerError>,
 }

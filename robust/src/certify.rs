@@ -4,15 +4,17 @@
 //! rule: the input is there, and does what it does. A small number proves
 //! nothing, for the search may have missed a worse input. A rule with memory
 //! is in its first round, and one that draws random numbers draws those of
-//! the given seed.
+//! the given seed. A rule that needs a vector of the server's own is given one
+//! that lies around the honest mean as an honest vector does: their mean plus
+//! Gaussian noise whose expected squared norm is their variance.
 
 use rand::RngExt;
 use rand_distr::{Distribution, StandardNormal};
 
 use crate::{
-    Size, Vector,
-    aggregation::{Defence, Meaning, pairwise_coefficient, robustness_coefficient},
-    attack::{Attack, first_round},
+    Batch, Size, Vector,
+    aggregation::{Context, Defence, Meaning, pairwise_coefficient, robustness_coefficient},
+    attack::{Attack, FirstRound},
     random::{Seed, Stream},
 };
 
@@ -38,6 +40,8 @@ pub struct Certify {
 pub struct Worst {
     /// The m vectors, the honest ones first.
     pub rows: Vec<Vector>,
+    /// The server's own vector, if the rule needs one.
+    pub reference: Option<Vector>,
     /// ‖output - honest mean‖² over the variance of the honest rows (kappa), or over the largest squared distance
     /// of two of them (c).
     pub coefficient: f64,
@@ -89,6 +93,16 @@ impl Certify {
         };
         (0..n).map(row).collect()
     }
+
+    /// The server's own vector beside these honest ones, for a rule that needs one.
+    fn reference(&self, honest: &[Vector]) -> Option<Vector> {
+        let batch = Batch::new(honest).ok().filter(|_| self.defence.needs_reference())?;
+        let mut reference = batch.mean();
+        let variance = batch.distances(&reference).iter().sum::<f64>() / honest.len() as f64;
+        let noise = gaussian(self.d, &mut self.seed.stream("certify", 0, "reference", 0));
+        reference.axpy((variance / self.d as f64).sqrt(), &noise);
+        Some(reference)
+    }
 }
 
 struct Search<'a> {
@@ -104,26 +118,33 @@ impl Search<'_> {
         let honest = self.task.honest(shape);
         let mut rng = seed.stream("certify", shape as u64, "own", 0);
         let own: Vec<Vector> = (0..size.f).map(|_| gaussian(*d, &mut rng)).collect();
+        let reference = self.task.reference(&honest);
+        let stage = FirstRound {
+            defence,
+            honest: &honest,
+            own: Some(&own),
+            reference: reference.as_ref(),
+            size: *size,
+            seed: *seed,
+        };
         for (name, attack) in attacks {
-            let forged = first_round(attack.clone().as_mut(), defence, &honest, Some(&own), *size, *seed);
-            if let Ok(forged) = forged {
-                self.consider(
-                    [&honest[..], &forged].concat(),
-                    &format!("{name} on {shape:?} rows").to_lowercase(),
-                );
+            if let Ok(forged) = stage.forge(attack.clone().as_mut()) {
+                let start = format!("{name} on {shape:?} rows").to_lowercase();
+                self.consider([&honest[..], &forged].concat(), reference.clone(), &start);
             }
         }
     }
 
     /// Keeps the input if it is worse than all before; says whether it is.
-    fn consider(&mut self, rows: Vec<Vector>, start: &str) -> bool {
+    fn consider(&mut self, rows: Vec<Vector>, reference: Option<Vector>, start: &str) -> bool {
         let Certify { defence, size, meaning, seed, .. } = self.task;
         if self.left == 0 || rows.len() != size.m {
             return false;
         }
         self.left -= 1;
         let rng = seed.stream("rule", 0, "aggregate", 1);
-        let Ok(found) = defence.clone().aggregate(&rows, size.f, rng) else { return false };
+        let context = Context { reference: reference.clone(), ..Context::new(size.f, rng) };
+        let Ok(found) = defence.clone().aggregate_in(&rows, context) else { return false };
         let honest: Vec<usize> = (0..size.honest()).collect();
         let coefficient = match meaning {
             Meaning::Kappa => robustness_coefficient(&rows, &honest, &found.output),
@@ -132,7 +153,7 @@ impl Search<'_> {
         let before = self.worst.as_ref().map_or(f64::NEG_INFINITY, |worst| worst.coefficient);
         let worse = coefficient.is_finite() && coefficient > before;
         if worse {
-            self.worst = Some(Worst { rows, coefficient, start: start.to_owned(), tried: 0 });
+            self.worst = Some(Worst { rows, reference, coefficient, start: start.to_owned(), tried: 0 });
         }
         worse
     }
@@ -144,7 +165,7 @@ impl Search<'_> {
         while self.left > 0 {
             let Some(worst) = self.worst.clone() else { return };
             let rows = self.moved(&worst.rows, step, &mut rng);
-            step *= if self.consider(rows, &worst.start) { 1.5 } else { 0.97 };
+            step *= if self.consider(rows, worst.reference, &worst.start) { 1.5 } else { 0.97 };
             step = f64::clamp(step, 1e-4, 1e3);
         }
     }

@@ -16,7 +16,7 @@ use phalanx_robust::{
 use serde::Serialize;
 
 use super::{
-    matrices::{Chain, Failure, preset},
+    matrices::{Chain, Failure, preset, reference},
     stopwatch::{Lap, Stopwatch},
 };
 use crate::{
@@ -44,6 +44,9 @@ pub struct Arguments {
     /// Seed of rules that draw random numbers; they draw those of round 1 of a run with this seed.
     #[arg(long, value_name = "SEED", default_value_t = 1)]
     seed: u64,
+    /// The server's own vector, which rules such as `fltrust` need: a 1 x d matrix.
+    #[arg(long, value_name = "REFERENCE.npy")]
+    reference: Option<PathBuf>,
     /// Where the result goes: a .npy file of the same number format.
     #[arg(long, short, value_name = "OUT.npy")]
     out: PathBuf,
@@ -74,6 +77,7 @@ fn aggregate(registry: &Registry, arguments: &Arguments) -> Result<(), Failure> 
         eprintln!("note: without --f the rule is told f = 0");
     }
     chain.check(size).map_err(Failure::rule(&arguments.input))?;
+    let reference = reference(arguments.reference.as_deref(), chain.needs_reference(), &file)?;
     let (d, dtype) = (file.d(), file.dtype());
 
     let start = Instant::now();
@@ -82,7 +86,7 @@ fn aggregate(registry: &Registry, arguments: &Arguments) -> Result<(), Failure> 
 
     let watch = Arc::new(Stopwatch::default());
     let rng = Seed(arguments.seed).stream("rule", 0, "aggregate", 1);
-    let context = Context { watch: Some(watch.clone()), ..Context::new(size.f, rng) };
+    let context = Context { watch: Some(watch.clone()), reference, ..Context::new(size.f, rng) };
     let start = Instant::now();
     let found = Found::by(chain, &rows, context).map_err(Failure::rule(&arguments.input))?;
     let aggregate = start.elapsed().as_secs_f64();

@@ -1,19 +1,16 @@
 //! `phalanx attack`: what an attack would send beside the honest vectors in a file.
 
-use std::{
-    path::{Path, PathBuf},
-    process::ExitCode,
-};
+use std::{path::PathBuf, process::ExitCode};
 
 use phalanx_robust::{
     Size, Vector,
     aggregation::{Defence, Mean},
-    attack::{Attack, Knowledge, first_round},
+    attack::{Attack, FirstRound, Knowledge},
     describe::Preset,
     random::Seed,
 };
 
-use super::matrices::{Chain, Failure, elements, finite, make, parameter, preset};
+use super::matrices::{Chain, Failure, beside, elements, finite, make, parameter, preset, reference};
 use crate::{
     interop::{MatrixFile, write_matrix},
     registry::Registry,
@@ -37,6 +34,9 @@ pub struct Arguments {
     /// What the attackers computed by the honest protocol, which attacks that follow it need: an f x d matrix.
     #[arg(long, value_name = "OWN.npy")]
     own: Option<PathBuf>,
+    /// The server's own vector, which rules such as `fltrust` need when they are probed: a 1 x d matrix.
+    #[arg(long, value_name = "REFERENCE.npy")]
+    reference: Option<PathBuf>,
     /// Whose meaning the names take: paper, dahan or byzfl.
     #[arg(long, value_name = "PRESET", default_value = "paper", value_parser = preset)]
     preset: Preset,
@@ -62,8 +62,18 @@ fn forge(registry: &Registry, arguments: &Arguments) -> Result<(), Failure> {
     let mut attack = attack(registry, arguments, size)?;
     let defence = defence(registry, arguments, attack.as_ref(), size)?;
     let own = own(arguments, attack.as_ref(), &file)?;
+    let probed = attack.knowledge() == Knowledge::Defence && defence.needs_reference();
+    let reference = reference(arguments.reference.as_deref(), probed, &file)?;
     let honest = finite(&arguments.honest, file)?;
-    let vectors = first_round(attack.as_mut(), &defence, &honest, own.as_deref(), size, Seed(arguments.seed));
+    let stage = FirstRound {
+        defence: &defence,
+        honest: &honest,
+        own: own.as_deref(),
+        reference: reference.as_ref(),
+        size,
+        seed: Seed(arguments.seed),
+    };
+    let vectors = stage.forge(attack.as_mut());
     let vectors = vectors.map_err(|error| Failure::Attack { file: arguments.honest.clone(), error })?;
     if vectors.len() != size.f || vectors.iter().any(|v| !v.is_like(&honest[0])) {
         let message =
@@ -134,16 +144,5 @@ fn own(
         );
         return Err(Failure::flag("--own", message));
     };
-    read_own(path, arguments.f, honest).map(Some)
-}
-
-fn read_own(path: &Path, f: usize, honest: &MatrixFile) -> Result<Vec<Vector>, Failure> {
-    let own = MatrixFile::open(path)?;
-    let (found, wanted) = ((own.m(), own.d(), own.dtype()), (f, honest.d(), honest.dtype()));
-    if found != wanted {
-        let say = |(m, d, dtype)| format!("{m} x {d} of {dtype}");
-        let message = format!("{} is {}; {} is needed", path.display(), say(found), say(wanted));
-        return Err(Failure::flag("--own", message));
-    }
-    finite(path, own)
+    beside("--own", path, arguments.f, honest).map(Some)
 }

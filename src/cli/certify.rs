@@ -4,7 +4,10 @@
 //! input exists that does this. A small number proves nothing, for the search
 //! may have missed a worse input.
 
-use std::{path::PathBuf, process::ExitCode};
+use std::{
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
 
 use phalanx_robust::{
     Size,
@@ -42,7 +45,8 @@ pub struct Arguments {
     /// Seed of the search.
     #[arg(long, value_name = "SEED", default_value_t = 1)]
     seed: u64,
-    /// Where the worst input goes: an m x d matrix of float64, the honest rows first.
+    /// Where the worst input goes: an m x d matrix of float64, the honest rows first. The server's own vector, for a
+    /// rule that needs one, goes beside it to WORST.reference.npy.
     #[arg(long, short, value_name = "WORST.npy", default_value = "worst.npy")]
     out: PathBuf,
 }
@@ -66,12 +70,6 @@ fn certify(registry: &Registry, arguments: &Arguments) -> Result<(), Failure> {
     }
     let size = Size::new(m, f);
     defence.check(size).map_err(|error| Failure::flag("--rule", error))?;
-    if defence.needs_reference() {
-        return Err(Failure::flag(
-            "--rule",
-            "it needs a vector of the server's own, which there is none of here",
-        ));
-    }
     let bound = defence.bound(size);
     let meaning = bound.as_ref().map_or(Meaning::Kappa, |bound| bound.meaning);
     let search = Certify { defence, size, d: d as usize, budget, meaning, seed: Seed(seed) };
@@ -79,6 +77,9 @@ fn certify(registry: &Registry, arguments: &Arguments) -> Result<(), Failure> {
         return Err(Failure::flag("--rule", "no input was found on which it gives a finite result"));
     };
     write_matrix(&arguments.out, &worst.rows)?;
+    if let Some(reference) = &worst.reference {
+        write_matrix(&beside(&arguments.out), std::slice::from_ref(reference))?;
+    }
     super::print(&tell(&worst, meaning, bound, arguments));
     Ok(())
 }
@@ -91,6 +92,11 @@ fn attacks(registry: &Registry, size: Size, preset: Preset) -> Vec<(String, Box<
     };
     let names: Vec<String> = registry.attacks.cards().map(|card| card.name.clone()).collect();
     names.iter().filter_map(make).collect()
+}
+
+/// Where the server's own vector goes.
+fn beside(worst: &Path) -> PathBuf {
+    worst.with_extension("reference.npy")
 }
 
 fn tell(worst: &Worst, meaning: Meaning, bound: Option<Bound>, arguments: &Arguments) -> String {
@@ -107,12 +113,20 @@ fn tell(worst: &Worst, meaning: Meaning, bound: Option<Bound>, arguments: &Argum
             format!("{name} <= {} = {formula} ({source}); {share:.1} % of it was forced", number(coefficient))
         },
     );
+    let reference = worst.reference.as_ref().map_or_else(String::new, |_| {
+        let file = beside(&arguments.out);
+        format!(
+            "reference: {} (the honest mean plus Gaussian noise, which deviates from it as an honest vector does)\n",
+            file.display()
+        )
+    });
     format!(
         "forced:    {name} >= {} = |output - honest mean|^2 / {spread}\n\
          published: {published}\n\
          start:     {}\n\
          tried:     {} inputs\n\
          worst:     {} ({} honest rows first)\n\
+         {reference}\
          What was forced is a lower bound on {name}: this input does it. It is no upper bound: that the search found\n\
          nothing worse proves nothing. Rules with memory were in their first round.\n",
         number(forced),

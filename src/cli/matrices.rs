@@ -137,6 +137,11 @@ impl Chain {
             Self::Mixer(mixer) => mixer.inner_size(size).map(|_| ()),
         }
     }
+
+    /// Whether a layer needs a vector of the server's own.
+    pub fn needs_reference(&self) -> bool {
+        matches!(self, Self::Defence(defence) if defence.needs_reference())
+    }
 }
 
 /// Makes the component `named` after `flag`.
@@ -194,4 +199,36 @@ pub fn finite(path: &Path, file: MatrixFile) -> Result<Vec<Vector>, Failure> {
     let rows = file.read()?;
     let bad: Vec<usize> = (0..rows.len()).filter(|&i| !rows[i].is_finite()).collect();
     if bad.is_empty() { Ok(rows) } else { Err(Failure::rule(path)(BatchError::NonFinite(bad).into())) }
+}
+
+/// The matrix in the file after `flag`, which goes beside `matrix`: `rows` rows of its length and number format.
+///
+/// # Errors
+/// [`Failure::Flag`] for another shape; as [`finite`].
+pub fn beside(flag: &str, path: &Path, rows: usize, matrix: &MatrixFile) -> Result<Vec<Vector>, Failure> {
+    let file = MatrixFile::open(path)?;
+    let (found, wanted) = ((file.m(), file.d(), file.dtype()), (rows, matrix.d(), matrix.dtype()));
+    if found != wanted {
+        let say = |(m, d, dtype)| format!("{m} x {d} of {dtype}");
+        let message = format!("{} is {}; {} is needed", path.display(), say(found), say(wanted));
+        return Err(Failure::flag(flag, message));
+    }
+    finite(path, file)
+}
+
+/// The server's own vector in the file after `--reference`, where the rule `needs` one.
+///
+/// # Errors
+/// [`Failure::Flag`] if it is missing; as [`beside`].
+pub fn reference(path: Option<&Path>, needs: bool, matrix: &MatrixFile) -> Result<Option<Vector>, Failure> {
+    match path {
+        Some(path) => Ok(beside("--reference", path, 1, matrix)?.pop()),
+        None if needs => {
+            let d = matrix.d();
+            let message =
+                format!("the rule needs a vector of the server's own, which must be given: a 1 x {d} matrix");
+            Err(Failure::flag("--reference", message))
+        }
+        None => Ok(None),
+    }
 }

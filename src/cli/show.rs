@@ -39,6 +39,7 @@ fn text(holdings: &Holdings) -> String {
     );
     rows.push(line("training", String::new(), &holdings.training));
     rows.extend(holdings.validation.iter().map(|counts| line("validation", String::new(), counts)));
+    rows.extend(holdings.root.iter().map(|counts| line("root", "server".to_owned(), counts)));
     format!("{}\n{}{}", holdings.title, table::columns(&right(rows)), remarks(holdings))
 }
 

@@ -90,6 +90,10 @@ pub struct Task {
     pub holders: Holders,
     /// How many training samples are held out before dealing, to choose parameters by.
     pub validation: usize,
+    /// How many training samples the server keeps to itself, its root set, for rules that need a gradient of its own.
+    pub root: usize,
+    /// How many of them make its batch in a round; 0: all.
+    pub root_batch: usize,
     /// Largest norm of one worker's gradient; longer ones are scaled down. 0 turns clipping off.
     pub clip: f64,
     /// Number format of parameters and gradients.

@@ -1,5 +1,5 @@
-//! A validation set: training samples that no worker is dealt, to choose
-//! parameters by without looking at the test set.
+//! Training samples that no worker is dealt: a validation set, to choose
+//! parameters by without looking at the test set, and the server's root set.
 
 use std::sync::Arc;
 
@@ -25,19 +25,43 @@ impl Dataset {
     /// # Errors
     /// [`HoldOutError`] unless there are more training images than that.
     pub fn hold_out(self, samples: usize, seed: Seed) -> Result<Self, HoldOutError> {
-        let train = self.train.len();
         if samples == 0 {
             return Ok(self);
         }
+        let (held, left) = self.drawn("validation", samples, seed)?;
+        Ok(Self { validation: Some(self.train.select(&held)), train: self.train.select(&left), ..self })
+    }
+
+    /// Moves `samples` random images to the end of the training set, those of the stream ("data", 0, "root", 0); both
+    /// parts keep the order of the training set. The server draws from the end, the workers from the rest.
+    ///
+    /// # Errors
+    /// [`HoldOutError`] unless there are more training images than that.
+    pub fn set_root_last(self, samples: usize, seed: Seed) -> Result<Self, HoldOutError> {
+        if samples == 0 {
+            return Ok(self);
+        }
+        let (root, left) = self.drawn("root", samples, seed)?;
+        Ok(Self { train: self.train.select(&[left, root].concat()), ..self })
+    }
+
+    /// Positions of `samples` random training images, and of the others; both ascend.
+    fn drawn(
+        &self,
+        purpose: &'static str,
+        samples: usize,
+        seed: Seed,
+    ) -> Result<(Vec<usize>, Vec<usize>), HoldOutError> {
+        let train = self.train.len();
         if samples >= train {
             return Err(HoldOutError { samples, train });
         }
-        let mut all: Vec<usize> = (0..train).collect();
-        all.shuffle(&mut seed.stream("data", 0, "validation", 0));
-        let (held, left) = all.split_at_mut(samples);
+        let mut held: Vec<usize> = (0..train).collect();
+        held.shuffle(&mut seed.stream("data", 0, purpose, 0));
+        let mut left = held.split_off(samples);
         held.sort_unstable();
         left.sort_unstable();
-        Ok(Self { validation: Some(self.train.select(held)), train: self.train.select(left), ..self })
+        Ok((held, left))
     }
 }
 

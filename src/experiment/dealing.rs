@@ -12,7 +12,11 @@ use super::{
 };
 use crate::{
     config::{ConfigError, Holders},
-    data::{self, DataError, Dataset, partition::Deal},
+    data::{
+        self, DataError, Dataset, HoldOutError,
+        partition::Deal,
+        sampler::{Order, Shard, ShardSampler},
+    },
 };
 
 /// Reads the data set and holds its validation set out.
@@ -26,8 +30,34 @@ pub(super) fn load(planner: &Planner<'_>, name: &str, data: Option<&Path>) -> Re
         }
         error => PlanError::Data(error),
     })?;
-    let held = dataset.hold_out(planner.config.task.validation, Seed(planner.config.seed));
-    Ok(held.map_err(|error| planner.error("task.validation", error.to_string()))?)
+    let (task, seed) = (&planner.config.task, Seed(planner.config.seed));
+    let wrong = |key| move |error: HoldOutError| planner.error(key, error.to_string());
+    let held = dataset.hold_out(task.validation, seed).map_err(wrong("task.validation"))?;
+    Ok(held.set_root_last(task.root, seed).map_err(wrong("task.root"))?)
+}
+
+/// The part of the training set, by its labels, that is dealt to the workers; the rest is the server's root set.
+pub(super) fn dealt<'a>(planner: &Planner<'_>, labels: &'a [u8]) -> &'a [u8] {
+    &labels[..labels.len().saturating_sub(planner.config.task.root)]
+}
+
+/// Where the server's own batches come from: its root set, the end of the training set with these labels. Its batches
+/// are those of the worker `id`. None without a root set.
+pub(super) fn root(
+    planner: &Planner<'_>,
+    id: usize,
+    labels: &Arc<Vec<u8>>,
+) -> Result<Option<Box<dyn Sampler>>, ConfigError> {
+    let (task, seed) = (&planner.config.task, Seed(planner.config.seed));
+    if task.root == 0 {
+        return Ok(None);
+    }
+    let indices: Arc<[u32]> = (dealt(planner, labels).len()..labels.len()).map(|at| at as u32).collect();
+    let batch = if task.root_batch == 0 { task.root } else { task.root_batch };
+    let shard = Shard { worker: id, indices, labels: labels.clone() };
+    let sampler = ShardSampler::new(shard, batch, Order::Epochs, seed)
+        .map_err(|error| planner.error("task.root", error.to_string()))?;
+    Ok(Some(Box::new(sampler)))
 }
 
 /// Deals the samples with these labels to all workers, as the configuration's partition says.
@@ -56,7 +86,8 @@ pub(super) fn samplers(
     groups: &[Group],
     labels: &Arc<Vec<u8>>,
 ) -> Result<Vec<Box<dyn Sampler>>, ConfigError> {
-    let deal = deal(planner, groups, labels)?;
-    deal.samplers(labels, &batches(groups), Seed(planner.config.seed))
+    let dealt = Arc::new(dealt(planner, labels).to_vec());
+    let deal = deal(planner, groups, &dealt)?;
+    deal.samplers(&dealt, &batches(groups), Seed(planner.config.seed))
         .map_err(|error| planner.error("task.partition", error.to_string()))
 }

@@ -23,6 +23,8 @@ pub struct Holdings {
     pub workers: Vec<Holding>,
     /// What is held out for validation, by class, if something is.
     pub validation: Option<Vec<usize>>,
+    /// What the server keeps, by class, if it keeps something.
+    pub root: Option<Vec<usize>>,
     /// All samples that can be dealt, by class.
     pub training: Vec<usize>,
     /// How many samples were moved after the draw, to give every worker the least it must hold.
@@ -45,6 +47,7 @@ struct Labelled {
     name: String,
     training: Vec<u8>,
     validation: Option<Vec<u8>>,
+    root: Option<Vec<u8>>,
     classes: usize,
 }
 
@@ -76,6 +79,7 @@ impl Holdings {
                 Vec::new()
             },
             validation: labelled.validation.as_deref().map(count),
+            root: labelled.root.as_deref().map(count),
             training: count(&labelled.training),
             moved,
         })
@@ -94,9 +98,15 @@ impl Labelled {
         let task = &planner.config.task;
         if let Some(name) = &task.dataset {
             let dataset = dealing::load(planner, name, data)?;
-            let (training, classes) = (dataset.train.labels.to_vec(), dataset.train.classes);
-            let validation = dataset.validation.map(|held| held.labels.to_vec());
-            return Ok(Self { name: dataset.name, training, validation, classes });
+            let dealt = dealing::dealt(planner, &dataset.train.labels).len();
+            let (training, root) = dataset.train.labels.split_at(dealt);
+            return Ok(Self {
+                name: dataset.name,
+                training: training.to_vec(),
+                validation: dataset.validation.map(|held| held.labels.to_vec()),
+                root: Some(root.to_vec()).filter(|root| !root.is_empty()),
+                classes: dataset.train.classes,
+            });
         }
         Ok(Self::drawn(planner)?)
     }
@@ -114,7 +124,8 @@ impl Labelled {
         let labels =
             labels.ok_or_else(|| wrong("it draws noise; there are no samples to hold".to_owned()))?;
         let name = named.name.clone();
-        Ok(Self { name, training: labels.to_vec(), validation: None, classes: objective.classes() })
+        let (training, classes) = (labels.to_vec(), objective.classes());
+        Ok(Self { name, training, validation: None, root: None, classes })
     }
 }
 

@@ -30,6 +30,7 @@ pub(super) fn images(
     let dataset = dealing::load(planner, dataset, data)?;
     let network = fit(planner, &dataset, model)?;
     let samplers = dealing::samplers(planner, groups, &dataset.train.labels)?;
+    let root = dealing::root(planner, samplers.len(), &dataset.train.labels)?;
     let summary = format!("{} ({} parameters) on {}", model.name, network.dim(), dataset.name);
     let task = &planner.config.task;
     let arithmetic = Some(arithmetic(&network, dtype(task.precision), device));
@@ -55,6 +56,7 @@ pub(super) fn images(
     Ok(Workload {
         learner: Box::new(learner),
         samplers,
+        root,
         domain: Domain::Everywhere,
         classes,
         summary,

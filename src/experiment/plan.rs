@@ -181,6 +181,11 @@ impl Planner<'_> {
                 format!("{} is given; 0 (off) or a positive norm is accepted", c.task.clip),
             ),
             (
+                c.task.root_batch <= c.task.root,
+                "task.root_batch",
+                format!("a batch of {} from the {} samples of task.root", c.task.root_batch, c.task.root),
+            ),
+            (
                 c.machine.memory_gb >= 0.0,
                 "machine.memory_gb",
                 format!(
@@ -249,8 +254,8 @@ impl Planner<'_> {
         let defence =
             Defence::new(layers).map_err(|error| self.error("aggregator.rule", error.to_string()))?;
         defence.check(size.round).map_err(|error| self.error("aggregator.rule", error.to_string()))?;
-        if defence.needs_reference() {
-            let message = "it needs a vector that the server computes on data of its own, which experiments do not offer";
+        if defence.needs_reference() && self.config.task.root == 0 {
+            let message = "it needs a gradient that the server computes on data of its own; `task.root` says how many training samples it keeps";
             return Err(self.error("aggregator.rule", message));
         }
         self.config.aggregator.f = Some(size.cast.f);

@@ -152,7 +152,11 @@ impl Plan {
         let size = self.size.attack();
         let workload = self.workload;
         let step = (self.step)(&workload.learner.start(), workload.domain)?;
+        let root = workload.root.filter(|_| self.defence.needs_reference());
         let mut cast = Cast::new(settings, workload.learner, self.defence, step);
+        if let Some(sampler) = root {
+            cast = cast.root(sampler);
+        }
         let mut samplers = workload.samplers.into_iter();
         for (number, group) in self.groups.into_iter().enumerate() {
             let Group { ids, part, estimator, .. } = group;

@@ -27,6 +27,8 @@ pub(super) struct Workload {
     pub learner: Box<dyn Learner>,
     /// The samplers of all workers, by id.
     pub samplers: Vec<Box<dyn Sampler>>,
+    /// The sampler of the server's own batches, if it has a root set.
+    pub root: Option<Box<dyn Sampler>>,
     /// The convex set of the problem.
     pub domain: Domain,
     /// Number of classes; 0 without labels.
@@ -68,9 +70,11 @@ pub(super) fn dtype(precision: Precision) -> Dtype {
 
 fn convex(planner: &mut Planner<'_>, groups: &[Group], named: &Named) -> Result<Workload, ConfigError> {
     let seed = Seed(planner.config.seed);
-    if planner.config.task.validation > 0 {
-        let message = "an objective has no samples to hold out; 0 is accepted";
-        return Err(planner.error("task.validation", message));
+    let task = &planner.config.task;
+    for (key, held) in [("task.validation", task.validation), ("task.root", task.root)] {
+        if held > 0 {
+            return Err(planner.error(key, "an objective has no samples to hold out; 0 is accepted"));
+        }
     }
     let made = planner.make(&planner.registry.objectives, "task.objective", named)?;
     let objective =
@@ -89,6 +93,7 @@ fn convex(planner: &mut Planner<'_>, groups: &[Group], named: &Named) -> Result<
     Ok(Workload {
         learner: Box::new(learner),
         samplers,
+        root: None,
         domain: objective.domain(),
         classes: objective.classes() as i64,
         summary: format!("{} in {} dimensions", named.name, objective.dim()),

@@ -49,3 +49,24 @@ fn numbers_that_cannot_be_are_named() {
     );
     assert!(Program::fails(&["certify", "--rule", "krum", "--m", "5", "--f", "2"]).contains("m > 2f + 2"));
 }
+
+#[test]
+fn the_servers_own_vector_goes_beside_the_worst_input() {
+    let folder = tempfile::tempdir().unwrap();
+    let (forced, worst) = forced("fltrust", folder.path());
+    assert!(forced > 0.0);
+    let path = |name: &str| folder.path().join(name).display().to_string();
+    let reference = path("worst.reference.npy");
+    let arguments = ["aggregate", "--rule", "fltrust", "--f", "2", &worst, "-o", &path("out.npy")];
+    let error = Program::fails(&arguments);
+    assert!(error.contains("--reference: the rule needs a vector of the server's own"), "{error}");
+    let done = Program::run(&[&arguments[..], &["--reference", &reference]].concat());
+    assert_eq!(done.status, 0, "{}", done.stderr);
+    let arguments =
+        ["attack", "--attack", "opt-ipm", "--f", "2", "--rule", "fltrust", &worst, "-o", &path("byz.npy")];
+    assert!(Program::fails(&arguments).contains("--reference"));
+    let done = Program::run(&[&arguments[..], &["--reference", &reference]].concat());
+    assert_eq!(done.status, 0, "{}", done.stderr);
+    let error = Program::fails(&[&arguments[..], &["--reference", &worst]].concat());
+    assert!(error.contains("is 9 x 4") && error.contains("1 x 4"), "{error}");
+}

@@ -245,7 +245,7 @@ fn arguments_that_cannot_be_used_are_named() {
         ("[3]", "1", &["--rule", "a name, or a table"]),
         ("cwmed", "3", &["--f", "f = 3 of m = 5"]),
         ("krum", "2", &["in.npy", "m > 2f + 2", "m = 5, f = 2"]),
-        ("fltrust", "1", &["in.npy", "fltrust", "reference"]),
+        ("fltrust", "1", &["--reference", "1 x 1 matrix"]),
     ] {
         let said = bench.refuses(&["aggregate", "--rule", rule, "--f", f, &file]);
         assert!(parts.iter().all(|part| said.contains(part)), "{rule}: no {parts:?} in {said}");

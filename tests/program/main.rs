@@ -12,6 +12,8 @@ mod jobs;
 mod list;
 mod metrics;
 mod report;
+#[cfg(feature = "torch")]
+mod root;
 mod run;
 mod select;
 mod splits;

@@ -18,14 +18,14 @@ use crate::{
     barrier::{Barrier, Outcome},
     cohort::cohort,
     error::{Part, Reason, RunError},
-    learner::{LearnerError, Query},
+    learner::{Job, LearnerError, Query, Sampler},
     messages::{
         Called, Close, Expect, Exposed, Fault, LearnerSeat, Open, Reply, Reveal, Seat, Submission, Tally,
         Withdraw,
     },
     settings::{Deadlines, Policy, Settings},
 };
-use phalanx_robust::{Vector, attack::Knowledge, random::Seed};
+use phalanx_robust::{Vector, attack::Knowledge, estimator::Points, random::Seed};
 
 /// What an actor's mailbox gave for a message.
 type Heard = Result<Result<Reply, Fault>, MailboxError>;
@@ -34,6 +34,7 @@ type Heard = Result<Result<Reply, Fault>, MailboxError>;
 pub(super) struct Floor {
     seats: Vec<Seat>,
     learner: LearnerSeat,
+    root: Option<Box<dyn Sampler>>,
     policy: Policy,
     deadlines: Deadlines,
     barrier: Barrier,
@@ -66,12 +67,19 @@ pub(super) struct PhaseOne {
 
 impl Floor {
     /// The floor of these seats, which have ascending ids; vectors are of the kind of `shape`.
-    pub fn new(seats: Vec<Seat>, learner: LearnerSeat, settings: &Settings, shape: Vector) -> Self {
+    pub fn new(
+        seats: Vec<Seat>,
+        learner: LearnerSeat,
+        root: Option<Box<dyn Sampler>>,
+        settings: &Settings,
+        shape: Vector,
+    ) -> Self {
         Self {
             all: Arc::new(seats.iter().flat_map(|seat| seat.ids.clone()).collect()),
             barrier: Barrier::new(shape),
             seats,
             learner,
+            root,
             policy: settings.policy,
             deadlines: settings.deadlines,
             seed: settings.seed,
@@ -96,7 +104,7 @@ impl Floor {
     pub async fn phase_one(&mut self, query: &Arc<Query>) -> Result<PhaseOne, RunError> {
         let started = Instant::now();
         let Roll { called, askers } = self.open(query.round);
-        let expect = Expect { query: query.clone(), workers: askers };
+        let expect = Expect { query: query.clone(), workers: askers, root: self.root_job() };
         self.of_learner(self.learner.expect.send(expect)).await?;
         let mut calls: FuturesUnordered<_> = by_seat(&self.seats, &called)
             .map(|(at, workers)| {
@@ -201,6 +209,13 @@ impl Floor {
         self.barrier.open(round, workers.clone());
         self.miss_the_gone();
         self.call(&workers)
+    }
+
+    /// The job of the server's own in this round.
+    fn root_job(&mut self) -> Option<Job> {
+        let draw = self.root.as_mut()?.draw(self.round);
+        let worker = self.seats.last().map_or(0, |seat| seat.ids.end);
+        Some(Job { worker, draw, points: Points::Current })
     }
 
     /// Those of the round's workers that are gone are absent from the start.

@@ -33,7 +33,7 @@ use crate::{
     barrier::Outcome,
     contain::{Trouble, computed, contained},
     error::{Part, RunError},
-    learner::{Evaluation, Query},
+    learner::{Evaluation, Query, Sampler},
     messages::{Exposed, ExposedDefence, Honest, LearnerSeat, Remember, Seat},
     report::{Observer, Phases, RoundReport, RunEnd},
     settings::Settings,
@@ -77,6 +77,8 @@ pub struct Company {
     pub step: Box<dyn Step>,
     /// The initial point x_1.
     pub start: Vector,
+    /// Where the server's own batches come from, for a rule that needs a gradient which it computed itself.
+    pub root: Option<Box<dyn Sampler>>,
     /// Those who watch.
     pub observers: Vec<Box<dyn Observer>>,
     /// Where the rule and the step compute.
@@ -148,12 +150,12 @@ struct Rounds {
 
 impl Rounds {
     fn new(company: Company, settings: Settings) -> Self {
-        let Company { mut seats, learner, defence, step, start, observers, pool, stopper } = company;
+        let Company { mut seats, learner, defence, step, start, root, observers, pool, stopper } = company;
         seats.sort_by_key(|seat| seat.ids.start);
         let shape = start.zeros_like();
         let deadlines = settings.deadlines;
         Self {
-            floor: Floor::new(seats, learner.clone(), &settings, shape.clone()),
+            floor: Floor::new(seats, learner.clone(), root, &settings, shape.clone()),
             evaluations: Evaluations::new(learner.clone(), deadlines.evaluation),
             settings,
             learner,
@@ -205,11 +207,12 @@ impl Rounds {
         let previous = self.previous.replace(self.point.clone());
         let query = Arc::new(Query { round, current: self.point.clone(), previous });
         let one = self.floor.phase_one(&query).await?;
+        let reference = one.tally.reference;
         drop(query);
         let rng = self.settings.seed.stream("rule", 0, "aggregate", round);
-        let attack = self.phase_two(round, &rng).await?;
+        let attack = self.phase_two(round, &rng, reference.as_ref()).await?;
         let mut outcome = self.floor.close();
-        let verdict = self.settle(&mut outcome, rng).await?;
+        let verdict = self.settle(&mut outcome, rng, reference).await?;
         let phases = Phases {
             gradient: one.tally.computing,
             wait: one.elapsed.saturating_sub(one.tally.computing),
@@ -226,7 +229,12 @@ impl Rounds {
     }
 
     /// Phase two, and how long it took.
-    async fn phase_two(&mut self, round: u64, rng: &Stream) -> Result<Duration, RunError> {
+    async fn phase_two(
+        &mut self,
+        round: u64,
+        rng: &Stream,
+        reference: Option<&Vector>,
+    ) -> Result<Duration, RunError> {
         if !self.floor.awaits_phase_two() {
             return Ok(Duration::ZERO);
         }
@@ -246,7 +254,8 @@ impl Rounds {
         });
         let defence = self.server.as_ref().filter(|_| highest >= Knowledge::Defence).zip(honest.as_ref());
         let defence = defence.map(|(server, honest)| {
-            let open = ExposedDefence { defence: server.defence.clone(), rng: rng.clone() };
+            let (defence, rng, reference) = (server.defence.clone(), rng.clone(), reference.cloned());
+            let open = ExposedDefence { defence, rng, reference };
             Arc::new(Exposed { defence: Some(open), ..Exposed::clone(honest) })
         });
         let blind = Arc::new(blind);
@@ -260,7 +269,12 @@ impl Rounds {
     }
 
     /// The rule and the step, in the pool.
-    async fn settle(&mut self, outcome: &mut Outcome, rng: Stream) -> Result<Verdict, RunError> {
+    async fn settle(
+        &mut self,
+        outcome: &mut Outcome,
+        rng: Stream,
+        reference: Option<Vector>,
+    ) -> Result<Verdict, RunError> {
         let (round, workers) = (outcome.round, self.floor.workers().len());
         let gone = |message: String| RunError::Died { round, part: Part::Rule, message };
         let mut server = self.server.take().ok_or_else(|| gone(String::new()))?;
@@ -270,7 +284,7 @@ impl Rounds {
         let vectors: Vec<Vector> = outcome.submissions.iter().map(|s| s.vector.clone()).collect();
         let ids = outcome.submissions.iter().map(|s| s.worker).collect();
         let submitted = vectors.len();
-        let input = Input { round, f: self.settings.f, rng, vectors, workers: ids, honest };
+        let input = Input { round, f: self.settings.f, rng, vectors, workers: ids, reference, honest };
         let deadline = self.settings.deadlines.rule;
         let (server, verdict) = computed(&self.pool, deadline, move || {
             let verdict = server.settle(input);

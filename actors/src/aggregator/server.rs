@@ -27,7 +27,9 @@ pub(super) struct Input {
     pub vectors: Vec<Vector>,
     /// Who sent each of them.
     pub workers: Vec<usize>,
-    /// Those of the honest workers, if they are to be measured.
+    /// What the server computed itself.
+    pub reference: Option<Vector>,
+    /// The vectors of the honest workers, if they are to be measured.
     pub honest: Option<Vec<Vector>>,
 }
 
@@ -49,9 +51,10 @@ pub(super) struct Verdict {
 impl Server {
     /// Aggregates the vectors and moves the query point.
     pub fn settle(&mut self, input: Input) -> Result<Verdict, RuleError> {
-        let Input { round, f, rng, vectors, workers, honest } = input;
+        let Input { round, f, rng, vectors, workers, reference, honest } = input;
         let started = Instant::now();
-        let aggregation = self.defence.aggregate_in(&vectors, Context { workers, ..Context::new(f, rng) })?;
+        let context = Context { workers, reference, ..Context::new(f, rng) };
+        let aggregation = self.defence.aggregate_in(&vectors, context)?;
         let aggregating = started.elapsed();
         let started = Instant::now();
         self.step.step(round, &mut self.point, &aggregation.output);
@@ -95,8 +98,9 @@ mod tests {
             [[0.0, 2.0], [2.0, 2.0], [10.0, -1.0], [4.0, 1.0]].map(|v| Vector::from(v.to_vec())).to_vec();
         let honest = Some(vectors[..2].to_vec());
         let rng = Seed(1).stream("rule", 0, "aggregate", 1);
-        let verdict =
-            server.settle(Input { round: 1, f: 1, rng, vectors, workers: vec![0, 1, 2, 3], honest }).unwrap();
+        let workers = vec![0, 1, 2, 3];
+        let input = Input { round: 1, f: 1, rng, vectors, workers, reference: None, honest };
+        let verdict = server.settle(input).unwrap();
         assert_eq!(verdict.aggregation.output.to_f64(), [4.0, 1.0]);
         assert_eq!(server.point.to_f64(), [-1.0, 0.5]);
         assert!((verdict.norm - 17f64.sqrt()).abs() < 1e-12);

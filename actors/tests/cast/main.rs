@@ -12,6 +12,7 @@ mod determinism;
 mod evaluations;
 mod learner_fails;
 mod observers;
+mod root;
 mod rule_fails;
 mod seating;
 mod stopping;

@@ -42,6 +42,10 @@ impl Aggregator for Fltrust {
 
     fn aggregate(&mut self, batch: &Batch<'_>, context: &mut Context) -> Result<Aggregate, RuleError> {
         let reference = context.reference.as_ref().ok_or(RuleError::NoReference { rule: Self::NAME })?;
+        if !reference.is_finite() {
+            let message = "the server's own vector is not finite".to_owned();
+            return Err(RuleError::Failed { rule: Self::NAME.to_owned(), message });
+        }
         let beside = Beside::new(batch, reference, Self::NAME)?;
         let all = beside.batch()?;
         let gram = all.gram()?;

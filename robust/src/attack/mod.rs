@@ -40,7 +40,7 @@ pub use constant::Constant;
 pub use drift::{Drift, Heading};
 use dyn_clone::DynClone;
 pub use fang::{Fang, Target};
-pub use first_round::first_round;
+pub use first_round::FirstRound;
 pub use foe::Foe;
 pub use gaussian::Gaussian;
 pub use inf::Inf;
@@ -246,6 +246,8 @@ pub struct Probe<'a> {
     pub honest: &'a [Vector],
     /// Ids of the honest workers, ascending.
     pub honest_ids: &'a [usize],
+    /// What the server computed itself in this round, for a rule that needs it.
+    pub reference: Option<&'a Vector>,
 }
 
 impl std::fmt::Debug for Probe<'_> {
@@ -269,7 +271,12 @@ impl Probe<'_> {
             .collect();
         all.sort_by_key(|(id, _)| *id);
         let (workers, rows): (Vec<usize>, Vec<Vector>) = all.into_iter().unzip();
-        let context = Context { workers, wants_distances: false, ..Context::new(self.f, self.rng.clone()) };
+        let context = Context {
+            workers,
+            wants_distances: false,
+            reference: self.reference.cloned(),
+            ..Context::new(self.f, self.rng.clone())
+        };
         Ok(self.defence.clone().aggregate_in(&rows, context)?.output)
     }
 }

@@ -82,6 +82,7 @@ impl Stage {
             f: self.size.f,
             honest: &honest,
             honest_ids: &ids,
+            reference: None,
         };
         let (last, shape) = (self.vector(&self.last), honest[0].zeros_like());
         let size = self.size;

@@ -200,8 +200,11 @@ fn fltrust_follows_the_servers_own_vector() {
     let opposed: Rows = vec![g.iter().map(|v| -v).collect(); 5];
     let got = defence.aggregate_in(&vectors(&opposed, Dtype::F64), context.clone()).unwrap();
     assert_eq!(got.output.to_f64(), vec![0.0; 25]);
-    context.reference = Some(Vector::from(vec![1.0; 24]));
-    assert!(matches!(defence.aggregate_in(&vectors(&x, Dtype::F64), context), Err(RuleError::Failed { .. })));
+    for unusable in [vec![1.0; 24], vec![f64::NAN; 25]] {
+        context.reference = Some(Vector::from(unusable));
+        let result = defence.aggregate_in(&vectors(&x, Dtype::F64), context.clone());
+        assert!(matches!(result, Err(RuleError::Failed { .. })), "{result:?}");
+    }
 }
 
 #[test]
