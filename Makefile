@@ -20,7 +20,7 @@ export PHALANX_DATA
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help libtorch build demo test test-slurm test-monitoring monitor data docs fmt fmt-check lint check-experiments paper bench peers clean clean-all
+.PHONY: help libtorch build demo test test-slurm test-monitoring soak deep-test monitor data docs fmt fmt-check lint check-experiments paper bench peers clean clean-all
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{ printf "  make %-18s %s\n", $$1, $$2 }'
@@ -41,6 +41,12 @@ test: libtorch ## run every test, with and without torch, from nothing
 
 test-monitoring: libtorch ## watch real runs with a real Prometheus, if it is installed (about a minute)
 	$(CARGO) test $(LOCKED) --release -p phalanx --test monitoring -- --include-ignored --nocapture
+
+soak: build ## run for ten minutes and check that nothing grows and nothing is lost
+	scripts/soak.py
+
+deep-test: build ## models of every message order, Miri, ThreadSanitizer, Valgrind (needs nightly Rust and valgrind)
+	scripts/deep-test.sh
 
 monitor: ## start Prometheus for runs with --metrics; says how to open Grafana
 	@scripts/monitor.sh

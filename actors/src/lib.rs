@@ -25,6 +25,8 @@ mod contain;
 mod desk;
 pub mod error;
 pub mod evaluator;
+#[cfg(all(test, shuttle))]
+mod interleavings;
 pub mod learner;
 pub mod learner_actor;
 pub mod messages;
