@@ -10,6 +10,7 @@
 //! - [`experiment`]: the checked plan of a run, and the run;
 //! - [`data`] and [`learner`]: what is learned from, and by what;
 //! - [`results`] and [`telemetry`]: what is written of a run, and what is shown while it runs;
+//! - [`store`]: where workers keep what they remember, if not in memory;
 //! - [`sweep`]: many runs from one file;
 //! - [`report`]: what is made of several runs;
 //! - [`interop`]: matrices in the files of other programs;
@@ -26,6 +27,7 @@ mod program;
 pub mod registry;
 pub mod report;
 pub mod results;
+pub mod store;
 pub mod sweep;
 pub mod telemetry;
 

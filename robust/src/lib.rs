@@ -36,6 +36,8 @@ pub mod step;
 mod vector;
 
 pub use batch::{Batch, BatchError, ColumnRule, Columns, Gram, Matrix, Pass, Watch};
+#[cfg(feature = "torch")]
+pub use vector::{Copied, copied_to_host};
 pub use vector::{Dtype, Vector};
 
 /// How many vectors there are, and how many of them the rule must withstand.

@@ -66,6 +66,8 @@ impl Config {
         config.machine.out.clear();
         config.telemetry = Telemetry::off();
         config.machine.memory_gb = 0.0;
+        config.machine.state = StatePlace::Memory;
+        config.machine.scratch.clear();
         let text = serde_json::to_string(&config).unwrap_or_default();
         Sha256::digest(text.as_bytes()).iter().take(4).map(|byte| format!("{byte:02x}")).collect()
     }
@@ -98,6 +100,8 @@ pub struct Task {
     pub clip: f64,
     /// Number format of parameters and gradients.
     pub precision: Precision,
+    /// Number format in which workers keep what their estimators remember between rounds.
+    pub state: StateFormat,
     /// What becomes of batch normalisation's running statistics.
     pub batch_norm: BatchNorm,
     /// How many workers are answered by one pass of libtorch; 0 chooses by the model's cost.
@@ -136,6 +140,16 @@ pub enum Precision {
     F32,
     /// 64-bit floats.
     F64,
+}
+
+/// Number format in which workers keep what their estimators remember between rounds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum StateFormat {
+    /// That of the gradients.
+    Full,
+    /// bf16: 2 bytes a number, rounded to 8 significant bits in every round.
+    Bf16,
 }
 
 /// What becomes of batch normalisation's running statistics; neither way is attacked.
@@ -244,10 +258,26 @@ pub struct Machine {
     /// Gigabytes (10^9 bytes) that the vectors of a run may take; 0: what the machine has available. A run that needs
     /// more is refused.
     pub memory_gb: f64,
+    /// Where workers keep what their estimators remember between rounds.
+    pub state: StatePlace,
+    /// Folder of the file for that; empty: that of results.
+    pub scratch: PathBuf,
     /// `cpu`, `cuda:N`, or `auto`: the first GPU if there is one.
     pub device: String,
     /// Folder for results.
     pub out: PathBuf,
+}
+
+/// Where workers keep what their estimators remember between rounds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum StatePlace {
+    /// In memory.
+    Memory,
+    /// In one temporary file, which no longer has a name when it is used.
+    File,
+    /// In a file if the run would not fit into memory, or into `memory_gb`.
+    Auto,
 }
 
 fn one() -> usize {

@@ -26,8 +26,23 @@ pub(super) struct Need {
     d: usize,
     /// Bytes of a number.
     number: u64,
-    /// Vectors of d numbers alive at once.
+    /// Vectors of d numbers alive at once, beside what estimators remember.
     vectors: u64,
+    /// Vectors that the estimators of all workers remember.
+    remembered: u64,
+    /// Of these, those of the workers in a round.
+    in_use: u64,
+    /// How they are kept.
+    kept: Kept,
+}
+
+/// How vectors that estimators remember are kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Kept {
+    /// In 2 bytes a number.
+    pub half: bool,
+    /// In a file.
+    pub file: bool,
 }
 
 /// A run for which the memory does not suffice.
@@ -45,31 +60,55 @@ impl Need {
     ///
     /// # Errors
     /// That of an estimator that cannot be made.
-    pub fn of(groups: &[Group], called: usize, start: &Vector) -> Result<Self, ParameterError> {
+    pub fn of(groups: &[Group], called: usize, start: &Vector, kept: Kept) -> Result<Self, ParameterError> {
         let m = groups.iter().map(|group| group.ids.len()).sum();
-        let (mut asked, mut kept) = (0, SERVER);
+        let (mut asked, mut remembered, mut others) = (0, 0, SERVER);
         for group in groups {
             let members = group.ids.len() as u64;
             if learns(group, m)? {
                 let (gradients, memory) = appetite((group.estimator)()?.as_mut(), start.dtype());
                 asked += gradients * members;
-                kept += memory * members;
+                remembered += memory * members;
             } else {
                 // Colluders who do not learn send one common vector.
-                kept += 1;
+                others += 1;
             }
         }
-        let vectors = kept + (asked * called as u64).div_ceil(m.max(1) as u64);
-        Ok(Self { m: called, d: start.len(), number: start.dtype().size() as u64, vectors })
+        let share = |all: u64| (all * called as u64).div_ceil(m.max(1) as u64);
+        let (vectors, in_use) = (others + share(asked), share(remembered));
+        let number = start.dtype().size() as u64;
+        Ok(Self { m: called, d: start.len(), number, vectors, remembered, in_use, kept })
     }
 
     /// All of it; the largest number for more than that.
     pub fn bytes(&self) -> u64 {
-        let product =
-            |factors: &[u64]| factors.iter().fold(1u64, |product, &factor| product.saturating_mul(factor));
         let m = self.m as u64;
         let pairs = product(&[PAIRS, m, m, size_of::<f64>() as u64]);
-        product(&[self.vectors, self.d as u64, self.number]).saturating_add(pairs)
+        let d = self.d as u64;
+        let held = match self.kept {
+            Kept { half: false, file: false } => product(&[self.remembered, d, self.number]),
+            // What was put away comes back as it was, for the workers in a round.
+            Kept { file, .. } => {
+                let packed = if file { 0 } else { self.stored() };
+                packed.saturating_add(product(&[self.in_use, d, self.number]))
+            }
+        };
+        product(&[self.vectors, d, self.number]).saturating_add(held).saturating_add(pairs)
+    }
+
+    /// Bytes of what all estimators remember, as it is kept.
+    pub fn stored(&self) -> u64 {
+        product(&[self.remembered, self.d as u64, if self.kept.half { 2 } else { self.number }])
+    }
+
+    /// Whether a file holds it.
+    pub fn is_in_file(&self) -> bool {
+        self.kept.file
+    }
+
+    /// The same run with what estimators remember in a file.
+    pub fn in_file(self) -> Self {
+        Self { kept: Kept { file: true, ..self.kept }, ..self }
     }
 
     /// `Ok` if it fits: into `limit` bytes, or without one into what the machine has available.
@@ -88,9 +127,23 @@ impl Need {
 
 impl fmt::Display for Need {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { m, d, number, vectors, .. } = self;
-        write!(f, "{m} workers hold {vectors} vectors of {d} numbers of {number} bytes")
+        let Self { m, d, number, vectors, remembered, in_use, kept } = self;
+        let held = vectors + if *kept == (Kept { half: false, file: false }) { remembered } else { in_use };
+        write!(f, "{m} workers hold {held} vectors of {d} numbers of {number} bytes")?;
+        if kept.half && !kept.file {
+            write!(f, ", and {remembered} in 2 bytes a number")?;
+        }
+        let filed = self.in_file();
+        if !kept.file && filed.bytes() < self.bytes() {
+            let (disk, left) = (gigabytes(filed.stored()), gigabytes(filed.bytes()));
+            write!(f, "; machine.state = \"file\" puts {disk} on disk and needs {left}")?;
+        }
+        Ok(())
     }
+}
+
+fn product(factors: &[u64]) -> u64 {
+    factors.iter().fold(1u64, |product, &factor| product.saturating_mul(factor))
 }
 
 /// Whether the members of the group compute gradients.
@@ -123,10 +176,30 @@ fn gigabytes(bytes: u64) -> String {
 mod tests {
     use phalanx_robust::estimator::{EstimatorRule, Momentum, Sgd, Storm};
 
-    use super::{Dtype, Need, appetite};
+    use super::{Dtype, Kept, Need, appetite};
 
+    const PLAIN: Kept = Kept { half: false, file: false };
+
+    /// two gradients and what is remembered of each worker.
     fn need(m: usize, d: usize) -> Need {
-        Need { m, d, number: 4, vectors: 3 * m as u64 + 8 }
+        let all = m as u64;
+        Need { m, d, number: 4, vectors: 2 * all + 8, remembered: all, in_use: all, kept: PLAIN }
+    }
+
+    #[test]
+    fn what_is_put_away_counts_for_those_in_the_round() {
+        // 100 of 100,000 workers with momentum: each of the 100 holds a gradient and its momentum.
+        let need =
+            Need { m: 100, d: 1000, number: 4, vectors: 108, remembered: 100_000, in_use: 100, kept: PLAIN };
+        let pairs = 3 * 100 * 100 * 8;
+        assert_eq!(need.bytes(), 100_108 * 4000 + pairs);
+        let half = Need { kept: Kept { half: true, file: false }, ..need };
+        assert_eq!(half.bytes(), 208 * 4000 + 100_000 * 2000 + pairs);
+        assert_eq!((need.in_file().bytes(), need.in_file().stored()), (208 * 4000 + pairs, 400_000_000));
+        assert_eq!(half.in_file().stored(), 200_000_000);
+        let error = need.check(Some(1_000_000)).unwrap_err().to_string();
+        assert!(error.contains("machine.state = \"file\" puts 0.4 GB on disk"), "{error}");
+        assert!(!need.in_file().check(Some(1)).unwrap_err().to_string().contains("machine.state"));
     }
 
     #[test]

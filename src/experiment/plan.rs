@@ -12,14 +12,15 @@ use phalanx_robust::{
 use super::{
     cast::{Group, groups},
     cohorts::Turnout,
-    memory::{MemoryError, Need},
+    memory::{Kept, MemoryError, Need},
     workload::Workload,
 };
 use crate::{
-    config::{Config, ConfigError, Layers, Named, load},
+    config::{Config, ConfigError, Layers, Named, StateFormat, StatePlace, load},
     data::DataError,
     registry::{ComponentError, Kind, Registry, Resolved, StepFactory},
     results::ResultsError,
+    store::StoreError,
     telemetry::TelemetryError,
 };
 
@@ -38,6 +39,9 @@ pub enum PlanError {
     /// The memory does not suffice.
     #[error(transparent)]
     Memory(#[from] MemoryError),
+    /// What workers remember cannot be put into a file.
+    #[error(transparent)]
+    Store(#[from] StoreError),
     /// Results cannot be written.
     #[error(transparent)]
     Results(#[from] ResultsError),
@@ -60,6 +64,8 @@ pub struct Plan {
     pub(super) groups: Vec<Group>,
     /// What is learned.
     pub(super) workload: Workload,
+    /// Bytes that workers remember, if a file is to hold them.
+    pub(super) spilled: Option<u64>,
 }
 
 impl Plan {
@@ -128,8 +134,8 @@ impl Planner<'_> {
         let defence = self.defence(size)?;
         let step = self.step()?;
         let workload = Workload::plan(&mut self, &groups, data)?;
-        self.check_memory(&groups, size.round.m, &workload)?;
-        Ok(Plan { config: self.config, size, defence, step, groups, workload })
+        let spilled = self.check_memory(&groups, size.round.m, &workload)?;
+        Ok(Plan { config: self.config, size, defence, step, groups, workload, spilled })
     }
 
     /// Who takes part, and the numbers of workers.
@@ -211,14 +217,34 @@ impl Planner<'_> {
         }
     }
 
-    /// Refuses what cannot fit. On a GPU vectors take the device's memory, which is not looked at.
-    fn check_memory(&self, groups: &[Group], called: usize, workload: &Workload) -> Result<(), PlanError> {
+    /// Refuses what cannot fit; answers how many bytes workers remember if a file is to hold them. On a GPU vectors
+    /// take the device's memory, which is not looked at.
+    fn check_memory(
+        &mut self,
+        groups: &[Group],
+        called: usize,
+        workload: &Workload,
+    ) -> Result<Option<u64>, PlanError> {
         let machine = &self.config.machine;
+        let (place, half) = (machine.state, self.config.task.state == StateFormat::Bf16);
         if machine.device != "cpu" {
-            return Ok(());
+            let message = "what workers remember stays on the GPU as it is";
+            return match (half, place) {
+                (true, _) => Err(self.error("task.state", message).into()),
+                (_, StatePlace::File) => Err(self.error("machine.state", message).into()),
+                _ => Ok(None),
+            };
         }
         let limit = Some(machine.memory_gb).filter(|limit| *limit > 0.0).map(|limit| (limit * 1e9) as u64);
-        Ok(Need::of(groups, called, &workload.learner.start())?.check(limit)?)
+        let kept = Kept { half, file: place == StatePlace::File };
+        let mut need = Need::of(groups, called, &workload.learner.start(), kept)?;
+        if place == StatePlace::Auto && need.check(limit).is_err() {
+            need = need.in_file();
+        }
+        need.check(limit)?;
+        let filed = need.is_in_file();
+        self.config.machine.state = if filed { StatePlace::File } else { StatePlace::Memory };
+        Ok(filed.then(|| need.stored()))
     }
 
     /// Checks the numbers of workers against one another.

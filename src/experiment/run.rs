@@ -20,9 +20,10 @@ use super::{
     stop,
 };
 use crate::{
-    config::Absence,
+    config::{Absence, StateFormat},
     registry::Crew,
     results::{ResultsError, RunFolder, Status, Summary, tables::Tables, write_parameters},
+    store::{Format, SpillFile, Store, StoreError},
     telemetry::{Door, RunMetrics},
 };
 
@@ -146,10 +147,23 @@ impl Plan {
         }
     }
 
+    /// Where workers keep what their estimators remember.
+    fn store(&self) -> Result<Store, StoreError> {
+        let machine = &self.config.machine;
+        let folder = if machine.scratch.as_os_str().is_empty() { &machine.out } else { &machine.scratch };
+        let file = self.spilled.map(|bytes| SpillFile::new(folder, bytes)).transpose()?;
+        let format = match self.config.task.state {
+            StateFormat::Full => Format::Full,
+            StateFormat::Bf16 => Format::Bf16,
+        };
+        Ok(Store { format, file: file.map(Arc::new) })
+    }
+
     /// Seats everyone.
     pub(super) fn cast(self) -> Result<Cast, PlanError> {
         let settings = self.settings();
         let size = self.size.attack();
+        let store = self.store()?;
         let workload = self.workload;
         let step = (self.step)(&workload.learner.start(), workload.domain)?;
         let root = workload.root.filter(|_| self.defence.needs_reference());
@@ -163,7 +177,7 @@ impl Plan {
             let members: Result<Vec<Member>, ParameterError> = samplers
                 .by_ref()
                 .take(ids.len())
-                .map(|sampler| Ok(Member { sampler, estimator: estimator()? }))
+                .map(|sampler| Ok(Member { sampler, estimator: store.wrap(estimator()?) }))
                 .collect();
             let (members, classes) = (members?, workload.classes);
             cast = match part {

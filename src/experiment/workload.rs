@@ -80,7 +80,7 @@ fn convex(planner: &mut Planner<'_>, groups: &[Group], named: &Named) -> Result<
     let objective =
         (made.component)(seed).map_err(|error| planner.error("task.objective", error.to_string()))?;
     planner.config.task.objective = Some(made.named);
-    let samplers = match objective.labels() {
+    let samplers: Vec<_> = match objective.labels() {
         Some(labels) => dealing::samplers(planner, groups, labels)?,
         None => groups
             .iter()
@@ -88,12 +88,13 @@ fn convex(planner: &mut Planner<'_>, groups: &[Group], named: &Named) -> Result<
             .map(|worker| Box::new(NoiseSampler::new(worker, seed)) as Box<dyn Sampler>)
             .collect(),
     };
+    let root = objective.labels().map(|labels| dealing::root(planner, samplers.len(), labels));
     let task = &planner.config.task;
     let learner = ConvexLearner::new(objective.clone(), dtype(task.precision), task.clip);
     Ok(Workload {
         learner: Box::new(learner),
         samplers,
-        root: None,
+        root: root.transpose()?.flatten(),
         domain: objective.domain(),
         classes: objective.classes() as i64,
         summary: format!("{} in {} dimensions", named.name, objective.dim()),

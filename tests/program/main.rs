@@ -17,4 +17,5 @@ mod root;
 mod run;
 mod select;
 mod splits;
+mod store;
 mod sweep;

@@ -10,7 +10,10 @@ use super::{
     BatchError, ColumnRule, Columns, Gram, Matrix,
     measure::{self, Rows, Trust},
 };
-use crate::{Vector, vector::Shared};
+use crate::{
+    Vector,
+    vector::{Shared, count},
+};
 
 /// Values in a block of columns.
 const VALUES: usize = 1 << 23;
@@ -197,6 +200,7 @@ impl Rows for Device {
     }
 
     fn same(&self, i: usize, j: usize) -> bool {
+        count(1);
         self.0.get(i as i64).equal(&self.0.get(j as i64))
     }
 }

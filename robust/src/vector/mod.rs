@@ -9,7 +9,9 @@ mod torch;
 use std::{fmt, sync::Arc};
 
 #[cfg(feature = "torch")]
-pub(crate) use torch::Shared;
+pub use torch::{Copied, copied_to_host};
+#[cfg(feature = "torch")]
+pub(crate) use torch::{Shared, count};
 
 /// Number format of a vector.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,8 +1,33 @@
 //! A vector in a libtorch tensor, on the CPU or a GPU.
 
+use std::sync::atomic::{AtomicU64, Ordering};
+
 use tch::{Device, Kind, Tensor};
 
 use super::{Dtype, Vector};
+
+static COPIES: AtomicU64 = AtomicU64::new(0);
+static NUMBERS: AtomicU64 = AtomicU64::new(0);
+
+/// What vectors on a device have given to the host: each copy waits for the device.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Copied {
+    /// How often.
+    pub copies: u64,
+    /// How many numbers in all.
+    pub numbers: u64,
+}
+
+/// What all threads of this process have copied from tensors to the host so far, by vectors and batches.
+pub fn copied_to_host() -> Copied {
+    Copied { copies: COPIES.load(Ordering::Relaxed), numbers: NUMBERS.load(Ordering::Relaxed) }
+}
+
+/// A copy takes microseconds at least; this takes nanoseconds.
+pub(crate) fn count(numbers: usize) {
+    COPIES.fetch_add(1, Ordering::Relaxed);
+    NUMBERS.fetch_add(numbers as u64, Ordering::Relaxed);
+}
 
 /// A tensor that is never written through a shared reference.
 #[derive(Debug)]
@@ -45,6 +70,7 @@ impl Shared {
     pub(crate) fn to_f64(&self) -> Vec<f64> {
         let host = self.0.to_device(Device::Cpu).to_kind(Kind::Double).contiguous();
         let mut values = vec![0.0; host.numel()];
+        count(values.len());
         host.copy_data(&mut values, host.numel());
         values
     }
@@ -56,6 +82,7 @@ impl Shared {
     }
 
     pub(super) fn is_finite(&self) -> bool {
+        count(1);
         self.0.isfinite().all().int64_value(&[]) != 0
     }
 
@@ -74,6 +101,7 @@ impl Shared {
     }
 
     pub(super) fn dot(&self, other: &Self) -> f64 {
+        count(1);
         tch::no_grad(|| self.0.dot(&other.0).double_value(&[]))
     }
 }
