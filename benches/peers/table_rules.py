@@ -11,7 +11,8 @@ It is one of the tables of `make bench`, and writes its lines to target/bench/ru
 It builds and runs `cargo bench -p phalanx-robust --bench rules`, which says how long a rule takes and how long one
 read of the batch takes, in turns; then it times the peers on a batch of the same shape and distribution. ByzFL is given
 a PyTorch tensor and a NumPy array and the faster of the two counts, ByzPy a list of NumPy arrays and a list of
-tensors likewise, without its pool of processes. All are medians, f32, after one call to warm up, on as many threads as
+tensors likewise, without its pool of processes. Pre-aggregators that may change the batch are given a copy of it, made
+before the clock starts, ours and ByzFL's alike. All are medians, f32, after one call to warm up, on as many threads as
 `--threads` says. The shapes of part `byzpy` are those of the benchmark that ByzPy publishes.
 """
 
@@ -104,14 +105,15 @@ def byzpy_rule(name, m, f):
     return getattr(rule, "aggregate", None) or rule.pre_aggregate
 
 
-def median_time(work, repeats=3):
-    """The median time of a call in milliseconds, or None if it fails."""
+def median_time(work, repeats=3, prepare=lambda: None):
+    """The median time of `work` on what `prepare` made, in milliseconds, or None if it fails."""
     try:
-        work()
+        work(prepare())
         times, start = [], time.perf_counter()
         while len(times) < repeats or time.perf_counter() - start < BUDGET and len(times) < 51:
+            given = prepare()
             began = time.perf_counter()
-            work()
+            work(given)
             times.append(time.perf_counter() - began)
     except Exception as error:  # a peer's own fault is a line in the table, not the end of it
         print(f"rules: {error!r}", file=sys.stderr)
@@ -145,20 +147,20 @@ class Peers:
         changes = {"clipping", "arc"} & set(name.split(","))  # these write into what they are given
         rule = byzfl_rule(name, m, f, d, line["part"])
         if rule:
-            tensor = lambda: rule(self.tensor.clone() if changes else self.tensor)
-            array = lambda: rule(self.array.copy() if changes else self.array)
-            byzfl = best(*(median_time(work, self.repeats) for work in [tensor, array]))
+            tensor = lambda: self.tensor.clone() if changes else self.tensor
+            array = lambda: self.array.copy() if changes else self.array
+            byzfl = best(*(median_time(rule, self.repeats, prepare) for prepare in [tensor, array]))
         rule = byzpy_rule(name, m, f) if line["part"] == "byzpy" else None
         if rule:
             arrays, tensors = list(self.array), list(self.tensor)
-            byzpy = best(*(median_time(lambda: rule(rows), self.repeats) for rows in [arrays, tensors]))
+            byzpy = best(*(median_time(rule, self.repeats, lambda: rows) for rows in [arrays, tensors]))
         return byzfl, byzpy
 
 
     def peak(self, n=2048):
         """Billions of operations a second of PyTorch's product of two matrices of f32."""
         a = self.torch.rand(n, n)
-        return 2 * n**3 / median_time(lambda: a @ a) / 1e6
+        return 2 * n**3 / median_time(lambda _: a @ a) / 1e6
 
 
 def cell(value, digits=2):

@@ -88,7 +88,7 @@ fn aggregate(registry: &Registry, arguments: &Arguments) -> Result<(), Failure> 
     let rng = Seed(arguments.seed).stream("rule", 0, "aggregate", 1);
     let context = Context { watch: Some(watch.clone()), reference, ..Context::new(size.f, rng) };
     let start = Instant::now();
-    let found = Found::by(chain, &rows, context).map_err(Failure::rule(&arguments.input))?;
+    let found = Found::by(chain, rows, context).map_err(Failure::rule(&arguments.input))?;
     let aggregate = start.elapsed().as_secs_f64();
     if !found.set_aside.is_empty() {
         eprintln!("note: rows {:?} are not finite and were set aside", found.set_aside);
@@ -131,15 +131,15 @@ enum Made {
 }
 
 impl Found {
-    fn by(chain: Chain, rows: &[Vector], context: Context) -> Result<Self, RuleError> {
+    fn by(chain: Chain, rows: Vec<Vector>, context: Context) -> Result<Self, RuleError> {
         match chain {
-            Chain::Defence(mut defence) => defence.aggregate_in(rows, context).map(|found| Self {
+            Chain::Defence(mut defence) => defence.aggregate_in(&rows, context).map(|found| Self {
                 result: Made::One(found.output),
                 weights: found.weights.map(Weights::OfOne),
                 distances: found.distances,
                 set_aside: found.set_aside,
             }),
-            Chain::Mixer(mut mixer) => mixer.mix_in(rows, context).map(|mixed| Self {
+            Chain::Mixer(mut mixer) => mixer.mix_owned(rows, context).map(|mixed| Self {
                 result: Made::Many(mixed.rows),
                 weights: Some(Weights::of(&mixed.weights)),
                 distances: None,

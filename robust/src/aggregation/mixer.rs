@@ -1,10 +1,12 @@
 //! A chain of pre-aggregators alone: m vectors in, k vectors out.
 
+use rayon::prelude::*;
+
 use super::{
     Context, Layer, PreAggregator, RuleError,
     defence::{require_finite, set_aside},
 };
-use crate::{Batch, BatchError, Matrix, Size, Vector, random::Stream};
+use crate::{Batch, BatchError, Matrix, Pass, Size, Vector, random::Stream};
 
 /// What a chain of pre-aggregators makes of a batch.
 #[derive(Clone, Debug)]
@@ -58,33 +60,68 @@ impl Mixer {
     ///
     /// # Errors
     /// As [`mix`](Self::mix).
-    pub fn mix_in(&mut self, rows: &[Vector], mut context: Context) -> Result<Mixed, RuleError> {
-        let batch = Batch::new(rows)?.watched(context.watch.clone());
-        let bad = match self.mix_finite(&batch, context.clone()) {
-            Err(RuleError::Batch(BatchError::NonFinite(bad))) => bad,
-            other => return other,
-        };
-        let (kept, finite) = set_aside(rows, &bad, &mut context)?;
-        let mixed = self.mix_finite(&batch.alike(&finite)?, context)?;
-        let mut weights = Matrix::zeros(mixed.weights.rows(), rows.len());
-        for k in 0..weights.rows() {
-            kept.iter().enumerate().for_each(|(at, &i)| weights[(k, i)] = mixed.weights[(k, at)]);
-        }
-        Ok(Mixed { weights, set_aside: bad, ..mixed })
+    pub fn mix_in(&mut self, rows: &[Vector], context: Context) -> Result<Mixed, RuleError> {
+        self.mix_owned(rows.to_vec(), context)
     }
 
-    fn mix_finite(&mut self, raw: &Batch<'_>, mut context: Context) -> Result<Mixed, RuleError> {
-        let mut batch = raw.clone();
-        let mut size = Size::new(raw.m(), context.f);
+    /// [`mix_in`](Self::mix_in) of vectors that are not needed any more: where the layers only scale them, and nobody
+    /// shares them, it happens in their place.
+    ///
+    /// # Errors
+    /// As [`mix`](Self::mix).
+    pub fn mix_owned(&mut self, rows: Vec<Vector>, mut context: Context) -> Result<Mixed, RuleError> {
+        let bad = match self.weigh(&rows, context.clone()) {
+            Ok((weights, size)) => {
+                return Ok(Mixed {
+                    rows: made(rows, &weights, &context)?,
+                    weights,
+                    size,
+                    set_aside: Vec::new(),
+                });
+            }
+            Err(RuleError::Batch(BatchError::NonFinite(bad))) => bad,
+            Err(other) => return Err(other),
+        };
+        let (kept, finite) = set_aside(&rows, &bad, &mut context)?;
+        let m = rows.len();
+        drop(rows);
+        let (part, size) = self.weigh(&finite, context.clone())?;
+        let mut weights = Matrix::zeros(part.rows(), m);
+        for k in 0..weights.rows() {
+            kept.iter().enumerate().for_each(|(at, &i)| weights[(k, i)] = part[(k, at)]);
+        }
+        Ok(Mixed { rows: made(finite, &part, &context)?, weights, size, set_aside: bad })
+    }
+
+    /// The weights of the whole chain over these rows.
+    fn weigh(&mut self, rows: &[Vector], mut context: Context) -> Result<(Matrix, Size), RuleError> {
+        let mut batch = Batch::new(rows)?.watched(context.watch.clone());
+        let mut size = Size::new(batch.m(), context.f);
         for layer in &mut self.layers {
             let inner = layer.inner_size(size)?;
             batch = batch.mapped(layer.weights(&batch, &mut context)?);
             (size, context.f) = (inner, inner.f);
         }
-        if !raw.known_finite() {
-            require_finite(raw.raw())?;
+        if !batch.known_finite() {
+            require_finite(rows)?;
         }
-        let weights = batch.map().cloned().unwrap_or_else(|| Matrix::zeros(0, raw.m()));
-        Ok(Mixed { rows: batch.to_rows(), weights, size, set_aside: Vec::new() })
+        let weights = batch.map().cloned().unwrap_or_else(|| Matrix::zeros(0, rows.len()));
+        Ok((weights, size))
     }
+}
+
+/// The rows of W times these.
+fn made(rows: Vec<Vector>, weights: &Matrix, context: &Context) -> Result<Vec<Vector>, RuleError> {
+    let Some(factors) = diagonal(weights) else {
+        return Ok(Batch::new(&rows)?.watched(context.watch.clone()).mapped(weights.clone()).to_rows());
+    };
+    let scale = || rows.into_par_iter().zip(factors).map(|(row, c)| row.times(c)).collect();
+    Ok(Pass::Combine.seen(context.watch.as_deref(), scale))
+}
+
+/// The diagonal, if everything else is zero.
+fn diagonal(weights: &Matrix) -> Option<Vec<f64>> {
+    let m = weights.rows();
+    let alone = |i: usize| weights.row(i).iter().enumerate().all(|(j, &w)| i == j || w == 0.0);
+    (m == weights.columns() && (0..m).all(alone)).then(|| (0..m).map(|i| weights[(i, i)]).collect())
 }

@@ -22,10 +22,10 @@ pub(super) fn scatter(distances2: &Matrix, chosen: &[usize]) -> Matrix {
 /// The best subset as large as `guess`, which is one to begin with; of equal ones the first in lexicographic order.
 pub(super) fn exact(distances2: &Matrix, guess: Vec<usize>) -> Vec<usize> {
     // a subset as good as the guess, to rounding, must not lose to it: it may come first
-    let bound = top(&scatter(distances2, &guess)).0 * (1.0 + SAME) + f64::MIN_POSITIVE;
+    let bound = (top(&scatter(distances2, &guess)).0 * (1.0 + SAME) + f64::MIN_POSITIVE).min(f64::MAX);
     let (size, factor) = (guess.len(), Factor::new(guess.len()));
     let mut search = Search { distances2, size, bound, best: guess, factor };
-    search.extend(&mut Vec::new());
+    search.extend(&mut Vec::new(), &(0..distances2.rows()).collect::<Vec<_>>());
     search.best
 }
 
@@ -40,22 +40,30 @@ struct Search<'a> {
 }
 
 impl Search<'_> {
-    /// Looks at every subset that begins with `chosen`, in lexicographic order.
-    fn extend(&mut self, chosen: &mut Vec<usize>) {
+    /// Looks at every subset that begins with `chosen` and goes on with some of `candidates`, in lexicographic order.
+    fn extend(&mut self, chosen: &mut Vec<usize>, candidates: &[usize]) {
         if chosen.len() == self.size {
             self.bound = top(&scatter(self.distances2, chosen)).0 * (1.0 - SAME);
             self.best.clone_from(chosen);
             return;
         }
-        let from = chosen.last().map_or(0, |last| last + 1);
-        let left = self.size - chosen.len();
-        for row in from..=self.distances2.rows() - left {
+        for (at, &row) in candidates.iter().enumerate() {
+            let after = self.beside(row, &candidates[at + 1..]);
+            if chosen.len() + 1 + after.len() < self.size {
+                continue;
+            }
             chosen.push(row);
             if self.factor.follows(self.distances2, chosen, self.bound) {
-                self.extend(chosen);
+                self.extend(chosen, &after);
             }
             chosen.pop();
         }
+    }
+
+    /// Those of `candidates` that can be in one set with `row`: the eigenvalue of a pair is half its squared distance.
+    fn beside(&self, row: usize, candidates: &[usize]) -> Vec<usize> {
+        let distances2 = self.distances2.row(row);
+        candidates.iter().copied().filter(|&other| distances2[other] / 2.0 < self.bound).collect()
     }
 }
 

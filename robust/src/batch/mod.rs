@@ -122,11 +122,7 @@ impl<'a> Batch<'a> {
 
     /// Does the work of a pass.
     fn pass<T>(&self, pass: Pass, work: impl FnOnce() -> T) -> T {
-        let watch = self.watch.as_deref();
-        watch.inspect(|watch| watch.began(pass));
-        let made = work();
-        watch.inspect(|watch| watch.ended(pass));
-        made
+        pass.seen(self.watch.as_deref(), work)
     }
 
     /// Number of (mapped) rows.

@@ -20,6 +20,16 @@ pub enum Pass {
     Distances,
 }
 
+impl Pass {
+    /// Does the work of this pass and tells `watch` of it.
+    pub(crate) fn seen<T>(self, watch: Option<&dyn Watch>, work: impl FnOnce() -> T) -> T {
+        watch.inspect(|watch| watch.began(self));
+        let made = work();
+        watch.inspect(|watch| watch.ended(self));
+        made
+    }
+}
+
 /// Is told of every pass. Passes of one batch come one after the other.
 pub trait Watch: Debug + Send + Sync {
     /// A pass begins.

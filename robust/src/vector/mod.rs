@@ -8,6 +8,7 @@ mod torch;
 
 use std::{fmt, sync::Arc};
 
+use real::{Real, vectorised};
 #[cfg(feature = "torch")]
 pub use torch::{Copied, copied_to_host};
 #[cfg(feature = "torch")]
@@ -185,6 +186,17 @@ impl Vector {
         }
     }
 
+    /// c · self, rounded once; where the coordinates are if nobody shares them.
+    pub(crate) fn times(self, c: f64) -> Self {
+        match self {
+            _ if c == 1.0 => self,
+            Self::F32(x) => Self::F32(times(x, c)),
+            Self::F64(x) => Self::F64(times(x, c)),
+            #[cfg(feature = "torch")]
+            Self::Torch(t) => Self::Torch(t.map(|x| x * c)),
+        }
+    }
+
     /// c · self.
     pub fn scaled(&self, c: f64) -> Self {
         let mut out = self.clone();
@@ -258,6 +270,17 @@ fn zip<T: Copy>(x: &mut Arc<Vec<T>>, y: &[T], f: impl Fn(T, T) -> T) {
     x.iter_mut().zip(y).for_each(|(a, &b)| *a = f(*a, b));
 }
 
+fn times<T: Real>(mut x: Arc<Vec<T>>, c: f64) -> Arc<Vec<T>> {
+    let Some(own) = Arc::get_mut(&mut x) else {
+        return Arc::new(x.iter().map(|value| T::from_f64(c * value.to_f64())).collect());
+    };
+    vectorised(
+        #[inline(always)]
+        || own.iter_mut().for_each(|value| *value = T::from_f64(c * value.to_f64())),
+    );
+    x
+}
+
 fn unalike() -> ! {
     panic!("vectors of different formats or places");
 }
@@ -285,6 +308,17 @@ mod tests {
         second.axpy(2.0, &first);
         assert_eq!(first.to_f64(), [1.0, -2.0]);
         assert_eq!(second.to_f64(), [3.0, -6.0]);
+    }
+
+    #[test]
+    fn what_nobody_shares_is_scaled_where_it_is() {
+        let alone = Vector::from(vec![1f32, -2.0]);
+        let at = alone.address();
+        let scaled = alone.times(1.5);
+        assert_eq!((scaled.address(), scaled.to_f64()), (at, vec![1.5, -3.0]));
+        let shared = scaled.clone();
+        assert_eq!(shared.times(2.0).to_f64(), [3.0, -6.0]);
+        assert_eq!(scaled.to_f64(), [1.5, -3.0]);
     }
 
     #[test]

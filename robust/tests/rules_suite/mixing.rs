@@ -1,8 +1,8 @@
 //! Pre-aggregators alone: the vectors a rule would see.
 
 use phalanx_robust::{
-    Dtype, Size,
-    aggregation::{Mixer, RuleError},
+    Dtype, Size, Vector,
+    aggregation::{Context, Mixer, RuleError},
 };
 use serde_json::json;
 
@@ -74,6 +74,26 @@ fn what_is_not_finite_is_set_aside() {
     for (k, expected) in nnm(&clean, 1).iter().enumerate() {
         assert_close(&mixed.rows[k].to_f64(), expected, 1.0, 1e-12, "row");
         assert_eq!(mixed.weights[(k, 6)], 0.0);
+    }
+}
+
+#[test]
+fn owned_vectors_are_scaled_in_their_place_and_others_left_alone() {
+    let mut x = gaussian(40, 7, 4);
+    x[3][2] = f64::INFINITY;
+    for rules in [&["clipping"][..], &["arc"], &["arc", "clipping"]] {
+        for dtype in [Dtype::F32, Dtype::F64] {
+            let rows = vectors(&x, dtype);
+            let context = || Context::new(5, stream(1));
+            let shared = mixer(rules).mix_in(&rows, context()).unwrap();
+            let owned = mixer(rules).mix_owned(vectors(&x, dtype), context()).unwrap();
+            assert_eq!((&owned.set_aside, &owned.weights), (&shared.set_aside, &shared.weights), "{rules:?}");
+            let values = |rows: &[Vector]| rows.iter().map(Vector::to_f64).collect::<Vec<_>>();
+            assert_eq!(values(&owned.rows), values(&shared.rows), "{rules:?}");
+            assert_eq!(values(&rows), values(&vectors(&x, dtype)), "{rules:?} changed what it was lent");
+            let scaled = |i: usize| owned.weights.row(i).iter().all(|&w| w < 1.0);
+            assert!((0..owned.rows.len()).any(scaled), "{rules:?} does nothing here");
+        }
     }
 }
 
