@@ -11,11 +11,13 @@
 //! - [`data`] and [`learner`]: what is learned from, and by what;
 //! - [`results`] and [`telemetry`]: what is written of a run, and what is shown while it runs;
 //! - [`store`]: where workers keep what they remember, if not in memory;
+//! - [`checkpoint`]: what an unfinished run goes on from;
 //! - [`sweep`]: many runs from one file;
 //! - [`report`]: what is made of several runs;
 //! - [`interop`]: matrices in the files of other programs;
 //! - [`machine`]: what the machine has and can do.
 
+pub mod checkpoint;
 mod cli;
 pub mod config;
 pub mod data;

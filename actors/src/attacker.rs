@@ -4,11 +4,12 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use actix::{Actor, ActorFutureExt, Context, Handler, ResponseActFuture, WrapFuture, fut};
+use phalanx_robust::state::State;
 
 use crate::{
     block::Block,
     collusion::Collusion,
-    messages::{Fault, Open, Reply, Reveal},
+    messages::{Fault, Open, Recall, Reply, Reveal},
 };
 
 /// The actor of attackers.
@@ -62,5 +63,16 @@ impl Handler<Reveal> for Attacker {
         let mut group = locked(&self.group);
         let forged = |&worker: &usize| group.forged(&exposed, worker).map(Reply::Submitted);
         Ok(Reply::Several(workers.iter().map(forged).collect()))
+    }
+}
+
+impl Handler<Recall> for Attacker {
+    type Result = Result<Vec<(String, State)>, Fault>;
+
+    /// Every actor of the group tells what the group remembers; the copies are the same.
+    fn handle(&mut self, _: Recall, _: &mut Self::Context) -> Self::Result {
+        let mut parts = self.block.memories()?;
+        parts.push(locked(&self.group).memory()?);
+        Ok(parts)
     }
 }

@@ -7,11 +7,13 @@
 
 use actix::{MailboxError, Recipient, dev::RecipientRequest};
 use futures_util::future::OptionFuture;
+use phalanx_robust::state::State;
 
 use crate::{
     contain::contained,
     learner::{Draw, Job, Learned, LearnerError, Query},
     messages::{Ask, Fault, Reply, Submission},
+    snapshot,
     worker::Protocol,
 };
 
@@ -91,6 +93,15 @@ impl Block {
             contained(|| member.learned(round, learned)).map(&mut reply).map_err(Fault::Panicked)
         };
         Ok(Reply::Several(workers.iter().map(one).collect()))
+    }
+
+    /// What its workers remember, by the names of their parts in a snapshot.
+    ///
+    /// # Errors
+    /// [`Fault::Panicked`] if a worker's own code does.
+    pub fn memories(&self) -> Result<Vec<(String, State)>, Fault> {
+        let one = |member: &Protocol| Ok((snapshot::worker(member.id()), contained(|| member.state())?));
+        self.members.iter().map(one).collect::<Result<_, String>>().map_err(Fault::Panicked)
     }
 
     fn member(&mut self, worker: usize) -> Result<&mut Protocol, Fault> {

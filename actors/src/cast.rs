@@ -24,6 +24,7 @@ use crate::{
     place::{Arbiters, Place, Seating},
     report::{Observer, RunEnd},
     settings::Settings,
+    snapshot::{Keeper, Snapshot},
 };
 
 /// How long the system's threads are waited for at the end.
@@ -39,13 +40,16 @@ pub struct Cast {
     seatings: Vec<(Range<usize>, Box<dyn Seating>)>,
     observers: Vec<Box<dyn Observer>>,
     stopper: Stopper,
+    keeper: Option<Box<dyn Keeper>>,
+    snapshot: Option<Snapshot>,
 }
 
 impl Cast {
     /// A cast without workers. `step` starts at [`Learner::start`].
     pub fn new(settings: Settings, learner: Box<dyn Learner>, defence: Defence, step: Box<dyn Step>) -> Self {
         let (seatings, observers, stopper) = (Vec::new(), Vec::new(), Stopper::default());
-        Self { settings, learner, defence, step, root: None, seatings, observers, stopper }
+        let (keeper, snapshot, root) = (None, None, None);
+        Self { settings, learner, defence, step, root, seatings, observers, stopper, keeper, snapshot }
     }
 
     /// Adds a group of workers with these ids.
@@ -73,6 +77,20 @@ impl Cast {
     #[must_use]
     pub fn observe(mut self, observer: impl Observer + 'static) -> Self {
         self.observers.push(Box::new(observer));
+        self
+    }
+
+    /// Has snapshots taken.
+    #[must_use]
+    pub fn keep(mut self, keeper: impl Keeper + 'static) -> Self {
+        self.keeper = Some(Box::new(keeper));
+        self
+    }
+
+    /// Goes on with the round after `snapshot`, which was taken of a cast like this one.
+    #[must_use]
+    pub fn resume(mut self, snapshot: Snapshot) -> Self {
+        self.snapshot = Some(snapshot);
         self
     }
 
@@ -113,8 +131,14 @@ impl Cast {
         compute: Arc<ThreadPool>,
         evaluate: Arc<ThreadPool>,
     ) -> Result<RunEnd, RunError> {
-        let Self { settings, learner, defence, step, root, seatings, observers, stopper } = self;
+        let Self { settings, mut learner, mut defence, mut step, root, seatings, observers, .. } = self;
         let start = learner.start();
+        if let Some(snapshot) = &self.snapshot {
+            snapshot.restore("learner", learner.as_mut())?;
+            snapshot.restore("rule", &mut defence)?;
+            snapshot.restore("step", step.as_mut())?;
+        }
+        let snapshot = self.snapshot.map(Arc::new);
         let workers = seatings.iter().map(|(ids, _)| ids.len()).sum();
         let evaluator = Evaluator::start_in_arbiter(&arbiters.start(), |_| Evaluator { pool: evaluate });
         let pool = compute.clone();
@@ -129,6 +153,7 @@ impl Cast {
                 seed: settings.seed,
                 pool: compute.clone(),
                 block: settings.hosted(workers),
+                snapshot: snapshot.clone(),
                 arbiters: arbiters.clone(),
             };
             let failed = |message| RunError::Seating { from: ids.start, to: ids.end, message };
@@ -136,9 +161,19 @@ impl Cast {
             seats.extend(group);
         }
         let learner = learner.into();
-        let company =
-            Company { seats, learner, defence, step, start, root, observers, pool: compute, stopper };
-        let aggregator = Aggregator::new(company, settings).start();
+        let company = Company {
+            seats,
+            learner,
+            defence,
+            step,
+            start,
+            root,
+            observers,
+            pool: compute,
+            stopper: self.stopper,
+            keeper: self.keeper,
+        };
+        let aggregator = Aggregator::new(company, settings, snapshot.as_deref())?.start();
         // Its rounds contain panics, so that this is the panic of an actor's own code.
         let died = |_| RunError::Died { round: 0, part: Part::Aggregator, message: String::new() };
         aggregator.send(Begin).await.map_err(died)?

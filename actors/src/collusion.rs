@@ -10,12 +10,14 @@ use phalanx_robust::{
     aggregation::{Defence, Mean},
     attack::{Attack, AttackError, Knowledge, Probe, Scene},
     random::Seed,
+    state::State,
 };
 use rayon::ThreadPool;
 
 use crate::{
     contain::contained,
     messages::{Exposed, Fault, ForgeError, Submission},
+    snapshot::{self, Snapshot, Unfit},
 };
 
 /// What a group of attackers is.
@@ -29,6 +31,9 @@ pub struct Scheme {
     /// Number of classes of the task; 0 if it has none.
     pub classes: i64,
 }
+
+/// What is remembered of an attack that panicked: its message, and nothing of its own.
+const BROKEN: &str = "attack.panicked";
 
 /// The adversary behind a group of attackers.
 pub struct Collusion {
@@ -66,6 +71,38 @@ impl Collusion {
     /// Whether the members compute vectors by the honest protocol in phase one.
     pub fn follows_protocol(&self) -> bool {
         self.follows
+    }
+
+    /// What the group remembers between rounds, by the name of its part in a snapshot.
+    ///
+    /// # Errors
+    /// [`Fault::Forge`] if the attack panics.
+    pub fn memory(&mut self) -> Result<(String, State), Fault> {
+        let mut state = match &self.broken {
+            Some(_) => State::default(),
+            None => contained(|| self.scheme.attack.state()).map_err(|message| {
+                let error = self.break_down(message);
+                self.fault(error)
+            })?,
+        };
+        if let Some(ForgeError::Panicked(message)) = &self.broken {
+            state.values.insert(BROKEN.to_owned(), message.clone().into());
+        }
+        Ok((snapshot::group(self.scheme.group), state))
+    }
+
+    /// Gives the group its memory back.
+    ///
+    /// # Errors
+    /// [`Unfit`].
+    pub fn restore(&mut self, snapshot: &Snapshot) -> Result<(), Unfit> {
+        let part = snapshot::group(self.scheme.group);
+        let message = snapshot.parts.get(&part).and_then(|state| state.values.get(BROKEN)?.as_str());
+        if let Some(message) = message {
+            self.broken = Some(ForgeError::Panicked(message.to_owned()));
+            return Ok(());
+        }
+        snapshot.restore(&part, self.scheme.attack.as_mut())
     }
 
     /// Changes the labels that a member drew, as the attack wants it.

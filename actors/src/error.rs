@@ -5,7 +5,7 @@ use std::{fmt, time::Duration};
 
 use phalanx_robust::aggregation::RuleError;
 
-use crate::{barrier::Rejection, learner::LearnerError, messages::Fault};
+use crate::{barrier::Rejection, learner::LearnerError, messages::Fault, snapshot::Unfit};
 
 /// Why a worker takes no part in a round.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
@@ -168,6 +168,9 @@ pub enum RunError {
         /// Why not.
         message: String,
     },
+    /// The run cannot go on from its snapshot.
+    #[error(transparent)]
+    Snapshot(#[from] Unfit),
     /// The threads could not be started.
     #[error("cannot start {threads} threads: {message}")]
     Threads {

@@ -12,7 +12,8 @@
 //! - [`Learner`]: the door to a model; [`messages`]: what the actors say to one another;
 //! - [`barrier`]: where submissions meet; [`aggregator`]: who runs the rounds;
 //! - [`worker`], [`attacker`], [`block`], [`collusion`], [`learner_actor`]: the other actors, and what they share;
-//! - [`Observer`], [`RoundReport`], [`RunEnd`], [`RunError`]: what comes of it.
+//! - [`Observer`], [`RoundReport`], [`RunEnd`], [`RunError`]: what comes of it;
+//! - [`Snapshot`]: a run between two rounds as a value, from which it can go on.
 
 pub mod aggregator;
 pub mod attacker;
@@ -33,6 +34,7 @@ pub mod messages;
 pub mod place;
 pub mod report;
 pub mod settings;
+pub mod snapshot;
 pub mod worker;
 
 pub use aggregator::Stopper;
@@ -43,3 +45,4 @@ pub use learner::{Evaluation, Job, Learned, Learner, LearnerError, Query};
 pub use place::{Attackers, Member, Place, Seating, Workers};
 pub use report::{Observer, RoundReport, RunEnd, WorkerReport};
 pub use settings::{Deadlines, Policy, Settings};
+pub use snapshot::{Keeper, Snapshot};

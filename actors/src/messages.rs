@@ -212,6 +212,12 @@ pub struct Evaluate {
 #[rtype(result = "State")]
 pub struct Remember;
 
+/// Aggregator to the actor of a seat, between rounds: what do your workers remember? Answered with parts of a
+/// [`Snapshot`](crate::Snapshot) by name, see [`snapshot`](crate::snapshot).
+#[derive(Clone, Copy, Debug, Message)]
+#[rtype(result = "Result<Vec<(String, State)>, Fault>")]
+pub struct Recall;
+
 /// The learner as the aggregator knows it.
 #[derive(Clone)]
 pub struct LearnerSeat {
@@ -289,6 +295,20 @@ pub struct Seat {
     /// Whether its workers ask the learner in phase one. The learner waits for the jobs of such workers, at
     /// most until the deadline or until [`Open`] is answered with a [`Fault`]; so they must ask in every round.
     pub learns: bool,
+    /// What its workers remember from one round to the next.
+    pub memory: Memory,
+}
+
+/// What the workers of a seat remember between rounds, as far as it can be told. They are given it back by their
+/// [`Seating`](crate::Seating), which finds it in its [`Place`](crate::Place).
+#[derive(Clone)]
+pub enum Memory {
+    /// Nothing: what they do in a round depends on that round alone.
+    Nothing,
+    /// What this actor tells.
+    Told(Recipient<Recall>),
+    /// Something that nobody can tell. A cast with such a seat runs, but no snapshot can be taken of it.
+    Untold,
 }
 
 /// What an attacker adds to a [`Seat`].

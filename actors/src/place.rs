@@ -19,7 +19,7 @@ use std::{
 };
 
 use actix::{Actor, Arbiter, ArbiterHandle, Recipient};
-use phalanx_robust::{estimator::Estimator, random::Seed};
+use phalanx_robust::{estimator::Estimator, random::Seed, state::Stateful};
 use rayon::ThreadPool;
 
 use crate::{
@@ -27,7 +27,8 @@ use crate::{
     block::Block,
     collusion::{Collusion, Scheme},
     learner::Sampler,
-    messages::{Ask, AttackerSeat, Seat},
+    messages::{Ask, AttackerSeat, Memory, Seat},
+    snapshot::{self, Snapshot},
     worker::{Protocol, Worker},
 };
 
@@ -53,10 +54,21 @@ pub struct Place {
     pub pool: Arc<ThreadPool>,
     /// How many workers one actor hosts; an actor from outside hosts as many as it likes.
     pub block: usize,
+    /// Where the run goes on from; none for a new one.
+    pub snapshot: Option<Arc<Snapshot>>,
     pub(crate) arbiters: Rc<Arbiters>,
 }
 
 impl Place {
+    /// Gives `component` back what the snapshot's `part` holds, if the run goes on from one.
+    ///
+    /// # Errors
+    /// In words, if it does not fit.
+    pub fn restore(&self, part: &str, component: &mut (impl Stateful + ?Sized)) -> Result<(), String> {
+        let restore = |snapshot: &Arc<Snapshot>| snapshot.restore(part, component);
+        self.snapshot.as_ref().map_or(Ok(()), restore).map_err(|error| error.to_string())
+    }
+
     /// The ids, cut into blocks for one actor each.
     pub fn blocks(&self) -> impl Iterator<Item = Range<usize>> + use<> {
         let (ids, block) = (self.ids.clone(), self.block.max(1));
@@ -89,7 +101,8 @@ impl Seating for Workers {
     fn seat(self: Box<Self>, place: &Place) -> Result<Vec<Seat>, String> {
         let seat = |(ids, block): (Range<usize>, Block)| {
             let worker = Worker::start_in_arbiter(&place.arbiter(ids.start), |_| Worker::new(block));
-            Seat { ids, open: worker.recipient(), attacker: None, learns: true }
+            let memory = Memory::Told(worker.clone().recipient());
+            Seat { ids, open: worker.recipient(), attacker: None, learns: true, memory }
         };
         Ok(blocks(self.0, place)?.map(seat).collect())
     }
@@ -106,7 +119,10 @@ pub struct Attackers {
 
 impl Seating for Attackers {
     fn seat(self: Box<Self>, place: &Place) -> Result<Vec<Seat>, String> {
-        let collusion = Collusion::new(self.scheme, place.seed, place.pool.clone());
+        let mut collusion = Collusion::new(self.scheme, place.seed, place.pool.clone());
+        if let Some(snapshot) = &place.snapshot {
+            collusion.restore(snapshot).map_err(|error| error.to_string())?;
+        }
         let (knowledge, learns) = (collusion.knowledge(), collusion.follows_protocol());
         let group = Arc::new(Mutex::new(collusion));
         let arbiter = place.own_arbiter();
@@ -114,7 +130,8 @@ impl Seating for Attackers {
             let group = group.clone();
             let actor = Attacker::start_in_arbiter(&arbiter, move |_| Attacker::new(block, group));
             let attacker = Some(AttackerSeat { reveal: actor.clone().recipient(), knowledge });
-            Seat { ids, open: actor.recipient(), attacker, learns }
+            let memory = Memory::Told(actor.clone().recipient());
+            Seat { ids, open: actor.recipient(), attacker, learns, memory }
         };
         Ok(blocks(self.members, place)?.map(seat).collect())
     }
@@ -122,11 +139,14 @@ impl Seating for Attackers {
 
 /// The members in blocks, with the ids of each.
 fn blocks(
-    members: Vec<Member>,
+    mut members: Vec<Member>,
     place: &Place,
 ) -> Result<impl Iterator<Item = (Range<usize>, Block)>, String> {
     if members.len() != place.ids.len() {
         return Err(format!("{} members for {} workers", members.len(), place.ids.len()));
+    }
+    for (id, member) in place.ids.clone().zip(&mut members) {
+        place.restore(&snapshot::worker(id), member.estimator.as_mut())?;
     }
     let learner = place.learner.clone();
     let mut members = members.into_iter();

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use phalanx_robust::state::State;
+
 use crate::{error::Reason, learner::Evaluation};
 
 /// One worker's part in a round.
@@ -77,7 +79,7 @@ pub struct RunEnd {
     /// The last evaluation.
     pub evaluation: Option<Evaluation>,
     /// What the learner remembers beyond the parameters, such as a model's buffers.
-    pub learner: phalanx_robust::state::State,
+    pub learner: State,
 }
 
 /// One who watches a run. Called on the aggregator's thread: be quick.
@@ -95,6 +97,12 @@ pub trait Observer: Send {
     fn evaluation(&mut self, evaluation: &Evaluation) -> Result<(), String> {
         let _ = evaluation;
         Ok(())
+    }
+
+    /// What it has added up over the rounds so far, under a name of its own: a part of a
+    /// [`Snapshot`](crate::Snapshot). Those that watch only the present have none.
+    fn state(&self) -> Option<(&'static str, State)> {
+        None
     }
 }
 
@@ -128,5 +136,9 @@ impl<O: Observer + ?Sized> Observer for Box<O> {
 
     fn evaluation(&mut self, evaluation: &Evaluation) -> Result<(), String> {
         (**self).evaluation(evaluation)
+    }
+
+    fn state(&self) -> Option<(&'static str, State)> {
+        (**self).state()
     }
 }

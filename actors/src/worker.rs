@@ -4,12 +4,12 @@
 use std::sync::Arc;
 
 use actix::{Actor, ActorFutureExt, Context, Handler, ResponseActFuture, WrapFuture};
-use phalanx_robust::estimator::Estimator;
+use phalanx_robust::{estimator::Estimator, state::State};
 
 use crate::{
     block::Block,
     learner::{Job, Learned, Query, Sampler},
-    messages::{Fault, Open, Reply, Submission},
+    messages::{Fault, Open, Recall, Reply, Submission},
 };
 
 /// The honest protocol as one worker follows it; an attacker may follow it too.
@@ -29,6 +29,16 @@ impl Protocol {
     pub fn job(&mut self, query: &Query) -> Job {
         let draw = self.sampler.draw(query.round);
         Job { worker: self.id, draw, points: self.estimator.points(query.round) }
+    }
+
+    /// Its id.
+    pub fn id(&self) -> usize {
+        self.id
+    }
+
+    /// What it remembers between rounds: what its estimator does. A draw is a function of the round alone.
+    pub fn state(&self) -> State {
+        self.estimator.state()
     }
 
     /// Makes the vector of a round from the learner's answer.
@@ -67,5 +77,13 @@ impl Handler<Open> for Worker {
             answer
                 .map(move |answer, actor, _| actor.block.replies(round, &workers, answer, Reply::Submitted)),
         )
+    }
+}
+
+impl Handler<Recall> for Worker {
+    type Result = Result<Vec<(String, State)>, Fault>;
+
+    fn handle(&mut self, _: Recall, _: &mut Self::Context) -> Self::Result {
+        self.block.memories()
     }
 }

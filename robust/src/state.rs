@@ -15,6 +15,11 @@ pub struct State {
 }
 
 impl State {
+    /// Whether nothing is remembered.
+    pub fn is_empty(&self) -> bool {
+        self.vectors.is_empty() && self.values.is_empty()
+    }
+
     /// This state with that of an inner component nested in it.
     pub fn beside(mut self, inner: State) -> Self {
         self.vectors.extend(inner.vectors.into_iter().map(|(name, v)| (format!("inner.{name}"), v)));

@@ -2,7 +2,7 @@
 //! starts it; it is not for people, and ends when the sweep is gone.
 
 use std::{
-    fs::{self, OpenOptions},
+    fs,
     path::{Path, PathBuf},
     process::ExitCode,
 };
@@ -10,11 +10,12 @@ use std::{
 use rustix::process::{Signal, set_parent_process_death_signal};
 
 use crate::{
+    checkpoint::{self, CheckpointError, Found, Origin},
     config::Layers,
     experiment::{Plan, PlanError, RunOutcome},
     registry::Registry,
-    results::{ResultsError, RunFolder, Status, Summary},
-    sweep::process::{LOCK, clear},
+    results::{FolderLock, ResultsError, RunFolder, Status, Summary},
+    sweep::process::clear,
 };
 
 /// The arguments of `phalanx cell`.
@@ -43,17 +44,34 @@ pub fn main(registry: &Registry, arguments: &Arguments) -> ExitCode {
 }
 
 fn run(registry: &Registry, arguments: &Arguments) -> Result<Option<RunOutcome>, PlanError> {
-    let folder = &arguments.folder;
-    let path = folder.join(LOCK);
-    let options = OpenOptions::new().create(true).truncate(false).write(true).open(&path);
-    let lock = options.map_err(ResultsError::at(&path))?;
-    lock.lock().map_err(ResultsError::at(&path))?;
-    if Summary::of(folder).is_some_and(|summary| summary.status == Status::Completed) {
+    let path = &arguments.folder;
+    let _lock = FolderLock::wait(path)?;
+    if Summary::of(path).is_some_and(|summary| summary.status == Status::Completed) {
         return Ok(None);
     }
-    let plan = plan(registry, folder, arguments)?;
-    clear(folder)?;
-    plan.run_in(RunFolder::exactly(folder)?, Vec::new()).map(Some)
+    let plan = plan(registry, path, arguments)?;
+    let folder = RunFolder::exactly(path)?;
+    if let Some(found) = checkpoint(path, &plan) {
+        return plan.resume_in(folder, found, Vec::new()).map(Some);
+    }
+    clear(path)?;
+    plan.run_in(folder, Vec::new()).map(Some)
+}
+
+/// From where the cell goes on, if it was interrupted in this build of the program and left a checkpoint: the rounds
+/// of a cell are those of one program.
+fn checkpoint(folder: &Path, plan: &Plan) -> Option<Found> {
+    let found = match checkpoint::newest(folder) {
+        Ok(found) => found,
+        Err(CheckpointError::None { .. }) => return None,
+        Err(error) => {
+            eprintln!("{error}");
+            return None;
+        }
+    };
+    found.passed_over.iter().for_each(|message| eprintln!("passed over: {message}"));
+    let same = found.checkpoint.origin == Origin::here(plan.config());
+    same.then_some(found)
 }
 
 fn plan(registry: &Registry, folder: &Path, arguments: &Arguments) -> Result<Plan, PlanError> {

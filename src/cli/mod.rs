@@ -14,6 +14,7 @@ mod list;
 mod matrices;
 mod progress;
 mod report;
+mod resume;
 mod run;
 mod select;
 mod show;
@@ -31,6 +32,7 @@ use crate::registry::{Catalogue, Registry};
 const EXAMPLES: &str = "Examples:
   phalanx run experiments/quickstart.toml
   phalanx run experiments/mnist.toml --set aggregator.rule='[\"ctma\",\"nnm\",\"cwmed\"]' --set attackers.0.attack=alie
+  phalanx resume runs/quickstart/20260101T000000Z-0a1b2c3d --threads 4
   phalanx sweep experiments/sweep.toml
   phalanx run experiments/quickstart.toml experiments/convex.toml --jobs 2
   phalanx check experiments/*.toml
@@ -55,6 +57,8 @@ struct Arguments {
 enum Command {
     /// Run experiments; the path of each run folder goes to stdout.
     Run(RunArguments),
+    /// Go on with an interrupted run from its newest checkpoint, to the same results as if it had never stopped.
+    Resume(resume::Arguments),
     /// Measure rounds of an experiment, beside what the machine can do. Writes nothing.
     Bench(bench::Arguments),
     /// Run every cell of a sweep; the path of its folder goes to stdout.
@@ -155,6 +159,7 @@ struct DataArguments {
 pub fn main(registry: &Registry) -> ExitCode {
     match Arguments::parse().command {
         Command::Run(arguments) => run::main(registry, &arguments),
+        Command::Resume(arguments) => resume::main(registry, &arguments),
         Command::Bench(arguments) => bench::main(registry, &arguments),
         Command::Sweep(arguments) => sweep::main(registry, &arguments),
         Command::Select(arguments) => select::main(&arguments),

@@ -46,7 +46,8 @@ fn one(registry: &Registry, arguments: &RunArguments, file: &Path) -> ExitCode {
     }
 }
 
-fn report(outcome: &RunOutcome, quiet: bool) -> ExitCode {
+/// Says how a run ended, and makes the exit status of it.
+pub fn report(outcome: &RunOutcome, quiet: bool) -> ExitCode {
     if !quiet {
         let rows: Vec<Vec<String>> =
             outcome.summary.rows().into_iter().map(|(key, value)| vec![key.to_owned(), value]).collect();

@@ -100,8 +100,7 @@ impl Layers {
         layers.figment = layers
             .figment
             .merge(Env::prefixed("PHALANX_").ignore(&OTHER_VARIABLES).split("__").profile(BASE));
-        sets.iter().try_for_each(|set| layers.assign(set))?;
-        Ok(layers)
+        layers.under(sets)
     }
 
     /// The defaults and over them `text`, which a run left in `file`.
@@ -110,6 +109,15 @@ impl Layers {
     /// [`ConfigError::File`].
     pub fn recorded(file: &Path, text: &str) -> Result<Self, ConfigError> {
         Ok(Self::files(&Document::alone(file, text)?))
+    }
+
+    /// Puts the `sets` (`key=value`) over all that is there.
+    ///
+    /// # Errors
+    /// [`ConfigError`].
+    pub fn under(mut self, sets: &[String]) -> Result<Self, ConfigError> {
+        sets.iter().try_for_each(|set| self.assign(set))?;
+        Ok(self)
     }
 
     /// The configuration that they make.

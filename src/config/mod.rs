@@ -2,6 +2,7 @@
 //! spans more than one key. [`load`] reads the layers; the experiment's plan
 //! turns a [`Config`] into something that can run.
 
+mod checkpoint;
 mod document;
 mod layers;
 mod named;
@@ -13,6 +14,7 @@ use phalanx_robust::describe::Preset;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+pub use checkpoint::Checkpoint;
 pub use document::Document;
 pub use layers::{ConfigError, DEFAULTS, Layers, load, read_back};
 pub(crate) use layers::{message_of, nearest};
@@ -49,6 +51,8 @@ pub struct Config {
     pub barrier: Barrier,
     /// The machine; nothing here changes a result but `device`.
     pub machine: Machine,
+    /// When checkpoints are written; nothing here changes a result.
+    pub checkpoint: Checkpoint,
     /// Where metrics are shown; nothing here changes a result.
     pub telemetry: Telemetry,
 }
@@ -61,6 +65,12 @@ impl Config {
 
     /// The first eight digits of the SHA-256 digest of all that a result depends on.
     pub fn hash(&self) -> String {
+        let text = self.essence().to_string();
+        Sha256::digest(text.as_bytes()).iter().take(4).map(|byte| format!("{byte:02x}")).collect()
+    }
+
+    /// All that a result depends on, as JSON; what it does not depend on has a value of no meaning, or is not there.
+    pub fn essence(&self) -> serde_json::Value {
         let mut config = self.clone();
         config.machine.threads = 0;
         config.machine.out.clear();
@@ -68,8 +78,11 @@ impl Config {
         config.machine.memory_gb = 0.0;
         config.machine.state = StatePlace::Memory;
         config.machine.scratch.clear();
-        let text = serde_json::to_string(&config).unwrap_or_default();
-        Sha256::digest(text.as_bytes()).iter().take(4).map(|byte| format!("{byte:02x}")).collect()
+        let mut essence = serde_json::to_value(&config).unwrap_or_default();
+        if let Some(keys) = essence.as_object_mut() {
+            keys.shift_remove("checkpoint");
+        }
+        essence
     }
 }
 

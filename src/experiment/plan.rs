@@ -16,6 +16,7 @@ use super::{
     workload::Workload,
 };
 use crate::{
+    checkpoint::CheckpointError,
     config::{Config, ConfigError, Layers, Named, StateFormat, StatePlace, load},
     data::DataError,
     registry::{ComponentError, Kind, Registry, Resolved, StepFactory},
@@ -45,6 +46,9 @@ pub enum PlanError {
     /// Results cannot be written.
     #[error(transparent)]
     Results(#[from] ResultsError),
+    /// The run cannot go on from its checkpoint.
+    #[error(transparent)]
+    Checkpoint(#[from] CheckpointError),
     /// Metrics cannot be shown.
     #[error(transparent)]
     Telemetry(#[from] TelemetryError),
@@ -211,7 +215,7 @@ impl Planner<'_> {
             ),
         ];
         let wrong = checks.into_iter().find(|(holds, ..)| !holds).map(|(_, key, message)| (key, message));
-        match wrong.or_else(|| c.telemetry.complaint()) {
+        match wrong.or_else(|| c.telemetry.complaint()).or_else(|| c.checkpoint.complaint()) {
             Some((key, message)) => Err(self.error(key, message)),
             None => Ok(()),
         }

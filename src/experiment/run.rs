@@ -1,6 +1,7 @@
 //! Runs a plan: seats the cast, handles Ctrl-C, writes the run folder.
 
 use std::{
+    fs, io,
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
@@ -9,10 +10,11 @@ use std::{
 };
 
 use phalanx_actors::{
-    Attackers, Cast, Deadlines, Member, Observer, Policy, RoundReport, RunEnd, Scheme, Settings, Workers,
+    Attackers, Cast, Deadlines, Member, Observer, Policy, RoundReport, RunEnd, Scheme, Settings, Snapshot,
+    Workers,
 };
 use phalanx_robust::{describe::ParameterError, random::Seed};
-use serde_json::json;
+use serde_json::{Map, Value, json};
 
 use super::{
     Plan, PlanError,
@@ -20,9 +22,12 @@ use super::{
     stop,
 };
 use crate::{
+    checkpoint::{self, Checkpoints, Found, Origin},
     config::{Absence, StateFormat},
     registry::Crew,
-    results::{ResultsError, RunFolder, Status, Summary, tables::Tables, write_parameters},
+    results::{
+        FolderLock, PARAMETERS, ResultsError, RunFolder, Status, Summary, tables::Tables, write_parameters,
+    },
     store::{Format, SpillFile, Store, StoreError},
     telemetry::{Door, RunMetrics},
 };
@@ -47,10 +52,11 @@ impl Plan {
     pub fn run(self, observers: Vec<Box<dyn Observer>>) -> Result<RunOutcome, PlanError> {
         let door = Door::take(&self.config.telemetry)?;
         let folder = self.folder()?;
-        self.play(folder, door, observers)
+        let _lock = FolderLock::take(folder.path())?;
+        self.start(folder, door, observers)
     }
 
-    /// The same in a folder of the caller's choice, which holds no results yet.
+    /// The same in a folder of the caller's choice, which holds no results yet and whose lock the caller holds.
     ///
     /// # Errors
     /// As [`run`](Self::run).
@@ -60,7 +66,38 @@ impl Plan {
         observers: Vec<Box<dyn Observer>>,
     ) -> Result<RunOutcome, PlanError> {
         let door = Door::take(&self.config.telemetry)?;
-        self.play(folder, door, observers)
+        self.start(folder, door, observers)
+    }
+
+    /// Goes on from `found`, a checkpoint in `folder`, whose lock the caller holds: what the run wrote after it is
+    /// undone first.
+    ///
+    /// # Errors
+    /// As [`run`](Self::run); [`PlanError::Checkpoint`] if it is one of another configuration.
+    pub fn resume_in(
+        self,
+        folder: RunFolder,
+        found: Found,
+        observers: Vec<Box<dyn Observer>>,
+    ) -> Result<RunOutcome, PlanError> {
+        found.checkpoint.check(&self.config)?;
+        let door = Door::take(&self.config.telemetry)?;
+        let snapshot = found.checkpoint.snapshot(&self.workload.learner.start())?;
+        self.undo(&folder, &snapshot)?;
+        self.note_resumption(&folder, door.as_ref(), snapshot.round)?;
+        let tables = Tables::resume(&folder, &snapshot)?;
+        self.play(folder, door, observers, tables, Some(snapshot))
+    }
+
+    fn start(
+        self,
+        folder: RunFolder,
+        door: Option<Door>,
+        observers: Vec<Box<dyn Observer>>,
+    ) -> Result<RunOutcome, PlanError> {
+        self.begin(&folder, door.as_ref())?;
+        let tables = Tables::create(&folder)?;
+        self.play(folder, door, observers, tables, None)
     }
 
     fn play(
@@ -68,13 +105,19 @@ impl Plan {
         folder: RunFolder,
         door: Option<Door>,
         observers: Vec<Box<dyn Observer>>,
+        tables: Tables,
+        snapshot: Option<Snapshot>,
     ) -> Result<RunOutcome, PlanError> {
-        self.begin(&folder, door.as_ref())?;
         let telemetry = door.map(|door| self.telemetry(door, &folder)).transpose()?;
-        let tables = Tables::create(&folder)?;
-        let progress = Arc::new(AtomicU64::new(0));
+        let progress = Arc::new(AtomicU64::new(snapshot.as_ref().map_or(0, |snapshot| snapshot.round)));
         let metrics = telemetry.as_ref().map(|telemetry| RunMetrics::new(telemetry.meter(), &self.facts()));
-        let mut cast = self.cast()?.observe(tables).observe(Counter(progress.clone()));
+        let origin = Origin::here(&self.config);
+        let keeper = Checkpoints::new(folder.path().to_owned(), origin, &self.config.checkpoint);
+        let before = tables.before();
+        let mut cast = self.cast()?.keep(keeper).observe(tables).observe(Counter(progress.clone()));
+        if let Some(snapshot) = snapshot {
+            cast = cast.resume(snapshot);
+        }
         for observer in
             metrics.map(|metrics| Box::new(metrics) as Box<dyn Observer>).into_iter().chain(observers)
         {
@@ -83,12 +126,15 @@ impl Plan {
         stop::on_signal(cast.stopper());
         let began = Instant::now();
         let end = cast.run();
-        let elapsed = began.elapsed().as_secs_f64();
+        let elapsed = (before + began.elapsed()).as_secs_f64();
         if let Ok(end) = &end {
             write_parameters(&folder, &end.point, &end.learner)?;
         }
         let summary = summary(end, progress.load(Ordering::Relaxed), elapsed);
         folder.write_json("summary.json", &summary)?;
+        if summary.status == Status::Completed {
+            checkpoint::remove(folder.path()).map_err(ResultsError::at(folder.path()))?;
+        }
         Ok(RunOutcome { folder, summary })
     }
 
@@ -101,7 +147,12 @@ impl Plan {
     /// Writes all that is known before the first round.
     fn begin(&self, folder: &RunFolder, door: Option<&Door>) -> Result<(), ResultsError> {
         folder.write("config.toml", self.config.text().as_bytes())?;
-        let run = json!({
+        folder.write_json("run.json", &self.process(door))
+    }
+
+    /// What `run.json` says of this process.
+    fn process(&self, door: Option<&Door>) -> Value {
+        json!({
             "phalanx": env!("CARGO_PKG_VERSION"),
             "commit": env!("BUILD_COMMIT"),
             "target": env!("BUILD_TARGET"),
@@ -110,7 +161,38 @@ impl Plan {
             "threads": self.threads(),
             "metrics": door.and_then(Door::address).map(|address| format!("http://{address}/metrics")),
             "arguments": std::env::args().collect::<Vec<_>>(),
-        });
+        })
+    }
+
+    /// Removes what the run wrote at its end, and newer checkpoints, which turned out to be of no use.
+    fn undo(&self, folder: &RunFolder, snapshot: &Snapshot) -> Result<(), ResultsError> {
+        let run = folder.path();
+        checkpoint::remove_after(run, snapshot.round).map_err(ResultsError::at(run))?;
+        for name in ["summary.json", PARAMETERS] {
+            match fs::remove_file(run.join(name)) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                    return Err(ResultsError { path: run.join(name), error });
+                }
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// Adds this process to `run.json`, in the list `resumed`.
+    fn note_resumption(
+        &self,
+        folder: &RunFolder,
+        door: Option<&Door>,
+        round: u64,
+    ) -> Result<(), ResultsError> {
+        let text = fs::read(folder.path().join("run.json")).unwrap_or_default();
+        let mut run: Map<String, Value> = serde_json::from_slice(&text).unwrap_or_default();
+        let mut process = self.process(door);
+        process["after_round"] = round.into();
+        run.insert("metrics".to_owned(), process["metrics"].take());
+        let resumed = run.entry("resumed").or_insert_with(|| json!([]));
+        resumed.as_array_mut().into_iter().for_each(|all| all.push(process.take()));
         folder.write_json("run.json", &run)
     }
 

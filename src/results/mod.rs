@@ -11,17 +11,23 @@
 //! | `timings.csv` | where the time of every round went |
 //! | `parameters.safetensors` | the final query point and the model's buffers |
 //! | `summary.json` | how the run ended |
+//! | `checkpoints/` | from where an unfinished run can go on ([`checkpoint`](crate::checkpoint)) |
+//! | `.lock` | held by the process that works in the folder |
 //!
 //! [`read`] reads such folders back.
 
 mod columns;
 mod folder;
+mod lock;
 mod parameters;
 pub mod read;
 mod summary;
 pub mod tables;
+pub(crate) mod tensors;
 
 pub use columns::{Columns, ReadError};
 pub use folder::{ResultsError, RunFolder};
+pub use lock::{FolderLock, LOCK};
+pub(crate) use parameters::PARAMETERS;
 pub use parameters::write_parameters;
 pub use summary::{Status, Summary};

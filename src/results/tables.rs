@@ -40,9 +40,15 @@
 //! | `round_seconds` | s | the whole round |
 //! | `elapsed_seconds` | s | since the run began |
 
-use std::{fs::File, path::PathBuf, time::Instant};
+use std::{
+    fs::{self, File, OpenOptions},
+    io::{self, Seek, SeekFrom, Write},
+    path::{Path, PathBuf},
+    time::{Duration, Instant},
+};
 
-use phalanx_actors::{Evaluation, Observer, RoundReport, WorkerReport};
+use phalanx_actors::{Evaluation, Observer, RoundReport, Snapshot, WorkerReport};
+use phalanx_robust::state::{State, StateError};
 
 use super::{ResultsError, RunFolder};
 
@@ -88,7 +94,16 @@ pub struct Tables {
     gradients: u64,
     bytes: u64,
     began: Instant,
+    /// Time that earlier processes spent on the rounds in the tables.
+    before: Duration,
 }
+
+/// The part of a snapshot that holds what the tables have added up.
+const PART: &str = "tables";
+
+/// Names of the tables and of their entries in that part: how long each file was.
+const FILES: [(&str, &str); 3] =
+    [("rounds", "rounds.csv"), ("evaluations", "evaluations.csv"), ("timings", "timings.csv")];
 
 impl Tables {
     /// Begins the tables in `folder`.
@@ -103,7 +118,63 @@ impl Tables {
             gradients: 0,
             bytes: 0,
             began: Instant::now(),
+            before: Duration::ZERO,
         })
+    }
+
+    /// Goes on with the tables in `folder` where `snapshot` left them: rows that came after it are cut off.
+    ///
+    /// # Errors
+    /// [`ResultsError`] for a file that cannot be changed, or is shorter than it was.
+    pub fn resume(folder: &RunFolder, snapshot: &Snapshot) -> Result<Self, ResultsError> {
+        let nothing = State::default();
+        let state = snapshot.parts.get(PART).unwrap_or(&nothing);
+        let failed = |error: StateError| ResultsError {
+            path: folder.path().to_owned(),
+            error: io::Error::other(error),
+        };
+        let number = |entry| state.value::<u64>(PART, entry).map_err(failed);
+        let [rounds, evaluations, timings] = FILES.map(|(entry, name)| {
+            number(entry).and_then(|length| Table::resume(folder.path().join(name), length))
+        });
+        Ok(Self {
+            rounds: rounds?,
+            evaluations: evaluations?,
+            timings: timings?,
+            gradients: number("gradients")?,
+            bytes: number("bytes")?,
+            began: Instant::now(),
+            before: Duration::from_nanos(number("nanoseconds")?),
+        })
+    }
+
+    /// Whether the tables in `folder` are still as long as when `snapshot` was taken, or longer.
+    ///
+    /// # Errors
+    /// Which is not, in words.
+    pub fn reach(folder: &Path, snapshot: &Snapshot) -> Result<(), String> {
+        let state = snapshot.parts.get(PART).ok_or("it tells nothing of the tables")?;
+        for (entry, name) in FILES {
+            let noted: u64 = state.value(PART, entry).map_err(|error| error.to_string())?;
+            let length = fs::metadata(folder.join(name)).map_or(0, |metadata| metadata.len());
+            if length < noted {
+                return Err(format!("{name} has {length} bytes, it had {noted}"));
+            }
+        }
+        Ok(())
+    }
+
+    /// Time that earlier processes spent on the rounds in the tables.
+    pub fn before(&self) -> Duration {
+        self.before
+    }
+
+    /// Waits until the tables in `folder` are on the disk.
+    ///
+    /// # Errors
+    /// Of the system.
+    pub fn sync(folder: &Path) -> io::Result<()> {
+        FILES.iter().try_for_each(|(_, name)| File::open(folder.join(name))?.sync_all())
     }
 }
 
@@ -130,7 +201,7 @@ impl Observer for Tables {
         row.push(count(|w| !w.honest).to_string());
         self.rounds.write(&row)?;
         let p = &report.phases;
-        let elapsed = self.began.elapsed();
+        let elapsed = self.before + self.began.elapsed();
         let times = [p.gradient, p.wait, p.attack, p.aggregate, p.step, p.round, elapsed];
         let mut row = vec![report.round.to_string()];
         row.extend(times.map(|time| format!("{:.9}", time.as_secs_f64())));
@@ -147,6 +218,20 @@ impl Observer for Tables {
             number(evaluation.validation_accuracy),
         ])
     }
+
+    fn state(&self) -> Option<(&'static str, State)> {
+        let elapsed = (self.before + self.began.elapsed()).as_nanos();
+        let numbers = [
+            ("rounds", self.rounds.length),
+            ("evaluations", self.evaluations.length),
+            ("timings", self.timings.length),
+            ("gradients", self.gradients),
+            ("bytes", self.bytes),
+            ("nanoseconds", u64::try_from(elapsed).unwrap_or(u64::MAX)),
+        ];
+        let values = numbers.map(|(name, number)| (name.to_owned(), number.into())).into();
+        Some((PART, State { values, ..State::default() }))
+    }
 }
 
 /// The shortest decimal that reads back as the same f64; nothing for NaN.
@@ -157,23 +242,44 @@ fn number(value: f64) -> String {
 /// A CSV file that is flushed after every row.
 struct Table {
     path: PathBuf,
-    writer: csv::Writer<File>,
+    file: File,
+    length: u64,
 }
 
 impl Table {
     fn create(path: PathBuf, columns: &[&str]) -> Result<Self, ResultsError> {
         let file = File::create_new(&path).map_err(ResultsError::at(&path))?;
-        let mut table = Self { path, writer: csv::Writer::from_writer(file) };
+        let mut table = Self { path, file, length: 0 };
         table.row(columns).map_err(|error| ResultsError { path: table.path.clone(), error })?;
         Ok(table)
+    }
+
+    /// The table in `path`, cut to its first `length` bytes.
+    fn resume(path: PathBuf, length: u64) -> Result<Self, ResultsError> {
+        let cut = || {
+            let mut file = OpenOptions::new().write(true).open(&path)?;
+            if file.metadata()?.len() < length {
+                return Err(io::Error::other(format!("it is shorter than the {length} bytes that it had")));
+            }
+            file.set_len(length)?;
+            file.seek(SeekFrom::End(0))?;
+            Ok(file)
+        };
+        let file = cut().map_err(ResultsError::at(&path))?;
+        Ok(Self { path, file, length })
     }
 
     fn write(&mut self, row: &[String]) -> Result<(), String> {
         self.row(row).map_err(|error| format!("{}: {error}", self.path.display()))
     }
 
-    fn row(&mut self, row: &[impl AsRef<[u8]>]) -> std::io::Result<()> {
-        self.writer.write_record(row)?;
-        self.writer.flush()
+    /// Writes a row at once, so that a reader never sees half of one.
+    fn row(&mut self, row: &[impl AsRef<[u8]>]) -> io::Result<()> {
+        let mut writer = csv::Writer::from_writer(Vec::new());
+        writer.write_record(row)?;
+        let line = writer.into_inner().map_err(|error| io::Error::other(error.to_string()))?;
+        self.file.write_all(&line)?;
+        self.length += line.len() as u64;
+        Ok(())
     }
 }

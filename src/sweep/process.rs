@@ -12,14 +12,11 @@ use std::{
 use super::manifest::{Record, Standing};
 use crate::{
     config::Config,
-    results::{ResultsError, RunFolder, Summary},
+    results::{LOCK, ResultsError, RunFolder, Summary},
 };
 
 /// What a cell's process says on stderr.
 pub const LOG: &str = "stderr.log";
-
-/// The lock that a cell's process holds.
-pub const LOCK: &str = ".lock";
 
 /// Lines and bytes of the log that an error message repeats.
 const TAIL: (usize, usize) = (5, 2000);

@@ -32,6 +32,16 @@ impl Evaluations {
         Self { learner, deadline, pending: VecDeque::new(), asked: None }
     }
 
+    /// The round after which the last evaluation was asked for.
+    pub fn asked(&self) -> Option<u64> {
+        self.asked
+    }
+
+    /// Takes it that the evaluation after this round was asked for and made.
+    pub fn made(&mut self, round: Option<u64>) {
+        self.asked = round;
+    }
+
     /// Asks for the evaluation of `point`, which stands after `round`, unless that was done already.
     /// The evaluation that had to be waited for, if any, comes back.
     pub async fn ask(&mut self, round: u64, point: &Vector) -> Result<Option<Evaluation>, RunError> {

@@ -1,6 +1,8 @@
 //! The workers of a run as the aggregator sees them: it asks them, waits for
 //! them, and decides by the policy about those who do not answer.
 
+mod memory;
+
 use std::{
     collections::{BTreeMap, HashSet},
     future::Future,

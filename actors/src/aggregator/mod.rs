@@ -9,6 +9,7 @@ mod evaluations;
 mod floor;
 mod record;
 mod server;
+mod snapshots;
 
 use std::{
     sync::{
@@ -19,7 +20,9 @@ use std::{
 };
 
 use actix::{Actor, Context, Handler, Message, ResponseFuture};
-use phalanx_robust::{Size, Vector, aggregation::Defence, attack::Knowledge, random::Stream, step::Step};
+use phalanx_robust::{
+    Size, Vector, aggregation::Defence, attack::Knowledge, random::Stream, state::State, step::Step,
+};
 use rayon::ThreadPool;
 use tokio::time::timeout;
 
@@ -37,6 +40,7 @@ use crate::{
     messages::{Exposed, ExposedDefence, Honest, LearnerSeat, Remember, Seat},
     report::{Observer, Phases, RoundReport, RunEnd},
     settings::Settings,
+    snapshot::{Keeper, Snapshot, Unfit},
 };
 
 /// Asks a run to end after the round in hand. Clones ask the same run.
@@ -85,6 +89,8 @@ pub struct Company {
     pub pool: Arc<ThreadPool>,
     /// Asks the run to end.
     pub stopper: Stopper,
+    /// Who keeps snapshots, if anybody does.
+    pub keeper: Option<Box<dyn Keeper>>,
 }
 
 /// The aggregator actor.
@@ -94,9 +100,15 @@ pub struct Aggregator {
 }
 
 impl Aggregator {
-    /// An aggregator that has not begun.
-    pub fn new(company: Company, settings: Settings) -> Self {
-        Self { stopper: company.stopper.clone(), rounds: Some(Rounds::new(company, settings)) }
+    /// An aggregator that has not begun. It will begin with the round after `snapshot`, if there is one.
+    ///
+    /// # Errors
+    /// [`Unfit`] if the snapshot is of another cast.
+    pub fn new(company: Company, settings: Settings, snapshot: Option<&Snapshot>) -> Result<Self, Unfit> {
+        let stopper = company.stopper.clone();
+        let mut rounds = Rounds::new(company, settings);
+        snapshot.map_or(Ok(()), |snapshot| rounds.resume(snapshot))?;
+        Ok(Self { stopper, rounds: Some(rounds) })
     }
 }
 
@@ -146,11 +158,15 @@ struct Rounds {
     last_aggregate: Vector,
     evaluation: Option<Evaluation>,
     report: RoundReport,
+    keeper: Option<Box<dyn Keeper>>,
+    /// The last round that is over.
+    done: u64,
 }
 
 impl Rounds {
     fn new(company: Company, settings: Settings) -> Self {
-        let Company { mut seats, learner, defence, step, start, root, observers, pool, stopper } = company;
+        let Company { mut seats, learner, defence, step, start, root, observers, pool, stopper, keeper } =
+            company;
         seats.sort_by_key(|seat| seat.ids.start);
         let shape = start.zeros_like();
         let deadlines = settings.deadlines;
@@ -169,12 +185,16 @@ impl Rounds {
             shape,
             evaluation: None,
             report: RoundReport::default(),
+            keeper,
+            done: 0,
         }
     }
 
     async fn run(mut self) -> Result<RunEnd, RunError> {
-        self.evaluate(0).await?;
-        let mut round = 0;
+        let mut round = self.done;
+        if round == 0 {
+            self.evaluate(0).await?;
+        }
         while round < self.settings.rounds && !self.stopper.is_stopped() {
             round += 1;
             self.round(round).await?;
@@ -187,19 +207,33 @@ impl Rounds {
             while let Some(evaluation) = self.evaluations.ready()? {
                 self.evaluated(evaluation)?;
             }
+            self.done = round;
+            if round < self.settings.rounds && self.keeper.as_mut().is_some_and(|keeper| keeper.wants(round))
+            {
+                self.keep().await?;
+            }
+        }
+        let interrupted = round < self.settings.rounds;
+        if interrupted {
+            // Before the evaluation that only a run that ends here makes.
+            self.keep().await?;
         }
         self.evaluate(round).await?;
         while let Some(evaluation) = self.evaluations.oldest().await? {
             self.evaluated(evaluation)?;
         }
-        let deadline = self.settings.deadlines.learner;
-        let learner = match timeout(deadline, self.learner.remember.send(Remember)).await {
-            Ok(Ok(state)) => state,
-            Ok(Err(_)) => return Err(RunError::Died { round, part: Part::Learner, message: String::new() }),
-            Err(_) => return Err(RunError::Stuck { round, part: Part::Learner, deadline }),
-        };
-        let interrupted = round < self.settings.rounds;
+        let learner = self.remember().await?;
         Ok(RunEnd { rounds: round, interrupted, point: self.point, evaluation: self.evaluation, learner })
+    }
+
+    /// What the learner remembers.
+    async fn remember(&self) -> Result<State, RunError> {
+        let (round, deadline) = (self.done, self.settings.deadlines.learner);
+        match timeout(deadline, self.learner.remember.send(Remember)).await {
+            Ok(Ok(state)) => Ok(state),
+            Ok(Err(_)) => Err(RunError::Died { round, part: Part::Learner, message: String::new() }),
+            Err(_) => Err(RunError::Stuck { round, part: Part::Learner, deadline }),
+        }
     }
 
     async fn round(&mut self, round: u64) -> Result<(), RunError> {

@@ -3,7 +3,7 @@
 use actix::{Actor, Addr, AsyncContext, Context, Handler, Message, ResponseFuture};
 use phalanx_actors::{
     Place, Policy, Seating,
-    messages::{AttackerSeat, Fault, Open, Reply, Reveal, Seat, Submission},
+    messages::{AttackerSeat, Fault, Memory, Open, Reply, Reveal, Seat, Submission},
 };
 use phalanx_robust::{Vector, attack::Knowledge};
 
@@ -43,6 +43,7 @@ impl Seating for Pair {
             open,
             attacker: Some(AttackerSeat { reveal, knowledge }),
             learns: false,
+            memory: Memory::Nothing,
         };
         Ok(vec![
             seat(first, leader.clone().recipient(), leader.recipient()),

@@ -82,7 +82,7 @@ fn full_cast(settings: Settings, delays: Option<u64>) -> Cast {
 }
 
 /// Everything but the times, exactly.
-fn bits(played: &Played) -> (Vec<u64>, String, String) {
+pub fn bits(played: &Played) -> (Vec<u64>, String, String) {
     let timeless = |round: &RoundReport| RoundReport { phases: Phases::default(), ..round.clone() };
     let rounds: Vec<RoundReport> = played.rounds.iter().map(timeless).collect();
     let timeless = |evaluation: &Evaluation| Evaluation { took: Duration::ZERO, ..*evaluation };

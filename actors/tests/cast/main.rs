@@ -13,6 +13,7 @@ mod evaluations;
 mod learner_fails;
 mod observers;
 mod root;
+mod resuming;
 mod rule_fails;
 mod seating;
 mod stopping;

@@ -11,7 +11,7 @@ use phalanx_actors::{
     Attackers, Cast, Deadlines, Evaluation, Job, Learned, Learner, LearnerError, Member, Observer, Place,
     Policy, Query, RoundReport, RunEnd, RunError, Scheme, Seating, Settings, Workers,
     learner::{Draw, EvaluationTask, Sampler},
-    messages::{AttackerSeat, Fault, Open, Reply, Reveal, Seat, Submission},
+    messages::{AttackerSeat, Fault, Memory, Open, Reply, Reveal, Seat, Submission},
 };
 use phalanx_robust::{
     Vector,
@@ -269,7 +269,13 @@ impl Seating for Scripted {
             ScriptedActor::start_in_arbiter(&place.arbiter(id), move |_| ScriptedActor { id, open, reveal });
         let reveal = actor.clone().recipient();
         let attacker = attacks.then_some(AttackerSeat { reveal, knowledge });
-        Ok(vec![Seat { ids: place.ids.clone(), open: actor.recipient(), attacker, learns }])
+        Ok(vec![Seat {
+            ids: place.ids.clone(),
+            open: actor.recipient(),
+            attacker,
+            learns,
+            memory: Memory::Untold,
+        }])
     }
 }
 

@@ -8,7 +8,7 @@ use futures_util::future::try_join_all;
 use phalanx::registry::{ActorRule, Crew};
 use phalanx_actors::{
     Place, Seating,
-    messages::{AttackerSeat, Fault, Open, Reply, Reveal, Seat, Submission},
+    messages::{AttackerSeat, Fault, Memory, Open, Reply, Reveal, Seat, Submission},
 };
 use phalanx_robust::{
     Batch,
@@ -67,6 +67,8 @@ impl Seating for Conspiracy {
             open: actor.clone().recipient(),
             attacker: Some(AttackerSeat { reveal: actor.clone().recipient(), knowledge: Knowledge::Honest }),
             learns: false,
+            // A proposal follows from the seed and the round.
+            memory: Memory::Nothing,
         });
         let seats = seats.collect();
         let _ = ring.set(all.into_iter().map(|(_, actor)| actor.recipient()).collect());

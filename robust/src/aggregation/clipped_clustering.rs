@@ -8,7 +8,7 @@ use super::{
     order::median,
 };
 use crate::{
-    Batch, Matrix, Size,
+    Batch, Matrix, Size, Vector,
     describe::{Described, ParameterError},
     state::{State, StateError, Stateful},
 };
@@ -44,13 +44,12 @@ struct Clusterer {
 
 impl Stateful for Clusterer {
     fn state(&self) -> State {
-        let mut state = State::default();
-        state.values.insert("norms".into(), self.norms.clone().into());
-        state
+        let norms = Vector::from(self.norms.clone());
+        State { vectors: [("norms".to_owned(), norms)].into(), ..State::default() }
     }
 
     fn restore(&mut self, state: &State) -> Result<(), StateError> {
-        self.norms = state.value(ClippedClustering::NAME, "norms")?;
+        self.norms = state.vector(ClippedClustering::NAME, "norms")?.to_f64();
         Ok(())
     }
 }

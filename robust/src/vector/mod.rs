@@ -116,6 +116,11 @@ impl Vector {
         }
     }
 
+    /// Whether the coordinates lie in the host's memory and not in a tensor.
+    pub fn is_on_host(&self) -> bool {
+        matches!(self, Self::F32(_) | Self::F64(_))
+    }
+
     /// The coordinates as f64 on the host.
     pub fn to_f64(&self) -> Vec<f64> {
         match self {

@@ -1,0 +1,87 @@
+//! What the floor and its workers remember between rounds.
+
+use std::time::Duration;
+
+use futures_util::{FutureExt, future::try_join_all};
+use phalanx_robust::state::{State, StateError};
+use tokio::time::timeout;
+
+use super::Floor;
+use crate::{
+    error::Reason,
+    messages::{Memory, Recall, Seat},
+};
+
+/// A worker that is not asked any more: its id, since when, why, and how many nanoseconds it was waited for.
+type Gone = (usize, u64, String, u64);
+
+impl Floor {
+    /// What the workers remember, as parts of a snapshot by name. Those that are gone are not asked, and will not be.
+    ///
+    /// # Errors
+    /// In words, if somebody cannot tell.
+    pub async fn recall(&self) -> Result<Vec<(String, State)>, String> {
+        let there = |seat: &&Seat| seat.ids.clone().any(|worker| !self.gone.contains_key(&worker));
+        let told = try_join_all(self.seats.iter().filter(there).map(|seat| self.told(seat))).await?;
+        Ok(told.into_iter().flatten().filter(|(_, state)| !state.is_empty()).collect())
+    }
+
+    async fn told(&self, seat: &Seat) -> Result<Vec<(String, State)>, String> {
+        let who = |trouble: &str| {
+            let (first, last) = (seat.ids.start, seat.ids.end.saturating_sub(1));
+            let workers = if first == last { format!("{first}") } else { format!("{first} to {last}") };
+            format!("the actor of worker {workers} {trouble}")
+        };
+        let recall = match &seat.memory {
+            Memory::Nothing => return Ok(Vec::new()),
+            Memory::Untold => return Err(who("cannot tell what it remembers")),
+            Memory::Told(actor) => actor.send(Recall),
+        };
+        let limit = self.deadlines.worker;
+        match timeout(limit, recall).map(Result::ok).await {
+            Some(Ok(Ok(parts))) => Ok(parts),
+            Some(Ok(Err(fault))) => Err(who(&fault.to_string())),
+            Some(Err(_)) => Err(who("is dead")),
+            None => Err(who(&format!("does not tell within {limit:?} what it remembers"))),
+        }
+    }
+
+    /// The workers that are not asked any more.
+    pub fn state(&self) -> State {
+        let mut state = State::default();
+        if !self.gone.is_empty() {
+            let gone: Vec<_> =
+                self.gone.iter().map(|(worker, (since, why))| lost(*worker, *since, why)).collect();
+            state.values.insert("gone".to_owned(), gone.into());
+        }
+        state
+    }
+
+    /// Takes them back.
+    pub fn restore(&mut self, state: &State) -> Result<(), StateError> {
+        if !state.values.contains_key("gone") {
+            return Ok(());
+        }
+        for (worker, since, why, waited) in state.value::<Vec<Gone>>("floor", "gone")? {
+            let waited = Duration::from_nanos(waited);
+            let reason = match why.as_str() {
+                "died" => Reason::Died,
+                "silent" => Reason::Silent(waited),
+                "unasked" => Reason::Unasked(waited),
+                _ => return Err(StateError::Unusable { component: "floor", entry: "gone".to_owned() }),
+            };
+            self.gone.insert(worker, (since, reason));
+        }
+        Ok(())
+    }
+}
+
+/// A worker that was lost for one of the reasons that are final.
+fn lost(worker: usize, since: u64, why: &Reason) -> serde_json::Value {
+    let (why, waited) = match why {
+        Reason::Silent(waited) => ("silent", *waited),
+        Reason::Unasked(waited) => ("unasked", *waited),
+        _ => ("died", Duration::ZERO),
+    };
+    serde_json::json!([worker, since, why, u64::try_from(waited.as_nanos()).unwrap_or(u64::MAX)])
+}

@@ -1,0 +1,121 @@
+//! The rounds of a run as a [`Snapshot`], taken and put back.
+
+use std::time::Duration;
+
+use phalanx_robust::{
+    Vector,
+    state::{State, StateError, Stateful},
+};
+
+use super::Rounds;
+use crate::{
+    error::RunError,
+    learner::Evaluation,
+    snapshot::{Snapshot, Unfit},
+};
+
+const SERVER: &str = "server";
+const FLOOR: &str = "floor";
+
+impl Rounds {
+    /// Has a snapshot of the run kept, as it stands after the round that is over. What cannot be told ends the
+    /// keeping, not the run.
+    pub(super) async fn keep(&mut self) -> Result<(), RunError> {
+        let Some(mut keeper) = self.keeper.take() else { return Ok(()) };
+        // An evaluation under way is waited for, so that what is known of it is on one side of the snapshot.
+        while let Some(evaluation) = self.evaluations.oldest().await? {
+            self.evaluated(evaluation)?;
+        }
+        match self.snapshot().await? {
+            Ok(snapshot) => {
+                keeper.keep(snapshot);
+                self.keeper = Some(keeper);
+            }
+            Err(reason) => keeper.cannot(self.done, &reason),
+        }
+        Ok(())
+    }
+
+    /// The run as it stands, or why it cannot be told.
+    async fn snapshot(&self) -> Result<Result<Snapshot, String>, RunError> {
+        let mut snapshot = Snapshot { round: self.done, ..Snapshot::default() };
+        match self.floor.recall().await {
+            Ok(parts) => parts.into_iter().for_each(|(name, state)| snapshot.add(name, state)),
+            Err(reason) => return Ok(Err(reason)),
+        }
+        if let Some(server) = &self.server {
+            snapshot.add("rule", server.defence.state());
+            snapshot.add("step", server.step.state());
+        }
+        snapshot.add("learner", self.remember().await?);
+        snapshot.add(FLOOR, self.floor.state());
+        snapshot.add(SERVER, self.state());
+        for (name, state) in self.observers.iter().filter_map(|observer| observer.state()) {
+            snapshot.add(name, state);
+        }
+        Ok(Ok(snapshot))
+    }
+
+    fn state(&self) -> State {
+        let mut state = State::default();
+        state.vectors.insert("point".to_owned(), self.point.clone());
+        state.vectors.extend(self.previous.clone().map(|point| ("previous".to_owned(), point)));
+        state.vectors.insert("last_aggregate".to_owned(), self.last_aggregate.clone());
+        state.values.insert("asked".to_owned(), self.evaluations.asked().into());
+        if let Some(e) = &self.evaluation {
+            let numbers = [e.loss, e.accuracy, e.gap, e.validation_loss, e.validation_accuracy];
+            let numbers = numbers.into_iter().chain([e.took.as_secs_f64()]).collect::<Vec<f64>>();
+            state.values.insert("evaluated".to_owned(), e.round.into());
+            state.vectors.insert("evaluation".to_owned(), numbers.into());
+        }
+        state
+    }
+
+    /// Takes up the run where `snapshot` left it. The rule, the step, the learner and the actors have been made
+    /// from it already.
+    pub(super) fn resume(&mut self, snapshot: &Snapshot) -> Result<(), Unfit> {
+        let unfit = |part: &str| {
+            let part = part.to_owned();
+            move |error| Unfit { part, error }
+        };
+        let nothing = State::default();
+        let part = |name: &str| snapshot.parts.get(name).unwrap_or(&nothing);
+        self.floor.restore(part(FLOOR)).map_err(unfit(FLOOR))?;
+        self.restore(part(SERVER)).map_err(unfit(SERVER))?;
+        self.done = snapshot.round;
+        Ok(())
+    }
+
+    fn restore(&mut self, state: &State) -> Result<(), StateError> {
+        self.point = self.like(state, "point")?;
+        let previous = state.vectors.contains_key("previous");
+        self.previous = previous.then(|| self.like(state, "previous")).transpose()?;
+        self.last_aggregate = self.like(state, "last_aggregate")?;
+        if let Some(server) = &mut self.server {
+            server.point = self.point.clone();
+        }
+        self.evaluations.made(state.value(SERVER, "asked")?);
+        self.evaluation = state.values.contains_key("evaluated").then(|| evaluation(state)).transpose()?;
+        Ok(())
+    }
+
+    /// The vector of that name, which must be of the run's kind.
+    fn like(&self, state: &State, entry: &str) -> Result<Vector, StateError> {
+        let vector = state.vector(SERVER, entry)?;
+        if vector.is_like(&self.shape) { Ok(vector.clone()) } else { Err(unusable(entry)) }
+    }
+}
+
+fn evaluation(state: &State) -> Result<Evaluation, StateError> {
+    let numbers = state.vector(SERVER, "evaluation")?.to_f64();
+    let &[loss, accuracy, gap, validation_loss, validation_accuracy, took] = numbers.as_slice() else {
+        return Err(unusable("evaluation"));
+    };
+    let took = Duration::try_from_secs_f64(took).map_err(|_| unusable("evaluation"))?;
+    let round = state.value(SERVER, "evaluated")?;
+    Ok(Evaluation { round, loss, accuracy, gap, validation_loss, validation_accuracy, took })
+}
+
+fn unusable(entry: &str) -> StateError {
+    StateError::Unusable { component: SERVER, entry: entry.to_owned() }
+}

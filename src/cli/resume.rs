@@ -1,0 +1,117 @@
+//! `phalanx resume`: goes on with a run that was interrupted, from its newest
+//! checkpoint.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
+
+use super::{CommonArguments, progress::Progress, run};
+use crate::{
+    checkpoint::{self, Build, Found},
+    config::Layers,
+    experiment::{Plan, PlanError},
+    registry::Registry,
+    results::{FolderLock, ResultsError, RunFolder, Status, Summary, read},
+};
+
+/// The arguments of `phalanx resume`.
+#[derive(clap::Args)]
+pub struct Arguments {
+    /// The run folder.
+    run: PathBuf,
+    #[command(flatten)]
+    common: CommonArguments,
+    /// Show metrics to Prometheus while it runs [default address: 127.0.0.1:9464].
+    #[arg(long, value_name = "ADDRESS", num_args = 0..=1, require_equals = true,
+        default_missing_value = "127.0.0.1:9464")]
+    metrics: Option<String>,
+    /// No progress bar and no summary.
+    #[arg(long, short)]
+    quiet: bool,
+}
+
+/// Goes on with the run.
+pub fn main(registry: &Registry, arguments: &Arguments) -> ExitCode {
+    let run = &arguments.run;
+    if let Err(message) = check(run) {
+        return super::unusable(message);
+    }
+    let _lock = match FolderLock::take(run) {
+        Ok(Some(lock)) => lock,
+        Ok(None) => {
+            return super::unusable(format!("{}: another process works in this run folder", run.display()));
+        }
+        Err(error) => return super::unusable(error),
+    };
+    if Summary::of(run).is_some_and(|summary| summary.status == Status::Completed) {
+        eprintln!("{}: this run is complete; there is nothing left to do", run.display());
+        println!("{}", run.display());
+        return ExitCode::SUCCESS;
+    }
+    match resume(registry, arguments) {
+        Ok(code) => code,
+        Err(error) => super::unusable(error),
+    }
+}
+
+/// Whether it is the folder of a run.
+fn check(run: &Path) -> Result<(), String> {
+    let shown = run.display();
+    if run.join("sweep.json").is_file() {
+        return Err(format!("{shown}: this is a sweep; `phalanx sweep FILE` goes on with its cells"));
+    }
+    match fs::metadata(run) {
+        Err(error) => Err(format!("{shown}: {error}")),
+        Ok(metadata) if !metadata.is_dir() => {
+            Err(format!("{shown}: a run folder is expected, this is a file"))
+        }
+        Ok(_) if !read::is_run(run) => {
+            Err(format!("{shown}: no run here (a run folder has a config.toml and a run.json)"))
+        }
+        Ok(_) => Ok(()),
+    }
+}
+
+fn resume(registry: &Registry, arguments: &Arguments) -> Result<ExitCode, PlanError> {
+    let found = checkpoint::newest(&arguments.run)?;
+    let plan = plan(registry, arguments)?;
+    found.checkpoint.check(plan.config())?;
+    tell(&plan, &found, arguments.quiet);
+    let folder = RunFolder::exactly(&arguments.run)?;
+    let progress = Progress::new(plan.rounds(), arguments.quiet);
+    let bar = progress.handle();
+    let outcome = plan.resume_in(folder, found, vec![Box::new(progress)]);
+    bar.finish_and_clear();
+    Ok(run::report(&outcome?, arguments.quiet))
+}
+
+/// The configuration that the run has recorded, under the assignments of the command line.
+fn plan(registry: &Registry, arguments: &Arguments) -> Result<Plan, PlanError> {
+    let path = arguments.run.join("config.toml");
+    let text = fs::read_to_string(&path).map_err(ResultsError::at(&path))?;
+    let metrics = arguments.metrics.as_ref().map(|address| format!("telemetry.listen={address:?}"));
+    let sets: Vec<String> = arguments.common.assignments().into_iter().chain(metrics).collect();
+    let layers = Layers::recorded(&path, &text)?.under(&sets)?;
+    Plan::of(registry, layers, arguments.common.data.as_deref())
+}
+
+/// Says from where the run goes on, and what a reader of its results should know of that.
+fn tell(plan: &Plan, found: &Found, quiet: bool) {
+    for message in &found.passed_over {
+        eprintln!("warning: passed over {message}");
+    }
+    if found.checkpoint.origin.build != Build::this() {
+        let Build { phalanx, commit, .. } = &found.checkpoint.origin.build;
+        eprintln!(
+            "warning: the checkpoint was written by another build (phalanx {phalanx}, commit {commit}, or another \
+             libtorch); from here on results may differ from those of an uninterrupted run"
+        );
+    }
+    if !quiet {
+        let round = found.checkpoint.snapshot.round;
+        eprintln!("{}: {}", plan.name(), plan.describe());
+        eprintln!("going on after round {round} of {}", plan.rounds());
+    }
+}

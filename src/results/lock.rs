@@ -1,0 +1,48 @@
+//! One process at a time works in a run folder: it holds the folder's lock, and
+//! the system takes it back however the process ends.
+
+use std::{
+    fs::{File, OpenOptions, TryLockError},
+    path::Path,
+};
+
+use super::ResultsError;
+
+/// The lock's file in a run folder.
+pub const LOCK: &str = ".lock";
+
+/// The lock of a run folder, held until it is dropped.
+#[derive(Debug)]
+pub struct FolderLock(#[expect(dead_code, reason = "what is open is held")] File);
+
+impl FolderLock {
+    /// The lock of `folder`; none if another process holds it.
+    ///
+    /// # Errors
+    /// [`ResultsError`] if the file cannot be made or locked.
+    pub fn take(folder: &Path) -> Result<Option<Self>, ResultsError> {
+        let (path, file) = open(folder)?;
+        match file.try_lock() {
+            Ok(()) => Ok(Some(Self(file))),
+            Err(TryLockError::WouldBlock) => Ok(None),
+            Err(TryLockError::Error(error)) => Err(ResultsError { path, error }),
+        }
+    }
+
+    /// The same, but another process is waited for.
+    ///
+    /// # Errors
+    /// As [`take`](Self::take).
+    pub fn wait(folder: &Path) -> Result<Self, ResultsError> {
+        let (path, file) = open(folder)?;
+        file.lock().map_err(ResultsError::at(&path))?;
+        Ok(Self(file))
+    }
+}
+
+fn open(folder: &Path) -> Result<(std::path::PathBuf, File), ResultsError> {
+    let path = folder.join(LOCK);
+    let file = OpenOptions::new().create(true).truncate(false).write(true).open(&path);
+    let file = file.map_err(ResultsError::at(&path))?;
+    Ok((path, file))
+}
