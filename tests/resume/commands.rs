@@ -1,0 +1,133 @@
+//! What `phalanx resume` says and refuses.
+
+use std::{fs, path::Path};
+
+use rustix::process::Signal;
+
+use crate::stage::{
+    CASTS, Place, checkpoints, ended, experiment, kill, phalanx, resume, same, stopped, wait_for,
+};
+
+fn place() -> Place {
+    Place::new(&experiment(CASTS[0], 60, 2000))
+}
+
+#[test]
+fn a_run_that_is_stopped_goes_on_with_any_number_of_threads() {
+    let place = place();
+    let undisturbed = place.undisturbed();
+    for (signal, threads) in [(Signal::INT, "1"), (Signal::TERM, "3")] {
+        // Without checkpoints on the way: the signal alone leaves one.
+        let off = ["--set", "checkpoint.every_rounds=0", "--set", "checkpoint.every_minutes=0"];
+        let (mut child, run) = place.start(&format!("threads-{threads}"), &off);
+        wait_for(|| (rows(&run) > 5).then_some(()));
+        kill(&child, signal);
+        assert_eq!(child.wait().unwrap().code(), Some(130));
+        let at = rows(&run) as u64 - 1;
+        assert_eq!(checkpoints(&run), [at]);
+        assert_eq!(ended(&run).0, "interrupted");
+        let resumed = resume(&run, &["--threads", threads]);
+        assert_eq!(resumed.status, 0, "{}", resumed.stderr);
+        assert!(resumed.stderr.contains(&format!("going on after round {at} of 60")), "{}", resumed.stderr);
+        assert_eq!(ended(&run), ("completed".to_owned(), 61, 61));
+        same(&undisturbed, &run);
+        let told: serde_json::Value =
+            serde_json::from_slice(&fs::read(run.join("run.json")).unwrap()).unwrap();
+        assert_eq!(told["resumed"][0]["after_round"], at);
+        assert_eq!(told["resumed"][0]["threads"], threads.parse::<u64>().unwrap());
+    }
+}
+
+fn rows(run: &Path) -> usize {
+    fs::read_to_string(run.join("rounds.csv")).map_or(0, |text| text.lines().count())
+}
+
+#[test]
+fn a_changed_configuration_is_refused_with_the_difference() {
+    let place = place();
+    let run = stopped(&place);
+    let before = fs::read(run.join("rounds.csv")).unwrap();
+    let refused = resume(&run, &["--set", "task.clip=2.0", "--set", "workers.0.estimator.storm.floor=0.5"]);
+    assert_eq!(refused.status, 2);
+    for difference in
+        ["task.clip: it was 0.0, it is 2.0", "workers.0.estimator.storm.floor: it was 0.0, it is 0.5"]
+    {
+        assert!(refused.stderr.contains(difference), "{}", refused.stderr);
+    }
+    let config = fs::read_to_string(run.join("config.toml")).unwrap();
+    fs::write(run.join("config.toml"), config.replace("seed = 5", "seed = 6")).unwrap();
+    let refused = resume(&run, &[]);
+    assert!(refused.status == 2 && refused.stderr.contains("seed: it was 5, it is 6"), "{}", refused.stderr);
+    assert_eq!(fs::read(run.join("rounds.csv")).unwrap(), before, "a refusal changes nothing");
+    fs::write(run.join("config.toml"), config).unwrap();
+    let taken = resume(&run, &["--set", "machine.memory_gb=1", "--set", "checkpoint.keep=5", "--quiet"]);
+    assert_eq!((taken.status, taken.stderr.as_str()), (0, ""));
+    same(&place.undisturbed(), &run);
+}
+
+#[test]
+fn a_complete_run_is_left_alone() {
+    let place = Place::new(&experiment(CASTS[1], 5, 20));
+    let run = place.undisturbed();
+    let before = fs::read(run.join("summary.json")).unwrap();
+    let resumed = resume(&run, &[]);
+    assert_eq!(resumed.status, 0);
+    assert!(resumed.stderr.contains("this run is complete"), "{}", resumed.stderr);
+    assert_eq!(fs::read(run.join("summary.json")).unwrap(), before);
+}
+
+#[test]
+fn what_is_no_run_or_has_no_checkpoint_is_said() {
+    let place = place();
+    let says = |run: &Path, words: &str| {
+        let refused = resume(run, &[]);
+        assert!(refused.status == 2 && refused.stderr.contains(words), "{}", refused.stderr);
+    };
+    says(&place.folder.path().join("nowhere"), "nowhere: No such file or directory");
+    says(&place.file, "a run folder is expected, this is a file");
+    says(place.folder.path(), "no run here");
+    let run = stopped(&place);
+    fs::remove_dir_all(run.join("checkpoints")).unwrap();
+    says(&run, "there is no checkpoint of this run in checkpoints/");
+    fs::write(place.folder.path().join("sweep.json"), "{}").unwrap();
+    says(place.folder.path(), "this is a sweep; `phalanx sweep FILE` goes on with its cells");
+}
+
+#[test]
+fn a_folder_in_which_a_process_works_is_refused() {
+    let place = Place::new(&experiment(CASTS[0], 1_000_000, 2000));
+    let (mut child, run) = place.start("busy", &[]);
+    wait_for(|| (checkpoints(&run).len() == 2).then_some(()));
+    let refused = resume(&run, &[]);
+    assert_eq!(refused.status, 2);
+    assert!(refused.stderr.contains("another process works in this run folder"), "{}", refused.stderr);
+    kill(&child, Signal::KILL);
+    child.wait().unwrap();
+
+    // Two that go on at once: one of them works, the other one is refused.
+    let mut first = phalanx().arg("resume").arg(&run).spawn().unwrap();
+    let mut second = phalanx().arg("resume").arg(&run).spawn().unwrap();
+    let loser = wait_for(|| {
+        first.try_wait().unwrap().or_else(|| second.try_wait().unwrap()).map(|status| status.code())
+    });
+    assert_eq!(loser, Some(2));
+    for child in [&mut first, &mut second] {
+        child.kill().unwrap();
+        child.wait().unwrap();
+    }
+}
+
+#[test]
+fn numbers_that_cannot_be_are_refused() {
+    let place = place();
+    for (set, words) in [
+        ("checkpoint.keep=0", "checkpoint.keep: at least one checkpoint is kept"),
+        ("checkpoint.every_minutes=-1", "checkpoint.every_minutes: -1 is given"),
+        ("checkpoint.every_minutes=1e300", "checkpoint.every_minutes"),
+        ("checkpoint.every_round=1", "unknown key `every_round`; did you mean `every_rounds`?"),
+    ] {
+        let done = phalanx().arg("check").arg(&place.file).args(["--set", set]).output().unwrap();
+        let stderr = String::from_utf8_lossy(&done.stderr);
+        assert!(done.status.code() == Some(2) && stderr.contains(words), "{stderr}");
+    }
+}

@@ -1,0 +1,105 @@
+//! Checkpoints that are not what they were.
+
+use std::{fs, path::Path};
+
+use phalanx_robust::random::Seed;
+use rand::RngExt;
+
+use crate::stage::{CASTS, Place, checkpoint, checkpoints, ended, experiment, resume, same, stopped};
+
+const FILES: [&str; 3] = ["checkpoint.json", "state.safetensors", "SHA256SUMS"];
+
+fn place() -> Place {
+    Place::new(&experiment(CASTS[1], 40, 2000))
+}
+
+/// Copies a run folder.
+fn copy(from: &Path, to: &Path) {
+    fs::create_dir_all(to).unwrap();
+    for entry in fs::read_dir(from).unwrap() {
+        let entry = entry.unwrap();
+        let target = to.join(entry.file_name());
+        if entry.path().is_dir() {
+            copy(&entry.path(), &target);
+        } else {
+            fs::copy(entry.path(), target).unwrap();
+        }
+    }
+}
+
+#[test]
+fn a_damaged_checkpoint_is_passed_over_for_the_one_before() {
+    let place = place();
+    let (undisturbed, run) = (place.undisturbed(), stopped(&place));
+    let [older, newer] = checkpoints(&run)[..] else { panic!("two are kept: {:?}", checkpoints(&run)) };
+    type Harm = fn(&Path);
+    let cut: Harm = |path| {
+        let file = fs::OpenOptions::new().write(true).open(path.join(FILES[1])).unwrap();
+        file.set_len(1000).unwrap();
+    };
+    let flip: Harm = |path| {
+        let mut bytes = fs::read(path.join(FILES[1])).unwrap();
+        let middle = bytes.len() / 2;
+        bytes[middle] ^= 16;
+        fs::write(path.join(FILES[1]), bytes).unwrap();
+    };
+    let lose: Harm = |path| fs::remove_file(path.join(FILES[0])).unwrap();
+    let empty: Harm = |path| fs::write(path.join(FILES[2]), "").unwrap();
+    for (name, harm) in [("cut", cut), ("flip", flip), ("lose", lose), ("empty", empty)] {
+        let harmed = place.folder.path().join(name);
+        copy(&run, &harmed);
+        harm(&checkpoint(&harmed, newer));
+        let resumed = resume(&harmed, &[]);
+        assert_eq!(resumed.status, 0, "{}", resumed.stderr);
+        assert!(resumed.stderr.contains(&format!("passed over {}", checkpoint(&harmed, newer).display())));
+        assert!(
+            resumed.stderr.contains(&format!("going on after round {older} of 40")),
+            "{}",
+            resumed.stderr
+        );
+        assert_eq!(ended(&harmed).0, "completed");
+        same(&undisturbed, &harmed);
+    }
+}
+
+#[test]
+fn a_table_that_has_lost_rows_is_noticed() {
+    let place = place();
+    let run = stopped(&place);
+    let table = fs::OpenOptions::new().write(true).open(run.join("rounds.csv")).unwrap();
+    table.set_len(300).unwrap();
+    let resumed = resume(&run, &[]);
+    assert_eq!(resumed.status, 2);
+    assert!(resumed.stderr.contains("no checkpoint of this run can be used"), "{}", resumed.stderr);
+    assert!(resumed.stderr.contains("rounds.csv has 300 bytes, it had"), "{}", resumed.stderr);
+    assert_eq!(fs::read(run.join("rounds.csv")).unwrap().len(), 300, "nothing was changed");
+}
+
+#[test]
+fn no_bit_can_be_flipped_and_nothing_cut_off_without_notice() {
+    let place = Place::new(&experiment(CASTS[2], 40, 20));
+    let run = stopped(&place);
+    let newest = *checkpoints(&run).last().unwrap();
+    let path = checkpoint(&run, newest);
+    phalanx::checkpoint::newest(&run).unwrap();
+    let mut rng = Seed(11).stream("test", 0, "chance", 0);
+    let noticed = |what: &str| {
+        let other = phalanx::checkpoint::newest(&run).map(|found| found.checkpoint.snapshot.round);
+        assert!(other.is_err() || other.unwrap() < newest, "{what} is taken for whole");
+    };
+    for name in FILES {
+        let file = path.join(name);
+        let whole = fs::read(&file).unwrap();
+        let places: Vec<usize> = (0..300).map(|_| rng.random_range(0..whole.len())).collect();
+        for at in places.into_iter().chain([0, whole.len() - 1]) {
+            let mut bytes = whole.clone();
+            bytes[at] ^= 1 << rng.random_range(0..8);
+            fs::write(&file, &bytes).unwrap();
+            noticed(&format!("{name} with a flip at {at}"));
+            fs::write(&file, &whole[..at]).unwrap();
+            noticed(&format!("{name} cut at {at}"));
+        }
+        fs::write(&file, &whole).unwrap();
+    }
+    assert_eq!(phalanx::checkpoint::newest(&run).unwrap().checkpoint.snapshot.round, newest);
+}

@@ -1,0 +1,36 @@
+//! A disk that is full when a checkpoint is due. The system's limit on the size
+//! of a file stands for it: writes beyond it fail, as they do on a full disk.
+
+use std::{fs, process::Command};
+
+use crate::stage::{CASTS, Place, checkpoints, ended, experiment, phalanx, resume, same, stopped};
+
+#[test]
+fn a_checkpoint_that_does_not_fit_is_a_warning_and_the_older_ones_stay() {
+    let place = Place::new(&experiment(CASTS[1], 40, 20_000));
+    let (undisturbed, run) = (place.undisturbed(), stopped(&place));
+    let before = checkpoints(&run);
+    // Tables fit into 64 KiB, vectors do not.
+    let limited = "trap '' XFSZ; ulimit -f 64; exec \"$@\"";
+    let program = phalanx().get_program().to_owned();
+    let done = Command::new("bash")
+        .args(["-c", limited, "bash"])
+        .arg(program)
+        .arg("resume")
+        .arg(&run)
+        .args(["--quiet", "--set", "checkpoint.every_rounds=4"])
+        .output()
+        .unwrap();
+    let stderr = String::from_utf8_lossy(&done.stderr);
+    assert!(stderr.contains("File too large") && stderr.contains("and the run goes on"), "{stderr}");
+    assert_eq!(done.status.code(), Some(2), "its parameters do not fit either: {stderr}");
+    assert!(stderr.contains("parameters.safetensors"), "{stderr}");
+    assert_eq!(checkpoints(&run), before, "the older ones stay, and no half one is beside them");
+    assert!(!run.join("parameters.safetensors").exists() && !run.join("summary.json").exists());
+    assert_eq!(fs::read_dir(run.join("checkpoints")).unwrap().count(), before.len());
+
+    let resumed = resume(&run, &[]);
+    assert_eq!(resumed.status, 0, "{}", resumed.stderr);
+    assert_eq!(ended(&run), ("completed".to_owned(), 41, 41));
+    same(&undisturbed, &run);
+}

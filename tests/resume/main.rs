@@ -1,0 +1,11 @@
+//! `phalanx resume`: a run that was killed, stopped or left with damaged
+//! checkpoints ends with the same bytes as one that nothing happened to.
+
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod commands;
+mod damage;
+mod full_disk;
+mod kills;
+mod stage;
+mod sweeps;
