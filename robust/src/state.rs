@@ -10,7 +10,7 @@ use crate::Vector;
 pub struct State {
     /// Vectors by name: momenta, centres, parameters.
     pub vectors: BTreeMap<String, Vector>,
-    /// Everything small.
+    /// Everything small. A float that must come back to the bit belongs into a vector.
     pub values: BTreeMap<String, serde_json::Value>,
 }
 

@@ -66,8 +66,8 @@ pub struct Checkpoint {
 pub struct Origin {
     /// The program that wrote it.
     pub build: Build,
-    /// All of the configuration that results depend on.
-    pub config: Value,
+    /// All of the configuration that results depend on, as the text of JSON: numbers are compared as they are written.
+    pub config: String,
 }
 
 /// A build of the program; another one may compute other bits.
@@ -108,7 +108,7 @@ impl Build {
 impl Origin {
     /// This program, and a run of `config`.
     pub fn here(config: &Config) -> Self {
-        Self { build: Build::this(), config: config.essence() }
+        Self { build: Build::this(), config: config.essence().to_string() }
     }
 }
 
@@ -118,8 +118,12 @@ impl Checkpoint {
     /// # Errors
     /// [`CheckpointError::Config`] with every key that differs.
     pub fn check(&self, config: &Config) -> Result<(), CheckpointError> {
-        let differences = error::differences(&self.origin.config, &config.essence());
-        if differences.is_empty() { Ok(()) } else { Err(CheckpointError::Config(differences)) }
+        let now = config.essence().to_string();
+        if self.origin.config == now {
+            return Ok(());
+        }
+        let value = |text: &str| serde_json::from_str(text).unwrap_or_default();
+        Err(CheckpointError::Config(error::differences(&value(&self.origin.config), &value(&now))))
     }
 
     /// The run, with vectors that were on a device moved to where `start` is.

@@ -1,7 +1,7 @@
 //! A disk that is full when a checkpoint is due. The system's limit on the size
 //! of a file stands for it: writes beyond it fail, as they do on a full disk.
 
-use std::{fs, process::Command};
+use std::process::Command;
 
 use crate::stage::{CASTS, Place, checkpoints, ended, experiment, phalanx, resume, same, stopped};
 
@@ -27,7 +27,6 @@ fn a_checkpoint_that_does_not_fit_is_a_warning_and_the_older_ones_stay() {
     assert!(stderr.contains("parameters.safetensors"), "{stderr}");
     assert_eq!(checkpoints(&run), before, "the older ones stay, and no half one is beside them");
     assert!(!run.join("parameters.safetensors").exists() && !run.join("summary.json").exists());
-    assert_eq!(fs::read_dir(run.join("checkpoints")).unwrap().count(), before.len());
 
     let resumed = resume(&run, &[]);
     assert_eq!(resumed.status, 0, "{}", resumed.stderr);
