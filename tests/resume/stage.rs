@@ -98,7 +98,7 @@ pub fn wait_for<T>(mut what: impl FnMut() -> Option<T>) -> T {
         if let Some(found) = what() {
             return found;
         }
-        assert!(began.elapsed() < Duration::from_secs(60), "it does not come");
+        assert!(began.elapsed() < Duration::from_secs(300), "it does not come");
         thread::sleep(Duration::from_millis(1));
     }
 }

@@ -201,7 +201,7 @@ impl Rounds {
             let report = &self.report;
             notify(&mut self.observers, round, |observer| observer.round(report))?;
             let every = self.settings.evaluate_every;
-            if every > 0 && round % every == 0 {
+            if every > 0 && round.is_multiple_of(every) {
                 self.evaluate(round).await?;
             }
             while let Some(evaluation) = self.evaluations.ready()? {
