@@ -37,9 +37,13 @@ impl Actor for Attacker {
 impl Handler<Open> for Attacker {
     type Result = ResponseActFuture<Self, Result<Reply, Fault>>;
 
-    fn handle(&mut self, Open { query, workers }: Open, _: &mut Self::Context) -> Self::Result {
+    fn handle(&mut self, Open { query, workers, anew }: Open, _: &mut Self::Context) -> Self::Result {
         let round = query.round;
+        self.block.forget(&anew);
         let mut group = locked(&self.group);
+        if !anew.is_empty() {
+            group.revive();
+        }
         if !group.follows_protocol() {
             workers.iter().for_each(|&worker| group.stand_by(round, worker));
             return Box::pin(fut::ok(Reply::Waiting));

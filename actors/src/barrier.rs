@@ -66,6 +66,9 @@ pub struct Outcome {
     pub absences: Vec<(usize, Reason)>,
     /// Those nothing was heard of, ascending.
     pub missing: Vec<usize>,
+    /// Those for whom an earlier submission stands among `submissions`, ascending, and its round. The barrier
+    /// itself has none; see `understudy`.
+    pub stood_in: Vec<(usize, u64)>,
 }
 
 /// What is known of one worker in the open round.
@@ -135,6 +138,15 @@ impl Barrier {
         Ok(())
     }
 
+    /// Takes the submission of `worker` out again, if there is one: it is absent after all.
+    pub fn retract(&mut self, worker: usize, reason: Reason) {
+        if let Ok(at) = self.ids.binary_search(&worker)
+            && matches!(self.slots[at], Slot::In(_))
+        {
+            self.slots[at] = Slot::Absent(Box::new(reason));
+        }
+    }
+
     /// How many workers nothing is known of yet.
     pub fn missing(&self) -> usize {
         self.missing
@@ -164,6 +176,7 @@ impl Barrier {
             submissions: Vec::with_capacity(self.slots.len()),
             absences: Vec::new(),
             missing: Vec::new(),
+            stood_in: Vec::new(),
         };
         for (&id, slot) in self.ids.iter().zip(&mut self.slots) {
             match std::mem::replace(slot, Slot::Missing) {
@@ -246,6 +259,19 @@ mod tests {
         barrier.open(4, Arc::new(vec![1]));
         assert_eq!(barrier.missing(), 1);
         barrier.offer(submission(1)).unwrap();
+    }
+
+    #[test]
+    fn a_submission_may_be_taken_out_again() {
+        let mut barrier = barrier([1, 2]);
+        barrier.offer(submission(1)).unwrap();
+        barrier.retract(1, Reason::Overtime { seconds: 2.0 });
+        barrier.retract(2, Reason::Lost);
+        barrier.retract(3, Reason::Lost);
+        assert!(barrier.offer(submission(1)).is_err(), "its place stays taken");
+        let outcome = barrier.close();
+        assert_eq!(outcome.absences, [(1, Reason::Overtime { seconds: 2.0 })]);
+        assert_eq!(outcome.missing, [2], "who has not submitted is not given up");
     }
 
     #[test]

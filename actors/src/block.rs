@@ -16,6 +16,7 @@ use crate::{
     snapshot,
     worker::Protocol,
 };
+use phalanx_robust::state::StateError;
 
 /// What the learner's mailbox gave for an [`Ask`]; none where nobody asked.
 pub type Answer = Option<Result<Result<Vec<Learned>, LearnerError>, MailboxError>>;
@@ -35,7 +36,19 @@ impl Block {
         Self { first, members, learner, failed: Vec::new() }
     }
 
-    /// Asks the learner for the gradients of `workers`. `poison` sees every batch before.
+    /// Lets `workers` begin anew. Whoever cannot fails in the round that begins.
+    pub fn forget(&mut self, workers: &[usize]) {
+        self.failed.clear();
+        for &worker in workers {
+            let forgotten = self.member(worker).and_then(|member| {
+                let failed = |error: StateError| Fault::Custom(format!("cannot begin anew: {error}"));
+                contained(|| member.forget()).map_err(Fault::Panicked)?.map_err(failed)
+            });
+            self.failed.extend(forgotten.err().map(|fault| (worker, fault)));
+        }
+    }
+
+    /// Asks the learner for the gradients of `workers`, after [`Block::forget`]. `poison` sees every batch before.
     pub fn ask(
         &mut self,
         query: &Query,
@@ -43,9 +56,10 @@ impl Block {
         mut poison: impl FnMut(&mut Draw) -> Result<(), Fault>,
     ) -> OptionFuture<RecipientRequest<Ask>> {
         let mut jobs = Vec::with_capacity(workers.len());
-        self.failed.clear();
+        let mut stuck = std::mem::take(&mut self.failed).into_iter().peekable();
         for &worker in workers {
-            match self.job(query, worker, &mut poison) {
+            let unable = stuck.next_if(|(id, _)| *id == worker).map(|(_, fault)| fault);
+            match unable.map_or_else(|| self.job(query, worker, &mut poison), Err) {
                 Ok(job) => jobs.push(job),
                 Err(fault) => self.failed.push((worker, fault)),
             }

@@ -196,6 +196,13 @@ impl Collusion {
         Ok(vectors)
     }
 
+    /// Lets an attack that panicked begin anew, if it can.
+    pub fn revive(&mut self) {
+        if self.broken.is_some() && matches!(contained(|| self.scheme.attack.forget()), Ok(Ok(()))) {
+            self.broken = None;
+        }
+    }
+
     fn break_down(&mut self, message: String) -> ForgeError {
         let error = ForgeError::Panicked(message);
         self.broken = Some(error.clone());

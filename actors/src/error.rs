@@ -5,7 +5,12 @@ use std::{fmt, time::Duration};
 
 use phalanx_robust::aggregation::RuleError;
 
-use crate::{barrier::Rejection, learner::LearnerError, messages::Fault, snapshot::Unfit};
+use crate::{
+    barrier::Rejection,
+    learner::LearnerError,
+    messages::{Fault, ForgeError},
+    snapshot::Unfit,
+};
 
 /// Why a worker takes no part in a round.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
@@ -31,6 +36,32 @@ pub enum Reason {
     /// It said that it could not do its part.
     #[error("failed: {0}")]
     Fault(Fault),
+    /// It is down, by a fault of the experiment.
+    #[error("is down")]
+    Crashed,
+    /// Its messages did not arrive, by a fault of the experiment.
+    #[error("was not heard of")]
+    Lost,
+    /// Its submission arrives in a later round, by a fault of the experiment.
+    #[error("was not heard of; its submission arrives {rounds} rounds later")]
+    Overtaken {
+        /// How many rounds later.
+        rounds: u64,
+    },
+    /// Its submission arrived behind the deadline, in virtual time.
+    #[error("is late: its submission takes {seconds:.3} s, the deadline is {deadline} s")]
+    Late {
+        /// When it arrived.
+        seconds: f64,
+        /// When the round closed.
+        deadline: f64,
+    },
+    /// Its submission arrived when the quorum was reached already, in virtual time.
+    #[error("came behind the quorum, after {seconds:.3} s")]
+    Overtime {
+        /// When it arrived.
+        seconds: f64,
+    },
     /// It has not been asked since an earlier round.
     #[error("{reason} in round {since}")]
     Gone {
@@ -52,6 +83,16 @@ impl From<Fault> for Reason {
 }
 
 impl Reason {
+    /// Whether code of the worker, or of its attack, panicked.
+    pub fn is_panic(&self) -> bool {
+        matches!(self, Self::Died | Self::Fault(Fault::Forge { error: ForgeError::Panicked(_), .. }))
+    }
+
+    /// Whether it was waited for until a deadline.
+    pub fn is_silence(&self) -> bool {
+        matches!(self, Self::Silent(_) | Self::Unasked(_))
+    }
+
     /// Whether the worker is lost for the rest of the run: dead, or so late that waiting for it again
     /// would cost every round a deadline.
     pub fn is_final(&self) -> bool {

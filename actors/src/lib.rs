@@ -10,7 +10,7 @@
 //! - [`Cast`]: everyone in a run, and [`Cast::run`]; [`Settings`] are the numbers;
 //! - [`Seating`]: how workers and attackers are seated, and how custom actors are;
 //! - [`Learner`]: the door to a model; [`messages`]: what the actors say to one another;
-//! - [`barrier`]: where submissions meet; [`aggregator`]: who runs the rounds;
+//! - [`barrier`]: where submissions meet; [`fault`]: what befalls them on the way; [`aggregator`]: who runs the rounds;
 //! - [`worker`], [`attacker`], [`block`], [`collusion`], [`learner_actor`]: the other actors, and what they share;
 //! - [`Observer`], [`RoundReport`], [`RunEnd`], [`RunError`]: what comes of it;
 //! - [`Snapshot`]: a run between two rounds as a value, from which it can go on.
@@ -26,6 +26,7 @@ mod contain;
 mod desk;
 pub mod error;
 pub mod evaluator;
+pub mod fault;
 #[cfg(all(test, shuttle))]
 mod interleavings;
 pub mod learner;
@@ -33,14 +34,17 @@ pub mod learner_actor;
 pub mod messages;
 pub mod place;
 pub mod report;
+mod revival;
 pub mod settings;
 pub mod snapshot;
+mod understudy;
 pub mod worker;
 
 pub use aggregator::Stopper;
 pub use cast::Cast;
 pub use collusion::Scheme;
 pub use error::{Reason, RunError};
+pub use fault::{Closing, Delay, Faults, Incident, Traffic, What, When};
 pub use learner::{Evaluation, Job, Learned, Learner, LearnerError, Query};
 pub use place::{Attackers, Member, Place, Seating, Workers};
 pub use report::{Observer, RoundReport, RunEnd, WorkerReport};

@@ -28,6 +28,8 @@ pub struct Open {
     pub query: Arc<Query>,
     /// Which of the actor's workers take part.
     pub workers: Called,
+    /// Those of them, ascending, that begin anew: they crashed, and what they remembered is lost.
+    pub anew: Vec<usize>,
 }
 
 /// The workers of one actor that are called: ids, ascending. All actors share one list of a round's ids.

@@ -4,7 +4,11 @@ use std::time::Duration;
 
 use phalanx_robust::state::State;
 
-use crate::{error::Reason, learner::Evaluation};
+use crate::{
+    error::Reason,
+    fault::{Incident, Traffic},
+    learner::Evaluation,
+};
 
 /// One worker's part in a round.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -21,6 +25,8 @@ pub struct WorkerReport {
     pub loss: Option<f64>,
     /// Why it took no part, if it did not.
     pub absence: Option<Reason>,
+    /// The round of the submission that stood in for it, if one did.
+    pub stood_in: Option<u64>,
     /// Whether its vector was not finite and set aside.
     pub set_aside: bool,
 }
@@ -63,6 +69,16 @@ pub struct RoundReport {
     pub gradients: u64,
     /// Bytes of the vectors that were submitted.
     pub bytes: u64,
+    /// How many Byzantine workers the server was told to withstand.
+    pub f: usize,
+    /// Whether faults of the experiment left too few vectors for the rule, so that no step was made.
+    pub skipped: bool,
+    /// What became of the messages to the barrier.
+    pub traffic: Traffic,
+    /// What happened to workers, by id: faults that struck, messages that were rejected, new beginnings.
+    pub incidents: Vec<Incident>,
+    /// When the round closed, in virtual seconds; none in an experiment without faults.
+    pub virtual_seconds: Option<f64>,
     /// Where the time went.
     pub phases: Phases,
 }
@@ -122,7 +138,7 @@ impl RoundReport {
         let weights: Option<Vec<(bool, f64)>> = self
             .workers
             .iter()
-            .filter(|w| w.absence.is_none())
+            .filter(|w| w.absence.is_none() || w.stood_in.is_some())
             .map(|w| Some((w.honest, w.weight?)))
             .collect();
         Some(weights?.into_iter().filter(|(honest, _)| !honest).map(|(_, weight)| weight).sum())

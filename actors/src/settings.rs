@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use phalanx_robust::random::Seed;
 
+use crate::fault::{Closing, Faults};
+
 /// What to do about a worker that takes no part in a round.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Policy {
@@ -12,8 +14,14 @@ pub enum Policy {
     Fail,
     /// The round goes on without it, and its report says why. One that died or was late is not asked
     /// again; one that was rejected or failed is. The server is told the same f as before, so that the
-    /// run ends when too few vectors are left for its rule.
+    /// run ends when too few vectors are left for its rule, unless a fault of the experiment is the cause:
+    /// then the round makes no step.
     Drop,
+    /// As [`Policy::Drop`], but the server is told the share of f that falls to those present, rounded up:
+    /// see [`Size::part`](phalanx_robust::Size::part).
+    Recompute,
+    /// The worker's last submission that was taken in stands in for it, however old; one that has none is dropped.
+    Reuse,
 }
 
 /// How long the aggregator waits.
@@ -49,7 +57,7 @@ impl Default for Deadlines {
 }
 
 /// The settings of a run.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Settings {
     /// Where all random numbers come from.
     pub seed: Seed,
@@ -70,6 +78,14 @@ pub struct Settings {
     pub policy: Policy,
     /// How long to wait.
     pub deadlines: Deadlines,
+    /// When a round closes, in virtual time.
+    pub closing: Closing,
+    /// Whether a round really takes as long as its virtual time says, beside its computation.
+    pub real_time: bool,
+    /// How often a worker or attack whose own code panicked begins anew, in the round after; then it is dead.
+    pub restarts: u64,
+    /// What befalls the workers by the experiment's will.
+    pub faults: Faults,
     /// Whether reports hold the mean and variance of the honest vectors, which costs two passes over them.
     pub measure_honest: bool,
 }
@@ -101,6 +117,10 @@ impl Default for Settings {
             block: 0,
             policy: Policy::default(),
             deadlines: Deadlines::default(),
+            closing: Closing::default(),
+            real_time: false,
+            restarts: 0,
+            faults: Faults::default(),
             measure_honest: true,
         }
     }

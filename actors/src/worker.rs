@@ -4,7 +4,10 @@
 use std::sync::Arc;
 
 use actix::{Actor, ActorFutureExt, Context, Handler, ResponseActFuture, WrapFuture};
-use phalanx_robust::{estimator::Estimator, state::State};
+use phalanx_robust::{
+    estimator::Estimator,
+    state::{State, StateError},
+};
 
 use crate::{
     block::Block,
@@ -23,6 +26,14 @@ impl Protocol {
     /// The protocol of worker `id`.
     pub fn new(id: usize, sampler: Box<dyn Sampler>, estimator: Box<dyn Estimator>) -> Self {
         Self { id, sampler, estimator }
+    }
+
+    /// Forgets what was before, as a worker that crashed. Batches are drawn by the round alone.
+    ///
+    /// # Errors
+    /// [`StateError`] of an estimator that cannot begin anew.
+    pub fn forget(&mut self) -> Result<(), StateError> {
+        self.estimator.forget()
     }
 
     /// Draws the batch of a round: what the worker asks of the learner.
@@ -68,8 +79,9 @@ impl Actor for Worker {
 impl Handler<Open> for Worker {
     type Result = ResponseActFuture<Self, Result<Reply, Fault>>;
 
-    fn handle(&mut self, Open { query, workers }: Open, _: &mut Self::Context) -> Self::Result {
+    fn handle(&mut self, Open { query, workers, anew }: Open, _: &mut Self::Context) -> Self::Result {
         let round = query.round;
+        self.block.forget(&anew);
         let answer = self.block.ask(&query, &workers, |_| Ok(())).into_actor(self);
         // Let go of x_t before waiting, so that the server's step need not copy it.
         drop::<Arc<Query>>(query);

@@ -8,7 +8,7 @@ mod null_cast;
 use std::sync::Mutex;
 
 use null_cast::{Counting, Mark, Marks, members, rounds};
-use phalanx_actors::{Attackers, Scheme, Settings, Workers};
+use phalanx_actors::{Attackers, Faults, Scheme, Settings, What, When, Workers, fault::Table};
 use phalanx_robust::{
     Size,
     attack::{Alie, AttackRule},
@@ -51,6 +51,24 @@ fn allocations_of_a_round_do_not_grow_with_the_workers() {
     // Here the number of actors differs too, by eight.
     let (few, many) = (allocations(200), allocations(400));
     assert!(many < few + 180.0, "{few} allocations with 200 workers, {many} with 400");
+}
+
+#[test]
+fn a_flood_is_never_stored() {
+    let _turn = TURN.lock().unwrap();
+    let flooded = |messages: u64| {
+        let what = What::Flood { messages };
+        let faults = Faults::new(vec![Table { workers: vec![3], when: When::ALWAYS, what }]);
+        let marks = Marks::of(&ALLOCATOR, ROUNDS);
+        let settings = Settings { rounds: ROUNDS, threads: 2, faults, ..Settings::default() };
+        let cast = null_cast::cast(D, settings).seat(0..17, Workers(members(17, &Sgd::default())));
+        cast.observe(marks.clone()).run().unwrap();
+        let marks = marks.take();
+        (rounds(&marks[4..]).1, marks[marks.len() - 1].live)
+    };
+    let ((few, small), (many, large)) = (flooded(2), flooded(200_000));
+    assert!(many < few + 16.0, "{few} allocations in a round of 2 messages, {many} of 200,000");
+    assert!((large - small).abs() < 65_536, "{small} bytes held after 2 messages, {large} after 200,000");
 }
 
 #[test]

@@ -55,6 +55,11 @@ impl Size {
         Self { m, f }
     }
 
+    /// What falls to `m` of the vectors: f · m / self.m Byzantine ones, rounded up.
+    pub fn part(self, m: usize) -> Self {
+        Self { m, f: (self.f * m).div_ceil(self.m.max(1)) }
+    }
+
     /// Number of vectors that are taken to be honest, m - f.
     pub fn honest(self) -> usize {
         self.m.saturating_sub(self.f)
@@ -63,5 +68,19 @@ impl Size {
     /// The fraction of Byzantine vectors, delta = f/m.
     pub fn delta(self) -> f64 {
         self.f as f64 / self.m as f64
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Size;
+
+    #[test]
+    fn a_part_has_its_share_of_f_rounded_up() {
+        let share = |m, f, part| Size::new(m, f).part(part).f;
+        assert_eq!(
+            [share(17, 8, 17), share(100_000, 20_000, 100), share(17, 8, 5), share(17, 0, 5)],
+            [8, 20, 3, 0]
+        );
     }
 }

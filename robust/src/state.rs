@@ -97,4 +97,13 @@ pub trait Stateful {
         let _ = state;
         Ok(())
     }
+
+    /// Begins anew, with nothing remembered. As provided it takes an empty state back, which is not enough for
+    /// components that always have something to say in theirs.
+    ///
+    /// # Errors
+    /// [`StateError`] of a component that cannot.
+    fn forget(&mut self) -> Result<(), StateError> {
+        self.restore(&State::default())
+    }
 }

@@ -4,6 +4,7 @@
 
 mod checkpoint;
 mod document;
+mod faults;
 mod layers;
 mod named;
 mod telemetry;
@@ -16,6 +17,7 @@ use sha2::{Digest, Sha256};
 
 pub use checkpoint::Checkpoint;
 pub use document::Document;
+pub use faults::FaultTable;
 pub use layers::{ConfigError, DEFAULTS, Layers, load, read_back};
 pub(crate) use layers::{message_of, nearest};
 pub use named::Named;
@@ -43,6 +45,9 @@ pub struct Config {
     /// Groups of colluding attackers.
     #[serde(default)]
     pub attackers: Vec<Attackers>,
+    /// What befalls them by the experiment's will.
+    #[serde(default)]
+    pub faults: Vec<FaultTable>,
     /// Who takes part in a round.
     pub participation: Participation,
     /// When the model is evaluated.
@@ -246,10 +251,30 @@ pub struct Evaluation {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Barrier {
-    /// Seconds after which a silent actor counts as absent.
+    /// Seconds of real time after which a silent actor counts as absent, and is not asked again.
     pub deadline_seconds: f64,
+    /// Seconds of virtual time after which a round closes without those who have not arrived; without it,
+    /// `deadline_seconds`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub virtual_deadline_seconds: Option<f64>,
+    /// A round closes with so many vectors, the first by virtual time; 0: with all.
+    pub quorum: usize,
     /// What happens when a worker is absent.
     pub absence: Absence,
+    /// How often a worker or an attack whose own code panics begins anew, in the round after.
+    pub restarts: u64,
+    /// What a round's virtual time is.
+    pub time: Time,
+}
+
+/// What a round's virtual time is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Time {
+    /// A number in the results.
+    Virtual,
+    /// The round really takes so long.
+    Real,
 }
 
 /// What happens when a worker is absent.
@@ -260,6 +285,10 @@ pub enum Absence {
     Fail,
     /// The round goes on without it, and reports it.
     Drop,
+    /// The same, and the rule is told the share of f that falls to those present, rounded up.
+    Recompute,
+    /// Its last submission stands in for it.
+    Reuse,
 }
 
 /// The machine.

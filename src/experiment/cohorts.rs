@@ -20,7 +20,7 @@ pub(super) struct Turnout {
 impl Turnout {
     /// What an attack is made for: the workers of a round, and how many attackers to expect among them.
     pub fn attack(&self) -> Size {
-        Size::new(self.round.m, share(self.byzantine, self.round.m, self.cast.m))
+        Size::new(self.cast.m, self.byzantine).part(self.round.m)
     }
 
     /// Whether a round calls a part of the workers only.
@@ -50,11 +50,6 @@ impl Turnout {
     }
 }
 
-/// `part` of `whole` in a sample of `size`, rounded up.
-fn share(part: usize, size: usize, whole: usize) -> usize {
-    (part * size).div_ceil(whole.max(1))
-}
-
 impl Planner<'_> {
     /// The numbers of workers in a round of a cast of this size.
     pub(super) fn turnout(&mut self, cast: Size) -> Result<Turnout, ConfigError> {
@@ -78,7 +73,7 @@ impl Planner<'_> {
             let message = format!("a cohort of {cohort} from {} workers", cast.m);
             return Err(self.error("participation.cohort", message));
         }
-        let told = f.unwrap_or_else(|| share(cast.f, cohort, cast.m));
+        let told = f.unwrap_or_else(|| cast.part(cohort).f);
         if 2 * told >= cohort {
             let key = if f.is_some() { "participation.f" } else { "participation.cohort" };
             let message = format!("f = {told} of cohorts of {cohort} workers; f < cohort/2 is needed");
@@ -92,14 +87,6 @@ impl Planner<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_cohort_is_told_its_share_rounded_up() {
-        assert_eq!(
-            [share(8, 17, 17), share(20_000, 100, 100_000), share(8, 5, 17), share(0, 5, 17)],
-            [8, 20, 3, 0]
-        );
-    }
 
     #[test]
     fn the_excess_is_the_tail_of_the_hypergeometric_distribution() {

@@ -80,6 +80,11 @@ impl Need {
         Ok(Self { m: called, d: start.len(), number, vectors, remembered, in_use, kept })
     }
 
+    /// The same, and another vector for every one of `workers`.
+    pub fn and_one_each(self, workers: usize) -> Self {
+        Self { vectors: self.vectors + workers as u64, ..self }
+    }
+
     /// All of it; the largest number for more than that.
     pub fn bytes(&self) -> u64 {
         let m = self.m as u64;

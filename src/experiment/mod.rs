@@ -5,6 +5,7 @@
 mod cast;
 mod cohorts;
 mod dealing;
+mod faults;
 mod holdings;
 #[cfg(feature = "torch")]
 mod images;

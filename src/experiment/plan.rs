@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use phalanx_actors::{Closing, Faults};
 use phalanx_robust::{
     Dtype, Size, Vector,
     aggregation::{Defence, Layer},
@@ -17,7 +18,7 @@ use super::{
 };
 use crate::{
     checkpoint::CheckpointError,
-    config::{Config, ConfigError, Layers, Named, StateFormat, StatePlace, load},
+    config::{Absence, Config, ConfigError, Layers, Named, StateFormat, StatePlace, load},
     data::DataError,
     registry::{ComponentError, Kind, Registry, Resolved, StepFactory},
     results::ResultsError,
@@ -66,6 +67,10 @@ pub struct Plan {
     pub(super) step: StepFactory,
     /// Groups of actors, in the order of their ids.
     pub(super) groups: Vec<Group>,
+    /// What befalls them.
+    pub(super) faults: Faults,
+    /// When a round closes, in virtual time.
+    pub(super) closing: Closing,
     /// What is learned.
     pub(super) workload: Workload,
     /// Bytes that workers remember, if a file is to hold them.
@@ -137,9 +142,11 @@ impl Planner<'_> {
         let (size, groups) = self.cast()?;
         let defence = self.defence(size)?;
         let step = self.step()?;
+        let faults = self.faults(&groups)?;
+        let closing = self.closing(size, &defence, &faults)?;
         let workload = Workload::plan(&mut self, &groups, data)?;
         let spilled = self.check_memory(&groups, size.round.m, &workload)?;
-        Ok(Plan { config: self.config, size, defence, step, groups, workload, spilled })
+        Ok(Plan { config: self.config, size, defence, step, groups, faults, closing, workload, spilled })
     }
 
     /// Who takes part, and the numbers of workers.
@@ -241,7 +248,9 @@ impl Planner<'_> {
         }
         let limit = Some(machine.memory_gb).filter(|limit| *limit > 0.0).map(|limit| (limit * 1e9) as u64);
         let kept = Kept { half, file: place == StatePlace::File };
-        let mut need = Need::of(groups, called, &workload.learner.start(), kept)?;
+        let reused = groups.iter().filter(|_| self.config.barrier.absence == Absence::Reuse);
+        let reused = reused.map(|group| group.ids.len()).sum();
+        let mut need = Need::of(groups, called, &workload.learner.start(), kept)?.and_one_each(reused);
         if place == StatePlace::Auto && need.check(limit).is_err() {
             need = need.in_file();
         }

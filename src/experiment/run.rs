@@ -23,10 +23,11 @@ use super::{
 };
 use crate::{
     checkpoint::{self, Checkpoints, Found, Origin},
-    config::{Absence, StateFormat},
+    config::{Absence, StateFormat, Time},
     registry::Crew,
     results::{
-        FolderLock, PARAMETERS, ResultsError, RunFolder, Status, Summary, tables::Tables, write_parameters,
+        BarrierCounts, Columns, FolderLock, PARAMETERS, ResultsError, RunFolder, Status, Summary,
+        tables::Tables, write_parameters,
     },
     store::{Format, SpillFile, Store, StoreError},
     telemetry::{Door, RunMetrics},
@@ -130,7 +131,11 @@ impl Plan {
         if let Ok(end) = &end {
             write_parameters(&folder, &end.point, &end.learner)?;
         }
-        let summary = summary(end, progress.load(Ordering::Relaxed), elapsed);
+        let mut summary = summary(end, progress.load(Ordering::Relaxed), elapsed);
+        // From the table, so that a run that was resumed counts its first part too.
+        if let Ok(rounds) = Columns::read(&folder.path().join("rounds.csv")) {
+            (summary.virtual_seconds, summary.barrier) = counts(&rounds);
+        }
         folder.write_json("summary.json", &summary)?;
         if summary.status == Status::Completed {
             checkpoint::remove(folder.path()).map_err(ResultsError::at(folder.path()))?;
@@ -223,8 +228,14 @@ impl Plan {
             policy: match self.config.barrier.absence {
                 Absence::Fail => Policy::Fail,
                 Absence::Drop => Policy::Drop,
+                Absence::Recompute => Policy::Recompute,
+                Absence::Reuse => Policy::Reuse,
             },
             deadlines: Deadlines { worker, ..Deadlines::default() },
+            closing: self.closing,
+            real_time: self.config.barrier.time == Time::Real,
+            restarts: self.config.barrier.restarts,
+            faults: self.faults.clone(),
             ..Settings::default()
         }
     }
@@ -291,9 +302,24 @@ fn summary(end: Result<RunEnd, phalanx_actors::RunError>, rounds: u64, elapsed_s
         validation_loss: evaluation.and_then(|e| known(e.validation_loss)),
         validation_accuracy: evaluation.and_then(|e| known(e.validation_accuracy)),
         gap: evaluation.and_then(|e| known(e.gap)),
+        virtual_seconds: None,
+        barrier: None,
         elapsed_seconds,
         rounds_per_second: rounds as f64 / elapsed_seconds,
     }
+}
+
+/// Virtual seconds and what the barrier counted, in all `rounds`; none if there is nothing to tell.
+fn counts(rounds: &Columns) -> (Option<f64>, Option<BarrierCounts>) {
+    let sum = |name: &str| rounds.get(name).map_or(0, |column| column.iter().sum::<f64>() as u64);
+    let counts = BarrierCounts {
+        absent: sum("absent"),
+        stood_in: sum("stood_in"),
+        rejected: sum("rejected"),
+        skipped: sum("skipped"),
+    };
+    let virtual_seconds = rounds.get("virtual_seconds").map(|column| column.iter().sum());
+    (virtual_seconds, Some(counts).filter(|counts| *counts != BarrierCounts::default()))
 }
 
 /// Counts rounds, for the summary of a run that fails.

@@ -3,6 +3,7 @@
 //! struct that implements the trait of its kind.
 
 mod card;
+mod faults;
 #[cfg(feature = "torch")]
 mod models;
 mod resolve;
@@ -10,7 +11,7 @@ mod switching;
 
 use std::sync::Arc;
 
-use phalanx_actors::{Member, Seating};
+use phalanx_actors::{Member, Seating, What};
 use phalanx_robust::{
     Size, Vector,
     aggregation::{self, Layer, Rule, RuleVisitor},
@@ -164,6 +165,8 @@ pub struct Registry {
     pub partitions: Kind<PartitionFactory>,
     /// Convex objectives.
     pub objectives: Kind<ObjectiveFactory>,
+    /// What `[[faults]]` may do.
+    pub faults: Kind<What>,
     /// Neural networks.
     #[cfg(feature = "torch")]
     pub models: Kind<models::ModelFactory>,
@@ -184,6 +187,7 @@ impl Registry {
             Catalogue::Objectives => self.objectives.cards().cloned().collect(),
             Catalogue::Datasets => data::built_in().map(|source| Card::of_dataset(&source.about())).into(),
             Catalogue::Partitions => self.partitions.cards().cloned().collect(),
+            Catalogue::Faults => self.faults.cards().cloned().collect(),
         }
     }
 }
@@ -207,6 +211,8 @@ pub enum Catalogue {
     Datasets,
     /// How data is dealt to workers.
     Partitions,
+    /// What befalls workers by the experiment's will.
+    Faults,
 }
 
 impl Default for Registry {
@@ -219,6 +225,7 @@ impl Default for Registry {
             actors: Kind::new("attacker actor"),
             partitions: Kind::new("partition"),
             objectives: Kind::new("objective"),
+            faults: Kind::new("fault"),
             #[cfg(feature = "torch")]
             models: Kind::new("model"),
         };
@@ -229,6 +236,7 @@ impl Default for Registry {
         step::built_in(&mut registry);
         partition::built_in(&mut registry);
         convex::built_in(&mut registry);
+        faults::register(&mut registry.faults);
         #[cfg(feature = "torch")]
         crate::learner::torch::built_in(&mut registry);
         registry

@@ -30,4 +30,4 @@ pub use folder::{ResultsError, RunFolder};
 pub use lock::{FolderLock, LOCK};
 pub(crate) use parameters::PARAMETERS;
 pub use parameters::write_parameters;
-pub use summary::{Status, Summary};
+pub use summary::{BarrierCounts, Status, Summary};

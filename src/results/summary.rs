@@ -46,10 +46,29 @@ pub struct Summary {
     pub validation_accuracy: Option<f64>,
     /// f(x) - f(x*) of the last evaluation.
     pub gap: Option<f64>,
+    /// What the rounds would have cost by their delays, in virtual seconds; none in an experiment without faults.
+    #[serde(default)]
+    pub virtual_seconds: Option<f64>,
+    /// What the barrier counted beside vectors, if anything.
+    #[serde(default)]
+    pub barrier: Option<BarrierCounts>,
     /// Seconds from the first round to the end.
     pub elapsed_seconds: f64,
     /// Rounds in a second.
     pub rounds_per_second: f64,
+}
+
+/// What the barrier counted over all rounds, beside the vectors that it took in.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BarrierCounts {
+    /// Workers that were absent, each once a round.
+    pub absent: u64,
+    /// Earlier vectors that stood in for them.
+    pub stood_in: u64,
+    /// Messages that were refused.
+    pub rejected: u64,
+    /// Rounds without a step.
+    pub skipped: u64,
 }
 
 impl Summary {
@@ -65,6 +84,15 @@ impl Summary {
         rows.extend(self.test_loss.map(|v| ("test loss", format!("{v:.4}"))));
         rows.extend(self.validation_accuracy.map(|v| ("validation accuracy", format!("{:.2} %", 100.0 * v))));
         rows.extend(self.gap.map(|v| ("f(x) - f(x*)", format!("{v:.3e}"))));
+        let counts = self.barrier.unwrap_or_default();
+        let counted = [
+            ("absences", counts.absent),
+            ("stood in", counts.stood_in),
+            ("rejected", counts.rejected),
+            ("skipped rounds", counts.skipped),
+        ];
+        rows.extend(counted.into_iter().filter(|(_, n)| *n > 0).map(|(name, n)| (name, n.to_string())));
+        rows.extend(self.virtual_seconds.map(|v| ("virtual time", format!("{v:.2} s"))));
         rows.push(("time", format!("{:.2} s", self.elapsed_seconds)));
         rows.push(("rounds/s", format!("{:.1}", self.rounds_per_second)));
         rows

@@ -1,7 +1,7 @@
-//! The three tables of a run. Their columns, in order; an empty cell means
-//! that there is no such number. `rounds.csv` and `evaluations.csv` are the
-//! same for the same configuration and seed; everything that a clock says is
-//! in `timings.csv`.
+//! The four tables of a run. Their columns, in order; an empty cell means
+//! that there is no such number. `rounds.csv`, `evaluations.csv` and `faults.csv`
+//! are the same for the same configuration and seed; everything that a clock says
+//! is in `timings.csv`.
 //!
 //! `rounds.csv`:
 //!
@@ -21,11 +21,33 @@
 //! | `bytes` | B | of vectors submitted so far in the run |
 //! | `workers` | workers | how many were called: the whole cast, or the round's cohort |
 //! | `attackers` | workers | how many of them are Byzantine |
+//! | `f` | workers | how many Byzantine ones the rule was told to withstand |
+//! | `sent` | messages | sent to the barrier; the sum of the next four |
+//! | `accepted` | messages | taken in, one for each worker that is there |
+//! | `rejected` | messages | refused by the barrier |
+//! | `late` | messages | behind the deadline or the quorum |
+//! | `lost` | messages | that never arrived |
+//! | `stood_in` | workers | for how many absent ones an earlier vector stood in |
+//! | `skipped` | rounds | 1 if faults left too few vectors for the rule, so that no step was made; 0 else |
+//! | `virtual_seconds` | s | what the round would have cost by its delays; empty in an experiment without faults |
 //!
 //! `evaluations.csv`: `round` (0 is the initial point), `test_loss` (for a
 //! convex task the objective), `test_accuracy` (fraction), `gap` (f(x) − f(x*)
 //! where x* is known), `validation_loss` and `validation_accuracy` (the same on
 //! training data held out, where `task.validation` holds some out).
+//!
+//! `faults.csv` has a row for each worker and round in which something happened to it:
+//!
+//! | column | meaning |
+//! |---|---|
+//! | `round`, `worker` | when, and its id |
+//! | `role` | `honest` or `byzantine` |
+//! | `faults` | the faults of the experiment that struck it, joined by `+`; empty where it was not the experiment |
+//! | `seconds` | virtual time at which its submission arrives |
+//! | `outcome` | `accepted`, `absent`, or `stood-in` (an earlier vector of it stood in) |
+//! | `sent`, `rejected`, `late`, `lost` | what became of its messages |
+//! | `restarted` | 1 if it began anew in this round |
+//! | `reason` | why it was absent, or why a message was rejected |
 //!
 //! `timings.csv`:
 //!
@@ -47,13 +69,13 @@ use std::{
     time::{Duration, Instant},
 };
 
-use phalanx_actors::{Evaluation, Observer, RoundReport, Snapshot, WorkerReport};
+use phalanx_actors::{Evaluation, Incident, Observer, RoundReport, Snapshot, WorkerReport};
 use phalanx_robust::state::{State, StateError};
 
 use super::{ResultsError, RunFolder};
 
 /// Columns of `rounds.csv`.
-pub const ROUND_COLUMNS: [&str; 14] = [
+pub const ROUND_COLUMNS: [&str; 23] = [
     "round",
     "honest_loss",
     "honest_accuracy",
@@ -68,6 +90,15 @@ pub const ROUND_COLUMNS: [&str; 14] = [
     "bytes",
     "workers",
     "attackers",
+    "f",
+    "sent",
+    "accepted",
+    "rejected",
+    "late",
+    "lost",
+    "stood_in",
+    "skipped",
+    "virtual_seconds",
 ];
 
 /// Columns of `evaluations.csv`.
@@ -86,9 +117,26 @@ pub const TIMING_COLUMNS: [&str; 8] = [
     "elapsed_seconds",
 ];
 
+/// Columns of `faults.csv`.
+pub const FAULT_COLUMNS: [&str; 12] = [
+    "round",
+    "worker",
+    "role",
+    "faults",
+    "seconds",
+    "outcome",
+    "sent",
+    "rejected",
+    "late",
+    "lost",
+    "restarted",
+    "reason",
+];
+
 /// Writes the tables, a row at a time.
 pub struct Tables {
     rounds: Table,
+    faults: Table,
     evaluations: Table,
     timings: Table,
     gradients: u64,
@@ -102,8 +150,12 @@ pub struct Tables {
 const PART: &str = "tables";
 
 /// Names of the tables and of their entries in that part: how long each file was.
-const FILES: [(&str, &str); 3] =
-    [("rounds", "rounds.csv"), ("evaluations", "evaluations.csv"), ("timings", "timings.csv")];
+const FILES: [(&str, &str); 4] = [
+    ("rounds", "rounds.csv"),
+    ("faults", "faults.csv"),
+    ("evaluations", "evaluations.csv"),
+    ("timings", "timings.csv"),
+];
 
 impl Tables {
     /// Begins the tables in `folder`.
@@ -113,6 +165,7 @@ impl Tables {
     pub fn create(folder: &RunFolder) -> Result<Self, ResultsError> {
         Ok(Self {
             rounds: Table::create(folder.path().join("rounds.csv"), &ROUND_COLUMNS)?,
+            faults: Table::create(folder.path().join("faults.csv"), &FAULT_COLUMNS)?,
             evaluations: Table::create(folder.path().join("evaluations.csv"), &EVALUATION_COLUMNS)?,
             timings: Table::create(folder.path().join("timings.csv"), &TIMING_COLUMNS)?,
             gradients: 0,
@@ -134,11 +187,12 @@ impl Tables {
             error: io::Error::other(error),
         };
         let number = |entry| state.value::<u64>(PART, entry).map_err(failed);
-        let [rounds, evaluations, timings] = FILES.map(|(entry, name)| {
+        let [rounds, faults, evaluations, timings] = FILES.map(|(entry, name)| {
             number(entry).and_then(|length| Table::resume(folder.path().join(name), length))
         });
         Ok(Self {
             rounds: rounds?,
+            faults: faults?,
             evaluations: evaluations?,
             timings: timings?,
             gradients: number("gradients")?,
@@ -199,7 +253,14 @@ impl Observer for Tables {
         row.push(self.bytes.to_string());
         row.push(report.workers.len().to_string());
         row.push(count(|w| !w.honest).to_string());
+        row.push(report.f.to_string());
+        let t = &report.traffic;
+        row.extend([t.sent, t.accepted, t.rejected, t.late, t.lost].map(|number| number.to_string()));
+        row.push(count(|w| w.stood_in.is_some()).to_string());
+        row.push(u8::from(report.skipped).to_string());
+        row.push(report.virtual_seconds.map_or_else(String::new, number));
         self.rounds.write(&row)?;
+        mishaps(report).try_for_each(|row| self.faults.write(&row))?;
         let p = &report.phases;
         let elapsed = self.before + self.began.elapsed();
         let times = [p.gradient, p.wait, p.attack, p.aggregate, p.step, p.round, elapsed];
@@ -223,6 +284,7 @@ impl Observer for Tables {
         let elapsed = (self.before + self.began.elapsed()).as_nanos();
         let numbers = [
             ("rounds", self.rounds.length),
+            ("faults", self.faults.length),
             ("evaluations", self.evaluations.length),
             ("timings", self.timings.length),
             ("gradients", self.gradients),
@@ -232,6 +294,44 @@ impl Observer for Tables {
         let values = numbers.map(|(name, number)| (name.to_owned(), number.into())).into();
         Some((PART, State { values, ..State::default() }))
     }
+}
+
+/// The rows of `faults.csv` for a round: the workers to which something happened, by id.
+fn mishaps(report: &RoundReport) -> impl Iterator<Item = Vec<String>> {
+    let mut incidents = report.incidents.iter().peekable();
+    report.workers.iter().filter_map(move |worker| {
+        let mut all = Incident { worker: worker.worker, ..Incident::default() };
+        let mut any = worker.absence.is_some();
+        while let Some(one) = incidents.next_if(|incident| incident.worker == worker.worker) {
+            any = true;
+            let restarted = all.restarted || one.restarted;
+            // Of a new beginning and of what happened then, the second has more to tell.
+            all = if one.restarted { all } else { one.clone() };
+            all.restarted = restarted;
+        }
+        any.then(|| mishap(report.round, worker, &all))
+    })
+}
+
+fn mishap(round: u64, worker: &WorkerReport, incident: &Incident) -> Vec<String> {
+    let outcome = match (&worker.absence, worker.stood_in) {
+        (_, Some(_)) => "stood-in",
+        (Some(_), None) => "absent",
+        (None, None) => "accepted",
+    };
+    let reason = worker.absence.as_ref().or(incident.rejection.as_ref());
+    let t = &incident.traffic;
+    let mut row = vec![
+        round.to_string(),
+        worker.worker.to_string(),
+        if worker.honest { "honest" } else { "byzantine" }.to_owned(),
+        incident.faults.join("+"),
+        incident.seconds.map_or_else(String::new, number),
+        outcome.to_owned(),
+    ];
+    row.extend([t.sent, t.rejected, t.late, t.lost, u64::from(incident.restarted)].map(|n| n.to_string()));
+    row.push(reason.map_or_else(String::new, ToString::to_string));
+    row
 }
 
 /// The shortest decimal that reads back as the same f64; nothing for NaN.

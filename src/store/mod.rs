@@ -144,6 +144,11 @@ impl Stateful for Keeper {
         self.pack();
         Ok(())
     }
+
+    fn forget(&mut self) -> Result<(), StateError> {
+        self.packed.clear();
+        self.inner.forget()
+    }
 }
 
 impl Estimator for Keeper {

@@ -48,6 +48,8 @@ pub const PHASE: &str = "phase";
 pub const ROLE: &str = "role";
 /// Label of [`ACTORS`] (`alive`, `late`, `rejected` or `dropped`) and of [`SWEEP_CELLS`].
 pub const STATE: &str = "state";
+/// Label of [`SUBMISSIONS`]: `accepted`, `rejected`, `late` or `lost`.
+pub const OUTCOME: &str = "outcome";
 /// Label of series of one worker: its id.
 pub const WORKER: &str = "worker";
 /// Label of [`NON_FINITE`]: the metric that has no value.
@@ -132,6 +134,16 @@ pub const NON_FINITE: Metric = counter(
     "Times at which a value was not finite; its gauge keeps the last finite value.",
 );
 
+/// What became of messages to the barrier.
+pub const SUBMISSIONS: Metric = counter(
+    "phalanx_submissions_total",
+    "Messages to the barrier by outcome: accepted, rejected, late or lost.",
+);
+/// Virtual time.
+pub const VIRTUAL_SECONDS: Metric = gauge(
+    "phalanx_virtual_seconds",
+    "What the rounds so far would have cost by the delays of the experiment's faults.",
+);
 /// The cast.
 pub const ACTORS: Metric = gauge(
     "phalanx_actors",
@@ -150,7 +162,7 @@ pub const THREADS: Metric = gauge("phalanx_threads", "Threads that the run may c
 pub const SWEEP_CELLS: Metric = gauge("phalanx_sweep_cells", "Cells of the sweep by state.");
 
 /// Every metric of ours; those of the process (`process_…`) come from the crate metrics-process.
-pub const ALL: [Metric; 28] = [
+pub const ALL: [Metric; 30] = [
     BUILD,
     ACTIVE,
     PLANNED,
@@ -174,6 +186,8 @@ pub const ALL: [Metric; 28] = [
     BYZANTINE_SHARE,
     SET_ASIDE,
     NON_FINITE,
+    SUBMISSIONS,
+    VIRTUAL_SECONDS,
     ACTORS,
     WORKER_WEIGHT,
     WORKER_DISTANCE,

@@ -13,6 +13,9 @@ const ROLES: [&str; 2] = ["honest", "byzantine"];
 /// Label values of [`names::STATE`] for actors.
 const STATES: [&str; 4] = ["alive", "late", "rejected", "dropped"];
 
+/// Label values of [`names::OUTCOME`].
+const OUTCOMES: [&str; 4] = ["accepted", "rejected", "late", "lost"];
+
 /// What is known of a run before its first round.
 #[derive(Clone, Debug, Default)]
 pub struct RunFacts {
@@ -54,6 +57,10 @@ pub struct RunMetrics {
     test_loss: Reading,
     gap: Reading,
     evaluated: Reading,
+    /// By outcome.
+    submissions: [Counter; 4],
+    virtual_time: Reading,
+    virtual_seconds: f64,
     /// By role and state.
     actors: [[Gauge; 4]; 2],
     workers: Vec<WorkerSeries>,
@@ -85,6 +92,10 @@ impl RunMetrics {
             test_loss: reading(names::TEST_LOSS),
             gap: reading(names::GAP),
             evaluated: reading(names::EVALUATED),
+            submissions: OUTCOMES
+                .map(|outcome| meter.counter(names::SUBMISSIONS, &[(names::OUTCOME, outcome)])),
+            virtual_time: reading(names::VIRTUAL_SECONDS),
+            virtual_seconds: 0.0,
             actors: ROLES.map(|role| {
                 STATES.map(|state| meter.gauge(names::ACTORS, &[(names::ROLE, role), (names::STATE, state)]))
             }),
@@ -108,6 +119,17 @@ impl RunMetrics {
             histogram.record(time.as_secs_f64());
         }
         self.round.record(p.round.as_secs_f64());
+    }
+
+    fn count_messages(&mut self, report: &RoundReport) {
+        let t = &report.traffic;
+        for (counter, count) in self.submissions.iter().zip([t.accepted, t.rejected, t.late, t.lost]) {
+            counter.increment(count);
+        }
+        if let Some(seconds) = report.virtual_seconds {
+            self.virtual_seconds += seconds;
+            self.virtual_time.set(self.virtual_seconds);
+        }
     }
 
     fn measure(&mut self, report: &RoundReport) {
@@ -140,7 +162,10 @@ impl Observer for RunMetrics {
         self.bytes.increment(report.bytes);
         self.set_aside.increment(report.workers.iter().filter(|worker| worker.set_aside).count() as u64);
         self.time(report);
-        self.measure(report);
+        self.count_messages(report);
+        if !report.skipped {
+            self.measure(report);
+        }
         self.count_actors(&report.workers);
         for (series, worker) in self.workers.iter().zip(&report.workers) {
             series.set(worker);
@@ -175,8 +200,15 @@ fn state(meter: &Meter, facts: &RunFacts) {
 fn standing(worker: &WorkerReport) -> usize {
     match worker.absence {
         None => 0,
-        Some(Reason::Silent(_) | Reason::Unasked(_)) => 1,
-        Some(Reason::Died | Reason::Gone { .. }) => 3,
+        Some(
+            Reason::Silent(_)
+            | Reason::Unasked(_)
+            | Reason::Late { .. }
+            | Reason::Overtime { .. }
+            | Reason::Overtaken { .. }
+            | Reason::Lost,
+        ) => 1,
+        Some(Reason::Died | Reason::Crashed | Reason::Gone { .. }) => 3,
         Some(_) => 2,
     }
 }

@@ -20,14 +20,17 @@ use crate::{
     barrier::{Barrier, Outcome},
     cohort::cohort,
     error::{Part, Reason, RunError},
+    fault::post::{Bill, Post},
     learner::{Job, LearnerError, Query, Sampler},
     messages::{
         Called, Close, Expect, Exposed, Fault, LearnerSeat, Open, Reply, Reveal, Seat, Submission, Tally,
         Withdraw,
     },
+    revival::Revivals,
     settings::{Deadlines, Policy, Settings},
+    understudy::Understudies,
 };
-use phalanx_robust::{Vector, attack::Knowledge, estimator::Points, random::Seed};
+use phalanx_robust::{Size, Vector, attack::Knowledge, estimator::Points, random::Seed};
 
 /// What an actor's mailbox gave for a message.
 type Heard = Result<Result<Reply, Fault>, MailboxError>;
@@ -41,11 +44,21 @@ pub(super) struct Floor {
     deadlines: Deadlines,
     barrier: Barrier,
     seed: Seed,
+    /// How many Byzantine workers the server is told of in a full round.
+    f: usize,
     /// How many are called in a round, if not all.
     cohort: Option<usize>,
+    /// How many vectors close a round, if not all.
+    quorum: Option<usize>,
     round: u64,
     /// Workers that are not asked any more, since when and why.
     gone: BTreeMap<usize, (u64, Reason)>,
+    /// What carries submissions to the barrier.
+    post: Post,
+    /// Who begins anew.
+    revivals: Revivals,
+    /// What stands in for the absent, under [`Policy::Reuse`].
+    understudies: Understudies,
     /// Everyone.
     all: Arc<Vec<usize>>,
     /// Who is asked, and who of them asks the learner; kept while everyone takes part and nobody is lost.
@@ -85,9 +98,14 @@ impl Floor {
             policy: settings.policy,
             deadlines: settings.deadlines,
             seed: settings.seed,
+            f: settings.f,
             cohort: settings.cohort,
+            quorum: settings.closing.quorum,
             round: 0,
             gone: BTreeMap::new(),
+            post: Post::new(settings.faults.clone(), settings.closing, settings.seed),
+            revivals: Revivals::new(settings.restarts),
+            understudies: Understudies::default(),
             roll: None,
             waiting: Vec::new(),
         }
@@ -105,15 +123,17 @@ impl Floor {
     /// Phase one: opens the round and waits until every worker has submitted, waits for phase two, or is given up.
     pub async fn phase_one(&mut self, query: &Arc<Query>) -> Result<PhaseOne, RunError> {
         let started = Instant::now();
-        let Roll { called, askers } = self.open(query.round);
+        let Roll { called, askers } = self.open(query.round)?;
         let expect = Expect { query: query.clone(), workers: askers, root: self.root_job() };
         self.of_learner(self.learner.expect.send(expect)).await?;
         let mut calls: FuturesUnordered<_> = by_seat(&self.seats, &called)
             .map(|(at, workers)| {
-                let open = Open { query: query.clone(), workers: workers.clone() };
+                let anew = self.revivals.of(&workers);
+                let open = Open { query: query.clone(), workers: workers.clone(), anew };
                 heard(workers, self.seats[at].open.send(open))
             })
             .collect();
+        self.begun_anew(&called);
         let mut tally = None;
         let mut patience = pin!(sleep(self.deadlines.worker));
         while self.barrier.missing() > self.waiting.len() {
@@ -148,9 +168,19 @@ impl Floor {
         !self.waiting.is_empty()
     }
 
-    /// How many vectors the barrier will hold if all attackers submit.
+    /// How many vectors the rule will be given if all attackers submit, old ones aside.
     pub fn present(&self) -> usize {
-        self.barrier.submissions().count() + self.waiting.len()
+        let all = self.barrier.submissions().count() + self.waiting.len();
+        all.min(self.quorum.unwrap_or(usize::MAX))
+    }
+
+    /// How many Byzantine workers the server is told to withstand among `present` of the round's workers.
+    pub fn told(&self, present: usize) -> usize {
+        let Size { f, .. } = match self.policy {
+            Policy::Recompute => Size::new(self.workers().len(), self.f).part(present),
+            Policy::Fail | Policy::Drop | Policy::Reuse => Size::new(present, self.f),
+        };
+        f
     }
 
     /// The highest knowledge among those who wait for phase two.
@@ -160,9 +190,11 @@ impl Floor {
         self.waiting.iter().map(of).max().unwrap_or(Knowledge::Blind)
     }
 
-    /// Ids and vectors of the honest workers that have submitted.
+    /// Ids and vectors of the honest workers that have submitted, in time for the quorum.
     pub fn honest(&self) -> (Vec<usize>, Vec<Vector>) {
-        honest(&self.seats, self.barrier.submissions()).map(|s| (s.worker, s.vector.clone())).unzip()
+        let first = self.post.first(&self.waiting);
+        let in_time = honest(&self.seats, self.barrier.submissions()).filter(|s| first(s.worker));
+        in_time.map(|s| (s.worker, s.vector.clone())).unzip()
     }
 
     /// Phase two: shows every waiting attacker what its knowledge allows, and takes its vector in.
@@ -192,25 +224,51 @@ impl Floor {
         }
     }
 
-    /// Hands out what came in.
-    pub fn close(&mut self) -> Outcome {
-        self.barrier.close()
+    /// Hands out what came in and what stands in for the rest, and tells what happened on the way.
+    pub fn close(&mut self) -> (Outcome, Bill) {
+        let bill = self.post.close(&mut self.barrier);
+        let mut outcome = self.barrier.close();
+        if self.policy == Policy::Reuse {
+            self.understudies.fill(&mut outcome);
+        }
+        (outcome, bill)
     }
 
     /// Opens the barrier of `round`, and says who is to be asked.
-    fn open(&mut self, round: u64) -> Roll {
+    fn open(&mut self, round: u64) -> Result<Roll, RunError> {
         self.round = round;
         self.waiting.clear();
-        let Some(size) = self.cohort else {
-            self.barrier.open(round, self.all.clone());
-            self.miss_the_gone();
-            let roll = self.roll.take().unwrap_or_else(|| self.call(&self.all));
-            return self.roll.insert(roll).clone();
+        let workers = match self.cohort {
+            Some(size) => Arc::new(cohort(self.seed, round, &self.all, size)),
+            None => self.all.clone(),
         };
-        let workers = Arc::new(cohort(self.seed, round, &self.all, size));
         self.barrier.open(round, workers.clone());
         self.miss_the_gone();
-        self.call(&workers)
+        let anyone_down = self.miss_the_crashed()?;
+        if self.cohort.is_some() || anyone_down {
+            return Ok(self.call(&workers));
+        }
+        let roll = self.roll.take().unwrap_or_else(|| self.call(&workers));
+        Ok(self.roll.insert(roll).clone())
+    }
+
+    /// Those of the round's workers that are down are absent from the start; says whether there are any.
+    fn miss_the_crashed(&mut self) -> Result<bool, RunError> {
+        let down = self.post.open(self.round);
+        self.revivals.lose(down.iter().filter(|(_, remembers)| !remembers).map(|(worker, _)| *worker));
+        let missed = down.iter().map(|(worker, _)| *worker).filter(|&worker| self.barrier.is_missing(worker));
+        let missed: Vec<usize> = missed.collect();
+        missed.iter().for_each(|&worker| self.post.down(worker));
+        let anyone = !missed.is_empty();
+        self.give_up(missed, Reason::Crashed)?;
+        Ok(anyone)
+    }
+
+    /// Those of `called` that were to begin anew have been told.
+    fn begun_anew(&mut self, called: &[usize]) {
+        let anew = self.revivals.of(called);
+        anew.iter().for_each(|&worker| self.post.restarted(worker));
+        self.revivals.told(&anew);
     }
 
     /// The job of the server's own in this round.
@@ -237,7 +295,7 @@ impl Floor {
     /// Those of `workers` that are there.
     fn call(&self, workers: &[usize]) -> Roll {
         let called: Vec<usize> =
-            workers.iter().copied().filter(|worker| !self.gone.contains_key(worker)).collect();
+            workers.iter().copied().filter(|&worker| self.barrier.is_missing(worker)).collect();
         let askers = called.iter().copied().filter(|&worker| self.seat(worker).learns).collect();
         Roll { called: Arc::new(called), askers: Arc::new(askers) }
     }
@@ -322,12 +380,9 @@ impl Floor {
     }
 
     fn submitted(&mut self, worker: usize, submission: Submission) -> Result<(), RunError> {
-        if submission.worker != worker {
-            return self.give_up(vec![worker], Reason::Impostor(submission.worker));
-        }
-        match self.barrier.offer(submission) {
+        match self.post.carry(&mut self.barrier, worker, submission) {
             Ok(()) => Ok(()),
-            Err(rejection) => self.give_up(vec![worker], rejection.into()),
+            Err(reason) => self.give_up(vec![worker], reason),
         }
     }
 
@@ -380,15 +435,20 @@ impl Floor {
 
     /// Does without these workers in this round, if the policy allows it.
     fn give_up(&mut self, lost: Vec<usize>, reason: Reason) -> Result<(), RunError> {
-        if lost.is_empty() {
-            return Ok(());
+        let (again, lost): (Vec<_>, Vec<_>) =
+            lost.into_iter().partition(|&worker| reason.is_panic() && self.revivals.spend(worker));
+        for worker in again {
+            let _ = self.barrier.absent(worker, reason.clone());
         }
-        if self.policy == Policy::Fail {
+        if self.policy == Policy::Fail && !lost.is_empty() {
             return Err(RunError::Workers { round: self.round, workers: lost, reason: Box::new(reason) });
         }
         for worker in lost {
             // A worker whose place is taken already keeps what is known of it.
             let _ = self.barrier.absent(worker, reason.clone());
+            if reason.is_silence() {
+                self.post.waited_in_vain();
+            }
             if reason.is_final() {
                 self.gone.insert(worker, (self.round, reason.clone()));
                 self.roll = None;

@@ -24,7 +24,7 @@ use phalanx_robust::{
     Size, Vector, aggregation::Defence, attack::Knowledge, random::Stream, state::State, step::Step,
 };
 use rayon::ThreadPool;
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 
 use self::{
     evaluations::Evaluations,
@@ -245,8 +245,10 @@ impl Rounds {
         drop(query);
         let rng = self.settings.seed.stream("rule", 0, "aggregate", round);
         let attack = self.phase_two(round, &rng, reference.as_ref()).await?;
-        let mut outcome = self.floor.close();
-        let verdict = self.settle(&mut outcome, rng, reference).await?;
+        let (mut outcome, bill) = self.floor.close();
+        let struck = bill.incidents.iter().any(|incident| !incident.faults.is_empty());
+        let verdict = self.settle(&mut outcome, rng, reference, struck).await?;
+        self.pass(bill.seconds.unwrap_or(0.0)).await;
         let phases = Phases {
             gradient: one.tally.computing,
             wait: one.elapsed.saturating_sub(one.tally.computing),
@@ -255,8 +257,14 @@ impl Rounds {
             step: verdict.stepping,
             round: started.elapsed(),
         };
-        self.last_aggregate = verdict.aggregation.output.clone();
+        if !verdict.skipped {
+            self.last_aggregate = verdict.aggregation.output.clone();
+        }
         record(&mut self.report, self.floor.seats(), self.floor.workers(), &outcome, &verdict);
+        self.report.f = self.floor.told(outcome.submissions.len());
+        self.report.traffic = bill.traffic;
+        self.report.incidents = bill.incidents;
+        self.report.virtual_seconds = bill.seconds;
         self.report.gradients = one.tally.gradients;
         self.report.phases = phases;
         Ok(())
@@ -276,7 +284,7 @@ impl Rounds {
         let highest = self.floor.knowledge();
         let blind = Exposed {
             round,
-            size: Size::new(self.floor.present(), self.settings.f),
+            size: Size::new(self.floor.present(), self.floor.told(self.floor.present())),
             shape: self.shape.clone(),
             last_aggregate: self.last_aggregate.clone(),
             honest: None,
@@ -302,12 +310,24 @@ impl Rounds {
         Ok(started.elapsed())
     }
 
-    /// The rule and the step, in the pool.
+    /// Really lets the virtual time of a round pass, if that is wanted; a run that is asked to stop does not wait.
+    async fn pass(&self, seconds: f64) {
+        const SLICE: Duration = Duration::from_millis(50);
+        let mut left = Duration::try_from_secs_f64(seconds).unwrap_or_default();
+        while self.settings.real_time && !left.is_zero() && !self.stopper.is_stopped() {
+            sleep(left.min(SLICE)).await;
+            left = left.saturating_sub(SLICE);
+        }
+    }
+
+    /// The rule and the step, in the pool. A round that was `struck` by faults of the experiment so hard that
+    /// the rule cannot stand what is left is skipped: no step is made.
     async fn settle(
         &mut self,
         outcome: &mut Outcome,
         rng: Stream,
         reference: Option<Vector>,
+        struck: bool,
     ) -> Result<Verdict, RunError> {
         let (round, workers) = (outcome.round, self.floor.workers().len());
         let gone = |message: String| RunError::Died { round, part: Part::Rule, message };
@@ -318,7 +338,8 @@ impl Rounds {
         let vectors: Vec<Vector> = outcome.submissions.iter().map(|s| s.vector.clone()).collect();
         let ids = outcome.submissions.iter().map(|s| s.worker).collect();
         let submitted = vectors.len();
-        let input = Input { round, f: self.settings.f, rng, vectors, workers: ids, reference, honest };
+        let f = self.floor.told(submitted);
+        let input = Input { round, f, rng, vectors, workers: ids, reference, honest };
         let deadline = self.settings.deadlines.rule;
         let (server, verdict) = computed(&self.pool, deadline, move || {
             let verdict = server.settle(input);
@@ -331,7 +352,12 @@ impl Rounds {
         })?;
         self.point = server.point.clone();
         self.server = Some(server);
-        verdict.map_err(|error| RunError::Rule { round, error: Box::new(error), submitted, workers })
+        match verdict {
+            Err(error) if struck && error.is_turnout() => Ok(Verdict::skipped(&self.shape)),
+            verdict => {
+                verdict.map_err(|error| RunError::Rule { round, error: Box::new(error), submitted, workers })
+            }
+        }
     }
 
     /// Asks for the evaluation of the point that stands after `round`.

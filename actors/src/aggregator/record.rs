@@ -41,8 +41,9 @@ pub(super) fn record(
     report.aggregate_norm = verdict.norm;
     report.honest_distance = verdict.honest_distance;
     report.honest_variance = verdict.honest_variance;
-    report.bytes =
-        outcome.submissions.iter().map(|s| (s.vector.len() * s.vector.dtype().size()) as u64).sum();
+    let fresh = outcome.submissions.iter().filter(|s| s.round == outcome.round);
+    report.bytes = fresh.map(|s| (s.vector.len() * s.vector.dtype().size()) as u64).sum();
+    report.skipped = verdict.skipped;
     report.workers.clear();
     let mut submissions = outcome.submissions.iter().enumerate().peekable();
     let mut absences = outcome.absences.iter().peekable();
@@ -55,6 +56,7 @@ pub(super) fn record(
             honest: is_honest(worker),
             loss: submission.and_then(|(_, s)| s.loss),
             absence: absence.map(|(_, reason)| reason.clone()),
+            stood_in: submission.filter(|(_, s)| s.round != outcome.round).map(|(_, s)| s.round),
             ..fate(submission.map(|(row, _)| row), &verdict.aggregation)
         });
     }

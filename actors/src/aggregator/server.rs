@@ -46,6 +46,28 @@ pub(super) struct Verdict {
     pub aggregating: Duration,
     /// Time of the step.
     pub stepping: Duration,
+    /// Whether the round made no step; then the numbers are NaN.
+    pub skipped: bool,
+}
+
+impl Verdict {
+    /// That of a round without a step.
+    pub fn skipped(shape: &Vector) -> Self {
+        Self {
+            aggregation: Aggregation {
+                output: shape.clone(),
+                weights: None,
+                distances: None,
+                set_aside: Vec::new(),
+            },
+            norm: f64::NAN,
+            honest_distance: f64::NAN,
+            honest_variance: f64::NAN,
+            aggregating: Duration::ZERO,
+            stepping: Duration::ZERO,
+            skipped: true,
+        }
+    }
 }
 
 impl Server {
@@ -62,7 +84,15 @@ impl Server {
         let norm = aggregation.output.norm();
         let (honest_distance, honest_variance) =
             honest.map_or((f64::NAN, f64::NAN), |honest| spread(&honest, &aggregation.output));
-        Ok(Verdict { aggregation, norm, honest_distance, honest_variance, aggregating, stepping })
+        Ok(Verdict {
+            aggregation,
+            norm,
+            honest_distance,
+            honest_variance,
+            aggregating,
+            stepping,
+            skipped: false,
+        })
     }
 }
 

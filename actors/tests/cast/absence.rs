@@ -6,6 +6,8 @@ use phalanx_actors::{
     messages::{Fault, Reply},
 };
 
+use phalanx_robust::attack::Knowledge;
+
 use crate::stage::*;
 
 /// Panics when it draws its second batch.
@@ -126,6 +128,23 @@ fn a_worker_that_blocks_its_thread_ends_the_run_and_is_left_behind() {
     let Err(RunError::Workers { round: 1, workers, reason }) = played.end else { panic!("{:?}", played.end) };
     assert!(workers.contains(&4));
     assert_eq!(*reason, Reason::Silent(SHORT));
+}
+
+#[test]
+fn an_attacker_from_outside_that_really_sleeps_ends_the_run_by_name_or_is_done_without() {
+    let play = |policy| {
+        let sleeper = Scripted::attacker(Knowledge::Blind, |id, reveal| {
+            std::thread::sleep(5 * SHORT);
+            Box::pin(async move { Ok(Reply::Submitted(zero(id, reveal.exposed.round))) })
+        });
+        play(four_honest(Settings { rounds: 1, ..impatient(policy) }).seat(4..5, sleeper))
+    };
+    let started = std::time::Instant::now();
+    assert_eq!(play(Policy::Fail).error(), "round 1: worker 4 stayed silent for 200ms");
+    let played = play(Policy::Drop);
+    assert_eq!(played.absences(4), ["stayed silent for 200ms"]);
+    assert!(played.absences(0)[0].is_empty() && played.end.is_ok());
+    assert!(started.elapsed() < 20 * SHORT, "nobody waits for it");
 }
 
 #[test]

@@ -185,6 +185,17 @@ pub enum RuleError {
 }
 
 impl RuleError {
+    /// Whether the cause is that too few vectors came in, or too few finite ones.
+    pub fn is_turnout(&self) -> bool {
+        match self {
+            Self::Breakdown { .. }
+            | Self::NoneFinite { .. }
+            | Self::Parameter { .. }
+            | Self::Batch(BatchError::Empty) => true,
+            Self::Batch(_) | Self::Chain(_) | Self::NoReference { .. } | Self::Failed { .. } => false,
+        }
+    }
+
     /// `Ok` if `holds`, else the breakdown of `rule` at this size.
     pub fn unless(holds: bool, rule: &'static str, condition: &'static str, size: Size) -> Result<(), Self> {
         if holds { Ok(()) } else { Err(Self::Breakdown { rule, condition, m: size.m, f: size.f }) }

@@ -142,6 +142,11 @@ impl Stateful for Mimicry {
         (self.seen, self.victim) = (seen, victim);
         Ok(())
     }
+
+    fn forget(&mut self) -> Result<(), StateError> {
+        (self.seen, self.direction) = (0, None);
+        Ok(())
+    }
 }
 
 impl Attack for Mimicry {

@@ -80,6 +80,11 @@ impl Stateful for Replay {
         self.past = lengths.into_iter().enumerate().map(round).collect::<Result<_, _>>()?;
         Ok(())
     }
+
+    fn forget(&mut self) -> Result<(), StateError> {
+        self.past.clear();
+        Ok(())
+    }
 }
 
 impl Attack for Replay {

@@ -68,6 +68,11 @@ impl Stateful for Switching {
         }
         Ok(())
     }
+
+    fn forget(&mut self) -> Result<(), StateError> {
+        self.next = 0;
+        self.schedule.iter_mut().try_for_each(|(_, attack)| attack.forget())
+    }
 }
 
 impl Attack for Switching {

@@ -108,6 +108,11 @@ impl Stateful for Corrected {
         self.last = state.vectors.get("estimate").cloned();
         Ok(())
     }
+
+    fn forget(&mut self) -> Result<(), StateError> {
+        (self.last, self.began, self.round) = (None, 0, 0);
+        Ok(())
+    }
 }
 
 impl Estimator for Corrected {

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use futures_util::{FutureExt, future::try_join_all};
-use phalanx_robust::state::{State, StateError};
+use phalanx_robust::state::{State, StateError, Stateful};
 use tokio::time::timeout;
 
 use super::Floor;
@@ -46,7 +46,7 @@ impl Floor {
         }
     }
 
-    /// The workers that are not asked any more.
+    /// The workers that are not asked any more, who begins anew, and who stands in for the absent.
     pub fn state(&self) -> State {
         let mut state = State::default();
         if !self.gone.is_empty() {
@@ -54,11 +54,21 @@ impl Floor {
                 self.gone.iter().map(|(worker, (since, why))| lost(*worker, *since, why)).collect();
             state.values.insert("gone".to_owned(), gone.into());
         }
-        state
+        let more = self.revivals.state().beside(self.understudies.state());
+        if self.revivals.is_used() || !self.understudies.state().is_empty() {
+            state.beside(more)
+        } else {
+            state
+        }
     }
 
     /// Takes them back.
     pub fn restore(&mut self, state: &State) -> Result<(), StateError> {
+        let more = state.inner();
+        if !more.is_empty() {
+            self.revivals.restore(&more)?;
+            self.understudies.restore(&more.inner())?;
+        }
         if !state.values.contains_key("gone") {
             return Ok(());
         }

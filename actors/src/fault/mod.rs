@@ -1,0 +1,218 @@
+//! Faults as part of an experiment: what happens on the way from a worker's
+//! reply to the barrier. A table says who, when and what; whether it strikes is
+//! a function of (seed, table, worker, round), so that nothing needs saving
+//! and no order of arrival changes it.
+//!
+//! [`Faults`] are the tables, checked; [`post`] carries submissions under them.
+//! Time here is virtual: delays are numbers, nobody sleeps.
+
+pub mod delay;
+pub mod post;
+pub mod when;
+
+use phalanx_robust::random::Seed;
+
+pub use delay::Delay;
+pub use post::{Closing, Incident, Traffic};
+pub use when::When;
+
+/// One table of faults.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Table {
+    /// Whom it may strike: ids, ascending.
+    pub workers: Vec<usize>,
+    /// In which rounds.
+    pub when: When,
+    /// What happens.
+    pub what: What,
+}
+
+/// What happens to a worker or to its submission.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum What {
+    /// It is down: not asked, and known to be down. `rounds` from each strike on; 0 for the struck rounds alone.
+    Crash {
+        /// How many rounds it stays down.
+        rounds: u64,
+        /// Whether it comes back with what it remembered; else as if just made.
+        remembers: bool,
+    },
+    /// Its messages take this time.
+    Delay(Delay),
+    /// Its messages do not arrive.
+    Silence,
+    /// Its submission arrives so many times more.
+    Duplicate {
+        /// How many more.
+        copies: u64,
+    },
+    /// Its submission of an earlier round arrives again, before the new one.
+    Replay {
+        /// How many rounds earlier.
+        age: u64,
+    },
+    /// Its submission arrives in a later round, behind those of the rounds between.
+    OutOfOrder {
+        /// How many rounds later.
+        rounds: u64,
+    },
+    /// Its vector has so many coordinates; none: one more than it should.
+    WrongLength {
+        /// How many.
+        length: Option<usize>,
+    },
+    /// Its submission names another round.
+    WrongRound {
+        /// How far ahead; negative for a round that is over.
+        by: i64,
+    },
+    /// Every coordinate is NaN.
+    Nan,
+    /// Every coordinate is infinite.
+    Inf,
+    /// It submits as another worker; none: as the one with the next id.
+    Impostor {
+        /// As whom.
+        of: Option<usize>,
+    },
+    /// It sends so many messages in place of one.
+    Flood {
+        /// How many.
+        messages: u64,
+    },
+}
+
+impl What {
+    /// Its name.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Crash { .. } => "crash",
+            Self::Delay(_) => "delay",
+            Self::Silence => "silence",
+            Self::Duplicate { .. } => "duplicate",
+            Self::Replay { .. } => "replay",
+            Self::OutOfOrder { .. } => "out-of-order",
+            Self::WrongLength { .. } => "wrong-length",
+            Self::WrongRound { .. } => "wrong-round",
+            Self::Nan => "nan",
+            Self::Inf => "inf",
+            Self::Impostor { .. } => "impostor",
+            Self::Flood { .. } => "flood",
+        }
+    }
+}
+
+/// All tables of an experiment; of none by default.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Faults(Vec<Table>);
+
+impl Faults {
+    /// These tables.
+    pub fn new(tables: Vec<Table>) -> Self {
+        Self(tables)
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Whether some table delays messages.
+    pub fn delay_anyone(&self) -> bool {
+        self.0.iter().any(|table| matches!(table.what, What::Delay(_)))
+    }
+
+    /// What strikes `worker` in `round`, in the order of the tables; crashes are asked for by [`Faults::down`].
+    fn striking(&self, seed: Seed, worker: usize, round: u64) -> impl Iterator<Item = (usize, &What)> {
+        let strikes = move |(at, table): &(usize, &Table)| {
+            !matches!(table.what, What::Crash { .. }) && strikes(table, *at, seed, worker, round)
+        };
+        self.0.iter().enumerate().filter(strikes).map(|(at, table)| (at, &table.what))
+    }
+
+    /// How long the messages of `worker` take in `round`, in virtual seconds.
+    pub fn seconds(&self, seed: Seed, worker: usize, round: u64) -> f64 {
+        let delays = self.striking(seed, worker, round).filter_map(|(at, what)| match what {
+            What::Delay(delay) => {
+                Some(delay.sample(&mut seed.stream("fault", stream(at, worker), "delay", round)))
+            }
+            _ => None,
+        });
+        delays.sum()
+    }
+
+    /// The workers that are down in `round`, ascending, and whether they will come back with what they remember.
+    pub fn down(&self, seed: Seed, round: u64) -> Vec<(usize, bool)> {
+        let mut down = Vec::new();
+        for (at, table) in self.0.iter().enumerate() {
+            let What::Crash { rounds, remembers } = table.what else { continue };
+            let since = round.saturating_sub(rounds.saturating_sub(1)).max(1);
+            let is_down =
+                |worker: &usize| (since..=round).any(|round| strikes(table, at, seed, *worker, round));
+            let hit = table.workers.iter().copied().filter(is_down);
+            down.extend(hit.map(|worker| (worker, remembers)));
+        }
+        down.sort_unstable();
+        // Of two crashes of a worker, the one that loses its memory comes first, and stays.
+        down.dedup_by_key(|(worker, _)| *worker);
+        down
+    }
+}
+
+/// Whether table `at` strikes `worker` in `round`.
+fn strikes(table: &Table, at: usize, seed: Seed, worker: usize, round: u64) -> bool {
+    table.workers.binary_search(&worker).is_ok() && table.when.strikes(seed, stream(at, worker), round)
+}
+
+/// The number of the stream of `worker` for table `at`.
+fn stream(at: usize, worker: usize) -> u64 {
+    ((at as u64) << 40) | worker as u64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn crash(workers: Vec<usize>, when: When, rounds: u64, remembers: bool) -> Table {
+        Table { workers, when, what: What::Crash { rounds, remembers } }
+    }
+
+    #[test]
+    fn a_crash_lasts_its_rounds_and_no_longer() {
+        let faults = Faults::new(vec![
+            crash(vec![1, 4], When::within(3, 5), 0, true),
+            crash(vec![4], When::within(5, 5), 2, false),
+        ]);
+        let down: Vec<_> = (1..=7).map(|round| faults.down(Seed(1), round)).collect();
+        let both = vec![(1, true), (4, true)];
+        assert_eq!(down[..4], [vec![], vec![], both.clone(), both]);
+        assert_eq!(down[4], [(1, true), (4, false)], "the memory of worker 4 is lost");
+        assert_eq!(down[5..], [vec![(4, false)], vec![]]);
+    }
+
+    #[test]
+    fn a_random_crash_is_down_for_its_rounds_from_each_strike() {
+        let when = When { probability: 0.1, ..When::ALWAYS };
+        let faults = Faults::new(vec![crash(vec![2], when, 3, true)]);
+        let struck = |round| when.strikes(Seed(9), stream(0, 2), round);
+        for round in 1..200u64 {
+            let expected = (round.saturating_sub(2).max(1)..=round).any(struck);
+            assert_eq!(!faults.down(Seed(9), round).is_empty(), expected, "round {round}");
+        }
+    }
+
+    #[test]
+    fn delays_add_up_and_every_table_has_its_own_luck() {
+        let table = |mean| Table {
+            workers: vec![0],
+            when: When::ALWAYS,
+            what: What::Delay(Delay::exponential(1.0, mean).unwrap()),
+        };
+        let one = Faults::new(vec![table(1.0)]);
+        let two = Faults::new(vec![table(1.0), table(1.0)]);
+        let (a, both) = (one.seconds(Seed(1), 0, 1), two.seconds(Seed(1), 0, 1));
+        assert!(a > 1.0 && both - a > 1.0);
+        assert!((both - 2.0 * a).abs() > 1e-9, "both tables drew the same");
+        assert_eq!(one.seconds(Seed(1), 1, 1), 0.0);
+    }
+}
