@@ -175,7 +175,7 @@ impl Floor {
     }
 
     /// How many Byzantine workers the server is told to withstand among `present` of the round's workers.
-    pub fn told(&self, present: usize) -> usize {
+    pub fn byzantine(&self, present: usize) -> usize {
         let Size { f, .. } = match self.policy {
             Policy::Recompute => Size::new(self.workers().len(), self.f).part(present),
             Policy::Fail | Policy::Drop | Policy::Reuse => Size::new(present, self.f),

@@ -261,7 +261,7 @@ impl Rounds {
             self.last_aggregate = verdict.aggregation.output.clone();
         }
         record(&mut self.report, self.floor.seats(), self.floor.workers(), &outcome, &verdict);
-        self.report.f = self.floor.told(outcome.submissions.len());
+        self.report.f = self.floor.byzantine(outcome.submissions.len());
         self.report.traffic = bill.traffic;
         self.report.incidents = bill.incidents;
         self.report.virtual_seconds = bill.seconds;
@@ -284,7 +284,7 @@ impl Rounds {
         let highest = self.floor.knowledge();
         let blind = Exposed {
             round,
-            size: Size::new(self.floor.present(), self.floor.told(self.floor.present())),
+            size: Size::new(self.floor.present(), self.floor.byzantine(self.floor.present())),
             shape: self.shape.clone(),
             last_aggregate: self.last_aggregate.clone(),
             honest: None,
@@ -338,7 +338,7 @@ impl Rounds {
         let vectors: Vec<Vector> = outcome.submissions.iter().map(|s| s.vector.clone()).collect();
         let ids = outcome.submissions.iter().map(|s| s.worker).collect();
         let submitted = vectors.len();
-        let f = self.floor.told(submitted);
+        let f = self.floor.byzantine(submitted);
         let input = Input { round, f, rng, vectors, workers: ids, reference, honest };
         let deadline = self.settings.deadlines.rule;
         let (server, verdict) = computed(&self.pool, deadline, move || {
