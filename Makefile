@@ -20,7 +20,7 @@ export PHALANX_DATA
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help libtorch build demo test test-slurm test-monitoring soak deep-test monitor data docs fmt fmt-check lint check-experiments paper bench peers clean clean-all
+.PHONY: help libtorch build demo test test-slurm test-monitoring soak deep-test monitor data deny docs fmt fmt-check lint check-experiments paper bench peers clean clean-all
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{ printf "  make %-18s %s\n", $$1, $$2 }'
@@ -56,6 +56,9 @@ test-slurm: libtorch ## run the tests of sweeps on a Slurm cluster of this machi
 
 data: build ## get the datasets (DATA="mnist fashion-mnist")
 	@set -e; for name in $(DATA); do $(PHALANX) data get $$name; done
+
+deny: ## hold the licences, versions and sources of all dependencies against deny.toml
+	@scripts/deny.sh licenses bans sources
 
 docs: libtorch ## build the API documentation, warnings are errors
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc $(LOCKED) --release --workspace --no-deps

@@ -32,5 +32,6 @@ pub mod results;
 pub mod store;
 pub mod sweep;
 pub mod telemetry;
+mod whole;
 
 pub use program::Program;

@@ -67,7 +67,7 @@ fn aggregate(registry: &Registry, arguments: &Arguments) -> Result<(), Failure> 
     let (chain, rule) = Chain::parse(registry, &arguments.rule, arguments.preset)?;
     let file = MatrixFile::open(&arguments.input)?;
     let size = Size::new(file.m(), arguments.f.unwrap_or(0));
-    if 2 * size.f >= size.m {
+    if size.f >= size.m.div_ceil(2) {
         return Err(Failure::flag(
             "--f",
             format!("f = {} of m = {} vectors; f < m/2 is needed", size.f, size.m),

@@ -19,7 +19,7 @@ use phalanx_robust::{
 };
 
 use super::matrices::{Chain, Failure, preset};
-use crate::{config::Named, interop::write_matrix, registry::Registry};
+use crate::{config::Named, interop::write_matrix, machine, registry::Registry};
 
 /// What can be typed.
 #[derive(clap::Args)]
@@ -62,11 +62,18 @@ pub fn main(registry: &Registry, arguments: &Arguments) -> ExitCode {
 fn certify(registry: &Registry, arguments: &Arguments) -> Result<(), Failure> {
     let (defence, _) = Chain::defence(registry, &arguments.rule, arguments.preset)?;
     let &Arguments { m, f, d, budget, seed, .. } = arguments;
-    if f == 0 || 2 * f >= m {
+    if f == 0 || f >= m.div_ceil(2) {
         return Err(Failure::flag("--f", format!("f = {f} of m = {m} vectors; 0 < f < m/2 is needed")));
     }
     if budget == 0 {
         return Err(Failure::flag("--budget", "0 is given; the rule must be applied at least once"));
+    }
+    let needed = need(m as u64, d.into());
+    if machine::available_memory().is_some_and(|available| needed > available) {
+        return Err(Failure::flag(
+            "--m",
+            format!("{m} vectors of length {d} need about {needed} bytes of memory"),
+        ));
     }
     let size = Size::new(m, f);
     defence.check(size).map_err(|error| Failure::flag("--rule", error))?;
@@ -82,6 +89,11 @@ fn certify(registry: &Registry, arguments: &Arguments) -> Result<(), Failure> {
     }
     super::print(&tell(&worst, meaning, bound, arguments));
     Ok(())
+}
+
+/// Bytes of the vectors of f64, as many tried beside them, and their Gram matrix.
+fn need(m: u64, d: u64) -> u64 {
+    m.saturating_mul(2 * d).saturating_add(m.saturating_mul(m)).saturating_mul(size_of::<f64>() as u64)
 }
 
 /// Every attack that works at this size without being given parameters.

@@ -12,7 +12,7 @@ pub fn main(registry: &Registry, arguments: &CheckArguments) -> ExitCode {
     let mut code = ExitCode::SUCCESS;
     for file in &arguments.files {
         match check(registry, file, arguments) {
-            Ok(what) => println!("{}: ok, {what}", file.display()),
+            Ok(what) => super::print_line(format_args!("{}: ok, {what}", file.display())),
             Err(error) => code = super::unusable(error),
         }
     }

@@ -96,7 +96,7 @@ fn fetch(name: &str, roots: Vec<PathBuf>) -> ExitCode {
         Ok(Got::Fetched(folder)) => folder,
         Err(error) => return super::unusable(error),
     };
-    println!("{}", folder.display());
+    super::print_line(folder.display());
     ExitCode::SUCCESS
 }
 

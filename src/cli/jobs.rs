@@ -99,7 +99,7 @@ impl Office<'_> {
 
     /// Errors are told even when quiet.
     fn report(&self, file: &Path, outcome: &RunOutcome) {
-        println!("{}", outcome.folder.path().display());
+        super::print_line(outcome.folder.path().display());
         if let Some(error) = &outcome.summary.error {
             eprintln!("{}: failed: {error}", file.display());
         } else if !self.arguments.quiet {

@@ -20,6 +20,9 @@ use crate::{
     registry::{ComponentError, Kind, Registry, Resolved},
 };
 
+/// Most elements of a chain.
+const LONGEST_CHAIN: usize = 32;
+
 /// A subcommand that has no result.
 #[derive(Debug, thiserror::Error)]
 pub enum Failure {
@@ -96,7 +99,12 @@ impl Chain {
     /// # Errors
     /// [`Failure::Flag`].
     pub fn parse(registry: &Registry, text: &str, preset: Preset) -> Result<(Self, Vec<Named>), Failure> {
-        let made = elements("--rule", text)?
+        let chain = elements("--rule", text)?;
+        if chain.len() > LONGEST_CHAIN {
+            let message = format!("it has {} elements; at most {LONGEST_CHAIN} are accepted", chain.len());
+            return Err(Failure::flag("--rule", message));
+        }
+        let made = chain
             .iter()
             .map(|named| make(&registry.rules, "--rule", named, preset))
             .collect::<Result<Vec<_>, _>>()?;
@@ -166,29 +174,12 @@ pub fn parameter(flag: &str, name: &str, error: &ParameterError) -> Failure {
     component(flag, name, &ComponentError::parameter(error))
 }
 
-/// Elements as typed after `flag`: a TOML list, a TOML table of one name, or names with commas between them.
+/// Elements as typed after `flag`, in any way that [`Named::chain`] takes.
 ///
 /// # Errors
 /// [`Failure::Flag`].
 pub fn elements(flag: &str, text: &str) -> Result<Vec<Named>, Failure> {
-    let text = text.trim();
-    let toml = match text.chars().next() {
-        Some('[') => text.to_owned(),
-        Some('{') => format!("[{text}]"),
-        _ => return names(flag, text),
-    };
-    let wrong = |error: toml::de::Error| Failure::flag(flag, error.message());
-    let table: toml::Table = toml::from_str(&format!("list = {toml}")).map_err(wrong)?;
-    let all = table.get("list").and_then(toml::Value::as_array).into_iter().flatten();
-    all.map(|element| element.clone().try_into().map_err(wrong)).collect()
-}
-
-fn names(flag: &str, text: &str) -> Result<Vec<Named>, Failure> {
-    let name = |name: &str| match name.trim() {
-        "" => Err(Failure::flag(flag, "a name is expected, as in ctma,nnm,cwmed")),
-        name => Ok(Named::plain(name)),
-    };
-    text.split(',').map(name).collect()
+    Named::chain(text).map_err(|message| Failure::flag(flag, message))
 }
 
 /// The rows of `file`, none of which may have a coordinate that is NaN or infinite.

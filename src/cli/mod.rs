@@ -23,7 +23,13 @@ mod sweep;
 mod table;
 mod watch;
 
-use std::{path::PathBuf, process::ExitCode};
+use std::{
+    fmt::Display,
+    io::{self, Write},
+    path::PathBuf,
+    process::ExitCode,
+    sync::atomic::{AtomicBool, Ordering},
+};
 
 use clap::{Parser, Subcommand};
 
@@ -101,7 +107,7 @@ struct RunArguments {
     jobs: std::num::NonZeroUsize,
     /// Folder for results [default: the experiment's machine.out, "runs"].
     #[arg(long, value_name = "DIR")]
-    out: Option<PathBuf>,
+    out: Option<String>,
     /// Show metrics to Prometheus while it runs [default address: 127.0.0.1:9464].
     #[arg(long, value_name = "ADDRESS", num_args = 0..=1, require_equals = true,
         default_missing_value = "127.0.0.1:9464")]
@@ -157,7 +163,12 @@ struct DataArguments {
 
 /// Reads the command line and does what it says.
 pub fn main(registry: &Registry) -> ExitCode {
-    match Arguments::parse().command {
+    let code = obey(registry, Arguments::parse().command);
+    if SPEECHLESS.load(Ordering::Relaxed) { ExitCode::FAILURE } else { code }
+}
+
+fn obey(registry: &Registry, command: Command) -> ExitCode {
+    match command {
         Command::Run(arguments) => run::main(registry, &arguments),
         Command::Resume(arguments) => resume::main(registry, &arguments),
         Command::Bench(arguments) => bench::main(registry, &arguments),
@@ -176,17 +187,33 @@ pub fn main(registry: &Registry) -> ExitCode {
     }
 }
 
-/// Writes to stdout; a reader who has seen enough (`| head`) is no error.
+/// Whether something could not be written to stdout.
+static SPEECHLESS: AtomicBool = AtomicBool::new(false);
+
+/// Writes to stdout; a reader who has seen enough (`| head`) is no error. Anything else that goes wrong is said,
+/// and the program will end with status 1.
 fn print(text: &str) {
-    use std::io::Write;
-    let _ = std::io::stdout().write_all(text.as_bytes());
+    let mut stdout = io::stdout();
+    match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
+        Err(error)
+            if error.kind() != io::ErrorKind::BrokenPipe && !SPEECHLESS.swap(true, Ordering::Relaxed) =>
+        {
+            eprintln!("error: stdout: failed to write: {error}");
+        }
+        _ => {}
+    }
+}
+
+/// The same with the end of the line.
+fn print_line(line: impl Display) {
+    print(&format!("{line}\n"));
 }
 
 /// Exit status of a command that could not begin.
 const UNUSABLE: u8 = 2;
 
 /// Says on stderr what cannot be used; nothing ran.
-fn unusable(error: impl std::fmt::Display) -> ExitCode {
+fn unusable(error: impl Display) -> ExitCode {
     eprintln!("error: {error}");
     ExitCode::from(UNUSABLE)
 }
@@ -195,7 +222,12 @@ impl CommonArguments {
     /// The assignments: those of `--set`, and the flags that stand for a key.
     fn assignments(&self) -> Vec<String> {
         let threads = self.threads.map(|n| format!("machine.threads={n}"));
-        let device = self.device.as_ref().map(|d| format!("machine.device={d}"));
+        let device = self.device.as_ref().map(|device| assignment("machine.device", device));
         self.sets.iter().cloned().chain(threads).chain(device).collect()
     }
+}
+
+/// `key = "text"`, so that no text is taken for a number, a list or a table.
+fn assignment(key: &str, text: &str) -> String {
+    format!("{key}={}", toml::Value::from(text))
 }

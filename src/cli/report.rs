@@ -2,7 +2,7 @@
 
 use std::{path::PathBuf, process::ExitCode};
 
-use crate::report::{ReportError, Study, Tidy, read, write};
+use crate::report::{Page, ReportError, Study, Tidy, read};
 
 /// The arguments of `phalanx report`.
 #[derive(clap::Args)]
@@ -28,7 +28,7 @@ pub struct Arguments {
 pub fn main(arguments: &Arguments) -> ExitCode {
     match report(arguments) {
         Ok(page) => {
-            println!("{}", page.display());
+            super::print_line(page.display());
             ExitCode::SUCCESS
         }
         Err(error) => super::unusable(error),
@@ -40,6 +40,7 @@ fn report(arguments: &Arguments) -> Result<PathBuf, ReportError> {
         return Err(ReportError::NoParquet);
     }
     let study = Study::new(read(&arguments.paths)?)?;
+    let page = Page::new(&study, arguments.baseline.as_deref())?;
     let tidy = Tidy::of(&study);
     if let Some(path) = &arguments.csv {
         tidy.write_csv(path)?;
@@ -48,5 +49,5 @@ fn report(arguments: &Arguments) -> Result<PathBuf, ReportError> {
         tidy.write_parquet(path)?;
     }
     let out = arguments.out.clone().unwrap_or_else(|| arguments.paths[0].join("report"));
-    write(&study, arguments.baseline.as_deref(), &out)
+    page.write(&out)
 }

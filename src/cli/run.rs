@@ -22,8 +22,8 @@ pub fn main(registry: &Registry, arguments: &RunArguments) -> ExitCode {
 
 /// The assignments of the command line.
 pub fn assignments(arguments: &RunArguments) -> Vec<String> {
-    let out = arguments.out.as_ref().map(|out| format!("machine.out={:?}", out.display().to_string()));
-    let metrics = arguments.metrics.as_ref().map(|address| format!("telemetry.listen={address:?}"));
+    let out = arguments.out.as_ref().map(|out| super::assignment("machine.out", out));
+    let metrics = arguments.metrics.as_ref().map(|address| super::assignment("telemetry.listen", address));
     arguments.common.assignments().into_iter().chain(out).chain(metrics).collect()
 }
 
@@ -53,7 +53,7 @@ pub fn report(outcome: &RunOutcome, quiet: bool) -> ExitCode {
             outcome.summary.rows().into_iter().map(|(key, value)| vec![key.to_owned(), value]).collect();
         eprint!("{}", table::columns(&rows));
     }
-    println!("{}", outcome.folder.path().display());
+    super::print_line(outcome.folder.path().display());
     if let Some(error) = &outcome.summary.error {
         eprintln!("error: {error}");
         return ExitCode::FAILURE;

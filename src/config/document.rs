@@ -2,12 +2,18 @@
 //! based on, and a sweep over them. [`Layers`](super::Layers) puts the keys
 //! together with all that goes over them.
 
-use std::path::{Path, PathBuf};
+use std::{
+    fs::File,
+    io::Read,
+    path::{Path, PathBuf},
+};
 
 use figment::value::{Dict, Value};
 
 use super::{ConfigError, layers::dict_of};
 
+/// Longest file that is read; what a device or a wrong file holds does not fill the memory.
+const LONGEST: u64 = 1 << 22;
 /// How many files may stand on one another.
 const DEPTH: usize = 8;
 
@@ -96,7 +102,14 @@ fn uncover(dict: &mut Dict, over: &Dict) {
 }
 
 fn text_of(file: &Path) -> Result<String, ConfigError> {
-    std::fs::read_to_string(file).map_err(|e| error(file, e.to_string()))
+    let mut text = String::new();
+    File::open(file)
+        .and_then(|opened| opened.take(LONGEST + 1).read_to_string(&mut text))
+        .map_err(|e| error(file, e.to_string()))?;
+    if text.len() as u64 > LONGEST {
+        return Err(error(file, format!("it is longer than {LONGEST} bytes, and no experiment")));
+    }
+    Ok(text)
 }
 
 fn error(file: &Path, message: String) -> ConfigError {

@@ -1,7 +1,10 @@
 //! The layers of a configuration and what is said when one of them is wrong:
 //! embedded defaults < file < environment < `--set`.
 
-use std::path::Path;
+use std::{
+    ffi::{OsStr, OsString},
+    path::Path,
+};
 
 use figment::{
     Error, Figment, Metadata, Profile, Provider,
@@ -12,13 +15,19 @@ use figment::{
 
 use serde::de::DeserializeOwned;
 
-use super::{Config, Document};
+use super::{Config, Document, shorten};
 
 /// The embedded defaults, commented.
 pub const DEFAULTS: &str = include_str!("defaults.toml");
 
 /// The profile of all layers below `--set`.
 const BASE: Profile = Profile::const_new("layers");
+
+/// Most parts of a dotted key; none that is known has as many.
+const DEEPEST: usize = 32;
+
+/// Variables of the environment that begin so set keys.
+const PREFIX: &str = "PHALANX_";
 
 /// Variables of the environment that are no configuration keys.
 const OTHER_VARIABLES: [&str; 1] = ["data"];
@@ -42,6 +51,12 @@ pub enum ConfigError {
         /// Why.
         message: String,
     },
+    /// A variable of the environment is no text.
+    #[error("environment: {name}: it is not UTF-8")]
+    Variable {
+        /// Its name.
+        name: String,
+    },
     /// A sweep where one experiment is expected.
     #[error("{path}: this is a sweep; `phalanx sweep {path}` runs its cells")]
     Sweep {
@@ -58,6 +73,15 @@ pub enum ConfigError {
         /// Why.
         message: String,
     },
+}
+
+/// The first variable that could set a key, but is not UTF-8.
+fn unreadable_variable() -> Option<String> {
+    let ours =
+        |name: &OsStr| name.as_encoded_bytes().starts_with(PREFIX.as_bytes()) && name != "PHALANX_DATA";
+    let text = |(name, value): &(OsString, OsString)| name.to_str().is_some() && value.to_str().is_some();
+    let found = std::env::vars_os().find(|variable| ours(&variable.0) && !text(variable));
+    found.map(|(name, _)| name.display().to_string())
 }
 
 /// The layers put together, from which errors know where a key came from.
@@ -96,10 +120,12 @@ impl Layers {
     /// # Errors
     /// [`ConfigError`].
     pub fn of(document: &Document, sets: &[String]) -> Result<Self, ConfigError> {
+        if let Some(name) = unreadable_variable() {
+            return Err(ConfigError::Variable { name });
+        }
         let mut layers = Self::files(document);
-        layers.figment = layers
-            .figment
-            .merge(Env::prefixed("PHALANX_").ignore(&OTHER_VARIABLES).split("__").profile(BASE));
+        layers.figment =
+            layers.figment.merge(Env::prefixed(PREFIX).ignore(&OTHER_VARIABLES).split("__").profile(BASE));
         layers.under(sets)
     }
 
@@ -154,9 +180,10 @@ impl Layers {
 
     /// Puts one `key=value` over all that is there.
     fn assign(&mut self, argument: &str) -> Result<(), ConfigError> {
-        let wrong = |message: String| ConfigError::Set { argument: argument.to_owned(), message };
+        let shown = shorten(argument);
+        let wrong = |message: String| ConfigError::Set { argument: shown.clone().into_owned(), message };
         let (key, text) = argument.split_once('=').ok_or_else(|| wrong("key=value is expected".into()))?;
-        self.replace(key.trim(), parse_value(text.trim()), &format!("--set {argument}"))?.map_err(wrong)
+        self.replace(key.trim(), parse_value(text.trim()), &format!("--set {shown}"))?.map_err(wrong)
     }
 
     /// Puts `value` at `key` over all that is there; `origin` is where errors say it comes from.
@@ -178,6 +205,9 @@ impl Layers {
         let data = self.figment.data().map_err(|error| self.explain(error))?;
         let mut dict = data.get(self.figment.profile()).cloned().unwrap_or_default();
         let path: Vec<&str> = key.split('.').collect();
+        if path.len() > DEEPEST {
+            return Ok(Err(format!("the key has {} parts; at most {DEEPEST} are accepted", path.len())));
+        }
         if let Err(message) = replace(&mut dict, &path, value) {
             return Ok(Err(message));
         }
@@ -242,9 +272,22 @@ pub(crate) fn message_of(kind: &Kind) -> String {
         Kind::UnknownField(name, known) => format!("unknown key `{name}`{}", nearest(name, known)),
         Kind::UnknownVariant(name, known) => format!("unknown value `{name}`{}", nearest(name, known)),
         Kind::MissingField(name) => format!("`{name}` is missing"),
-        Kind::InvalidType(found, expected) => format!("found {found}, {expected} is expected"),
-        Kind::InvalidValue(found, expected) => format!("found {found}, {expected} is expected"),
+        Kind::InvalidType(found, expected) | Kind::InvalidValue(found, expected) => {
+            format!("found {}, {} is expected", shorten(&found.to_string()), in_words(expected))
+        }
         other => other.to_string(),
+    }
+}
+
+/// What serde expects, without the names of Rust's types.
+fn in_words(expected: &str) -> &str {
+    match expected {
+        "u64" | "usize" | "u32" => "a whole number from 0 on",
+        "i64" | "isize" | "i32" => "a whole number",
+        "f64" | "f32" => "a number",
+        "a sequence" => "a list",
+        other if other.starts_with("struct ") => "a table",
+        other => other,
     }
 }
 
@@ -300,8 +343,8 @@ fn parse_value(text: &str) -> Value {
         return text.into();
     }
     match toml::from_str::<toml::Table>(&format!("value = {text}")) {
-        Ok(table) => table.get("value").map_or_else(|| text.into(), value_of),
-        Err(_) => text.into(),
+        Ok(table) if table.len() == 1 => table.get("value").map_or_else(|| text.into(), value_of),
+        _ => text.into(),
     }
 }
 

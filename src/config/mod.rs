@@ -9,7 +9,7 @@ mod layers;
 mod named;
 mod telemetry;
 
-use std::path::PathBuf;
+use std::{borrow::Cow, path::PathBuf};
 
 use phalanx_robust::describe::Preset;
 use serde::{Deserialize, Serialize};
@@ -88,6 +88,30 @@ impl Config {
             keys.shift_remove("checkpoint");
         }
         essence
+    }
+}
+
+/// Longest name of an experiment: file systems take 255 bytes for the name of a folder.
+const LONGEST_NAME: usize = 120;
+
+/// What is wrong with the name of an experiment, which names a folder inside that for results.
+pub fn name_complaint(name: &str) -> Option<String> {
+    let plain = |ch: char| ch.is_alphanumeric() || "-_.".contains(ch);
+    if name.is_empty() || name.starts_with('.') || !name.chars().all(plain) {
+        let accepted = "letters, digits, `-`, `_` and `.` are accepted, and no `.` in front";
+        return Some(format!("{} is no name for a folder: {accepted}", shorten(&format!("{name:?}"))));
+    }
+    let length = name.len();
+    (length > LONGEST_NAME)
+        .then(|| format!("it has {length} bytes, and names a folder; at most {LONGEST_NAME} are accepted"))
+}
+
+/// `text`, or its beginning where it is too long to be shown.
+pub(crate) fn shorten(text: &str) -> Cow<'_, str> {
+    const SHOWN: usize = 200;
+    match text.char_indices().nth(SHOWN) {
+        Some((end, _)) => format!("{} …", &text[..end]).into(),
+        None => text.into(),
     }
 }
 

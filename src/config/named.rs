@@ -25,6 +25,31 @@ impl Named {
     pub fn plain(name: &str) -> Self {
         Self { name: name.to_owned(), parameters: Dict::new() }
     }
+
+    /// A chain as typed: a TOML list, TOML tables of one name each, or names with commas between them.
+    ///
+    /// # Errors
+    /// What is wrong.
+    pub fn chain(text: &str) -> Result<Vec<Self>, String> {
+        let text = text.trim();
+        let list = match text.chars().next() {
+            Some('[') => text.to_owned(),
+            Some('{') => format!("[{text}]"),
+            _ => return text.split(',').map(Self::typed).collect(),
+        };
+        let wrong = |error: toml::de::Error| error.message().to_owned();
+        let table: toml::Table = toml::from_str(&format!("list = {list}")).map_err(wrong)?;
+        let elements = table.get("list").filter(|_| table.len() == 1).and_then(toml::Value::as_array);
+        let elements = elements.ok_or("a list is expected, and nothing after it")?;
+        elements.iter().map(|element| element.clone().try_into().map_err(wrong)).collect()
+    }
+
+    fn typed(name: &str) -> Result<Self, String> {
+        match name.trim() {
+            "" => Err("a name is expected, as in ctma,nnm,cwmed".into()),
+            name => Ok(Self::plain(name)),
+        }
+    }
 }
 
 impl<'de> Deserialize<'de> for Named {

@@ -5,15 +5,15 @@ use std::path::Path;
 use super::DataError;
 
 /// Values of one image, 3 x 32 x 32.
-pub(super) const IMAGE: usize = 3 * 32 * 32;
+pub const IMAGE: usize = 3 * 32 * 32;
 /// Bytes of one record.
-pub(super) const RECORD: usize = 1 + IMAGE;
+pub const RECORD: usize = 1 + IMAGE;
 
 /// Appends the records of `content`, which was read from `path`, to `pixels` and `labels`.
 ///
 /// # Errors
 /// [`DataError::Format`].
-pub(super) fn append(
+pub fn append(
     path: &Path,
     content: &[u8],
     pixels: &mut Vec<u8>,

@@ -10,7 +10,7 @@
 
 mod catalogue;
 mod checksum;
-mod cifar;
+pub mod cifar;
 mod cifar10;
 mod digits;
 mod error;

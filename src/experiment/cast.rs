@@ -10,6 +10,9 @@ use crate::{
     registry::{ActorFactory, AttackFactory, ComponentError, EstimatorFactory, Resolved},
 };
 
+/// Most samples in a batch: no data set here has as many.
+const MOST_SAMPLES: usize = 10_000_000;
+
 /// A group of identical actors.
 pub(super) struct Group {
     /// Ids of its members.
@@ -125,8 +128,9 @@ fn check_counts(
     if count == 0 {
         return Err(planner.error(&format!("{list}.{at}.count"), "a group has at least one member"));
     }
-    if batch == 0 {
-        return Err(planner.error(&format!("{list}.{at}.batch_size"), "a batch has at least one sample"));
+    if !(1..=MOST_SAMPLES).contains(&batch) {
+        let message = format!("{batch} is given; a batch has 1 to {MOST_SAMPLES} samples");
+        return Err(planner.error(&format!("{list}.{at}.batch_size"), message));
     }
     Ok(())
 }

@@ -18,13 +18,21 @@ use super::{
 };
 use crate::{
     checkpoint::CheckpointError,
-    config::{Absence, Config, ConfigError, Layers, Named, StateFormat, StatePlace, load},
+    config::{Absence, Config, ConfigError, Layers, Named, StateFormat, StatePlace, load, name_complaint},
     data::DataError,
     registry::{ComponentError, Kind, Registry, Resolved, StepFactory},
     results::ResultsError,
     store::StoreError,
     telemetry::TelemetryError,
 };
+
+/// Most threads: more than this are a slip of the finger, and could stop the machine.
+const MOST_THREADS: usize = 1024;
+/// Most members of a cast.
+const MOST_WORKERS: usize = 1_000_000;
+
+/// Most elements of a chain of rules.
+const LONGEST_CHAIN: usize = 32;
 
 /// An experiment that cannot run.
 #[derive(Debug, thiserror::Error)]
@@ -179,12 +187,7 @@ impl Planner<'_> {
 
     fn check_scalars(&self) -> Result<(), ConfigError> {
         let c = &self.config;
-        let plain = |ch: char| ch.is_alphanumeric() || "-_.".contains(ch);
-        if c.name.is_empty() || c.name.starts_with('.') || !c.name.chars().all(plain) {
-            let message = format!(
-                "{:?} is no name for a folder: letters, digits, `-`, `_` and `.` are accepted",
-                c.name
-            );
+        if let Some(message) = name_complaint(&c.name) {
             return Err(self.error("name", message));
         }
         let deadline = c.barrier.deadline_seconds;
@@ -193,7 +196,7 @@ impl Planner<'_> {
         let checks = [
             (c.rounds > 0, "rounds", "at least one round is needed".to_owned()),
             (
-                c.task.clip >= 0.0,
+                c.task.clip >= 0.0 && c.task.clip.is_finite(),
                 "task.clip",
                 format!("{} is given; 0 (off) or a positive norm is accepted", c.task.clip),
             ),
@@ -209,6 +212,11 @@ impl Planner<'_> {
                     "{} is given; 0 (what is available) or a positive number is accepted",
                     c.machine.memory_gb
                 ),
+            ),
+            (
+                c.machine.threads <= MOST_THREADS,
+                "machine.threads",
+                format!("{} is given; at most {MOST_THREADS} are accepted", c.machine.threads),
             ),
             (
                 numbered || ["cpu", "auto"].contains(&device),
@@ -262,9 +270,14 @@ impl Planner<'_> {
 
     /// Checks the numbers of workers against one another.
     fn size(&self) -> Result<Size, ConfigError> {
-        let honest: usize = self.config.workers.iter().map(|g| g.count).sum();
-        let byzantine: usize = self.config.attackers.iter().map(|g| g.count).sum();
-        let m = honest + byzantine;
+        let honest = sum(self.config.workers.iter().map(|g| g.count));
+        let byzantine = sum(self.config.attackers.iter().map(|g| g.count));
+        let m = honest.saturating_add(byzantine);
+        if m > MOST_WORKERS {
+            let key = if honest > byzantine { "workers" } else { "attackers" };
+            let message = format!("there are {m} workers and attackers; at most {MOST_WORKERS} are accepted");
+            return Err(self.error(key, message));
+        }
         if honest == 0 {
             return Err(self.error(
                 "workers",
@@ -276,13 +289,18 @@ impl Planner<'_> {
             return Err(self.error("attackers", message));
         }
         let f = self.config.aggregator.f.unwrap_or(byzantine);
-        if 2 * f >= m {
+        if f >= m.div_ceil(2) {
             return Err(self.error("aggregator.f", format!("f = {f} of m = {m} workers; f < m/2 is needed")));
         }
         Ok(Size::new(m, f))
     }
 
     fn defence(&mut self, size: Turnout) -> Result<Defence, ConfigError> {
+        let length = self.config.aggregator.rule.len();
+        if length > LONGEST_CHAIN {
+            let message = format!("the chain has {length} elements; at most {LONGEST_CHAIN} are accepted");
+            return Err(self.error("aggregator.rule", message));
+        }
         let mut layers: Vec<Layer> = Vec::new();
         for at in 0..self.config.aggregator.rule.len() {
             let key = format!("aggregator.rule.{at}");
@@ -310,4 +328,9 @@ impl Planner<'_> {
         self.config.aggregator.step = made.named;
         Ok(made.component)
     }
+}
+
+/// The sum, or the largest number for more than that.
+fn sum(counts: impl Iterator<Item = usize>) -> usize {
+    counts.fold(0, usize::saturating_add)
 }

@@ -2,6 +2,7 @@
 
 use std::{
     fs, io,
+    path::Path,
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
@@ -54,7 +55,8 @@ impl Plan {
         let door = Door::take(&self.config.telemetry)?;
         let folder = self.folder()?;
         let _lock = FolderLock::take(folder.path())?;
-        self.start(folder, door, observers)
+        let path = folder.path().to_owned();
+        self.start(folder, door, observers).inspect_err(|_| abandon(&path))
     }
 
     /// The same in a folder of the caller's choice, which holds no results yet and whose lock the caller holds.
@@ -128,15 +130,17 @@ impl Plan {
         let began = Instant::now();
         let end = cast.run();
         let elapsed = (before + began.elapsed()).as_secs_f64();
-        if let Ok(end) = &end {
-            write_parameters(&folder, &end.point, &end.learner)?;
-        }
+        let written = match &end {
+            Ok(end) => write_parameters(&folder, &end.point, &end.learner),
+            Err(_) => Ok(()),
+        };
         let mut summary = summary(end, progress.load(Ordering::Relaxed), elapsed);
         // From the table, so that a run that was resumed counts its first part too.
         if let Ok(rounds) = Columns::read(&folder.path().join("rounds.csv")) {
             (summary.virtual_seconds, summary.barrier) = counts(&rounds);
         }
-        folder.write_json("summary.json", &summary)?;
+        written.unwrap_or_else(|error| summary.fail(&error));
+        folder.write_json("summary.json", &summary).unwrap_or_else(|error| summary.fail(&error));
         if summary.status == Status::Completed {
             checkpoint::remove(folder.path()).map_err(ResultsError::at(folder.path()))?;
         }
@@ -165,7 +169,7 @@ impl Plan {
             "started": jiff::Timestamp::now().to_string(),
             "threads": self.threads(),
             "metrics": door.and_then(Door::address).map(|address| format!("http://{address}/metrics")),
-            "arguments": std::env::args().collect::<Vec<_>>(),
+            "arguments": std::env::args_os().map(|word| word.display().to_string()).collect::<Vec<_>>(),
         })
     }
 
@@ -284,6 +288,16 @@ impl Plan {
         }
         Ok(cast)
     }
+}
+
+/// Removes the folder of a run that made no round, and its parent unless other runs are in it.
+fn abandon(folder: &Path) {
+    let rounds = fs::read(folder.join("rounds.csv")).unwrap_or_default();
+    if rounds.iter().filter(|&&byte| byte == b'\n').count() > 1 {
+        return;
+    }
+    drop(fs::remove_dir_all(folder));
+    drop(folder.parent().map(fs::remove_dir));
 }
 
 fn summary(end: Result<RunEnd, phalanx_actors::RunError>, rounds: u64, elapsed_seconds: f64) -> Summary {

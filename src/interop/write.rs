@@ -1,7 +1,7 @@
-//! Files as wholes: written beside their place, then renamed into it.
+//! The results of the subcommands that work on matrices, as whole files.
 
 use std::{
-    fs::{self, File},
+    fs::File,
     io::{self, BufWriter, Write},
     path::Path,
 };
@@ -10,6 +10,7 @@ use phalanx_robust::{Dtype, Vector};
 use serde::Serialize;
 
 use super::{InteropError, Problem, npy};
+use crate::whole;
 
 /// Writes `vector` as a one-dimensional `.npy` file of its own number format.
 ///
@@ -32,7 +33,7 @@ pub fn write_matrix(path: &Path, rows: &[Vector]) -> Result<(), InteropError> {
 /// # Errors
 /// [`Problem::Write`].
 pub fn write_json(path: &Path, value: &impl Serialize) -> Result<(), InteropError> {
-    whole(path, |to| {
+    at(path, |to| {
         serde_json::to_writer_pretty(&mut *to, value)?;
         to.write_all(b"\n")
     })
@@ -40,7 +41,7 @@ pub fn write_json(path: &Path, value: &impl Serialize) -> Result<(), InteropErro
 
 fn write_array(path: &Path, shape: &[usize], rows: &[Vector]) -> Result<(), InteropError> {
     let dtype = rows.first().map_or(Dtype::F32, Vector::dtype);
-    whole(path, |to| {
+    at(path, |to| {
         to.write_all(&npy::preamble(dtype, shape))?;
         rows.iter().try_for_each(|row| write_row(to, row))
     })
@@ -56,20 +57,6 @@ fn write_row(to: &mut impl Write, row: &Vector) -> io::Result<()> {
     })
 }
 
-fn whole(
-    path: &Path,
-    content: impl FnOnce(&mut BufWriter<File>) -> io::Result<()>,
-) -> Result<(), InteropError> {
-    let write = || {
-        let name = path.file_name().ok_or_else(|| io::Error::other("the path names no file"))?;
-        let partial = path.with_file_name(format!(".{}.partial", name.display()));
-        let written = File::create(&partial).and_then(|file| {
-            let mut file = BufWriter::new(file);
-            content(&mut file)?;
-            file.flush()?;
-            fs::rename(&partial, path)
-        });
-        written.inspect_err(|_| drop(fs::remove_file(&partial)))
-    };
-    write().map_err(|error| InteropError::at(path)(Problem::Write(error)))
+fn at(path: &Path, content: impl FnOnce(&mut BufWriter<File>) -> io::Result<()>) -> Result<(), InteropError> {
+    whole::write(path, content).map_err(|error| InteropError::at(path)(Problem::Write(error)))
 }

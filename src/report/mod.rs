@@ -15,10 +15,7 @@ mod table;
 mod tidy;
 mod tidy_parquet;
 
-use std::{
-    fs,
-    path::{Path, PathBuf},
-};
+use std::path::{Path, PathBuf};
 
 pub use compare::{Comparison, compare};
 pub use facts::{Fact, facts};
@@ -27,8 +24,9 @@ pub use select::{Factor, Layout, Study};
 pub use statistics::Estimate;
 pub use tidy::{Tidy, Values};
 
+use self::{figures::Figure, table::Table};
 use crate::results::{
-    ReadError, ResultsError,
+    ReadError, ResultsError, RunFolder,
     read::{RunRecord, find_folders},
 };
 
@@ -96,24 +94,34 @@ pub fn read(paths: &[PathBuf]) -> Result<Vec<RunRecord>, ReportError> {
     Ok(folders.iter().map(|folder| RunRecord::read(folder)).collect::<Result<_, _>>()?)
 }
 
-/// Writes the page `index.html` and its pictures as SVG and PNG into `out`; returns the path of the page.
-///
-/// # Errors
-/// [`ReportError`].
-pub fn write(study: &Study, baseline: Option<&str>, out: &Path) -> Result<PathBuf, ReportError> {
-    let table = table::table(study, baseline)?;
-    let figures = figures::figures(study)?;
-    fs::create_dir_all(out).map_err(ResultsError::at(out))?;
-    for figure in &figures {
-        save(&out.join(format!("{}.svg", figure.stem)), figure.svg.as_bytes())?;
-        let png = plot::png(&figure.svg).map_err(|message| ReportError::Draw { message })?;
-        save(&out.join(format!("{}.png", figure.stem)), &png)?;
-    }
-    let page = out.join("index.html");
-    save(&page, page::page(study, &table, &figures, out).as_bytes())?;
-    Ok(page)
+/// The page of a study, which is not written yet.
+pub struct Page<'a> {
+    study: &'a Study,
+    table: Table,
+    figures: Vec<Figure>,
 }
 
-fn save(path: &Path, content: &[u8]) -> Result<(), ResultsError> {
-    fs::write(path, content).map_err(ResultsError::at(path))
+impl<'a> Page<'a> {
+    /// Makes its table, whose differences are taken to `baseline`, and its figures.
+    ///
+    /// # Errors
+    /// [`ReportError`].
+    pub fn new(study: &'a Study, baseline: Option<&str>) -> Result<Self, ReportError> {
+        Ok(Self { study, table: table::table(study, baseline)?, figures: figures::figures(study)? })
+    }
+
+    /// Writes `index.html` and its pictures as SVG and PNG into `out`; returns the path of the page.
+    ///
+    /// # Errors
+    /// [`ReportError`].
+    pub fn write(&self, out: &Path) -> Result<PathBuf, ReportError> {
+        let folder = RunFolder::exactly(out)?;
+        for figure in &self.figures {
+            folder.write(&format!("{}.svg", figure.stem), figure.svg.as_bytes())?;
+            let png = plot::png(&figure.svg).map_err(|message| ReportError::Draw { message })?;
+            folder.write(&format!("{}.png", figure.stem), &png)?;
+        }
+        folder.write("index.html", page::page(self.study, &self.table, &self.figures, out).as_bytes())?;
+        Ok(out.join("index.html"))
+    }
 }

@@ -8,7 +8,7 @@ use super::{
     curves::{Against, measures},
     select::{Run, Study},
 };
-use crate::results::ResultsError;
+use crate::{results::ResultsError, whole};
 
 /// The values of a column.
 #[derive(Clone, Debug, PartialEq)]
@@ -102,14 +102,15 @@ impl Tidy {
         if let Some(folder) = path.parent() {
             fs::create_dir_all(folder).map_err(ResultsError::at(folder))?;
         }
-        let wrong = |error: csv::Error| ResultsError { path: path.to_owned(), error: error.into() };
-        let mut writer = csv::Writer::from_path(path).map_err(wrong)?;
-        writer.write_record(self.columns.iter().map(|(name, _)| name)).map_err(wrong)?;
-        for row in 0..self.rows() {
-            let cells = self.columns.iter().map(|(_, values)| cell(values, row));
-            writer.write_record(cells).map_err(wrong)?;
-        }
-        writer.flush().map_err(ResultsError::at(path))
+        whole::write(path, |file| {
+            let mut writer = csv::Writer::from_writer(file);
+            writer.write_record(self.columns.iter().map(|(name, _)| name))?;
+            for row in 0..self.rows() {
+                writer.write_record(self.columns.iter().map(|(_, values)| cell(values, row)))?;
+            }
+            writer.flush()
+        })
+        .map_err(ResultsError::at(path))
     }
 }
 

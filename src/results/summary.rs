@@ -77,6 +77,12 @@ impl Summary {
         serde_json::from_slice(&fs::read(folder.join("summary.json")).ok()?).ok()
     }
 
+    /// Something went wrong after the last round, such as writing a result; the first reason is kept.
+    pub fn fail(&mut self, error: &impl ToString) {
+        self.status = Status::Failed;
+        self.error.get_or_insert_with(|| error.to_string());
+    }
+
     /// The rows of the table that is shown at the end.
     pub fn rows(&self) -> Vec<(&'static str, String)> {
         let mut rows = vec![("status", self.status.name().to_owned()), ("rounds", self.rounds.to_string())];

@@ -11,7 +11,7 @@ use sha2::{Digest, Sha256};
 
 use super::grid::{Assignments, Grid, GridError};
 use crate::{
-    config::{Config, ConfigError, Document, Layers, PortInUse},
+    config::{Config, ConfigError, Document, Layers, PortInUse, name_complaint},
     experiment::{Plan, PlanError},
     registry::Registry,
 };
@@ -105,8 +105,12 @@ impl Draft {
         let grid = Grid::parse(sweep, &overrides(&lists)?).map_err(grid_error)?;
         let cells = grid.cells().map_err(grid_error)?;
         let layers = Layers::of(&document, &sets)?;
+        let name: String = layers.value("name")?;
+        if let Some(message) = name_complaint(&name) {
+            return Err(layers.error("name", message).into());
+        }
         Ok(Self {
-            name: layers.value("name")?,
+            name,
             out: layers.value("machine.out")?,
             keys: grid.keys().map(str::to_owned).collect(),
             digest: digest(&(&cells, layers.all()?)),
@@ -170,7 +174,10 @@ fn overrides(sets: &[String]) -> Result<Vec<(String, toml::Value)>, ConfigError>
             .ok_or_else(|| wrong(set, "key=[…] is expected".into()))?;
         let table: toml::Table =
             toml::from_str(&format!("value = {text}")).map_err(|error| wrong(set, error.message().into()))?;
-        Ok((key.trim().to_owned(), table["value"].clone()))
+        match table.get("value").filter(|_| table.len() == 1) {
+            Some(value) => Ok((key.trim().to_owned(), value.clone())),
+            None => Err(wrong(set, "a list is expected, and nothing after it".into())),
+        }
     };
     sets.iter().map(parse).collect()
 }

@@ -4,7 +4,7 @@
 use std::{
     fs::{self, File, TryLockError},
     io::{self, Write},
-    path::{Path, PathBuf},
+    path::{Component, Path, PathBuf},
 };
 
 use super::manifest::{Manifest, Record};
@@ -147,8 +147,23 @@ pub fn read_manifest(folder: &Path) -> Result<Option<Manifest>, FolderError> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(ResultsError { path, error }.into()),
     };
-    let manifest = serde_json::from_slice(&text);
-    manifest.map(Some).map_err(|error| FolderError::Manifest { path, message: error.to_string() })
+    let manifest: Manifest = match serde_json::from_slice(&text) {
+        Ok(manifest) => manifest,
+        Err(error) => return Err(FolderError::Manifest { path, message: error.to_string() }),
+    };
+    match manifest.cells.iter().find(|cell| !is_inside(&cell.folder)) {
+        Some(Record { index, folder, .. }) => {
+            let message = format!("cell {index}: {folder:?} is no folder inside that of the sweep");
+            Err(FolderError::Manifest { path, message })
+        }
+        None => Ok(Some(manifest)),
+    }
+}
+
+/// Whether a path leads further down and nowhere else.
+fn is_inside(path: &str) -> bool {
+    let down = |part| matches!(part, Component::Normal(_));
+    !path.is_empty() && Path::new(path).components().all(down)
 }
 
 fn open(path: &Path) -> Result<File, ResultsError> {

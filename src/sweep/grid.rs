@@ -57,6 +57,12 @@ pub enum GridError {
         /// The key.
         key: String,
     },
+    /// The product of the lists is too large.
+    #[error("there are {count} combinations; at most {MOST_CELLS} are accepted")]
+    TooMany {
+        /// How many; the largest number for more.
+        count: usize,
+    },
     /// No key is swept, or all cells are excluded.
     #[error("there are no cells: {reason}")]
     NoCells {
@@ -64,6 +70,9 @@ pub enum GridError {
         reason: &'static str,
     },
 }
+
+/// Most cells of a sweep, excluded ones among them.
+const MOST_CELLS: usize = 100_000;
 
 /// What is swept.
 #[derive(Clone, Debug, PartialEq)]
@@ -122,6 +131,12 @@ impl Grid {
     /// # Errors
     /// [`GridError::NoCells`].
     pub fn cells(&self) -> Result<Vec<Assignments>, GridError> {
+        let product =
+            |count: usize, axis: &Axis| count.saturating_mul(axis.values.first().map_or(0, Vec::len));
+        let count = self.axes.iter().fold(1, product);
+        if count > MOST_CELLS {
+            return Err(GridError::TooMany { count });
+        }
         let mut cells = vec![Table::new()];
         for axis in &self.axes {
             cells = cells.iter().flat_map(|cell| axis.extensions(cell)).collect();

@@ -7,14 +7,14 @@ use std::{
     time::Duration,
 };
 
-use metrics_exporter_prometheus::{BuildError, ExporterFuture, PrometheusBuilder, PrometheusRecorder};
+use metrics_exporter_prometheus::{BuildError, PrometheusBuilder, PrometheusRecorder};
 use metrics_process::Collector;
 use tokio::{
     runtime::{self, Runtime},
     sync::oneshot,
 };
 
-use super::{meter::Meter, push::Pusher};
+use super::{meter::Meter, push::Pusher, server};
 use crate::config::{self, PortInUse};
 
 /// How often the process is measured and old samples are folded into their histograms.
@@ -84,12 +84,10 @@ impl Door {
         let runtime =
             runtime::Builder::new_current_thread().enable_all().build().map_err(TelemetryError::Thread)?;
         let address = self.address();
-        // The exporter binds by itself, so the port is free for as long as that takes.
-        drop(self.listener);
-        let (recorder, exporter) = build(&runtime, address, labels)?;
-        let meter = Meter::new(recorder);
+        let meter = Meter::new(recorder(labels)?);
         let (stop, stopped) = oneshot::channel();
-        let thread = serve(runtime, exporter, meter.clone(), stopped).map_err(TelemetryError::Thread)?;
+        let listener = self.listener.map(|(listener, _)| listener);
+        let thread = serve(runtime, listener, meter.clone(), stopped).map_err(TelemetryError::Thread)?;
         let push = self.push.map(|(base, every)| {
             Pusher::start(&base, &labels[..grouped.min(labels.len())], every, meter.handle())
         });
@@ -155,30 +153,17 @@ fn hint(error: &io::Error, more: u16) -> &'static str {
     }
 }
 
-/// The recorder, and what serves it.
-fn build(
-    runtime: &Runtime,
-    address: Option<SocketAddr>,
-    labels: &[(&'static str, String)],
-) -> Result<(PrometheusRecorder, Option<ExporterFuture>), TelemetryError> {
-    let _inside = runtime.enter();
+fn recorder(labels: &[(&'static str, String)]) -> Result<PrometheusRecorder, BuildError> {
     let builder = labels
         .iter()
-        .fold(PrometheusBuilder::new(), |builder, (name, value)| builder.add_global_label(*name, value))
-        .set_buckets(&BUCKETS)?;
-    match address {
-        Some(address) => {
-            let (recorder, exporter) = builder.with_http_listener(address).build()?;
-            Ok((recorder, Some(exporter)))
-        }
-        None => Ok((builder.build_recorder(), None)),
-    }
+        .fold(PrometheusBuilder::new(), |builder, (name, value)| builder.add_global_label(*name, value));
+    Ok(builder.set_buckets(&BUCKETS)?.build_recorder())
 }
 
 /// Serves and keeps house until `stopped` comes.
 fn serve(
     runtime: Runtime,
-    exporter: Option<ExporterFuture>,
+    listener: Option<TcpListener>,
     meter: Meter,
     stopped: oneshot::Receiver<()>,
 ) -> io::Result<JoinHandle<()>> {
@@ -193,19 +178,28 @@ fn serve(
                 meter.handle().run_upkeep();
             }
         };
-        let exporter = async {
-            if let Some(exporter) = exporter
-                && let Err(error) = exporter.await
+        let server = async {
+            if let Some(listener) = listener
+                && let Err(error) = server::serve(listener, meter.handle()).await
             {
-                eprintln!("warning: metrics are served no longer: {error:?}");
+                eprintln!("warning: metrics are served no longer: {error}");
             }
             std::future::pending::<()>().await;
         };
         tokio::select! {
             _ = stopped => {}
-            () = exporter => {}
+            () = server => {}
             () = keep => {}
         }
     };
-    std::thread::Builder::new().name("telemetry".into()).spawn(move || runtime.block_on(work))
+    std::thread::Builder::new().name("telemetry".into()).spawn(move || {
+        step_back();
+        runtime.block_on(work);
+    })
+}
+
+/// Lets the threads that compute go first. On Linux the priority is that of the thread alone.
+fn step_back() {
+    #[cfg(target_os = "linux")]
+    let _ = rustix::process::setpriority_process(None, 19);
 }

@@ -11,6 +11,7 @@ mod meter;
 pub mod names;
 mod push;
 mod run;
+mod server;
 mod sweep;
 
 pub use endpoint::{Door, Telemetry, TelemetryError};

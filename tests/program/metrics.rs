@@ -11,13 +11,13 @@ use std::{
 use crate::harness::{self, Program, experiment};
 
 /// A run that lasts until it is dropped.
-struct Live {
+pub struct Live {
     child: Child,
     stderr: BufReader<std::process::ChildStderr>,
 }
 
 impl Live {
-    fn start(file: &str, out: &str, sets: &[&str]) -> Self {
+    pub fn start(file: &str, out: &str, sets: &[&str]) -> Self {
         let sets = sets.iter().flat_map(|set| ["--set", set]);
         let mut child = Command::new(env!("CARGO_BIN_EXE_phalanx"))
             .args(["run", file, "--quiet", "--out", out, "--set", "rounds=100000000"])
@@ -31,7 +31,7 @@ impl Live {
     }
 
     /// The address that it says its metrics are at.
-    fn address(&mut self) -> String {
+    pub fn address(&mut self) -> String {
         let mut line = String::new();
         self.stderr.read_line(&mut line).unwrap();
         let at = line.trim().strip_prefix("metrics at http://").and_then(|at| at.strip_suffix("/metrics"));

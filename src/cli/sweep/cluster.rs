@@ -50,7 +50,7 @@ impl Cluster {
             let job = submit(&script, None)?;
             let after = submit(&report, Some(&job))?;
             eprintln!("{} cells submitted as job {job}, their report as job {after}", tasks.cells.len());
-            println!("{}", tasks.sweep.display());
+            super::super::print_line(tasks.sweep.display());
         } else {
             self.show(tasks);
         }

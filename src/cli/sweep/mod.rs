@@ -108,13 +108,20 @@ fn sweep(registry: &Registry, arguments: &Arguments) -> anyhow::Result<ExitCode>
         }
         return Ok(ExitCode::SUCCESS);
     }
+    let shown = shown(arguments, &path)?;
     let folder = SweepFolder::hold(&path, Hold::All)?;
     let manifest = folder.renew(|before| fresh.stand(&path, before))?;
     let queue = left(&manifest, cells, arguments.retry_failed);
     if arguments.cluster.is_wanted() {
         return arguments.cluster.hand_over(&tasks(&draft.name, path, &queue, arguments)?, folder);
     }
-    run(&folder, queue, arguments)
+    run(&folder, queue, arguments, shown)
+}
+
+/// Where the sweep's own metrics are shown, if they are asked for.
+fn shown(arguments: &Arguments, path: &Path) -> anyhow::Result<Option<Shown>> {
+    let address = arguments.metrics.as_ref().filter(|_| !arguments.cluster.is_wanted());
+    address.map(|address| Shown::open(address, path)).transpose()
 }
 
 /// Runs one cell. Its number is looked up in the manifest if that comes from the same file, so that the
@@ -126,23 +133,26 @@ fn only(
     path: &Path,
     index: usize,
 ) -> anyhow::Result<ExitCode> {
-    let folder = SweepFolder::hold(path, Hold::One)?;
     let known = read_manifest(path)?.filter(|manifest| manifest.digest == draft.digest);
-    let manifest = match known {
-        Some(manifest) => manifest,
-        None => {
-            let fresh = Manifest::new(draft, &check(registry, draft, arguments)?);
-            folder.renew(|before| fresh.stand(path, before))?
-        }
+    let fresh = match &known {
+        Some(_) => None,
+        None => Some(Manifest::new(draft, &check(registry, draft, arguments)?)),
     };
-    let count = manifest.cells.len();
-    let record = manifest.cells.into_iter().nth(index);
-    let Some(record) = record else { anyhow::bail!("--only {index}: the cells are 0 to {}", count - 1) };
+    let count = known.as_ref().or(fresh.as_ref()).map_or(0, |manifest| manifest.cells.len());
+    anyhow::ensure!(index < count, "--only {index}: the cells are 0 to {}", count.saturating_sub(1));
+    let shown = shown(arguments, path)?;
+    let folder = SweepFolder::hold(path, Hold::One)?;
+    let manifest = match fresh {
+        Some(fresh) => Some(folder.renew(|before| fresh.stand(path, before))?),
+        None => read_manifest(path)?,
+    };
+    let record = manifest.and_then(|manifest| manifest.cells.into_iter().nth(index));
+    let Some(record) = record else { anyhow::bail!("--only {index}: there is no such cell any more") };
     let cell = draft.cell(registry, &record.assignments, arguments.data.as_deref())?;
     anyhow::ensure!(cell.hash == record.hash, "cell {index} is not what {} says", path.display());
     let done = record.status == Standing::Completed;
     let queue = Some(Task { record, config: cell.config }).filter(|_| !done);
-    run(&folder, queue.into_iter().collect(), arguments)
+    run(&folder, queue.into_iter().collect(), arguments, shown)
 }
 
 /// Checks every cell, with a bar where that takes long.
@@ -169,8 +179,12 @@ fn left(manifest: &Manifest, cells: Vec<Cell>, retry_failed: bool) -> VecDeque<T
         .collect()
 }
 
-fn run(folder: &SweepFolder, queue: VecDeque<Task>, arguments: &Arguments) -> anyhow::Result<ExitCode> {
-    let shown = arguments.metrics.as_ref().map(|address| Shown::open(address, folder.path())).transpose()?;
+fn run(
+    folder: &SweepFolder,
+    queue: VecDeque<Task>,
+    arguments: &Arguments,
+    shown: Option<Shown>,
+) -> anyhow::Result<ExitCode> {
     let (jobs, threads) = share(&queue, arguments.jobs);
     let program = std::env::current_exe().unwrap_or_else(|_| "phalanx".into());
     let starter = Starter { program, threads, data: arguments.data.clone() };
@@ -183,7 +197,7 @@ fn run(folder: &SweepFolder, queue: VecDeque<Task>, arguments: &Arguments) -> an
     lines.bar.finish_and_clear();
     let manifest = read_manifest(folder.path())?;
     let code = manifest.map_or(ExitCode::SUCCESS, |manifest| conclude(&manifest, folder.path(), arguments));
-    println!("{}", folder.path().display());
+    super::print_line(folder.path().display());
     Ok(if stop.load(Ordering::Relaxed) > 0 { ExitCode::from(INTERRUPTED) } else { code })
 }
 

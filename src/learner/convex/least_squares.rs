@@ -14,6 +14,9 @@ use serde::{Deserialize, Serialize};
 
 use super::{Objective, ObjectiveError, ObjectiveRule, Sampled, axpy, dot, place};
 
+/// Largest d.
+const MOST_PARAMETERS: usize = 100_000_000;
+
 /// Least squares, f(x) = 1/2 (x - x*)ᵀ H (x - x*), with noisy gradients and a known minimiser x*.
 ///
 /// The eigenvalues h_1 … h_d of H are spaced evenly from `strong_convexity` to `smoothness`. A sample z is a random
@@ -25,7 +28,7 @@ use super::{Objective, ObjectiveError, ObjectiveRule, Sampled, axpy, dot, place}
 #[serde(default, deny_unknown_fields)]
 pub struct LeastSquares {
     /// Number of parameters, d.
-    #[schemars(range(min = 1))]
+    #[schemars(range(min = 1, max = 100_000_000))]
     pub dim: usize,
     /// Largest eigenvalue of H, L.
     #[schemars(range(min = 0.0))]
@@ -96,8 +99,8 @@ impl ObjectiveRule for LeastSquares {
 
 impl LeastSquares {
     fn check(&self) -> Result<(), ParameterError> {
-        if self.dim == 0 {
-            return Err(ParameterError::new("dim", self.dim, "dim >= 1"));
+        if !(1..=MOST_PARAMETERS).contains(&self.dim) {
+            return Err(ParameterError::new("dim", self.dim, "1 <= dim <= 100,000,000"));
         }
         place::positive("smoothness", self.smoothness, "smoothness > 0")?;
         for (name, value, most, needs) in [

@@ -18,6 +18,11 @@ use super::{
     norm, place,
 };
 
+/// Most samples.
+const MOST_SAMPLES: usize = 10_000_000;
+/// Most numbers in all samples, 1.6 GB.
+const MOST_FEATURES: usize = 200_000_000;
+
 /// Regularised logistic regression of two classes, f(x) = mean of ln(1 + exp(-y aᵀx)) + l2/2 ‖x‖², on synthetic data.
 ///
 /// The features a are normal, scaled so that the longest one makes its own loss exactly `smoothness`-smooth:
@@ -31,7 +36,7 @@ pub struct LogisticRegression {
     #[schemars(range(min = 1, max = 2000))]
     pub dim: usize,
     /// Number of samples.
-    #[schemars(range(min = 1))]
+    #[schemars(range(min = 1, max = 10_000_000))]
     pub samples: usize,
     /// Smoothness L of each sample's loss; above `l2`.
     #[schemars(range(min = 0.0))]
@@ -85,8 +90,9 @@ impl LogisticRegression {
         if !(1..=2000).contains(&self.dim) {
             return Err(ParameterError::new("dim", self.dim, "1 <= dim <= 2000"));
         }
-        if self.samples == 0 || self.samples > u32::MAX as usize {
-            return Err(ParameterError::new("samples", self.samples, "samples >= 1"));
+        if !(1..=MOST_SAMPLES).contains(&self.samples) || self.samples * self.dim > MOST_FEATURES {
+            let needs = "1 <= samples <= 10,000,000 and samples * dim <= 200,000,000";
+            return Err(ParameterError::new("samples", self.samples, needs));
         }
         place::positive("l2", self.l2, "l2 > 0, so that the optimum is finite")?;
         if !(self.smoothness.is_finite() && self.smoothness > self.l2) {

@@ -1,0 +1,48 @@
+//! Variables `PHALANX_*`, and words that are not UTF-8.
+
+use std::{ffi::OsStr, os::unix::ffi::OsStrExt};
+
+use crate::room::Room;
+
+#[test]
+#[ignore = "not all of its cases have been seen to pass yet"]
+fn variables_are_named_as_what_is_wrong() {
+    let room = Room::new();
+    for (variable, value, parts) in [
+        ("PHALANX_ROUNDS", "many", &["environment", "rounds", "many"][..]),
+        ("PHALANX_ROUNDS", "", &["environment", "rounds"]),
+        ("PHALANX_ROUNDS", "-3", &["environment", "rounds", "-3"]),
+        ("PHALANX_ROUND", "3", &["environment", "unknown key `round`"]),
+        ("PHALANX_TASK", "3", &["environment", "task"]),
+        ("PHALANX_TASK__CLIP", "nan", &["environment", "task.clip"]),
+        ("PHALANX_NAME", "../../x", &["environment", "name", "../../x"]),
+        ("PHALANX_WORKERS", "[]", &["workers", "no honest workers"]),
+        ("PHALANX_MACHINE__THREADS", "99999999", &["environment", "machine.threads", "1024"]),
+        ("PHALANX_MACHINE__DEVICE", "gpu", &["environment", "machine.device", "gpu"]),
+        ("PHALANX_TELEMETRY__LISTEN", "here", &["environment", "telemetry.listen"]),
+        ("PHALANX_AGGREGATOR__RULE", "cwmed", &["environment", "aggregator.rule"]),
+    ] {
+        room.fails(2, room.command(&["check", "good.toml"]).env(variable, value), parts);
+    }
+}
+
+#[test]
+fn what_is_not_utf8_is_said_or_taken_as_it_is() {
+    let room = Room::new();
+    let strange = OsStr::from_bytes(b"b\xff");
+    for variable in ["PHALANX_NAME", "PHALANX_TASK__PRECISION"] {
+        room.fails(2, room.command(&["check", "good.toml"]).env(variable, strange), &[variable, "UTF-8"]);
+    }
+    let variable = OsStr::from_bytes(b"PHALANX_\xff");
+    room.fails(2, room.command(&["check", "good.toml"]).env(variable, "1"), &["PHALANX_", "UTF-8"]);
+    let file = OsStr::from_bytes(b"b\xff.toml");
+    room.fails(2, &mut room.command(&[OsStr::new("check"), file]), &[".toml", "No such file"]);
+    let set = OsStr::from_bytes(b"name=\xff");
+    let words = ["check", "good.toml", "--set"].map(OsStr::new);
+    room.fails(2, room.command(&words).arg(set), &["UTF-8"]);
+    let words = ["run", "good.toml", "--out"].map(OsStr::new);
+    room.fails(2, room.command(&words).arg(strange), &["UTF-8"]);
+    std::fs::copy(room.path("good.toml"), room.path("").join(file)).unwrap();
+    let done = room.command(&[OsStr::new("run"), file, OsStr::new("-q")]).output().unwrap();
+    assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+}
