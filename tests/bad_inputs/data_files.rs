@@ -1,13 +1,17 @@
 //! Files of data sets that are not what was published.
 
-use crate::room::{GOOD, Room};
+#[cfg(feature = "torch")]
+use crate::room::GOOD;
+use crate::room::Room;
 
 /// Runs on the files of MNIST in `data/mnist/`.
+#[cfg(feature = "torch")]
 fn mnist(room: &Room) {
     let task = "dataset = \"mnist\"\nmodel = \"simple-cnn\"";
     room.put("mnist.toml", GOOD.replace("objective = { least-squares = { dim = 30 } }", task));
 }
 
+#[cfg(feature = "torch")]
 const FILES: [&str; 4] = [
     "train-images-idx3-ubyte",
     "train-labels-idx1-ubyte",
