@@ -1,12 +1,11 @@
 //! Runs that are killed at any moment.
 
-use std::{fs, path::Path, time::Duration};
+use std::{fs, path::Path, process::Child, time::Duration};
 
 use phalanx_robust::random::{Seed, Stream};
 use rand::RngExt;
-use rustix::process::Signal;
 
-use crate::stage::{CASTS, Place, ended, experiment, kill, phalanx, same, wait_for};
+use crate::stage::{CASTS, Place, checkpoints, ended, experiment, phalanx, resume, same, wait_for};
 
 /// How often runs are killed in this test, over all casts.
 const KILLS: usize = 50;
@@ -27,8 +26,8 @@ fn torment(place: &Place, out: &str, most: usize, rng: &mut Stream, seen: &mut S
     let (mut child, run) = place.start(out, &[]);
     for number in 0.. {
         if number < most {
-            std::thread::sleep(Duration::from_micros(rng.random_range(0..120_000)));
-            kill(&child, Signal::KILL);
+            any_moment(&mut child, &run, rng);
+            child.kill().unwrap();
         }
         let status = child.wait().unwrap();
         if status.success() {
@@ -37,21 +36,25 @@ fn torment(place: &Place, out: &str, most: usize, rng: &mut Stream, seen: &mut S
         assert!(number < most, "it ends by itself, and badly: {status}");
         seen.kills += 1;
         seen.writing += usize::from(unfinished(&run));
-        if crate::stage::checkpoints(&run).is_empty() {
+        if checkpoints(&run).is_empty() {
             seen.early += 1;
             // Nothing to go on from, which the program says; the run is begun again.
-            let refused = crate::stage::resume(&run, &[]);
+            let refused = resume(&run, &[]);
             assert_eq!(refused.status, 2, "{}", refused.stderr);
             return torment(place, &format!("{out}-{number}"), most - number - 1, rng, seen);
         }
         let threads = if number % 2 == 0 { "2" } else { "1" };
         child = phalanx().arg("resume").arg(&run).args(["--quiet", "--threads", threads]).spawn().unwrap();
-        // Killed before it has locked the folder it has done nothing.
-        wait_for(|| {
-            (unfinished(&run) || rng.random_bool(0.02) || run.join("summary.json").exists()).then_some(())
-        });
     }
     unreachable!("the loop ends when the run does")
+}
+
+/// Waits for a random number of rounds, and then for a random time: however slow the machine, runs get on.
+fn any_moment(child: &mut Child, run: &Path, rng: &mut Stream) {
+    let newest = || checkpoints(run).last().copied().unwrap_or(0);
+    let goal = newest() + rng.random_range(0..12);
+    wait_for(|| (newest() >= goal || child.try_wait().unwrap().is_some()).then_some(()));
+    std::thread::sleep(Duration::from_micros(rng.random_range(0..20_000)));
 }
 
 fn unfinished(run: &Path) -> bool {
