@@ -6,6 +6,7 @@ mod bench;
 mod certify;
 mod check;
 mod cohorts;
+mod endpoint;
 mod faults;
 mod harness;
 mod interop;
