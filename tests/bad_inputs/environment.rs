@@ -5,7 +5,6 @@ use std::{ffi::OsStr, os::unix::ffi::OsStrExt};
 use crate::room::Room;
 
 #[test]
-#[ignore = "not all of its cases have been seen to pass yet"]
 fn variables_are_named_as_what_is_wrong() {
     let room = Room::new();
     for (variable, value, parts) in [

@@ -53,7 +53,6 @@ fn safetensors_that_are_no_matrix() {
 }
 
 #[test]
-#[ignore = "not all of its cases have been seen to pass yet"]
 fn npy_files_that_are_no_matrix() {
     let room = Room::new();
     let six = &[0; 24][..];

@@ -15,7 +15,6 @@ fn offline(command: &Command) -> Option<Command> {
 }
 
 #[test]
-#[ignore = "not all of its cases have been seen to pass yet"]
 fn nothing_but_data_get_uses_the_network() {
     let room = Room::with_runs();
     for arguments in [

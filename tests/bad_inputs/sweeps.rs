@@ -40,7 +40,6 @@ fn tables_that_make_no_cells() {
 }
 
 #[test]
-#[ignore = "not all of its cases have been seen to pass yet"]
 fn lists_over_a_sweep_are_checked_too() {
     let room = Room::new();
     for (set, parts) in [
@@ -56,7 +55,6 @@ fn lists_over_a_sweep_are_checked_too() {
 }
 
 #[test]
-#[ignore = "not all of its cases have been seen to pass yet"]
 fn folders_of_sweeps_that_are_broken() {
     let room = Room::new();
     let cell = |folder: &str| {

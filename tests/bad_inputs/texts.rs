@@ -77,7 +77,6 @@ fn paths_that_are_no_file() {
 }
 
 #[test]
-#[ignore = "not all of its cases have been seen to pass yet"]
 fn several_files_are_each_named_and_nothing_runs() {
     let room = Room::new();
     room.put("bad.toml", "rounds = 0\n");
@@ -88,7 +87,6 @@ fn several_files_are_each_named_and_nothing_runs() {
 }
 
 #[test]
-#[ignore = "not all of its cases have been seen to pass yet"]
 fn a_file_with_a_byte_order_mark_or_other_ends_of_lines_is_read() {
     let room = Room::new();
     room.put("bom.toml", format!("\u{feff}{GOOD}"));
