@@ -45,6 +45,10 @@ fn text(comparison: &Comparison) -> String {
         })
         .collect();
     text += &table::columns(&changes);
+    if comparison.changes.iter().any(|change| change.key == "task.way") {
+        text +=
+            "task.way is what computed the gradients (–: not recorded); results differ by rounding alone\n";
+    }
     let heading = ["", "A", "B", "B − A (paired)"].map(str::to_owned).to_vec();
     let rows = comparison.quantities.iter().map(|quantity| {
         let difference = quantity.difference.map(|d| (if d.mean > 0.0 { "+" } else { "" }, d));

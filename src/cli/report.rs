@@ -1,8 +1,20 @@
 //! `phalanx report`: the page, its pictures and the tidy table of runs.
 
-use std::{path::PathBuf, process::ExitCode};
+use std::{
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
 
-use crate::report::{Page, ReportError, Study, Tidy, read};
+use crate::{
+    report::{Page, ReportError, Study, Tidy, read},
+    sweep::{
+        folder::read_manifest,
+        manifest::{Manifest, Standing},
+    },
+};
+
+/// As many cells as a page names one by one.
+const NAMED: usize = 20;
 
 /// The arguments of `phalanx report`.
 #[derive(clap::Args)]
@@ -35,11 +47,16 @@ pub fn main(arguments: &Arguments) -> ExitCode {
     }
 }
 
-fn report(arguments: &Arguments) -> Result<PathBuf, ReportError> {
+fn report(arguments: &Arguments) -> anyhow::Result<PathBuf> {
     if arguments.parquet.is_some() && !Tidy::HAS_PARQUET {
-        return Err(ReportError::NoParquet);
+        return Err(ReportError::NoParquet.into());
     }
-    let study = Study::new(read(&arguments.paths)?)?;
+    let mut study = Study::new(read(&arguments.paths)?)?;
+    for path in &arguments.paths {
+        if let Some(manifest) = read_manifest(path)? {
+            study.notes.extend(standing(path, &manifest, &study));
+        }
+    }
     let page = Page::new(&study, arguments.baseline.as_deref())?;
     let tidy = Tidy::of(&study);
     if let Some(path) = &arguments.csv {
@@ -49,5 +66,36 @@ fn report(arguments: &Arguments) -> Result<PathBuf, ReportError> {
         tidy.write_parquet(path)?;
     }
     let out = arguments.out.clone().unwrap_or_else(|| arguments.paths[0].join("report"));
-    page.write(&out)
+    Ok(page.write(&out)?)
+}
+
+/// How the sweep in the folder `path` stands: what it varies, which of its cells are not there, and which runs are
+/// none of its cells. What is not there is said on stderr too.
+fn standing(path: &Path, manifest: &Manifest, study: &Study) -> Vec<String> {
+    let Manifest { name, keys, cells, .. } = manifest;
+    let missing: Vec<_> = cells.iter().filter(|cell| cell.status != Standing::Completed).collect();
+    let told = match missing.len() {
+        0 => format!("all {} cells are completed", cells.len()),
+        missing => format!("{missing} of {} cells are not completed", cells.len()),
+    };
+    if !missing.is_empty() {
+        eprintln!("warning: {told}");
+    }
+    let mut notes = vec![format!("The sweep {name} varies {}: {told}.", keys.join(", "))];
+    notes.extend(missing.iter().take(NAMED).map(|cell| {
+        let why = cell.error.as_ref().map_or_else(String::new, |error| format!(" ({error})"));
+        format!("Cell {} is {}{why}: {}.", cell.index, cell.status.name(), cell.label())
+    }));
+    if missing.len() > NAMED {
+        notes.push(format!("{} more cells are not completed.", missing.len() - NAMED));
+    }
+    let is_cell = |run: &Path| cells.iter().any(|cell| run == path.join(&cell.folder));
+    let below = study.runs.iter().map(|run| run.record.folder.as_path()).filter(|run| run.starts_with(path));
+    let others = below.filter(|run| !is_cell(run)).count();
+    if others > 0 {
+        notes.push(format!(
+            "{others} runs in its folder are no cells of it as it stands now; they count too."
+        ));
+    }
+    notes
 }

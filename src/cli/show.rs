@@ -1,12 +1,19 @@
-//! `phalanx data show`: which worker holds how many samples of which class.
+//! `phalanx data show`: which worker holds how many samples of which class, as a table and as a picture.
 
-use std::{path::PathBuf, process::ExitCode};
+use std::{
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
 
 use super::table;
 use crate::{
     experiment::{Holding, Holdings},
     registry::Registry,
+    report::{Heat, ReportError, save_picture},
 };
+
+/// As many workers as a picture can hold.
+const MOST: usize = 100;
 
 /// The arguments of `phalanx data show`.
 #[derive(clap::Args)]
@@ -16,15 +23,55 @@ pub struct Arguments {
     /// Set a key over the file, e.g. task.partition=extreme; may be repeated.
     #[arg(long = "set", value_name = "KEY=VALUE")]
     sets: Vec<String>,
+    /// Also draw it: a heat map of workers and classes; .svg or .png.
+    #[arg(long, short, value_name = "FILE")]
+    out: Option<PathBuf>,
 }
 
 /// Shows it.
-pub fn main(registry: &Registry, arguments: &Arguments, data: Option<&std::path::Path>) -> ExitCode {
-    match Holdings::read(registry, &arguments.file, &arguments.sets, data) {
-        Ok(holdings) => super::print(&text(&holdings)),
-        Err(error) => return super::unusable(error),
+pub fn main(registry: &Registry, arguments: &Arguments, data: Option<&Path>) -> ExitCode {
+    match show(registry, arguments, data) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => super::unusable(error),
     }
-    ExitCode::SUCCESS
+}
+
+fn show(registry: &Registry, arguments: &Arguments, data: Option<&Path>) -> anyhow::Result<()> {
+    let holdings = Holdings::read(registry, &arguments.file, &arguments.sets, data)?;
+    super::print(&text(&holdings));
+    if let Some(file) = &arguments.out {
+        draw(&holdings, file)?;
+    }
+    Ok(())
+}
+
+fn draw(holdings: &Holdings, file: &Path) -> Result<(), ReportError> {
+    let shown = holdings.workers.len().min(MOST);
+    let rest = match holdings.workers.len() - shown {
+        0 => String::new(),
+        rest => format!("; {rest} more workers are not shown"),
+    };
+    let cells = |counts: &[usize]| {
+        counts.iter().map(|&count| (count > 0).then(|| (count as f64, count.to_string()))).collect()
+    };
+    let samples = |counts: &[usize]| counts.iter().sum::<usize>();
+    let row =
+        |(id, holding): (usize, &Holding)| format!("{id} {}: {}", role(holding), samples(&holding.counts));
+    let mut heat = Heat {
+        title: holdings.title.clone(),
+        what: format!("samples of each class; after the colon of all classes{rest}"),
+        across: "class".to_owned(),
+        columns: (0..holdings.training.len()).map(|class| class.to_string()).collect(),
+        rows: holdings.workers.iter().take(shown).enumerate().map(row).collect(),
+        cells: holdings.workers.iter().take(shown).map(|holding| cells(&holding.counts)).collect(),
+        apart: false,
+        higher_is_better: true,
+    };
+    if holdings.workers.is_empty() {
+        heat.rows = vec![format!("one stream for all: {}", samples(&holdings.training))];
+        heat.cells = vec![cells(&holdings.training)];
+    }
+    save_picture(&heat.draw().map_err(ReportError::draw)?, file)
 }
 
 /// Title, table and remarks.

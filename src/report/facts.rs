@@ -28,6 +28,10 @@ pub fn facts(config: &Config) -> Vec<Fact> {
     if let Some(Value::Object(aggregator)) = rest.get_mut("aggregator") {
         aggregator.retain(|key, _| !["rule", "step", "f"].contains(&key.as_str()));
     }
+    if let Some(Value::Object(task)) = rest.get_mut("task") {
+        task.entry("local_steps").or_insert(1.into());
+        list.way(task.remove("way"));
+    }
     list.walk("", &Value::Object(rest), false);
     list.plain("machine.device", &config.machine.device);
     list.0
@@ -44,6 +48,13 @@ struct List(Vec<Fact>);
 impl List {
     fn plain(&mut self, key: &str, value: impl ToString) {
         self.0.push(Fact { key: key.to_owned(), value: value.to_string(), parameter: false });
+    }
+
+    /// What computed the gradients. Old records say `auto`, which does not tell, and are no other setting.
+    fn way(&mut self, way: Option<Value>) {
+        let known = way.filter(|way| way != "auto");
+        let fact = |way| Fact { key: "task.way".to_owned(), value: text(&way), parameter: true };
+        self.0.extend(known.map(fact));
     }
 
     /// Who plays: attack, rule and its parts, the optimiser, m and f.
@@ -203,7 +214,8 @@ mod tests {
         ] {
             assert_eq!(value_of(&facts, key), Some(value), "{key} in {facts:#?}");
         }
-        for key in ["seed", "name", "machine.threads", "attackers.batch_size", "workers.count"] {
+        assert!(value_of(&facts, "task.local_steps") == Some("1"));
+        for key in ["task.way", "seed", "name", "machine.threads", "attackers.batch_size", "workers.count"] {
             assert_eq!(value_of(&facts, key), None, "{key}");
         }
         assert!(facts.iter().any(|fact| fact.parameter && fact.key == "attack.alie.z"));

@@ -40,7 +40,7 @@ pub struct Figure {
 /// [`ReportError::Draw`].
 pub fn figures(study: &Study) -> Result<Vec<Figure>, ReportError> {
     let mut gallery = Gallery { study, figures: Vec::new() };
-    gallery.all().map_err(|error| ReportError::Draw { message: error.to_string() })?;
+    gallery.all().map_err(ReportError::draw)?;
     Ok(gallery.figures)
 }
 

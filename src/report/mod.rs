@@ -20,6 +20,7 @@ use std::path::{Path, PathBuf};
 pub use compare::{Comparison, compare};
 pub use facts::{Fact, facts};
 pub use measure::number;
+pub use plot::Heat;
 pub use select::{Factor, Layout, Study};
 pub use statistics::Estimate;
 pub use tidy::{Tidy, Values};
@@ -67,12 +68,38 @@ pub enum ReportError {
         /// Why.
         message: String,
     },
+    /// A picture of another kind.
+    #[error("{}: a picture ends in .svg or .png", path.display())]
+    Picture {
+        /// What was asked for.
+        path: PathBuf,
+    },
     /// A file cannot be written.
     #[error(transparent)]
     Write(#[from] ResultsError),
     /// Parquet is not built in.
     #[error("Parquet is not built in; build with `cargo build --release --features parquet`, or use --csv")]
     NoParquet,
+}
+
+impl ReportError {
+    /// A picture that cannot be drawn.
+    pub fn draw(why: impl ToString) -> Self {
+        Self::Draw { message: why.to_string() }
+    }
+}
+
+/// Writes a picture as SVG or PNG, as the name of its file says.
+///
+/// # Errors
+/// [`ReportError`].
+pub fn save_picture(svg: &str, path: &Path) -> Result<(), ReportError> {
+    let content = match path.extension().and_then(|extension| extension.to_str()) {
+        Some("svg") => svg.as_bytes().to_vec(),
+        Some("png") => plot::png(svg).map_err(ReportError::draw)?,
+        _ => return Err(ReportError::Picture { path: path.to_owned() }),
+    };
+    Ok(std::fs::write(path, content).map_err(ResultsError::at(path))?)
 }
 
 /// Reads all runs at or under `paths`; a run that is named twice is read once.
@@ -118,7 +145,7 @@ impl<'a> Page<'a> {
         let folder = RunFolder::exactly(out)?;
         for figure in &self.figures {
             folder.write(&format!("{}.svg", figure.stem), figure.svg.as_bytes())?;
-            let png = plot::png(&figure.svg).map_err(|message| ReportError::Draw { message })?;
+            let png = plot::png(&figure.svg).map_err(ReportError::draw)?;
             folder.write(&format!("{}.png", figure.stem), &png)?;
         }
         folder.write("index.html", page::page(self.study, &self.table, &self.figures, out).as_bytes())?;

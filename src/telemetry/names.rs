@@ -91,6 +91,16 @@ pub const CHANCE: Metric =
 /// Test loss.
 pub const TEST_LOSS: Metric =
     gauge("phalanx_test_loss", "Mean loss on the test set; for a convex task the objective.");
+/// Validation accuracy.
+pub const VALIDATION_ACCURACY: Metric = gauge(
+    "phalanx_validation_accuracy_ratio",
+    "Fraction of the held-out training data that the last evaluated point got right.",
+);
+/// Validation loss.
+pub const VALIDATION_LOSS: Metric = gauge(
+    "phalanx_validation_loss",
+    "Mean loss on the training data that is held out to choose parameters by.",
+);
 /// Distance to the optimum, in value.
 pub const GAP: Metric =
     gauge("phalanx_optimality_gap", "Value of the objective less its optimum, where that is known.");
@@ -174,6 +184,8 @@ pub const ALL: [Metric; 30] = [
     TEST_ACCURACY,
     CHANCE,
     TEST_LOSS,
+    VALIDATION_ACCURACY,
+    VALIDATION_LOSS,
     GAP,
     EVALUATED,
     HONEST_LOSS,

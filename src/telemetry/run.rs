@@ -55,6 +55,8 @@ pub struct RunMetrics {
     byzantine_weight: Reading,
     test_accuracy: Reading,
     test_loss: Reading,
+    validation_accuracy: Reading,
+    validation_loss: Reading,
     gap: Reading,
     evaluated: Reading,
     /// By outcome.
@@ -90,6 +92,8 @@ impl RunMetrics {
             byzantine_weight: reading(names::BYZANTINE_WEIGHT),
             test_accuracy: reading(names::TEST_ACCURACY),
             test_loss: reading(names::TEST_LOSS),
+            validation_accuracy: reading(names::VALIDATION_ACCURACY),
+            validation_loss: reading(names::VALIDATION_LOSS),
             gap: reading(names::GAP),
             evaluated: reading(names::EVALUATED),
             submissions: OUTCOMES
@@ -177,6 +181,8 @@ impl Observer for RunMetrics {
         self.evaluation.record(evaluation.took.as_secs_f64());
         self.test_accuracy.set_known(evaluation.accuracy);
         self.test_loss.set(evaluation.loss);
+        self.validation_accuracy.set_known(evaluation.validation_accuracy);
+        self.validation_loss.set_known(evaluation.validation_loss);
         self.gap.set_known(evaluation.gap);
         self.evaluated.set(evaluation.round as f64);
         Ok(())

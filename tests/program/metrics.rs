@@ -19,9 +19,13 @@ pub struct Live {
 impl Live {
     pub fn start(file: &str, out: &str, sets: &[&str]) -> Self {
         let sets = sets.iter().flat_map(|set| ["--set", set]);
+        let arguments = ["run", file, "--quiet", "--out", out, "--set", "rounds=100000000"];
+        Self::begin(&arguments.into_iter().chain(sets).collect::<Vec<_>>())
+    }
+
+    fn begin(arguments: &[&str]) -> Self {
         let mut child = Command::new(env!("CARGO_BIN_EXE_phalanx"))
-            .args(["run", file, "--quiet", "--out", out, "--set", "rounds=100000000"])
-            .args(sets)
+            .args(arguments)
             .stdout(Stdio::null())
             .stderr(Stdio::piped())
             .spawn()
@@ -72,6 +76,21 @@ fn scrape_until(address: &str, done: impl Fn(&str) -> bool) -> String {
         assert!(began.elapsed() < Duration::from_secs(20), "{text}");
         std::thread::sleep(Duration::from_millis(20));
     }
+}
+
+#[test]
+fn a_sweep_shows_how_its_cells_stand() {
+    let folder = tempfile::tempdir().unwrap();
+    let base = harness::CONVEX.replace("rounds = 40", "rounds = 100000000");
+    experiment(folder.path(), "base.toml", &base);
+    let file = experiment(folder.path(), "sweep.toml", "base = \"base.toml\"\n[sweep]\nseed = [1, 2, 3]\n");
+    let out = folder.path().join("runs").display().to_string();
+    let sweep = ["sweep", &file, "--out", &out, "--jobs", "2", "--quiet", "--metrics=127.0.0.1:0"];
+    let mut live = Live::begin(&sweep);
+    let cells = |text: &str, state| value(text, "phalanx_sweep_cells{", &format!("state=\"{state}\""));
+    let text = scrape_until(&live.address(), |text| cells(text, "running") == Some(2.0));
+    assert!(text.contains("sweep=\"convex\""), "{text}");
+    assert_eq!((cells(&text, "pending"), cells(&text, "failed")), (Some(1.0), Some(0.0)), "{text}");
 }
 
 #[test]

@@ -33,6 +33,23 @@ fn data_show_counts_every_sample_once() {
 }
 
 #[test]
+fn data_show_draws_what_it_says() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = experiment(folder.path(), "experiment.toml", &logistic());
+    let (svg, png) = (folder.path().join("who.svg"), folder.path().join("who.png"));
+    for out in [&svg, &png] {
+        let out = out.display().to_string();
+        let rows = shown(&[&file, "--set", "task.partition=extreme", "-o", &out]);
+        assert_eq!(rows.len(), 17);
+    }
+    let svg = fs::read_to_string(svg).unwrap();
+    assert!(svg.contains("dealt by extreme") && svg.contains("16 attacker: 23"), "{svg}");
+    assert!(fs::read(png).unwrap().starts_with(b"\x89PNG"));
+    let error = Program::fails(&["data", "show", &file, "-o", "who.pdf"]);
+    assert!(error.contains("who.pdf: a picture ends in .svg or .png"), "{error}");
+}
+
+#[test]
 fn honest_holders_lend_to_attackers() {
     let folder = tempfile::tempdir().unwrap();
     let file = experiment(folder.path(), "experiment.toml", &logistic());

@@ -262,6 +262,27 @@ fn a_cell_that_fails_does_not_stop_the_others() {
     assert_eq!(done.status, 1, "{}", done.stderr);
     assert_eq!(place.statuses(), ["completed", "failed", "completed", "completed"]);
     assert!(done.stderr.contains("failed: cell 1"), "{}", done.stderr);
+
+    // The report says what is not there.
+    let report = Program::run(&["report", &place.sweep().display().to_string()]);
+    assert_eq!(report.status, 0, "{}", report.stderr);
+    assert!(report.stderr.contains("warning: 1 of 4 cells are not completed"), "{}", report.stderr);
+    let page = fs::read_to_string(report.stdout.trim()).unwrap();
+    let told = "The sweep convex varies attackers.0.attack, seed: 1 of 4 cells are not completed.";
+    assert!(page.contains(told), "{page}");
+    assert!(page.contains("Cell 1 is failed (") && page.contains("seed=2."), "{page}");
+}
+
+#[test]
+fn a_report_says_which_runs_a_sweep_no_longer_has() {
+    let place = Place::new(CONVEX, SWEEP);
+    assert_eq!(place.run(&[]).status, 0);
+    assert_eq!(place.run(&["--set", "sweep.seed=[2,3]"]).status, 0);
+    let report = Program::run(&["report", &place.sweep().display().to_string()]);
+    assert!(report.status == 0 && !report.stderr.contains("warning"), "{}", report.stderr);
+    let page = fs::read_to_string(report.stdout.trim()).unwrap();
+    assert!(page.contains("all 4 cells are completed"), "{page}");
+    assert!(page.contains("2 runs in its folder are no cells of it as it stands now"), "{page}");
 }
 
 #[test]
