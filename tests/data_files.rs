@@ -5,7 +5,7 @@
 use std::{fs, io::Write, path::PathBuf, sync::Arc};
 
 use flate2::{Compression, write::GzEncoder};
-use phalanx::data::{self, Augmentation, DataError, Digest, Place, idx};
+use phalanx::data::{self, Augmentation, DataError, Digest, IdxFolder, Place, idx};
 
 fn idx_bytes(magic: u32, sizes: &[u32], elements: &[u8]) -> Vec<u8> {
     let head = [magic].iter().chain(sizes).flat_map(|word| word.to_be_bytes()).collect::<Vec<_>>();
@@ -200,4 +200,92 @@ fn clones_share_their_pixels() {
     let first = data::load("digits", &[]).unwrap();
     let second = first.clone();
     assert!(Arc::ptr_eq(&first.train.pixels, &second.train.pixels));
+}
+
+/// The four files of images of 2 x 3 pixels with these training labels; the last is packed.
+fn four(folder: &std::path::Path, prefix: &str, labels: &[u8]) {
+    let images = |count: u32| {
+        let pixels: Vec<u8> = (0..count * 6).map(|p| (p % 2 * 255) as u8).collect();
+        idx_bytes(0x803, &[count, 2, 3], &pixels)
+    };
+    let put =
+        |name: &str, content: &[u8]| fs::write(folder.join(format!("{prefix}{name}")), content).unwrap();
+    put("train-images-idx3-ubyte", &images(labels.len() as u32));
+    put("train-labels-idx1-ubyte", &idx_bytes(0x801, &[labels.len() as u32], labels));
+    put("test-images-idx3-ubyte", &images(2));
+    put("test-labels-idx1-ubyte.gz", &gzip(&idx_bytes(0x801, &[2], &labels[..2])));
+}
+
+fn folder_of(path: &std::path::Path, prefix: &str) -> IdxFolder {
+    IdxFolder { path: path.to_owned(), prefix: prefix.to_owned(), ..IdxFolder::default() }
+}
+
+/// A root, as a plan has at least one.
+fn roots() -> [PathBuf; 1] {
+    [PathBuf::from(".")]
+}
+
+#[test]
+fn a_folder_of_idx_files_is_a_data_set_with_classes_and_moments_of_its_own() {
+    let folder = tempfile::tempdir().unwrap();
+    four(folder.path(), "emnist-letters-", &[3, 1, 26]);
+    let mut data = folder_of(folder.path(), "emnist-letters-");
+    let dataset = data.load(&roots()).unwrap();
+    assert_eq!(dataset.name, "emnist-letters");
+    assert_eq!((dataset.train.channels, dataset.train.height, dataset.train.width), (1, 2, 3));
+    assert_eq!((dataset.train.len(), dataset.test.len(), dataset.train.classes), (3, 2, 26));
+    assert_eq!((&dataset.train.labels[..], &dataset.test.labels[..]), (&[2, 0, 25][..], &[2, 0][..]));
+    // Half of the pixels are 0 and half 255.
+    assert_eq!((&data.mean, &data.std), (&Some(vec![0.5]), &Some(vec![0.5])));
+    // What a record says reads the same data, from anywhere, and refuses any other.
+    let mut again = IdxFolder { path: "letters".into(), ..data.clone() };
+    let root = tempfile::tempdir().unwrap();
+    assert!(again.load(&[root.path().to_owned()]).unwrap_err().to_string().contains("looked for"));
+    fs::create_dir(root.path().join("letters")).unwrap();
+    four(&root.path().join("letters"), "emnist-letters-", &[3, 1, 26]);
+    again.load(&[root.path().to_owned()]).unwrap();
+    assert_eq!(again.sha256, data.sha256);
+    four(&root.path().join("letters"), "emnist-letters-", &[3, 2, 26]);
+    let error = again.load(&[root.path().to_owned()]).unwrap_err().to_string();
+    assert!(error.contains("is asked for"), "{error}");
+}
+
+#[test]
+fn a_folder_that_cannot_be_used_says_why() {
+    type Spoil = fn(&std::path::Path);
+    let spoilt: [(Spoil, &str); 7] = [
+        (
+            |f| fs::remove_file(f.join("test-labels-idx1-ubyte.gz")).unwrap(),
+            "holds none of test-labels-idx1-ubyte, test-labels-idx1-ubyte.gz, t10k-labels-idx1-ubyte",
+        ),
+        (|f| four(f, "", &[5, 5, 5]), "two classes at least are needed"),
+        (
+            |f| fs::write(f.join("train-images-idx3-ubyte"), "x").unwrap(),
+            "train-images-idx3-ubyte: an IDX header has at least 4 bytes",
+        ),
+        (
+            |f| fs::write(f.join("train-images-idx3-ubyte"), idx_bytes(0x803, &[2, 2, 3], &[0; 12])).unwrap(),
+            "3 labels for 2 images of 2x3",
+        ),
+        (
+            |f| fs::write(f.join("train-images-idx3-ubyte"), idx_bytes(0x802, &[3, 6], &[0; 18])).unwrap(),
+            "its images have 2 dimensions; 3 or 4 are read",
+        ),
+        (
+            |f| fs::write(f.join("test-images-idx3-ubyte"), idx_bytes(0x803, &[2, 3, 3], &[9; 18])).unwrap(),
+            "training images of 1x2x3, test images of 1x3x3",
+        ),
+        (
+            |f| fs::write(f.join("test-labels-idx1-ubyte.gz"), idx_bytes(0x801, &[2], &[0, 9])).unwrap(),
+            "label 9, where those of the training images go from 0 to 2",
+        ),
+    ];
+    for (spoil, told) in spoilt {
+        let folder = tempfile::tempdir().unwrap();
+        four(folder.path(), "", &[0, 1, 2]);
+        folder_of(folder.path(), "").load(&roots()).unwrap();
+        spoil(folder.path());
+        let error = folder_of(folder.path(), "").load(&roots()).unwrap_err().to_string();
+        assert!(error.contains(told), "{error}");
+    }
 }

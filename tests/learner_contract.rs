@@ -5,9 +5,10 @@
 
 mod learner_support;
 
-use learner_support::{F64, boxed, close, dataset, job, jobs, query, tiny, tiny_learner, tiny_round};
+use learner_support::{F64, boxed, close, dataset, job, jobs, query, sines, tiny, tiny_learner, tiny_round};
 use phalanx::{
     data::Augmentation,
+    learner::local::LocalLearner,
     learner::torch::{
         BatchNormPolicy, Model, ModelError, ModelRule, Settings, TorchLearner, Way,
         layer::{AvgPool, BatchNorm, Flatten, Linear},
@@ -119,7 +120,7 @@ fn found(job: &phalanx_actors::learner::Job, key: &str, at_previous: bool) -> Ve
     let mut learner = tiny_learner(F64);
     let mut point = learner.start();
     if at_previous {
-        let sines = point.like(&learner_support::sines(point.len()));
+        let sines = point.like(&sines(point.len()));
         point.axpy(0.3, &sines);
     }
     learner.gradients(&query(point, None), &[single]).expect("a sound test");
@@ -238,4 +239,33 @@ fn wrong_jobs_are_refused_with_the_workers_number() {
     assert!(learner.gradients(&at, &[job(0, 0, 0, Points::Current)]).is_err());
     let short = query(vec![0.0f64; 3].into(), None);
     assert!(learner.gradients(&short, &jobs(1, 2, Points::Current)).is_err());
+}
+
+#[test]
+fn workers_may_stand_at_points_of_their_own() {
+    let jobs = jobs(5, 4, Points::Current);
+    for way in [Way::Kernels, Way::Torch] {
+        let settings = Settings { way: Some(way), ..F64 };
+        let mut together = tiny_learner(settings);
+        let start = together.start();
+        let point = |worker: usize| {
+            let mut point = start.clone();
+            point.axpy(0.1 * worker as f64, &start.like(&sines(start.len())));
+            point
+        };
+        let points: Vec<_> = (0..5).map(point).collect();
+        let found = together.gradients_at(&points, &jobs).unwrap();
+        // One after another on their own: the same gradients, and the same running statistics in the end.
+        let mut apart = tiny_learner(settings);
+        for ((point, job), found) in points.iter().zip(&jobs).zip(found) {
+            let alone = apart.gradients(&query(point.clone(), None), std::slice::from_ref(job)).unwrap();
+            close(&found.gradients.current.to_f64(), &alone[0].gradients.current.to_f64(), 1e-12);
+            assert!((found.loss - alone[0].loss).abs() < 1e-12 && found.accuracy == alone[0].accuracy);
+        }
+        for (name, value) in &together.state().vectors {
+            close(&value.to_f64(), &apart.state().vectors[name].to_f64(), 1e-12);
+        }
+        let wrong = [start.like(&[0.0; 3])];
+        assert!(together.gradients_at(&wrong, &jobs[..1]).is_err());
+    }
 }

@@ -148,6 +148,12 @@ pub trait Learner: Stateful + Send {
     /// [`LearnerError`].
     fn gradients(&mut self, query: &Query, jobs: &[Job]) -> Result<Vec<Learned>, LearnerError>;
 
+    /// How many gradients of one batch stand behind each one that it answers with; more than one where workers take
+    /// local steps.
+    fn effort(&self) -> u64 {
+        1
+    }
+
     /// The evaluation of `point` as it stands after `round`.
     fn evaluation(&mut self, round: u64, point: &Vector) -> EvaluationTask;
 }

@@ -120,7 +120,7 @@ impl Bureau {
         match &answers {
             Ok(answers) => {
                 let count = |learned: &Learned| 1 + u64::from(learned.gradients.previous.is_some());
-                self.tally.gradients += answers.iter().map(count).sum::<u64>();
+                self.tally.gradients += self.learner.effort() * answers.iter().map(count).sum::<u64>();
             }
             Err(error) => self.tally.error = Some(error.clone()),
         }

@@ -3,7 +3,7 @@
 
 use std::{
     ffi::{OsStr, OsString},
-    path::Path,
+    path::{Path, PathBuf},
 };
 
 use figment::{
@@ -232,6 +232,13 @@ impl Layers {
                 None => return self.file.clone(),
             }
         }
+    }
+
+    /// The folder of the file that sets `key`, or else of the file that the user named.
+    pub fn folder(&self, key: &str) -> PathBuf {
+        let origin = PathBuf::from(self.origin(key));
+        let file = if origin.is_file() { origin } else { PathBuf::from(&self.file) };
+        file.parent().map_or_else(PathBuf::new, Path::to_owned)
     }
 
     /// Where `key` comes from if it, or something that it stands in, was put over files and environment.

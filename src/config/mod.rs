@@ -83,6 +83,12 @@ impl Config {
         config.machine.memory_gb = 0.0;
         config.machine.state = StatePlace::Memory;
         config.machine.scratch.clear();
+        // The digest says what is in it, wherever it lies.
+        if let Some(folder) =
+            config.task.dataset.as_mut().filter(|data| data.parameters.contains_key("sha256"))
+        {
+            folder.parameters.remove("path");
+        }
         let mut essence = serde_json::to_value(&config).unwrap_or_default();
         if let Some(keys) = essence.as_object_mut() {
             keys.shift_remove("checkpoint");
@@ -119,9 +125,9 @@ pub(crate) fn shorten(text: &str) -> Cow<'_, str> {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Task {
-    /// Name of the data set.
+    /// The data set.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub dataset: Option<String>,
+    pub dataset: Option<Named>,
     /// The model.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub model: Option<Named>,
@@ -140,6 +146,13 @@ pub struct Task {
     pub root_batch: usize,
     /// Largest norm of one worker's gradient; longer ones are scaled down. 0 turns clipping off.
     pub clip: f64,
+    /// Steps of SGD that a worker walks on its own data in a round, a batch each; the difference that they make stands
+    /// for the gradient. 1 is off, unless `local_lr` is given.
+    #[serde(default = "one", skip_serializing_if = "is_one")]
+    pub local_steps: usize,
+    /// Length of a local step in gradients.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub local_lr: Option<f64>,
     /// Number format of parameters and gradients.
     pub precision: Precision,
     /// Number format in which workers keep what their estimators remember between rounds.
@@ -348,6 +361,11 @@ pub enum StatePlace {
 
 fn one() -> usize {
     1
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes fields by reference")]
+fn is_one(number: &usize) -> bool {
+    *number == 1
 }
 
 fn sgd() -> Named {

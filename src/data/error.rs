@@ -26,6 +26,22 @@ pub enum DataError {
         /// The folders, in the order of the search.
         looked: Vec<PathBuf>,
     },
+    /// There is no such folder of a user's own.
+    #[error("there is no folder {}; looked for {}", path.display(), folders(looked))]
+    NoFolder {
+        /// As given.
+        path: PathBuf,
+        /// What was looked for, in order.
+        looked: Vec<PathBuf>,
+    },
+    /// A folder of a user's own lacks a file.
+    #[error("{} holds none of {}", folder.display(), names.join(", "))]
+    NoFile {
+        /// The folder.
+        folder: PathBuf,
+        /// The names that the file might have.
+        names: Vec<String>,
+    },
     /// The file cannot be read.
     #[error("failed to read {}: {source}", file.display())]
     Read {

@@ -11,25 +11,30 @@ use super::{
     workload::batches,
 };
 use crate::{
-    config::{ConfigError, Holders},
+    config::{ConfigError, Holders, Named},
     data::{
-        self, DataError, Dataset, HoldOutError,
+        self, Dataset, HoldOutError,
         partition::Deal,
         sampler::{Order, Shard, ShardSampler},
     },
+    registry::Data,
 };
 
-/// Reads the data set and holds its validation set out.
-pub(super) fn load(planner: &Planner<'_>, name: &str, data: Option<&Path>) -> Result<Dataset, PlanError> {
-    let roots = data::roots(data.map(Path::to_owned), None);
-    let dataset = data::load(name, &roots).map_err(|error| match error {
-        DataError::Unknown { .. } => {
-            let known: Vec<&str> = data::built_in().map(|source| source.about().name).into();
-            let hint = crate::config::nearest(name, &known);
-            planner.error("task.dataset", format!("unknown data set `{name}`{hint}")).into()
-        }
-        error => PlanError::Data(error),
-    })?;
+/// Reads the data set and holds its validation set out. A folder is looked for beside the experiment's file first.
+pub(super) fn load(
+    planner: &mut Planner<'_>,
+    named: &Named,
+    data: Option<&Path>,
+) -> Result<Dataset, PlanError> {
+    let key = "task.dataset";
+    let asked = planner.make(&planner.registry.datasets, key, named)?;
+    let roots = match &asked.component {
+        Data::BuiltIn(_) => data::roots(data.map(Path::to_owned), None),
+        Data::Folder(_) => data::roots(Some(planner.layers.folder(key)), data.map(Path::to_owned)),
+    };
+    let (dataset, named) = planner.registry.shelf.read(asked, roots)?;
+    planner.config.task.dataset = Some(named);
+    let planner: &Planner<'_> = planner;
     let (task, seed) = (&planner.config.task, Seed(planner.config.seed));
     let wrong = |key| move |error: HoldOutError| planner.error(key, error.to_string());
     let held = dataset.hold_out(task.validation, seed).map_err(wrong("task.validation"))?;

@@ -65,7 +65,7 @@ impl Holdings {
         let (config, layers) = load(file, sets)?;
         let mut planner = Planner { registry, layers, config };
         let (_, groups) = planner.cast()?;
-        let labelled = Labelled::read(&planner, data)?;
+        let labelled = Labelled::read(&mut planner, data)?;
         let deal = dealing::deal(&mut planner, &groups, &labelled.training)?;
         let partition = &planner.config.task.partition.name;
         let title = format!("{} dealt by {partition}, seed {}", labelled.name, planner.config.seed);
@@ -94,10 +94,9 @@ impl Holdings {
 }
 
 impl Labelled {
-    fn read(planner: &Planner<'_>, data: Option<&Path>) -> Result<Self, PlanError> {
-        let task = &planner.config.task;
-        if let Some(name) = &task.dataset {
-            let dataset = dealing::load(planner, name, data)?;
+    fn read(planner: &mut Planner<'_>, data: Option<&Path>) -> Result<Self, PlanError> {
+        if let Some(named) = planner.config.task.dataset.clone() {
+            let dataset = dealing::load(planner, &named, data)?;
             let dealt = dealing::dealt(planner, &dataset.train.labels).len();
             let (training, root) = dataset.train.labels.split_at(dealt);
             return Ok(Self {

@@ -10,7 +10,7 @@ use super::{
     cast::Group,
     dealing,
     plan::{PlanError, Planner},
-    workload::{Workload, dtype},
+    workload::{Workload, dtype, steps, walking},
 };
 use crate::{
     config::{self, BatchNorm, ConfigError, Named},
@@ -22,7 +22,7 @@ use crate::{
 pub(super) fn images(
     planner: &mut Planner<'_>,
     groups: &[Group],
-    dataset: &str,
+    dataset: &Named,
     model: &Named,
     data: Option<&Path>,
 ) -> Result<Workload, PlanError> {
@@ -31,8 +31,8 @@ pub(super) fn images(
     let network = fit(planner, &dataset, model)?;
     let samplers = dealing::samplers(planner, groups, &dataset.train.labels)?;
     let root = dealing::root(planner, samplers.len(), &dataset.train.labels)?;
-    let summary = format!("{} ({} parameters) on {}", model.name, network.dim(), dataset.name);
     let task = &planner.config.task;
+    let summary = format!("{} ({} parameters) on {}{}", model.name, network.dim(), dataset.name, steps(task));
     let arithmetic = Some(arithmetic(&network, dtype(task.precision), device));
     let settings = Settings {
         precision: dtype(task.precision),
@@ -54,7 +54,7 @@ pub(super) fn images(
     planner.config.task.way = way(planner, learner.way())?;
     let classes = dataset.train.classes as i64;
     Ok(Workload {
-        learner: Box::new(learner),
+        learner: walking(&planner.config.task, Box::new(learner)),
         samplers,
         root,
         domain: Domain::Everywhere,

@@ -14,6 +14,8 @@ use crate::machine;
 
 /// Vectors that the server holds, whatever the number of workers: query points, aggregate, the honest mean ...
 const SERVER: u64 = 8;
+/// Vectors that a worker under way holds beside the difference it has made.
+const WALKING: u64 = 2;
 /// Numbers that a chain of rules holds for every pair of vectors: the Gram matrix, distances, weights.
 const PAIRS: u64 = 3;
 
@@ -56,18 +58,25 @@ pub struct MemoryError {
 
 impl Need {
     /// The need of these groups for vectors like `start`, where a round calls `called` of their workers: every
-    /// worker keeps what its estimator remembers, those called hold gradients.
+    /// worker keeps what its estimator remembers, those called hold gradients, and where they walk `local` steps the
+    /// point they have come to and the gradient there.
     ///
     /// # Errors
     /// That of an estimator that cannot be made.
-    pub fn of(groups: &[Group], called: usize, start: &Vector, kept: Kept) -> Result<Self, ParameterError> {
+    pub fn of(
+        groups: &[Group],
+        called: usize,
+        start: &Vector,
+        kept: Kept,
+        local: bool,
+    ) -> Result<Self, ParameterError> {
         let m = groups.iter().map(|group| group.ids.len()).sum();
         let (mut asked, mut remembered, mut others) = (0, 0, SERVER);
         for group in groups {
             let members = group.ids.len() as u64;
             if learns(group, m)? {
                 let (gradients, memory) = appetite((group.estimator)()?.as_mut(), start.dtype());
-                asked += gradients * members;
+                asked += (gradients + if local { WALKING } else { 0 }) * members;
                 remembered += memory * members;
             } else {
                 // Colluders who do not learn send one common vector.

@@ -63,6 +63,9 @@ pub enum PlanError {
     Telemetry(#[from] TelemetryError),
 }
 
+/// The most local steps in a round; what is beyond is a slip of the pen.
+const MOST_STEPS: usize = 100_000;
+
 /// A run in which nothing is invalid.
 pub struct Plan {
     /// The configuration with every parameter written out.
@@ -206,6 +209,21 @@ impl Planner<'_> {
                 format!("a batch of {} from the {} samples of task.root", c.task.root_batch, c.task.root),
             ),
             (
+                (1..=MOST_STEPS).contains(&c.task.local_steps),
+                "task.local_steps",
+                format!("{} is given; 1 (off) to {MOST_STEPS} steps are accepted", c.task.local_steps),
+            ),
+            (
+                c.task.local_lr.is_none_or(|lr| lr.is_finite() && lr > 0.0),
+                "task.local_lr",
+                format!("{} is given; a positive number is accepted", c.task.local_lr.unwrap_or(0.0)),
+            ),
+            (
+                c.task.local_lr.is_some() || c.task.local_steps == 1,
+                "task.local_lr",
+                format!("{} local steps need the length of one", c.task.local_steps),
+            ),
+            (
                 c.machine.memory_gb >= 0.0,
                 "machine.memory_gb",
                 format!(
@@ -258,7 +276,8 @@ impl Planner<'_> {
         let kept = Kept { half, file: place == StatePlace::File };
         let reused = groups.iter().filter(|_| self.config.barrier.absence == Absence::Reuse);
         let reused = reused.map(|group| group.ids.len()).sum();
-        let mut need = Need::of(groups, called, &workload.learner.start(), kept)?.and_one_each(reused);
+        let local = self.config.task.local_steps > 1;
+        let mut need = Need::of(groups, called, &workload.learner.start(), kept, local)?.and_one_each(reused);
         if place == StatePlace::Auto && need.check(limit).is_err() {
             need = need.in_file();
         }

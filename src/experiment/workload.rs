@@ -13,9 +13,12 @@ use super::{
     plan::{PlanError, Planner},
 };
 use crate::{
-    config::{ConfigError, Named, Precision},
+    config::{ConfigError, Named, Precision, Task},
     data::sampler::NoiseSampler,
-    learner::convex::ConvexLearner,
+    learner::{
+        convex::ConvexLearner,
+        local::{LocalLearner, LocalSampler, LocalSteps, Walk},
+    },
 };
 
 #[cfg(feature = "torch")]
@@ -43,20 +46,31 @@ impl Workload {
     /// Loads and checks what the configuration's `[task]` names. `data` is searched first.
     pub fn plan(planner: &mut Planner<'_>, groups: &[Group], data: Option<&Path>) -> Result<Self, PlanError> {
         let task = planner.config.task.clone();
-        match (task.objective, task.dataset, task.model) {
-            (Some(objective), None, None) => Ok(convex(planner, groups, &objective)?),
-            (None, Some(dataset), Some(model)) => images(planner, groups, &dataset, &model, data),
+        let workload = match (task.objective, task.dataset, task.model) {
+            (Some(objective), None, None) => convex(planner, groups, &objective)?,
+            (None, Some(dataset), Some(model)) => images(planner, groups, &dataset, &model, data)?,
             (None, None, None) => {
-                Err(planner.error("task", "`dataset` and `model` are missing, or an `objective`").into())
+                return Err(planner
+                    .error("task", "`dataset` and `model` are missing, or an `objective`")
+                    .into());
             }
-            (None, _, None) => Err(planner.error("task", "`model` is missing").into()),
-            (None, None, _) => Err(planner.error("task", "`dataset` is missing").into()),
+            (None, _, None) => return Err(planner.error("task", "`model` is missing").into()),
+            (None, None, _) => return Err(planner.error("task", "`dataset` is missing").into()),
             (Some(_), ..) => {
                 let message =
                     "an objective is given beside a data set or a model; one or the other is accepted";
-                Err(planner.error("task.objective", message).into())
+                return Err(planner.error("task.objective", message).into());
             }
-        }
+        };
+        Ok(workload.walked(walk(&planner.config.task)))
+    }
+
+    /// Draws the batches of all local steps, if workers walk; the server, with its root set, as they do.
+    fn walked(self, walk: Option<Walk>) -> Self {
+        let Some(walk) = walk else { return self };
+        let local = |inner| Box::new(LocalSampler::new(inner, walk)) as Box<dyn Sampler>;
+        let samplers = self.samplers.into_iter().map(local).collect();
+        Self { samplers, root: self.root.map(local), ..self }
     }
 }
 
@@ -92,14 +106,35 @@ fn convex(planner: &mut Planner<'_>, groups: &[Group], named: &Named) -> Result<
     let task = &planner.config.task;
     let learner = ConvexLearner::new(objective.clone(), dtype(task.precision), task.clip);
     Ok(Workload {
-        learner: Box::new(learner),
+        learner: walking(task, Box::new(learner)),
         samplers,
         root: root.transpose()?.flatten(),
         domain: objective.domain(),
         classes: objective.classes() as i64,
-        summary: format!("{} in {} dimensions", named.name, objective.dim()),
+        summary: format!("{} in {} dimensions{}", named.name, objective.dim(), steps(task)),
         arithmetic: None,
     })
+}
+
+/// The learner; that of local steps, if workers walk.
+pub(super) fn walking(task: &Task, learner: Box<dyn LocalLearner>) -> Box<dyn Learner> {
+    match walk(task) {
+        None => learner,
+        Some(walk) => Box::new(LocalSteps::new(learner, walk)),
+    }
+}
+
+/// How workers walk, if they do.
+fn walk(task: &Task) -> Option<Walk> {
+    task.local_lr.map(|lr| Walk { steps: task.local_steps, lr })
+}
+
+/// How workers walk, to be added to what they learn.
+pub(super) fn steps(task: &Task) -> String {
+    match task.local_steps {
+        1 => String::new(),
+        steps => format!(" in {steps} local steps"),
+    }
 }
 
 /// The batch size of every worker, by id.
@@ -111,7 +146,7 @@ pub(super) fn batches(groups: &[Group]) -> Vec<usize> {
 fn images(
     planner: &Planner<'_>,
     _: &[Group],
-    _: &str,
+    _: &Named,
     _: &Named,
     _: Option<&Path>,
 ) -> Result<Workload, PlanError> {

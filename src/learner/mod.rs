@@ -1,6 +1,7 @@
 //! What learns: the implementations of the cast's learner contract.
 
 pub mod convex;
+pub mod local;
 #[cfg(feature = "torch")]
 pub mod torch;
 

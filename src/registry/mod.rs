@@ -3,6 +3,7 @@
 //! struct that implements the trait of its kind.
 
 mod card;
+mod datasets;
 mod faults;
 #[cfg(feature = "torch")]
 mod models;
@@ -23,14 +24,12 @@ use phalanx_robust::{
 };
 
 pub use card::{Card, Parameter, Theory};
+pub use datasets::{Data, Shelf};
 pub use resolve::{ComponentError, resolve};
 
 use crate::{
     config::{Named, nearest},
-    data::{
-        self,
-        partition::{self, Deal, PartitionError, PartitionRule, PartitionVisitor},
-    },
+    data::partition::{self, Deal, PartitionError, PartitionRule, PartitionVisitor},
     learner::convex::{self, Objective, ObjectiveError, ObjectiveRule, ObjectiveVisitor},
 };
 
@@ -161,6 +160,10 @@ pub struct Registry {
     pub steps: Kind<StepFactory>,
     /// Attacker actors from outside.
     pub actors: Kind<ActorFactory>,
+    /// Data sets.
+    pub datasets: Kind<Data>,
+    /// The one that was read last.
+    pub shelf: Shelf,
     /// Ways to deal the data.
     pub partitions: Kind<PartitionFactory>,
     /// Convex objectives.
@@ -185,7 +188,7 @@ impl Registry {
             #[cfg(not(feature = "torch"))]
             Catalogue::Models => Vec::new(),
             Catalogue::Objectives => self.objectives.cards().cloned().collect(),
-            Catalogue::Datasets => data::built_in().map(|source| Card::of_dataset(&source.about())).into(),
+            Catalogue::Datasets => self.datasets.cards().cloned().collect(),
             Catalogue::Partitions => self.partitions.cards().cloned().collect(),
             Catalogue::Faults => self.faults.cards().cloned().collect(),
         }
@@ -223,6 +226,8 @@ impl Default for Registry {
             estimators: Kind::new("estimator"),
             steps: Kind::new("step"),
             actors: Kind::new("attacker actor"),
+            datasets: datasets::kind(),
+            shelf: Shelf::default(),
             partitions: Kind::new("partition"),
             objectives: Kind::new("objective"),
             faults: Kind::new("fault"),

@@ -12,7 +12,9 @@ mod harness;
 mod interop;
 mod jobs;
 mod list;
+mod local_steps;
 mod metrics;
+mod own_data;
 mod report;
 #[cfg(feature = "torch")]
 mod root;

@@ -12,6 +12,7 @@ use phalanx_robust::{
 use rayon::prelude::*;
 
 use super::{Objective, norm};
+use crate::learner::local::LocalLearner;
 
 /// Learns a convex objective. Gradients are computed in f64 and handed out in the chosen format; each job is one
 /// task of the thread pool, so the number of threads changes no bit. It remembers nothing.
@@ -46,6 +47,14 @@ impl ConvexLearner {
         }
     }
 
+    fn coordinates(&self, point: &Vector) -> Result<Vec<f64>, LearnerError> {
+        let (given, dim) = (point.len(), self.objective.dim());
+        if given != dim {
+            return Err(LearnerError::Model(format!("a point of {given} coordinates, expected {dim}")));
+        }
+        Ok(point.to_f64())
+    }
+
     fn clipped(&self, mut gradient: Vec<f64>) -> Vector {
         let length = norm(&gradient);
         if self.clip > 0.0 && length > self.clip {
@@ -75,15 +84,8 @@ impl Learner for ConvexLearner {
     }
 
     fn gradients(&mut self, query: &Query, jobs: &[Job]) -> Result<Vec<Learned>, LearnerError> {
-        let current = query.current.to_f64();
-        let previous = query.previous.as_ref().map(Vector::to_f64);
-        for point in [Some(&current), previous.as_ref()].into_iter().flatten() {
-            if point.len() != self.objective.dim() {
-                let told =
-                    format!("a point of {} coordinates, expected {}", point.len(), self.objective.dim());
-                return Err(LearnerError::Model(told));
-            }
-        }
+        let current = self.coordinates(&query.current)?;
+        let previous = query.previous.as_ref().map(|point| self.coordinates(point)).transpose()?;
         jobs.par_iter().map(|job| self.answer(&current, previous.as_deref(), job)).collect()
     }
 
@@ -93,5 +95,12 @@ impl Learner for ConvexLearner {
             let (loss, accuracy, gap) = (objective.value(&x), objective.accuracy(&x), objective.gap(&x));
             Ok(Evaluation { loss, accuracy, gap, ..Evaluation::unknown(round) })
         })
+    }
+}
+
+impl LocalLearner for ConvexLearner {
+    fn gradients_at(&mut self, points: &[Vector], jobs: &[Job]) -> Result<Vec<Learned>, LearnerError> {
+        let answer = |(job, point)| self.answer(&self.coordinates(point)?, None, job);
+        jobs.par_iter().zip(points).map(answer).collect()
     }
 }

@@ -18,11 +18,15 @@ use super::{
     convert,
     evaluate::{Point, Snapshot},
     inputs::Inputs,
+    kernels::Network,
     round::{Done, Points, Round},
     running::Running,
     tiles::{self, Tile},
 };
-use crate::data::{Augmentation, Dataset};
+use crate::{
+    data::{Augmentation, Dataset},
+    learner::local::LocalLearner,
+};
 
 /// How a model learns.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -188,7 +192,7 @@ impl TorchLearner {
     fn points<'a>(&self, model: &'a Model, query: &Query) -> Result<Points<'a>, LearnerError> {
         let (current, previous) = (&query.current, query.previous.as_ref());
         std::iter::once(current).chain(previous).try_for_each(|point| self.fits(point))?;
-        match model.network().filter(|_| self.way() == Way::Kernels) {
+        match self.network(model) {
             Some(network) => {
                 let ready = |point| Ready::new(network, point, self.settings.precision);
                 Ok(Points::Kernels(ready(current), previous.map(ready)))
@@ -209,6 +213,34 @@ impl TorchLearner {
         let (model, test, validation) = (self.model.clone(), self.test.clone(), self.validation.clone());
         let (running, spares) = (self.running.clone(), self.spares.clone());
         Ok(Snapshot { round, model, point, running, test, validation, spares })
+    }
+
+    /// Does the tasks of `jobs`, spread over the threads.
+    fn answer<'t, T: Send>(
+        &mut self,
+        model: &Model,
+        jobs: &[Job],
+        tasks: Vec<T>,
+        run: impl Fn(&Round<'_>, T) -> Result<Done<'t>, TchError> + Sync,
+    ) -> Result<Vec<Learned>, LearnerError> {
+        jobs.iter().try_for_each(|job| self.check(job))?;
+        let network = self.network(model);
+        let (train, spares, settings) = (&*self.train, &*self.spares, self.settings);
+        let round = Round { model, network, train, spares, jobs, settings };
+        let done: Vec<Done<'t>> = tasks
+            .into_par_iter()
+            .with_max_len(1)
+            .map(|task| on_one_thread(|| run(&round, task)))
+            .collect::<Result<_, TchError>>()
+            .map_err(failed)?;
+        self.track(&done, true).map_err(failed)?;
+        self.track(&done, false).map_err(failed)?;
+        Ok(answers(done, jobs.len()))
+    }
+
+    /// The model's kernels, if they are what computes.
+    fn network<'a>(&self, model: &'a Model) -> Option<&'a Network> {
+        model.network().filter(|_| self.way() == Way::Kernels)
     }
 
     /// Takes in the statistics of all jobs at one point, in the order of the jobs.
@@ -245,27 +277,23 @@ impl Learner for TorchLearner {
     }
 
     fn gradients(&mut self, query: &Query, jobs: &[Job]) -> Result<Vec<Learned>, LearnerError> {
-        jobs.iter().try_for_each(|job| self.check(job))?;
-        let tiles = self.cut(jobs);
-        let model = self.model.clone();
+        let (tiles, model) = (self.cut(jobs), self.model.clone());
         let points = self.points(&model, query)?;
-        let round =
-            Round { model: &model, train: &self.train, spares: &self.spares, jobs, clip: self.settings.clip };
-        let done: Vec<Done<'_>> = points
-            .tasks(&tiles)
-            .into_par_iter()
-            .with_max_len(1)
-            .map(|task| on_one_thread(|| round.run(task)))
-            .collect::<Result<_, TchError>>()
-            .map_err(failed)?;
-        self.track(&done, true).map_err(failed)?;
-        self.track(&done, false).map_err(failed)?;
-        Ok(answers(done, jobs.len()))
+        let tasks = points.tasks(&tiles);
+        self.answer(&model, jobs, tasks, |round, task| round.run(task))
     }
 
     fn evaluation(&mut self, round: u64, point: &Vector) -> EvaluationTask {
         let snapshot = self.snapshot(round, point);
         Box::new(move || snapshot?.evaluate())
+    }
+}
+
+impl LocalLearner for TorchLearner {
+    fn gradients_at(&mut self, points: &[Vector], jobs: &[Job]) -> Result<Vec<Learned>, LearnerError> {
+        points.iter().try_for_each(|point| self.fits(point))?;
+        let (tiles, model) = (self.cut(jobs), self.model.clone());
+        self.answer(&model, jobs, tiles.iter().collect(), |round, tile| round.run_at(tile, points))
     }
 }
 

@@ -92,19 +92,20 @@ pub(super) struct Found {
     pub statistics: Option<(Tensor, Tensor)>,
 }
 
-/// The model's parameters at `point` for g workers, `[g, n]` each; nothing is copied.
+/// The model's parameters at `point` for g workers, `[g, n]` each; nothing is copied. `point` is that of all, `[d]`,
+/// or one for each, `[g, d]`.
 pub(super) fn parameters(model: &Model, point: &Tensor, groups: i64) -> Result<Vec<Tensor>, TchError> {
     let mut at = 0;
     let one = |parameter: &super::layer::Parameter| {
         let len = parameter.len as i64;
-        let values = point.f_narrow(0, at, len)?;
+        let values = point.f_narrow(-1, at, len)?;
         at += len;
         values.f_expand([groups, len], false)
     };
     model.parameters().iter().map(one).collect()
 }
 
-/// Every worker's gradient of the mean cross-entropy of its batch at `point`,
+/// Every worker's gradient of the mean cross-entropy of its batch at `point`, `[d]` or `[g, d]`,
 /// for images `[b, g * C, H, W]` and labels `[g, b]`.
 pub(super) fn learn(model: &Model, point: &Tensor, x: Tensor, labels: &Tensor) -> Result<Found, TchError> {
     let (groups, _) = labels.size2()?;

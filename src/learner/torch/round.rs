@@ -9,6 +9,8 @@ use super::{
     alone::{Ready, Spares},
     convert,
     inputs::Inputs,
+    kernels::Network,
+    learner::Settings,
     pass,
     tiles::Tile,
 };
@@ -16,10 +18,12 @@ use super::{
 /// What all passes of a round share.
 pub(super) struct Round<'a> {
     pub model: &'a Model,
+    /// The model's kernels, if they are what computes; tiles are then of one job.
+    pub network: Option<&'a Network>,
     pub train: &'a Inputs,
     pub spares: &'a Spares,
     pub jobs: &'a [Job],
-    pub clip: Option<f64>,
+    pub settings: Settings,
 }
 
 /// The model at the points of a round, for what computes there; there may be no x_{t-1}.
@@ -86,12 +90,25 @@ impl Round<'_> {
         }
     }
 
+    /// The tile's gradients, each job's at its own point of `points`.
+    pub fn run_at<'t>(&self, tile: &'t Tile, points: &[Vector]) -> Result<Done<'t>, TchError> {
+        let Settings { precision, device, .. } = self.settings;
+        match self.network.zip(tile.first()) {
+            Some((network, &job)) => self.kernels(tile, false, &Ready::new(network, &points[job], precision)),
+            None => {
+                let tensor = |&job: &usize| convert::tensor(&points[job], convert::kind(precision), device);
+                let points: Vec<Tensor> = tile.iter().map(tensor).collect::<Result<_, _>>()?;
+                self.torch(tile, false, &Tensor::f_stack(&points, 0)?)
+            }
+        }
+    }
+
     fn kernels<'t>(&self, tile: &'t Tile, previous: bool, ready: &Ready<'_>) -> Result<Done<'t>, TchError> {
-        let least = self.model.network().map_or(1, |network| network.least_batch());
+        let least = self.network.map_or(1, |network| network.least_batch());
         if tile.iter().any(|&job| self.jobs[job].draw.indices.len() < least) {
             return Err(pass::single_value());
         }
-        let learn = |&job: &usize| ready.learn(self.train, &self.jobs[job], self.clip, self.spares);
+        let learn = |&job: &usize| ready.learn(self.train, &self.jobs[job], self.settings.clip, self.spares);
         let answers: Vec<_> = tile.iter().map(learn).collect();
         let values = |of: fn(&super::alone::Answer) -> f64| -> Vec<f64> { answers.iter().map(of).collect() };
         let channels = answers.first().map_or(0, |answer| answer.mean.len());
@@ -124,7 +141,7 @@ impl Round<'_> {
         Ok(Done {
             tile,
             previous,
-            rows: convert::rows(&found.gradients, self.model.dim(), self.clip)?,
+            rows: convert::rows(&found.gradients, self.model.dim(), self.settings.clip)?,
             losses: found.losses,
             accuracies: found.accuracies,
             statistics: found.statistics,
