@@ -16,7 +16,7 @@ use phalanx::{
     },
 };
 use phalanx_actors::learner::{Learned, Learner, LearnerError};
-use phalanx_robust::{Dtype, estimator::Points, random::Seed, state::Stateful};
+use phalanx_robust::{Dtype, Vector, estimator::Points, random::Seed, state::Stateful};
 
 const BOTH: Points = Points::CurrentAndPrevious;
 
@@ -265,7 +265,7 @@ fn workers_may_stand_at_points_of_their_own() {
         for (name, value) in &together.state().vectors {
             close(&value.to_f64(), &apart.state().vectors[name].to_f64(), 1e-12);
         }
-        let wrong = [start.like(&[0.0; 3])];
+        let wrong = [Vector::from(vec![0.0; 3])];
         assert!(together.gradients_at(&wrong, &jobs[..1]).is_err());
     }
 }

@@ -135,8 +135,9 @@ fn every_step_has_noise_of_its_own() {
     let mut sampler = LocalSampler::new(Box::new(NoiseSampler::new(0, SEED)), Walk { steps: 2, lr: 0.1 });
     let job = Job { worker: 0, draw: sampler.draw(1), points: Points::Current };
     let start = convex(&objective, 0.0).start();
-    let learned =
-        local(convex(&objective, 0.0), 2, 0.1).gradients(&query(&start, None), &[job.clone()]).unwrap();
+    let learned = local(convex(&objective, 0.0), 2, 0.1)
+        .gradients(&query(&start, None), std::slice::from_ref(&job))
+        .unwrap();
     let mut y = start.to_f64();
     for step in 0..2 {
         let mut draw = job.draw.clone();
