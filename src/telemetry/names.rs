@@ -172,7 +172,7 @@ pub const THREADS: Metric = gauge("phalanx_threads", "Threads that the run may c
 pub const SWEEP_CELLS: Metric = gauge("phalanx_sweep_cells", "Cells of the sweep by state.");
 
 /// Every metric of ours; those of the process (`process_…`) come from the crate metrics-process.
-pub const ALL: [Metric; 30] = [
+pub const ALL: [Metric; 32] = [
     BUILD,
     ACTIVE,
     PLANNED,
