@@ -203,7 +203,8 @@ impl Barrier {
     }
 }
 
-fn kind(vector: &Vector) -> String {
+/// What a vector is, in words.
+pub(crate) fn kind(vector: &Vector) -> String {
     let place = match vector {
         Vector::F32(_) | Vector::F64(_) => "",
         #[cfg(feature = "torch")]

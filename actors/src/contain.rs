@@ -16,13 +16,14 @@ pub(crate) fn contained<T>(work: impl FnOnce() -> T) -> Result<T, String> {
     catch_unwind(AssertUnwindSafe(work)).map_err(|panic| message(panic.as_ref()))
 }
 
-/// What a panic said.
+/// What a panic said, in one line.
 pub(crate) fn message(panic: &(dyn Any + Send)) -> String {
-    match (panic.downcast_ref::<&str>(), panic.downcast_ref::<String>()) {
-        (Some(text), _) => (*text).to_owned(),
-        (_, Some(text)) => text.clone(),
-        _ => "a panic without words".to_owned(),
-    }
+    let text = match (panic.downcast_ref::<&str>(), panic.downcast_ref::<String>()) {
+        (Some(text), _) => text,
+        (_, Some(text)) => text.as_str(),
+        _ => "a panic without words",
+    };
+    text.lines().map(str::trim).collect::<Vec<_>>().join(", ")
 }
 
 /// Work that gave no result.
@@ -60,6 +61,7 @@ mod tests {
         assert_eq!(contained(|| 3), Ok(3));
         assert_eq!(contained(|| panic!("plain")), Err::<(), _>("plain".to_owned()));
         assert_eq!(contained(|| panic!("number {}", 4)), Err::<(), _>("number 4".to_owned()));
+        assert_eq!(contained(|| panic!("two\n  lines")), Err::<(), _>("two, lines".to_owned()));
         assert!(contained(|| std::panic::panic_any(5)).is_err());
     }
 }

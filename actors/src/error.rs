@@ -15,9 +15,12 @@ use crate::{
 /// Why a worker takes no part in a round.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub enum Reason {
-    /// Its own code panicked, or its actor stopped. It is not asked again.
+    /// Its actor stopped. It is not asked again.
     #[error("died")]
     Died,
+    /// Its own code panicked, with this message. It is not asked again.
+    #[error("panicked: {0}")]
+    Panicked(String),
     /// It did not answer within the deadline. It is not asked again.
     #[error("stayed silent for {0:?}")]
     Silent(Duration),
@@ -73,10 +76,9 @@ pub enum Reason {
 }
 
 impl From<Fault> for Reason {
-    /// A worker whose own code panicked is as dead as one whose actor did.
     fn from(fault: Fault) -> Self {
         match fault {
-            Fault::Panicked(_) => Self::Died,
+            Fault::Panicked(message) => Self::Panicked(message),
             fault => Self::Fault(fault),
         }
     }
@@ -85,7 +87,10 @@ impl From<Fault> for Reason {
 impl Reason {
     /// Whether code of the worker, or of its attack, panicked.
     pub fn is_panic(&self) -> bool {
-        matches!(self, Self::Died | Self::Fault(Fault::Forge { error: ForgeError::Panicked(_), .. }))
+        matches!(
+            self,
+            Self::Died | Self::Panicked(_) | Self::Fault(Fault::Forge { error: ForgeError::Panicked(_), .. })
+        )
     }
 
     /// Whether it was waited for until a deadline.
@@ -96,7 +101,18 @@ impl Reason {
     /// Whether the worker is lost for the rest of the run: dead, or so late that waiting for it again
     /// would cost every round a deadline.
     pub fn is_final(&self) -> bool {
-        matches!(self, Self::Died | Self::Silent(_) | Self::Unasked(_) | Self::Gone { .. })
+        matches!(
+            self,
+            Self::Died | Self::Panicked(_) | Self::Silent(_) | Self::Unasked(_) | Self::Gone { .. }
+        )
+    }
+
+    /// What is remembered of it in later rounds, if it is final: the words of a panic belong to its own round.
+    pub(crate) fn remembered(&self) -> Self {
+        match self {
+            Self::Panicked(_) => Self::Died,
+            reason => reason.clone(),
+        }
     }
 }
 
@@ -107,6 +123,8 @@ pub enum Part {
     Learner,
     /// The defence.
     Rule,
+    /// The server's step.
+    Step,
     /// An observer.
     Observer,
     /// The evaluation of a snapshot.
@@ -121,7 +139,8 @@ impl fmt::Display for Part {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Learner => "the learner",
-            Self::Rule => "the aggregation rule or the server's step",
+            Self::Rule => "the aggregation rule",
+            Self::Step => "the server's step",
             Self::Observer => "an observer",
             Self::Evaluation => "the evaluation",
             Self::Aggregator => "the aggregator",
@@ -162,6 +181,16 @@ pub enum RunError {
         submitted: usize,
         /// How many workers there are.
         workers: usize,
+    },
+    /// The server's step made a point that cannot be used.
+    #[error("round {round}: the server's step makes {found}, but {expected} are wanted")]
+    Step {
+        /// The round.
+        round: u64,
+        /// What it made.
+        found: String,
+        /// What it should be.
+        expected: String,
     },
     /// A point could not be evaluated.
     #[error("evaluation after round {round}: {error}")]

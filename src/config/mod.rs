@@ -294,6 +294,10 @@ pub struct Barrier {
     /// `deadline_seconds`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub virtual_deadline_seconds: Option<f64>,
+    /// Seconds of real time that the attacks of a round may take.
+    pub attack_seconds: f64,
+    /// Seconds of real time that the rule and the server's step may take in a round.
+    pub rule_seconds: f64,
     /// A round closes with so many vectors, the first by virtual time; 0: with all.
     pub quorum: usize,
     /// What happens when a worker is absent.
@@ -302,6 +306,19 @@ pub struct Barrier {
     pub restarts: u64,
     /// What a round's virtual time is.
     pub time: Time,
+}
+
+impl Barrier {
+    /// A deadline that cannot be used: its key, and why.
+    pub fn complaint(&self) -> Option<(&'static str, String)> {
+        let deadlines = [
+            ("barrier.deadline_seconds", self.deadline_seconds),
+            ("barrier.attack_seconds", self.attack_seconds),
+            ("barrier.rule_seconds", self.rule_seconds),
+        ];
+        let wrong = deadlines.into_iter().find(|(_, seconds)| !(*seconds > 0.0 && *seconds < 1e9))?;
+        Some((wrong.0, format!("{} is given; a positive number of seconds is accepted", wrong.1)))
+    }
 }
 
 /// What a round's virtual time is.

@@ -2,6 +2,7 @@
 //! more than one key, before anything runs; [`Plan::run`] seats the cast,
 //! runs it and writes the run folder.
 
+mod blame;
 mod cast;
 mod cohorts;
 mod dealing;

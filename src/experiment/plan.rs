@@ -193,7 +193,6 @@ impl Planner<'_> {
         if let Some(message) = name_complaint(&c.name) {
             return Err(self.error("name", message));
         }
-        let deadline = c.barrier.deadline_seconds;
         let device = c.machine.device.as_str();
         let numbered = device.strip_prefix("cuda:").is_some_and(|n| n.parse::<usize>().is_ok());
         let checks = [
@@ -241,14 +240,13 @@ impl Planner<'_> {
                 "machine.device",
                 format!("`{device}` is no device; cpu, cuda:N and auto are accepted"),
             ),
-            (
-                deadline.is_finite() && deadline > 0.0 && deadline < 1e9,
-                "barrier.deadline_seconds",
-                format!("{deadline} is given; a positive number of seconds is accepted"),
-            ),
         ];
         let wrong = checks.into_iter().find(|(holds, ..)| !holds).map(|(_, key, message)| (key, message));
-        match wrong.or_else(|| c.telemetry.complaint()).or_else(|| c.checkpoint.complaint()) {
+        match wrong
+            .or_else(|| c.barrier.complaint())
+            .or_else(|| c.telemetry.complaint())
+            .or_else(|| c.checkpoint.complaint())
+        {
             Some((key, message)) => Err(self.error(key, message)),
             None => Ok(()),
         }

@@ -11,20 +11,21 @@ use std::{
 };
 
 use phalanx_actors::{
-    Attackers, Cast, Deadlines, Member, Observer, Policy, RoundReport, RunEnd, Scheme, Settings, Snapshot,
-    Workers,
+    Attackers, Cast, Deadlines, Member, Observer, Policy, RoundReport, RunEnd, RunError, Scheme, Settings,
+    Snapshot, Workers,
 };
 use phalanx_robust::{describe::ParameterError, random::Seed};
 use serde_json::{Map, Value, json};
 
 use super::{
     Plan, PlanError,
+    blame::blame,
     cast::{Group, Part},
     stop,
 };
 use crate::{
     checkpoint::{self, Checkpoints, Found, Origin},
-    config::{Absence, StateFormat, Time},
+    config::{Absence, Config, StateFormat, Time},
     registry::Crew,
     results::{
         BarrierCounts, Columns, FolderLock, PARAMETERS, ResultsError, RunFolder, Status, Summary,
@@ -117,6 +118,7 @@ impl Plan {
         let origin = Origin::here(&self.config);
         let keeper = Checkpoints::new(folder.path().to_owned(), origin, &self.config.checkpoint);
         let before = tables.before();
+        let config = self.config.clone();
         let mut cast = self.cast()?.keep(keeper).observe(tables).observe(Counter(progress.clone()));
         if let Some(snapshot) = snapshot {
             cast = cast.resume(snapshot);
@@ -134,7 +136,7 @@ impl Plan {
             Ok(end) => write_parameters(&folder, &end.point, &end.learner),
             Err(_) => Ok(()),
         };
-        let mut summary = summary(end, progress.load(Ordering::Relaxed), elapsed);
+        let mut summary = summary(end, progress.load(Ordering::Relaxed), elapsed, &config);
         // From the table, so that a run that was resumed counts its first part too.
         if let Ok(rounds) = Columns::read(&folder.path().join("rounds.csv")) {
             (summary.virtual_seconds, summary.barrier) = counts(&rounds);
@@ -221,7 +223,9 @@ impl Plan {
     }
 
     fn settings(&self) -> Settings {
-        let worker = Duration::from_secs_f64(self.config.barrier.deadline_seconds);
+        let barrier = &self.config.barrier;
+        let [worker, attack, rule] = [barrier.deadline_seconds, barrier.attack_seconds, barrier.rule_seconds]
+            .map(Duration::from_secs_f64);
         Settings {
             seed: Seed(self.config.seed),
             rounds: self.config.rounds,
@@ -235,7 +239,7 @@ impl Plan {
                 Absence::Recompute => Policy::Recompute,
                 Absence::Reuse => Policy::Reuse,
             },
-            deadlines: Deadlines { worker, ..Deadlines::default() },
+            deadlines: Deadlines { worker, attack, rule, ..Deadlines::default() },
             closing: self.closing,
             real_time: self.config.barrier.time == Time::Real,
             restarts: self.config.barrier.restarts,
@@ -300,12 +304,12 @@ fn abandon(folder: &Path) {
     drop(folder.parent().map(fs::remove_dir));
 }
 
-fn summary(end: Result<RunEnd, phalanx_actors::RunError>, rounds: u64, elapsed_seconds: f64) -> Summary {
+fn summary(end: Result<RunEnd, RunError>, rounds: u64, elapsed_seconds: f64, config: &Config) -> Summary {
     let known = |value: f64| Some(value).filter(|v| !v.is_nan());
     let (status, error, evaluation) = match end {
         Ok(end) if end.interrupted => (Status::Interrupted, None, end.evaluation),
         Ok(end) => (Status::Completed, None, end.evaluation),
-        Err(error) => (Status::Failed, Some(error.to_string()), None),
+        Err(error) => (Status::Failed, Some(format!("{error}{}", blame(&error, config))), None),
     };
     Summary {
         status,

@@ -214,7 +214,7 @@ fn standing(worker: &WorkerReport) -> usize {
             | Reason::Overtaken { .. }
             | Reason::Lost,
         ) => 1,
-        Some(Reason::Died | Reason::Crashed | Reason::Gone { .. }) => 3,
+        Some(Reason::Died | Reason::Panicked(_) | Reason::Crashed | Reason::Gone { .. }) => 3,
         Some(_) => 2,
     }
 }

@@ -450,7 +450,7 @@ impl Floor {
                 self.post.waited_in_vain();
             }
             if reason.is_final() {
-                self.gone.insert(worker, (self.round, reason.clone()));
+                self.gone.insert(worker, (self.round, reason.remembered()));
                 self.roll = None;
             }
         }

@@ -33,7 +33,7 @@ use self::{
     server::{Input, Server, Verdict},
 };
 use crate::{
-    barrier::Outcome,
+    barrier::{Outcome, kind},
     contain::{Trouble, computed, contained},
     error::{Part, RunError},
     learner::{Evaluation, Query, Sampler},
@@ -178,7 +178,7 @@ impl Rounds {
             observers,
             pool,
             stopper,
-            server: Some(Server { defence, step, point: start.clone() }),
+            server: Some(Server { defence, step, point: start.clone(), stepping: Arc::default() }),
             point: start,
             previous: None,
             last_aggregate: shape.clone(),
@@ -330,8 +330,10 @@ impl Rounds {
         struck: bool,
     ) -> Result<Verdict, RunError> {
         let (round, workers) = (outcome.round, self.floor.workers().len());
-        let gone = |message: String| RunError::Died { round, part: Part::Rule, message };
-        let mut server = self.server.take().ok_or_else(|| gone(String::new()))?;
+        let gone = |part, message: String| RunError::Died { round, part, message };
+        let mut server = self.server.take().ok_or_else(|| gone(Part::Rule, String::new()))?;
+        let stepping = server.stepping.clone();
+        let part = || if stepping.load(Ordering::Relaxed) { Part::Step } else { Part::Rule };
         let honest = self.settings.measure_honest.then(|| {
             honest(self.floor.seats(), outcome.submissions.iter()).map(|s| s.vector.clone()).collect()
         });
@@ -347,9 +349,10 @@ impl Rounds {
         })
         .await
         .map_err(|trouble| match trouble {
-            Trouble::Stuck => RunError::Stuck { round, part: Part::Rule, deadline },
-            Trouble::Panicked(message) => gone(message),
+            Trouble::Stuck => RunError::Stuck { round, part: part(), deadline },
+            Trouble::Panicked(message) => gone(part(), message),
         })?;
+        self.check_step(round, &server.point)?;
         self.point = server.point.clone();
         self.server = Some(server);
         match verdict {
@@ -358,6 +361,16 @@ impl Rounds {
                 verdict.map_err(|error| RunError::Rule { round, error: Box::new(error), submitted, workers })
             }
         }
+    }
+
+    /// Refuses a point that is not like x_1, or not finite.
+    fn check_step(&self, round: u64, point: &Vector) -> Result<(), RunError> {
+        if point.is_like(&self.shape) && point.is_finite() {
+            return Ok(());
+        }
+        let found =
+            if point.is_like(&self.shape) { "a point that is not finite".to_owned() } else { kind(point) };
+        Err(RunError::Step { round, found, expected: kind(&self.shape) })
     }
 
     /// Asks for the evaluation of the point that stands after `round`.

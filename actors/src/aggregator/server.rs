@@ -1,7 +1,13 @@
 //! What the server computes in a round once the barrier is closed: plain
 //! functions of the vectors, without actors.
 
-use std::time::{Duration, Instant};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::{Duration, Instant},
+};
 
 use phalanx_robust::{
     Batch, BatchError, Vector,
@@ -16,6 +22,8 @@ pub(super) struct Server {
     pub step: Box<dyn Step>,
     /// x_t.
     pub point: Vector,
+    /// Whether it has left the rule behind in this round, and steps: who is to blame for what happens.
+    pub stepping: Arc<AtomicBool>,
 }
 
 /// What the server is given in a round.
@@ -76,12 +84,18 @@ impl Server {
         let Input { round, f, rng, vectors, workers, reference, honest } = input;
         let started = Instant::now();
         let context = Context { workers, reference, ..Context::new(f, rng) };
+        self.stepping.store(false, Ordering::Relaxed);
         let aggregation = self.defence.aggregate_in(&vectors, context)?;
         let aggregating = started.elapsed();
+        let norm = aggregation.output.norm();
+        // The square of a finite coordinate may overflow.
+        if !norm.is_finite() && !aggregation.output.is_finite() {
+            return Err(RuleError::NotFinite);
+        }
         let started = Instant::now();
+        self.stepping.store(true, Ordering::Relaxed);
         self.step.step(round, &mut self.point, &aggregation.output);
         let stepping = started.elapsed();
-        let norm = aggregation.output.norm();
         let (honest_distance, honest_variance) =
             honest.map_or((f64::NAN, f64::NAN), |honest| spread(&honest, &aggregation.output));
         Ok(Verdict {
@@ -123,7 +137,8 @@ mod tests {
     fn a_round_by_hand() {
         let point = Vector::from(vec![1f64, 1.0]);
         let step = Sgd { lr: 0.5, weight_decay: 0.0 }.build(&point, Domain::Everywhere).unwrap();
-        let mut server = Server { defence: Defence::base(Mean::default()), step, point };
+        let stepping = Arc::default();
+        let mut server = Server { defence: Defence::base(Mean::default()), step, point, stepping };
         let vectors: Vec<Vector> =
             [[0.0, 2.0], [2.0, 2.0], [10.0, -1.0], [4.0, 1.0]].map(|v| Vector::from(v.to_vec())).to_vec();
         let honest = Some(vectors[..2].to_vec());

@@ -29,7 +29,11 @@ fn with_fatal_worker(policy: Policy) -> Played {
 #[test]
 fn a_worker_that_panics_ends_the_run_by_name() {
     let played = with_fatal_worker(Policy::Fail);
-    let expected = RunError::Workers { round: 2, workers: vec![4], reason: Box::new(Reason::Died) };
+    let expected = RunError::Workers {
+        round: 2,
+        workers: vec![4],
+        reason: Box::new(Reason::Panicked("no second batch".to_owned())),
+    };
     assert_eq!(played.end.unwrap_err(), expected);
     assert_eq!(played.rounds.len(), 1);
 }
@@ -38,7 +42,7 @@ fn a_worker_that_panics_ends_the_run_by_name() {
 fn a_worker_that_panics_is_dropped_and_stays_reported() {
     let played = with_fatal_worker(Policy::Drop);
     let later = "died in round 2";
-    assert_eq!(played.absences(4), ["", "died", later, later, later]);
+    assert_eq!(played.absences(4), ["", "panicked: no second batch", later, later, later]);
     assert!(played.rounds.iter().all(|round| round.workers.len() == 5));
     assert_eq!(played.rounds[2].gradients, 4);
     assert_eq!(played.end.unwrap().rounds, 5);
@@ -53,10 +57,13 @@ fn with_fatal_worker_among_others(policy: Policy) -> Played {
 
 #[test]
 fn a_panic_is_its_workers_own_though_others_share_its_actor() {
-    assert_eq!(with_fatal_worker_among_others(Policy::Fail).error(), "round 2: worker 2 died");
+    assert_eq!(
+        with_fatal_worker_among_others(Policy::Fail).error(),
+        "round 2: worker 2 panicked: no second batch"
+    );
     let played = with_fatal_worker_among_others(Policy::Drop);
     let later = "died in round 2";
-    assert_eq!(played.absences(2), ["", "died", later, later, later]);
+    assert_eq!(played.absences(2), ["", "panicked: no second batch", later, later, later]);
     assert!(played.rounds[1].phases.round < SHORT, "the learner does not wait for it");
     for other in [0, 1, 3, 4] {
         assert!(played.absences(other).iter().all(String::is_empty));

@@ -68,15 +68,18 @@ fn with_panics(rounds: &[u64], settings: Settings) -> Played {
 fn a_worker_that_panics_begins_anew_as_often_as_it_may() {
     for policy in [Policy::Fail, Policy::Drop, Policy::Reuse] {
         let played = with_panics(&[2], Settings { restarts: 1, ..settings(policy) });
-        assert_eq!(played.absences(4), ["", "died", "", "", ""]);
+        assert_eq!(played.absences(4), ["", "panicked: no batch", "", "", ""]);
         let anew: Vec<usize> = played.rounds.iter().map(|round| round.incidents.len()).collect();
         assert_eq!(anew, [0, 0, 1, 0, 0]);
         assert!(played.rounds[2].incidents[0].restarted);
         assert_eq!(played.end.unwrap().rounds, 5);
     }
     let twice = |policy| with_panics(&[2, 4], Settings { restarts: 1, ..settings(policy) });
-    assert_eq!(twice(Policy::Fail).error(), "round 4: worker 4 died");
-    assert_eq!(twice(Policy::Drop).absences(4), ["", "died", "", "died", "died in round 4"]);
+    assert_eq!(twice(Policy::Fail).error(), "round 4: worker 4 panicked: no batch");
+    assert_eq!(
+        twice(Policy::Drop).absences(4),
+        ["", "panicked: no batch", "", "panicked: no batch", "died in round 4"]
+    );
 }
 
 /// Panics the second time that it forges.

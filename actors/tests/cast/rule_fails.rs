@@ -2,7 +2,7 @@
 
 use phalanx_actors::{Cast, Deadlines, Policy, RunError, Settings, Workers, error::Part};
 use phalanx_robust::{
-    Batch, Size,
+    Batch, Size, Vector,
     aggregation::{Aggregate, Aggregator, Context, Defence, RuleError},
     state::Stateful,
 };
@@ -21,6 +21,22 @@ impl Aggregator for Broken {
 
     fn aggregate(&mut self, _: &Batch<'_>, _: &mut Context) -> Result<Aggregate, RuleError> {
         Err((self.0)())
+    }
+}
+
+/// Aggregates to what the function makes.
+#[derive(Clone)]
+struct Odd(fn() -> Vector);
+
+impl Stateful for Odd {}
+
+impl Aggregator for Odd {
+    fn check(&self, _: Size) -> Result<(), RuleError> {
+        Ok(())
+    }
+
+    fn aggregate(&mut self, _: &Batch<'_>, _: &mut Context) -> Result<Aggregate, RuleError> {
+        Ok(Aggregate::vector((self.0)()))
     }
 }
 
@@ -43,6 +59,17 @@ fn a_rule_that_panics_ends_the_run_with_its_words() {
     let error = with(|| panic!("index out of bounds"), settings(Policy::Drop));
     let expected = RunError::Died { round: 1, part: Part::Rule, message: "index out of bounds".to_owned() };
     assert_eq!(error, expected);
+}
+
+#[test]
+fn a_rule_that_makes_no_vector_like_those_submitted_ends_the_run_in_its_round() {
+    let with = |make: fn() -> Vector| {
+        let defence = Defence::base(Odd(make));
+        let cast = Cast::new(settings(Policy::Drop), Box::new(Quadratic { d: D }), defence, descent());
+        play(cast.seat(0..3, Workers(members(0..3)))).error()
+    };
+    assert!(with(|| Vector::from(vec![0f64; D + 2])).starts_with("round 1: the rule makes a vector of"));
+    assert!(with(|| Vector::from(vec![f64::NAN; D])).contains("not finite from vectors that are"));
 }
 
 #[test]

@@ -110,6 +110,9 @@ impl Defence {
             Output::Span(c) => (batch.combine(&c), Some(c)),
             Output::Vector(output) => (output, None),
         };
+        if !output.is_like(&rows[0]) {
+            return Err(RuleError::Unlike { found: output.len(), expected: rows[0].len() });
+        }
         if !batch.known_finite() && !output.is_finite() {
             require_finite(rows)?;
         }

@@ -174,6 +174,17 @@ pub enum RuleError {
         /// Number of vectors.
         m: usize,
     },
+    /// The rule's result is not like the vectors: in length, format or place.
+    #[error("the rule makes a vector of {found} coordinates that is not like the vectors of {expected}")]
+    Unlike {
+        /// Length of the result.
+        found: usize,
+        /// Length of the vectors.
+        expected: usize,
+    },
+    /// The rule's result is not finite.
+    #[error("the rule makes a vector that is not finite from vectors that are")]
+    NotFinite,
     /// A rule failed for a reason of its own.
     #[error("{rule}: {message}")]
     Failed {
@@ -192,7 +203,12 @@ impl RuleError {
             | Self::NoneFinite { .. }
             | Self::Parameter { .. }
             | Self::Batch(BatchError::Empty) => true,
-            Self::Batch(_) | Self::Chain(_) | Self::NoReference { .. } | Self::Failed { .. } => false,
+            Self::Batch(_)
+            | Self::Chain(_)
+            | Self::NoReference { .. }
+            | Self::Unlike { .. }
+            | Self::NotFinite
+            | Self::Failed { .. } => false,
         }
     }
 

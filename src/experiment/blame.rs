@@ -1,0 +1,64 @@
+//! Whose fault it is that a run failed, in words of the configuration: actors know rounds and workers, but not what a
+//! component is called.
+
+use phalanx_actors::{
+    RunError,
+    error::{Part, Reason},
+};
+use phalanx_robust::aggregation::RuleError;
+
+use crate::config::{Config, Named};
+
+/// The component behind `error` with its key, to be written after the error; nothing if it is no component's own.
+pub(super) fn blame(error: &RunError, config: &Config) -> String {
+    let server = &config.aggregator;
+    let named = match error {
+        RunError::Workers { workers, reason, .. } if is_own(reason) => worker(workers[0], config),
+        RunError::Stuck { part: Part::Rule, .. } | RunError::Died { part: Part::Rule, .. } => {
+            rule(&server.rule)
+        }
+        RunError::Rule { error, .. }
+            if matches!(**error, RuleError::Unlike { .. } | RuleError::NotFinite) =>
+        {
+            rule(&server.rule)
+        }
+        RunError::Stuck { part: Part::Step, .. }
+        | RunError::Died { part: Part::Step, .. }
+        | RunError::Step { .. } => Some(format!("aggregator.step is {}", server.step.name)),
+        _ => None,
+    };
+    named.map_or_else(String::new, |named| format!("; {named}"))
+}
+
+/// Whether a worker is absent by what its own components did.
+fn is_own(reason: &Reason) -> bool {
+    matches!(
+        reason,
+        Reason::Panicked(_) | Reason::Silent(_) | Reason::Unasked(_) | Reason::Rejected(_) | Reason::Fault(_)
+    )
+}
+
+fn rule(chain: &[Named]) -> Option<String> {
+    let names: Vec<&str> = chain.iter().map(|rule| rule.name.as_str()).collect();
+    Some(format!("aggregator.rule is {}", names.join(", ")))
+}
+
+/// What makes the vectors of worker `id`.
+fn worker(id: usize, config: &Config) -> Option<String> {
+    let mut end = 0;
+    for (at, group) in config.workers.iter().enumerate() {
+        end += group.count;
+        if id < end {
+            return Some(format!("workers.{at}.estimator is {}", group.estimator.name));
+        }
+    }
+    for (at, group) in config.attackers.iter().enumerate() {
+        end += group.count;
+        let (attack, actor) = (group.attack.as_ref(), group.actor.as_ref());
+        if id < end {
+            let named = attack.map(|named| ("attack", named)).or(actor.map(|named| ("actor", named)))?;
+            return Some(format!("attackers.{at}.{} is {}", named.0, named.1.name));
+        }
+    }
+    None
+}

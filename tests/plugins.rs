@@ -1,0 +1,243 @@
+//! Components from outside that go wrong, in runs made from TOML: an attack, a rule, an estimator and a step that panic,
+//! never end, or make vectors of another length or of NaN. Each is contained: the run ends by itself, in words that
+//! name what went wrong, and its folder can be read.
+
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::path::Path;
+
+use phalanx::{
+    Program,
+    experiment::{Plan, RunOutcome},
+    results::Status,
+};
+use phalanx_robust::{
+    Batch, Size, Vector,
+    aggregation::{Aggregate, Aggregator, Context, Layer, Rule, RuleError},
+    attack::{Attack, AttackError, AttackRule, Knowledge, View},
+    describe::{Described, ParameterError},
+    estimator::{Estimator, EstimatorRule, Gradients, Points},
+    state::Stateful,
+    step::{Domain, Step, StepRule},
+};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// In which way a component goes wrong.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+enum Way {
+    #[default]
+    Panic,
+    Hang,
+    Length,
+    Nan,
+}
+
+/// Goes wrong, as whatever it is used.
+#[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+struct Saboteur {
+    /// In which way.
+    way: Way,
+}
+
+impl Saboteur {
+    /// A vector in the place of one like `shape`, if there is one at all.
+    fn vector(&self, shape: &Vector) -> Vector {
+        match self.way {
+            Way::Panic => panic!("sabotage"),
+            Way::Hang => loop {
+                std::thread::park();
+            },
+            Way::Length => Vector::from(vec![0f32; 3]),
+            Way::Nan => shape.scaled(f64::NAN),
+        }
+    }
+}
+
+impl Described for Saboteur {
+    const NAME: &'static str = "saboteur";
+    const SOURCE: &'static str = "a test";
+}
+
+impl Stateful for Saboteur {}
+
+impl AttackRule for Saboteur {
+    fn build(&self, _: Size) -> Result<Box<dyn Attack>, ParameterError> {
+        Ok(Box::new(self.clone()))
+    }
+}
+
+impl Attack for Saboteur {
+    fn knowledge(&self) -> Knowledge {
+        Knowledge::Blind
+    }
+
+    fn forge(&mut self, view: &View<'_>) -> Result<Vec<Vector>, AttackError> {
+        Ok(view.everyone(&self.vector(view.last_aggregate)))
+    }
+}
+
+impl Rule for Saboteur {
+    fn build(&self) -> Result<Layer, ParameterError> {
+        Ok(Layer::Base(Box::new(self.clone())))
+    }
+}
+
+impl Aggregator for Saboteur {
+    fn check(&self, _: Size) -> Result<(), RuleError> {
+        Ok(())
+    }
+
+    fn aggregate(&mut self, batch: &Batch<'_>, _: &mut Context) -> Result<Aggregate, RuleError> {
+        Ok(Aggregate::vector(self.vector(&batch.row(0))))
+    }
+}
+
+impl EstimatorRule for Saboteur {
+    fn build(&self) -> Result<Box<dyn Estimator>, ParameterError> {
+        Ok(Box::new(self.clone()))
+    }
+}
+
+impl Estimator for Saboteur {
+    fn points(&self, _: u64) -> Points {
+        Points::Current
+    }
+
+    fn update(&mut self, round: u64, gradients: Gradients) -> Vector {
+        // The plan tries an estimator out at round 1, to see what memory it takes.
+        if round < 3 { gradients.current } else { self.vector(&gradients.current) }
+    }
+}
+
+impl StepRule for Saboteur {
+    fn build(&self, _: &Vector, _: Domain) -> Result<Box<dyn Step>, ParameterError> {
+        Ok(Box::new(self.clone()))
+    }
+}
+
+impl Step for Saboteur {
+    fn step(&mut self, _: u64, x: &mut Vector, aggregate: &Vector) {
+        *x = self.vector(aggregate);
+    }
+}
+
+const EXPERIMENT: &str = r#"
+name = "sabotage"
+rounds = 5
+
+[task]
+objective = { least-squares = { dim = 30 } }
+
+[aggregator]
+rule = ["cwmed"]
+
+[[workers]]
+count = 4
+
+[[workers]]
+count = 1
+
+[[attackers]]
+count = 2
+attack = "ipm"
+
+[barrier]
+deadline_seconds = 0.5
+attack_seconds = 0.5
+rule_seconds = 0.5
+
+[machine]
+threads = 2
+"#;
+
+const ATTACK: &str = "attackers.0.attack";
+const ESTIMATOR: &str = "workers.1.estimator";
+const RULE: &str = "aggregator.rule";
+const STEP: &str = "aggregator.step";
+
+/// Runs the experiment with a saboteur at `key`.
+fn sabotaged(out: &Path, key: &str, way: &str, absence: &str) -> RunOutcome {
+    let program = Program::new();
+    let program = program.attack::<Saboteur>().rule::<Saboteur>().estimator::<Saboteur>().step::<Saboteur>();
+    let file = out.join("sabotage.toml");
+    std::fs::write(&file, EXPERIMENT).unwrap();
+    let saboteur = format!("{{saboteur={{way=\"{way}\"}}}}");
+    let value = if key == RULE { format!("[{saboteur}]") } else { saboteur };
+    let folder = toml::Value::from(out.display().to_string());
+    let sets =
+        [format!("{key}={value}"), format!("machine.out={folder}"), format!("barrier.absence={absence}")];
+    Plan::read(program.registry(), &file, &sets, None).unwrap().run(Vec::new()).unwrap()
+}
+
+/// A run that fails does so in `round`, in words that contain `said` and name the saboteur at `key`; its folder can
+/// be read.
+fn fails(key: &str, way: &str, round: u64, said: &str) {
+    let out = tempfile::tempdir().unwrap();
+    let outcome = sabotaged(out.path(), key, way, "fail");
+    assert_eq!(outcome.summary.status, Status::Failed, "{key} {way}");
+    let error = outcome.summary.error.unwrap();
+    for part in [&format!("round {round}: "), said, &format!("; {key} is saboteur")] {
+        assert!(error.contains(part), "{key} {way}: no {part} in {error}");
+    }
+    assert_eq!(outcome.summary.rounds, round - 1);
+    let read = phalanx::results::read::RunRecord::read(outcome.folder.path()).unwrap();
+    assert_eq!(read.summary.unwrap().error, Some(error));
+}
+
+/// The run goes on without the saboteurs, and says of its last round how many were set aside or absent.
+fn goes_on(key: &str, way: &str, column: &str, number: f64) {
+    let out = tempfile::tempdir().unwrap();
+    let outcome = sabotaged(out.path(), key, way, "drop");
+    assert_eq!(outcome.summary.status, Status::Completed, "{key} {way}: {:?}", outcome.summary.error);
+    let read = phalanx::results::read::RunRecord::read(outcome.folder.path()).unwrap();
+    let counts = read.rounds.get(column).unwrap();
+    assert_eq!(counts.last(), Some(&number), "{key} {way}: {column} {counts:?}");
+}
+
+#[test]
+fn an_attack_that_goes_wrong_ends_the_run() {
+    fails(ATTACK, "panic", 1, "workers 5, 6 failed: the attack saboteur: it panicked: sabotage");
+    fails(ATTACK, "length", 1, "worker 5 submits 3 coordinates of f32");
+    fails(ATTACK, "hang", 1, "workers 5, 6 stayed silent for 500ms");
+}
+
+#[test]
+fn an_attack_that_goes_wrong_is_left_out() {
+    goes_on(ATTACK, "panic", "absent", 2.0);
+    goes_on(ATTACK, "length", "absent", 2.0);
+    goes_on(ATTACK, "hang", "absent", 2.0);
+    goes_on(ATTACK, "nan", "set_aside", 2.0);
+}
+
+#[test]
+fn an_estimator_that_goes_wrong_ends_the_run() {
+    fails(ESTIMATOR, "panic", 3, "worker 4 panicked: sabotage");
+    fails(ESTIMATOR, "length", 3, "worker 4 submits 3 coordinates of f32");
+    fails(ESTIMATOR, "hang", 3, "4 stayed silent for 500ms");
+}
+
+#[test]
+fn an_estimator_that_goes_wrong_is_left_out() {
+    goes_on(ESTIMATOR, "panic", "absent", 1.0);
+    goes_on(ESTIMATOR, "length", "absent", 1.0);
+    goes_on(ESTIMATOR, "nan", "set_aside", 1.0);
+}
+
+#[test]
+fn a_rule_that_goes_wrong_ends_the_run() {
+    fails(RULE, "panic", 1, "the aggregation rule died: sabotage");
+    fails(RULE, "length", 1, "the rule makes a vector of 3 coordinates");
+    fails(RULE, "nan", 1, "the rule makes a vector that is not finite");
+    fails(RULE, "hang", 1, "the aggregation rule did not answer within 500ms");
+}
+
+#[test]
+fn a_step_that_goes_wrong_ends_the_run() {
+    fails(STEP, "panic", 1, "the server's step died: sabotage");
+    fails(STEP, "length", 1, "the server's step makes 3 coordinates of f32");
+    fails(STEP, "nan", 1, "the server's step makes a point that is not finite");
+    fails(STEP, "hang", 1, "the server's step did not answer within 500ms");
+}
