@@ -13,7 +13,7 @@ use crate::config::{Config, Named};
 pub(super) fn blame(error: &RunError, config: &Config) -> String {
     let server = &config.aggregator;
     let named = match error {
-        RunError::Workers { workers, reason, .. } if is_own(reason) => worker(workers[0], config),
+        RunError::Workers { workers, reason, .. } if is_own(reason) => makers(workers, config),
         RunError::Stuck { part: Part::Rule, .. } | RunError::Died { part: Part::Rule, .. } => {
             rule(&server.rule)
         }
@@ -43,8 +43,15 @@ fn rule(chain: &[Named]) -> Option<String> {
     Some(format!("aggregator.rule is {}", names.join(", ")))
 }
 
+/// What makes the vectors of these workers: one component for each group that they belong to.
+fn makers(workers: &[usize], config: &Config) -> Option<String> {
+    let mut all: Vec<String> = workers.iter().filter_map(|&id| maker(id, config)).collect();
+    all.dedup();
+    Some(all.join(", ")).filter(|all| !all.is_empty())
+}
+
 /// What makes the vectors of worker `id`.
-fn worker(id: usize, config: &Config) -> Option<String> {
+fn maker(id: usize, config: &Config) -> Option<String> {
     let mut end = 0;
     for (at, group) in config.workers.iter().enumerate() {
         end += group.count;

@@ -352,24 +352,22 @@ impl Rounds {
             Trouble::Stuck => RunError::Stuck { round, part: part(), deadline },
             Trouble::Panicked(message) => gone(part(), message),
         })?;
-        self.check_step(round, &server.point)?;
         self.point = server.point.clone();
         self.server = Some(server);
         match verdict {
             Err(error) if struck && error.is_turnout() => Ok(Verdict::skipped(&self.shape)),
-            verdict => {
-                verdict.map_err(|error| RunError::Rule { round, error: Box::new(error), submitted, workers })
-            }
+            Err(error) => Err(RunError::Rule { round, error: Box::new(error), submitted, workers }),
+            Ok(verdict) => self.check_step(round, verdict.finite).map(|()| verdict),
         }
     }
 
     /// Refuses a point that is not like x_1, or not finite.
-    fn check_step(&self, round: u64, point: &Vector) -> Result<(), RunError> {
-        if point.is_like(&self.shape) && point.is_finite() {
-            return Ok(());
-        }
-        let found =
-            if point.is_like(&self.shape) { "a point that is not finite".to_owned() } else { kind(point) };
+    fn check_step(&self, round: u64, finite: bool) -> Result<(), RunError> {
+        let found = match self.point.is_like(&self.shape) {
+            true if finite => return Ok(()),
+            true => "a point that is not finite".to_owned(),
+            false => kind(&self.point),
+        };
         Err(RunError::Step { round, found, expected: kind(&self.shape) })
     }
 

@@ -54,6 +54,8 @@ pub(super) struct Verdict {
     pub aggregating: Duration,
     /// Time of the step.
     pub stepping: Duration,
+    /// Whether x_{t+1} is finite.
+    pub finite: bool,
     /// Whether the round made no step; then the numbers are NaN.
     pub skipped: bool,
 }
@@ -73,6 +75,7 @@ impl Verdict {
             honest_variance: f64::NAN,
             aggregating: Duration::ZERO,
             stepping: Duration::ZERO,
+            finite: true,
             skipped: true,
         }
     }
@@ -105,6 +108,7 @@ impl Server {
             honest_variance,
             aggregating,
             stepping,
+            finite: self.point.is_finite(),
             skipped: false,
         })
     }
