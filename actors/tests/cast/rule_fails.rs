@@ -69,7 +69,7 @@ fn a_rule_that_makes_no_vector_like_those_submitted_ends_the_run_in_its_round() 
         play(cast.seat(0..3, Workers(members(0..3)))).error()
     };
     assert!(with(|| Vector::from(vec![0f64; D + 2])).starts_with("round 1: the rule makes a vector of"));
-    assert!(with(|| Vector::from(vec![f64::NAN; D])).contains("not finite from vectors that are"));
+    assert!(with(|| Vector::from(vec![f32::NAN; D])).contains("not finite from vectors that are"));
 }
 
 #[test]
