@@ -153,6 +153,7 @@ struct ListArguments {
 }
 
 #[derive(clap::Args)]
+#[command(arg_required_else_help = false)]
 struct DataArguments {
     #[command(subcommand)]
     command: data::Command,

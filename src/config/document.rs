@@ -3,6 +3,7 @@
 //! together with all that goes over them.
 
 use std::{
+    borrow::Cow,
     fs::File,
     io::Read,
     path::{Path, PathBuf},
@@ -10,7 +11,7 @@ use std::{
 
 use figment::value::{Dict, Value};
 
-use super::{ConfigError, layers::dict_of};
+use super::{ConfigError, layers::dict_of, shorten};
 
 /// Longest file that is read; what a device or a wrong file holds does not fill the memory.
 const LONGEST: u64 = 1 << 22;
@@ -37,7 +38,8 @@ impl Document {
             if document.files.len() == DEPTH {
                 return Err(error(file, format!("more than {DEPTH} files stand on one another by `base`")));
             }
-            let (below, next) = Self::one(&path, &text_of(&path)?)?;
+            let text = text_of(&path).map_err(|missing| error(file, format!("base: {missing}")))?;
+            let (below, next) = Self::one(&path, &text)?;
             if below.sweep.is_some() {
                 let message = format!("{} is itself a sweep, and cannot be a base", path.display());
                 return Err(error(file, message));
@@ -59,8 +61,7 @@ impl Document {
     }
 
     fn one(file: &Path, text: &str) -> Result<(Self, Option<PathBuf>), ConfigError> {
-        let mut table: toml::Table =
-            toml::from_str(text).map_err(|e| error(file, e.to_string().trim_end().to_owned()))?;
+        let mut table: toml::Table = toml::from_str(text).map_err(|e| error(file, in_view(&e)))?;
         let base = match table.remove("base") {
             None => None,
             Some(toml::Value::String(base)) => Some(file.parent().unwrap_or(Path::new("")).join(base)),
@@ -110,6 +111,17 @@ fn text_of(file: &Path) -> Result<String, ConfigError> {
         return Err(error(file, format!("it is longer than {LONGEST} bytes, and no experiment")));
     }
     Ok(text)
+}
+
+/// What is wrong with a text and where; the line itself only if it is short enough to be looked at.
+fn in_view(error: &toml::de::Error) -> String {
+    let told = error.to_string();
+    match told.lines().next() {
+        Some(place) if told.lines().any(|line| matches!(shorten(line), Cow::Owned(_))) => {
+            format!("{}: {}", shorten(place), shorten(error.message()))
+        }
+        _ => told.trim_end().to_owned(),
+    }
 }
 
 fn error(file: &Path, message: String) -> ConfigError {

@@ -51,11 +51,13 @@ pub enum ConfigError {
         /// Why.
         message: String,
     },
-    /// A variable of the environment is no text.
-    #[error("environment: {name}: it is not UTF-8")]
+    /// A variable of the environment that can set no key.
+    #[error("environment: {name}: {message}")]
     Variable {
         /// Its name.
         name: String,
+        /// Why.
+        message: &'static str,
     },
     /// A sweep where one experiment is expected.
     #[error("{path}: this is a sweep; `phalanx sweep {path}` runs its cells")]
@@ -75,13 +77,22 @@ pub enum ConfigError {
     },
 }
 
-/// The first variable that could set a key, but is not UTF-8.
-fn unreadable_variable() -> Option<String> {
+/// Looks for a variable that is to set a key, but cannot.
+fn check_variables() -> Result<(), ConfigError> {
     let ours =
         |name: &OsStr| name.as_encoded_bytes().starts_with(PREFIX.as_bytes()) && name != "PHALANX_DATA";
-    let text = |(name, value): &(OsString, OsString)| name.to_str().is_some() && value.to_str().is_some();
-    let found = std::env::vars_os().find(|variable| ours(&variable.0) && !text(variable));
-    found.map(|(name, _)| name.display().to_string())
+    let wrong = |(name, value): (OsString, OsString)| {
+        let message = variable_complaint(name.to_str(), value.to_str())?;
+        Some(ConfigError::Variable { name: shorten(&name.display().to_string()).into_owned(), message })
+    };
+    std::env::vars_os().filter(|(name, _)| ours(name)).find_map(wrong).map_or(Ok(()), Err)
+}
+
+/// What is wrong with a variable; nothing is given for what is not UTF-8.
+fn variable_complaint(name: Option<&str>, value: Option<&str>) -> Option<&'static str> {
+    let (Some(name), Some(_)) = (name, value) else { return Some("it is not UTF-8") };
+    let key = name.strip_prefix(PREFIX)?;
+    key.split("__").any(str::is_empty).then_some("the key has an empty part")
 }
 
 /// The layers put together, from which errors know where a key came from.
@@ -111,7 +122,12 @@ pub fn load(file: &Path, sets: &[String]) -> Result<(Config, Layers), ConfigErro
 /// # Errors
 /// [`ConfigError`].
 pub fn read_back(file: &Path, text: &str) -> Result<Config, ConfigError> {
-    Layers::recorded(file, text)?.config()
+    let layers = Layers::recorded(file, text)?;
+    let config = layers.config()?;
+    if config.workers.is_empty() {
+        return Err(layers.error("workers", "there are none, so that no run has left this file"));
+    }
+    Ok(config)
 }
 
 impl Layers {
@@ -120,9 +136,7 @@ impl Layers {
     /// # Errors
     /// [`ConfigError`].
     pub fn of(document: &Document, sets: &[String]) -> Result<Self, ConfigError> {
-        if let Some(name) = unreadable_variable() {
-            return Err(ConfigError::Variable { name });
-        }
+        check_variables()?;
         let mut layers = Self::files(document);
         layers.figment =
             layers.figment.merge(Env::prefixed(PREFIX).ignore(&OTHER_VARIABLES).split("__").profile(BASE));
@@ -193,7 +207,7 @@ impl Layers {
     pub fn put(&mut self, key: &str, value: &toml::Value, origin: &str) -> Result<(), ConfigError> {
         self.replace(key, value_of(value), origin)?.map_err(|message| ConfigError::Key {
             origin: origin.to_owned(),
-            key: key.to_owned(),
+            key: shorten(key).into_owned(),
             message,
         })
     }
@@ -262,7 +276,7 @@ impl Layers {
             (None, Some(metadata)) => self.name_of(metadata),
             (None, None) => self.origin(&key),
         };
-        ConfigError::Key { origin, key, message: message_of(&error.kind) }
+        ConfigError::Key { origin, key: shorten(&key).into_owned(), message: message_of(&error.kind) }
     }
 
     fn name_of(&self, metadata: &Metadata) -> String {
@@ -276,14 +290,19 @@ impl Layers {
 /// What is wrong, with a suggestion where a name is nearly right.
 pub(crate) fn message_of(kind: &Kind) -> String {
     match kind {
-        Kind::UnknownField(name, known) => format!("unknown key `{name}`{}", nearest(name, known)),
-        Kind::UnknownVariant(name, known) => format!("unknown value `{name}`{}", nearest(name, known)),
+        Kind::UnknownField(name, known) => unknown("key", name, known),
+        Kind::UnknownVariant(name, known) => unknown("value", name, known),
         Kind::MissingField(name) => format!("`{name}` is missing"),
         Kind::InvalidType(found, expected) | Kind::InvalidValue(found, expected) => {
             format!("found {}, {} is expected", shorten(&found.to_string()), in_words(expected))
         }
         other => other.to_string(),
     }
+}
+
+/// A name that is none of those that are known, which may be long.
+pub(crate) fn unknown<S: AsRef<str>>(noun: &str, name: &str, known: &[S]) -> String {
+    format!("unknown {noun} `{}`{}", shorten(name), nearest(name, known))
 }
 
 /// What serde expects, without the names of Rust's types.
@@ -299,7 +318,7 @@ fn in_words(expected: &str) -> &str {
 }
 
 /// "; did you mean …" for the nearest of the known names, or the list of them.
-pub(crate) fn nearest<S: AsRef<str>>(name: &str, known: &[S]) -> String {
+fn nearest<S: AsRef<str>>(name: &str, known: &[S]) -> String {
     let near = known
         .iter()
         .map(|k| (strsim::damerau_levenshtein(name, k.as_ref()), k.as_ref()))

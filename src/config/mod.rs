@@ -19,7 +19,7 @@ pub use checkpoint::Checkpoint;
 pub use document::Document;
 pub use faults::FaultTable;
 pub use layers::{ConfigError, DEFAULTS, Layers, load, read_back};
-pub(crate) use layers::{message_of, nearest};
+pub(crate) use layers::{message_of, unknown};
 pub use named::Named;
 pub use telemetry::{PortInUse, Telemetry};
 

@@ -11,6 +11,8 @@ use serde::{
     ser::SerializeMap,
 };
 
+use super::shorten;
+
 /// A component by name, with the parameters that differ from its defaults.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Named {
@@ -86,10 +88,15 @@ impl<'de> Visitor<'de> for NamedVisitor {
         let mut found: Option<Named> = None;
         while let Some((name, value)) = map.next_entry::<String, Value>()? {
             if let Some(first) = &found {
-                let both = format!("one name is expected, found `{}` and `{name}`", first.name);
+                let both = format!(
+                    "one name is expected, found `{}` and `{}`",
+                    shorten(&first.name),
+                    shorten(&name)
+                );
                 return Err(A::Error::custom(both));
             }
             let Value::Dict(_, parameters) = value else {
+                let name = shorten(&name);
                 let hint =
                     format!("the parameters of `{name}` must be a table, as in {{ {name} = {{ … }} }}");
                 return Err(A::Error::custom(hint));

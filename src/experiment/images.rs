@@ -16,6 +16,7 @@ use crate::{
     config::{self, BatchNorm, ConfigError, Named},
     data::Dataset,
     learner::torch::{self, BatchNormPolicy, Model, Settings, TorchLearner, Way},
+    registry::{ModelFactory, Resolved},
 };
 
 /// The workload of `model` on `dataset`.
@@ -27,8 +28,10 @@ pub(super) fn images(
     data: Option<&Path>,
 ) -> Result<Workload, PlanError> {
     let device = device(planner)?;
+    // A wrong name is said before data is looked for.
+    let made = planner.make(&planner.registry.models, "task.model", model)?;
     let dataset = dealing::load(planner, dataset, data)?;
-    let network = fit(planner, &dataset, model)?;
+    let network = fit(planner, &dataset, made)?;
     let samplers = dealing::samplers(planner, groups, &dataset.train.labels)?;
     let root = dealing::root(planner, samplers.len(), &dataset.train.labels)?;
     let task = &planner.config.task;
@@ -69,12 +72,16 @@ fn arithmetic(network: &Model, precision: Dtype, device: Device) -> Arithmetic {
     Arithmetic { flops: network.flops(), peak: Box::new(peak) }
 }
 
-fn fit(planner: &mut Planner<'_>, dataset: &Dataset, named: &Named) -> Result<Model, ConfigError> {
-    let made = planner.make(&planner.registry.models, "task.model", named)?;
+fn fit(
+    planner: &mut Planner<'_>,
+    dataset: &Dataset,
+    made: Resolved<ModelFactory>,
+) -> Result<Model, ConfigError> {
+    let name = made.named.name.clone();
     planner.config.task.model = Some(made.named);
     let images = &dataset.train;
     (made.component)([images.channels, images.height, images.width], images.classes).map_err(|error| {
-        let message = format!("`{}` does not fit the data set `{}`: {error}", named.name, dataset.name);
+        let message = format!("`{name}` does not fit the data set `{}`: {error}", dataset.name);
         planner.error("task.model", message)
     })
 }

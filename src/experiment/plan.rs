@@ -223,6 +223,11 @@ impl Planner<'_> {
                 format!("{} local steps need the length of one", c.task.local_steps),
             ),
             (
+                c.task.tile <= MOST_WORKERS,
+                "task.tile",
+                format!("{} is given; 0 (by the model's cost) to {MOST_WORKERS} are accepted", c.task.tile),
+            ),
+            (
                 c.machine.memory_gb >= 0.0,
                 "machine.memory_gb",
                 format!(

@@ -94,6 +94,8 @@ fn convex(planner: &mut Planner<'_>, groups: &[Group], named: &Named) -> Result<
     let objective =
         (made.component)(seed).map_err(|error| planner.error("task.objective", error.to_string()))?;
     planner.config.task.objective = Some(made.named);
+    // Where nothing is dealt, a wrong name is wrong all the same.
+    planner.make(&planner.registry.partitions, "task.partition", &planner.config.task.partition)?;
     let samplers: Vec<_> = match objective.labels() {
         Some(labels) => dealing::samplers(planner, groups, labels)?,
         None => groups

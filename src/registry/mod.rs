@@ -25,10 +25,12 @@ use phalanx_robust::{
 
 pub use card::{Card, Parameter, Theory};
 pub use datasets::{Data, Shelf};
+#[cfg(feature = "torch")]
+pub use models::ModelFactory;
 pub use resolve::{ComponentError, resolve};
 
 use crate::{
-    config::{Named, nearest},
+    config::{Named, unknown},
     data::partition::{self, Deal, PartitionError, PartitionRule, PartitionVisitor},
     learner::convex::{self, Objective, ObjectiveError, ObjectiveRule, ObjectiveVisitor},
 };
@@ -110,8 +112,7 @@ impl<T> Kind<T> {
             Some(entry) => (entry.make)(self, named, preset),
             None => {
                 let known: Vec<&str> = self.entries.iter().map(|entry| entry.card.name.as_str()).collect();
-                let hint = nearest(&named.name, &known);
-                Err(ComponentError::whole(format!("unknown {} `{}`{hint}", self.noun, named.name)))
+                Err(ComponentError::whole(unknown(self.noun, &named.name, &known)))
             }
         }
     }
@@ -172,7 +173,7 @@ pub struct Registry {
     pub faults: Kind<What>,
     /// Neural networks.
     #[cfg(feature = "torch")]
-    pub models: Kind<models::ModelFactory>,
+    pub models: Kind<ModelFactory>,
 }
 
 impl Registry {

@@ -73,7 +73,8 @@ impl Columns {
     /// The table in `text`, which stands in `path`.
     fn parse(path: &Path, text: &[u8]) -> Result<Self, ReadError> {
         let whole = text.iter().rposition(|&byte| byte == b'\n').map_or(0, |end| end + 1);
-        let mut reader = csv::Reader::from_reader(&text[..whole]);
+        // No cell has a quote; one that opens would swallow all that follows.
+        let mut reader = csv::ReaderBuilder::new().quoting(false).from_reader(&text[..whole]);
         let row_error = |error: csv::Error| {
             let line = error.position().map_or(1, csv::Position::line);
             ReadError::Row { path: path.to_owned(), line, message: message_of(&error) }

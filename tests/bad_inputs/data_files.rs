@@ -50,7 +50,6 @@ fn files_that_are_not_the_published_ones() {
 
 #[cfg(feature = "torch")]
 #[test]
-#[ignore = "not all of its cases have been seen to pass yet"]
 fn data_sets_and_models_that_are_not_there() {
     let room = Room::new();
     mnist(&room);

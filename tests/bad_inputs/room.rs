@@ -1,7 +1,7 @@
 //! A folder with good inputs of every kind, the program called in it, and what is asked of every refusal.
 
 use std::{
-    cell::RefCell,
+    cell::{Cell, RefCell},
     collections::BTreeMap,
     ffi::OsStr,
     fs,
@@ -41,6 +41,7 @@ attack = "ipm"
 pub struct Room {
     folder: tempfile::TempDir,
     complaints: RefCell<Vec<String>>,
+    cases: Cell<usize>,
 }
 
 /// How a call ended.
@@ -53,7 +54,8 @@ pub struct Ended {
 impl Room {
     /// With `good.toml`, `sweep.toml` and `good.npy`.
     pub fn new() -> Self {
-        let room = Self { folder: tempfile::tempdir().unwrap(), complaints: RefCell::default() };
+        let folder = tempfile::tempdir().unwrap();
+        let room = Self { folder, complaints: RefCell::default(), cases: Cell::default() };
         room.put("good.toml", GOOD);
         room.put("sweep.toml", "base = \"good.toml\"\nname = \"swept\"\n[sweep]\nseed = [1, 2]\n");
         room.put("good.npy", matrix("<f4", "(5, 1)", &[0; 20]));
@@ -108,6 +110,7 @@ impl Room {
     /// Runs `command`, which must end with `status` and one message that contains all `parts`. What is wrong is told
     /// when the room is left, so that one wrong case does not hide the others.
     pub fn fails(&self, status: i32, command: &mut Command, parts: &[&str]) {
+        self.cases.update(|cases| cases + 1);
         let before = listing(self.folder.path());
         let done = end(command);
         let complaint = complaint(status, &done, parts)
@@ -123,6 +126,7 @@ impl Room {
 
 impl Drop for Room {
     fn drop(&mut self) {
+        println!("{} calls that must be refused", self.cases.get());
         let complaints = self.complaints.borrow();
         if !std::thread::panicking() && !complaints.is_empty() {
             panic!("{} cases went wrong:\n{}", complaints.len(), complaints.join("\n"));

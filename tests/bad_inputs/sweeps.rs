@@ -3,7 +3,6 @@
 use crate::room::Room;
 
 #[test]
-#[ignore = "not all of its cases have been seen to pass yet"]
 fn tables_that_make_no_cells() {
     let room = Room::new();
     let thousand = (0..1000).map(|n| n.to_string()).collect::<Vec<_>>().join(",");
@@ -24,7 +23,7 @@ fn tables_that_make_no_cells() {
         ("seed = [1]\nexclude = 3", &["exclude"]),
         ("seed = [1]\n[[sweep.exclude]]\nseed = 1", &["all of them are excluded"]),
         ("seed = [1]\n[[sweep.exclude]]\nrounds = 1", &["rounds is not swept"]),
-        ("[[sweep.zip]]\nseed = [1]\nrounds = [1, 2]", &["1 values"]),
+        ("[[sweep.zip]]\nseed = [1]\nrounds = [1, 2]", &["rounds has 2 values"]),
         ("'task' = [1]\n'task.clip' = [1]", &["beside"]),
         ("'machine.out' = ['a', 3]", &["machine.out"]),
         (&huge, &["1000000000000000 combinations", "100000"]),
