@@ -142,7 +142,7 @@ pub struct Task {
     pub validation: usize,
     /// How many training samples the server keeps to itself, its root set, for rules that need a gradient of its own.
     pub root: usize,
-    /// How many of them make its batch in a round; 0: all.
+    /// How many of them make its batch in a round, all local steps together; 0: all.
     pub root_batch: usize,
     /// Largest norm of one worker's gradient; longer ones are scaled down. 0 turns clipping off.
     pub clip: f64,

@@ -195,6 +195,7 @@ impl Planner<'_> {
         }
         let device = c.machine.device.as_str();
         let numbered = device.strip_prefix("cuda:").is_some_and(|n| n.parse::<usize>().is_ok());
+        let root_batch = if c.task.root_batch == 0 { c.task.root } else { c.task.root_batch };
         let checks = [
             (c.rounds > 0, "rounds", "at least one round is needed".to_owned()),
             (
@@ -206,6 +207,14 @@ impl Planner<'_> {
                 c.task.root_batch <= c.task.root,
                 "task.root_batch",
                 format!("a batch of {} from the {} samples of task.root", c.task.root_batch, c.task.root),
+            ),
+            (
+                root_batch.is_multiple_of(c.task.local_steps.max(1)),
+                "task.root_batch",
+                format!(
+                    "the server walks too: its {root_batch} samples must make {} batches of one size",
+                    c.task.local_steps
+                ),
             ),
             (
                 (1..=MOST_STEPS).contains(&c.task.local_steps),

@@ -62,6 +62,12 @@ fn nobody_is_dealt_what_the_server_keeps() {
     assert_eq!((samples("training"), samples("validation"), samples("root")), (1300, 37, 100));
     let error = Program::fails(&["check", &file, "--set", "task.root=1437"]);
     assert!(error.contains("task.root: 1437 of 1437 training samples cannot be held out"), "{error}");
+    let walking = ["--set", "task.local_lr=0.1", "--set", "task.local_steps=3"];
+    let error = Program::fails(&[&["check", file.as_str()], &walking[..]].concat());
+    assert!(error.contains("task.root_batch: the server walks too: its 100 samples must make 3"), "{error}");
+    let done =
+        Program::run(&[&["check", file.as_str(), "--set", "task.root_batch=99"], &walking[..]].concat());
+    assert_eq!(done.status, 0, "{}", done.stderr);
     let error = Program::fails(&["check", &file, "--set", "task.root_batch=101"]);
     assert!(error.contains("task.root_batch: a batch of 101 from the 100 samples"), "{error}");
 }
