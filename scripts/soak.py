@@ -9,8 +9,9 @@ read every ten. At the end the run is asked to stop (SIGINT), and these must hol
 - it stops by itself and writes its summary;
 - resident memory is flat: what the median slope (Theil-Sen) makes of the time observed is within the noise;
 - open files and threads are as many in the last quarter as in the second;
-- every submission is accounted for: each round's vectors are its workers less those absent, their bytes add up to the
-  column `bytes`, and the endpoint's totals are those of the table at the same round.
+- every message is accounted for: those sent are accepted, rejected, late or lost; those accepted and the absent make
+  the workers; the bytes of all vectors are the column `bytes`; the endpoint's totals are those of the table;
+- of the checkpoints, written every half minute, the last two are there.
 """
 
 import argparse
@@ -102,16 +103,21 @@ def flat(values):
 
 
 def account(path):
-    """The rows of rounds.csv, after checking that nothing in them is missing; and the vectors they hold."""
-    vectors, size, rows = 0, None, []
+    """The rows of rounds.csv, after checking that nothing in them is missing; and sums of their columns."""
+    size, sums, rows = None, dict.fromkeys(("workers", "sent", "accepted", "stood_in"), 0), []
     with open(path, newline="") as file:
-        for number, row in enumerate(csv.DictReader(file), 1):
-            assert int(row["round"]) == number, f"row {number} is of round {row['round']}"
-            vectors += int(row["workers"]) - int(row["absent"])
-            size = size or int(row["bytes"]) // vectors
-            assert int(row["bytes"]) == vectors * size, f"round {number}: {row['bytes']} bytes in {vectors} vectors"
-            rows.append((int(row["gradients"]), int(row["bytes"])))
-    return rows, vectors
+        for number, text in enumerate(csv.DictReader(file), 1):
+            row = {name: int(value) for name, value in text.items() if value.isdigit()}
+            assert row["round"] == number, f"row {number} is of round {row['round']}"
+            assert row["accepted"] + row["absent"] == row["workers"], f"workers of round {number}"
+            fates = row["accepted"] + row["rejected"] + row["late"] + row["lost"]
+            assert row["sent"] == fates, f"round {number}: {row['sent']} sent, {fates} accounted for"
+            sums = {name: total + row[name] for name, total in sums.items()}
+            vectors = sums["accepted"] + sums["stood_in"]
+            size = size or row["bytes"] // vectors
+            assert row["bytes"] == vectors * size, f"round {number}: {row['bytes']} bytes in {vectors} vectors"
+            rows.append((row["gradients"], row["bytes"]))
+    return rows, sums
 
 
 def agrees(totals, rows):
@@ -137,7 +143,8 @@ def main():
         finally:
             child.kill()
         summary = json.loads((folder / "summary.json").read_text())
-        rows, vectors = account(folder / "rounds.csv")
+        rows, sums = account(folder / "rounds.csv")
+        checkpoints = len(list((folder / "checkpoints").iterdir()))
     grown, noise = growth(samples)
     checks = [
         ("ends when asked", summary["status"] == "interrupted" and summary["rounds"] == len(rows), f"status {status}"),
@@ -145,7 +152,9 @@ def main():
          f"{options.minutes * 0.75:.1f} min, noise {noise / 2**20:.1f} MiB"),
         ("open files are as many", flat([s[2] for s in samples]), f"{samples[-1][2]}"),
         ("threads are as many", flat([s[3] for s in samples]), f"{samples[-1][3]}"),
-        ("no submission is lost", len(rows) > 0, f"{vectors:,} vectors in {len(rows):,} rounds"),
+        ("no submission is lost", len(rows) > 0, f"{sums['sent']:,} messages, {sums['accepted']:,} of them accepted, "
+         f"in {len(rows):,} rounds of {sums['workers']:,} workers"),
+        ("old checkpoints go", checkpoints == 2, f"{checkpoints} are there"),
         ("metrics are those of the table", all(agrees(t, rows) for t in totals), f"{len(totals)} times"),
     ]
     for name, holds, detail in checks:
