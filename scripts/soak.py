@@ -10,7 +10,7 @@ read every ten. At the end the run is asked to stop (SIGINT), and these must hol
 - resident memory is flat: what the median slope (Theil-Sen) makes of the time observed is within the noise;
 - open files and threads are as many in the last quarter as in the second;
 - every message is accounted for: those sent are accepted, rejected, late or lost; those accepted and the absent make
-  the workers; the bytes of all vectors are the column `bytes`; the endpoint's totals are those of the table;
+  the workers; the bytes of those accepted are the column `bytes`; the endpoint's totals are those of the table;
 - of the checkpoints, written every half minute, the last two are there.
 """
 
@@ -104,7 +104,7 @@ def flat(values):
 
 def account(path):
     """The rows of rounds.csv, after checking that nothing in them is missing; and sums of their columns."""
-    size, sums, rows = None, dict.fromkeys(("workers", "sent", "accepted", "stood_in"), 0), []
+    size, sums, rows = None, dict.fromkeys(("workers", "sent", "accepted"), 0), []
     with open(path, newline="") as file:
         for number, text in enumerate(csv.DictReader(file), 1):
             row = {name: int(value) for name, value in text.items() if value.isdigit()}
@@ -113,9 +113,9 @@ def account(path):
             fates = row["accepted"] + row["rejected"] + row["late"] + row["lost"]
             assert row["sent"] == fates, f"round {number}: {row['sent']} sent, {fates} accounted for"
             sums = {name: total + row[name] for name, total in sums.items()}
-            vectors = sums["accepted"] + sums["stood_in"]
-            size = size or row["bytes"] // vectors
-            assert row["bytes"] == vectors * size, f"round {number}: {row['bytes']} bytes in {vectors} vectors"
+            accepted = sums["accepted"]
+            size = size or row["bytes"] // accepted
+            assert row["bytes"] == accepted * size, f"round {number}: {row['bytes']} bytes in {accepted} vectors"
             rows.append((row["gradients"], row["bytes"]))
     return rows, sums
 

@@ -76,3 +76,10 @@ impl Program {
         done.stdout.trim().into()
     }
 }
+
+/// The hash of a run's configuration, from its folder `<time>-<hash>`, which has a number behind it if two runs began
+/// in one second.
+pub fn hash(run: &Path) -> String {
+    let name = run.file_name().unwrap().to_string_lossy();
+    name.split('-').nth(1).unwrap().to_owned()
+}

@@ -45,8 +45,7 @@ fn a_folder_beside_the_file_is_learnt_and_recorded_by_its_digest() {
     let again = Program::folder(&[&run.join("config.toml").display().to_string()], folder.path());
     let rounds = |run: &Path| fs::read_to_string(run.join("rounds.csv")).unwrap();
     assert_eq!(rounds(&run), rounds(&again));
-    let hash = |run: &Path| run.display().to_string().rsplit('-').next().unwrap().to_owned();
-    assert_eq!(hash(&run), hash(&again));
+    assert_eq!(harness::hash(&run), harness::hash(&again));
 }
 
 #[test]

@@ -74,9 +74,7 @@ fn the_resolved_configuration_runs_to_the_same_result() {
     let resolved = first.join("config.toml").display().to_string();
     let second = Program::folder(&[&resolved], folder.path());
     assert_eq!(rounds(&first), rounds(&second));
-    let hash =
-        |path: &Path| path.file_name().unwrap().to_str().unwrap().split('-').nth(1).unwrap().to_owned();
-    assert_eq!(hash(&first), hash(&second), "the same configuration has another hash");
+    assert_eq!(harness::hash(&first), harness::hash(&second), "the same configuration has another hash");
 }
 
 #[test]

@@ -29,10 +29,7 @@ fn a_file_changes_no_bit_and_is_gone() {
     assert_eq!(bytes(&memory), bytes(&filed));
     assert_eq!(fs::read_dir(&scratch).unwrap().count(), 0, "the file has no name");
     assert!(fs::read_to_string(filed.join("config.toml")).unwrap().contains("state = \"file\""));
-    // <time>-<hash>, and a number behind it if two runs begin in one second
-    let hash =
-        |folder: &Path| folder.file_name().unwrap().to_string_lossy().split('-').nth(1).unwrap().to_owned();
-    assert_eq!(hash(&memory), hash(&filed), "it is no part of the experiment");
+    assert_eq!(harness::hash(&memory), harness::hash(&filed), "it is no part of the experiment");
     let rounded = run(&["task.state=bf16"]);
     assert_ne!(bytes(&memory), bytes(&rounded));
     assert_eq!(bytes(&rounded), bytes(&run(&["task.state=bf16", "machine.state=file"])));

@@ -138,7 +138,8 @@ impl Faults {
             }
             _ => None,
         });
-        delays.sum()
+        // a sum of nothing would be -0
+        delays.fold(0.0, |all, seconds| all + seconds)
     }
 
     /// The workers that are down in `round`, ascending, and whether they will come back with what they remember.
