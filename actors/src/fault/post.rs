@@ -1,7 +1,7 @@
 //! The way from a worker's reply to the barrier. The aggregator's floor hands
-//! every submission to [`Post::carry`], which applies the faults that strike it
+//! every submission to `Post::carry`, which applies the faults that strike it
 //! and offers what comes of it, message by message; at the end of a round
-//! [`Post::close`] decides who was in time. A pure state machine like the
+//! `Post::close` decides who was in time. A pure state machine like the
 //! barrier: no clock, no actors.
 //!
 //! What becomes of one worker's messages does not depend on those of others,

@@ -33,7 +33,7 @@ impl Heat {
     /// The picture as SVG.
     ///
     /// # Errors
-    /// [`DrawError`].
+    /// `DrawError`.
     pub fn draw(&self) -> Result<String, DrawError> {
         let left = self.rows.iter().map(|row| width_of(row, 11)).max().unwrap_or(0).min(420) + 24;
         let wide =
