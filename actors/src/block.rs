@@ -7,7 +7,7 @@
 
 use actix::{MailboxError, Recipient, dev::RecipientRequest};
 use futures_util::future::OptionFuture;
-use phalanx_robust::state::State;
+use phalanx_robust::state::{State, StateError};
 
 use crate::{
     contain::contained,
@@ -16,7 +16,6 @@ use crate::{
     snapshot,
     worker::Protocol,
 };
-use phalanx_robust::state::StateError;
 
 /// What the learner's mailbox gave for an [`Ask`]; none where nobody asked.
 pub type Answer = Option<Result<Result<Vec<Learned>, LearnerError>, MailboxError>>;

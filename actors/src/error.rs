@@ -46,7 +46,7 @@ pub enum Reason {
     #[error("was not heard of")]
     Lost,
     /// Its submission arrives in a later round, by a fault of the experiment.
-    #[error("was not heard of; its submission arrives {rounds} rounds later")]
+    #[error("was not heard of; its submission is {rounds} round{} late", if *.rounds == 1 { "" } else { "s" })]
     Overtaken {
         /// How many rounds later.
         rounds: u64,

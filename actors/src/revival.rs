@@ -25,11 +25,6 @@ impl Revivals {
         Self { limit, ..Self::default() }
     }
 
-    /// Whether there is anything to remember.
-    pub fn is_used(&self) -> bool {
-        !self.spent.is_empty() || !self.due.is_empty()
-    }
-
     /// Takes one from a worker whose code panicked; says whether there was one left.
     pub fn spend(&mut self, worker: usize) -> bool {
         let spent = self.spent.get(&worker).copied().unwrap_or(0);
@@ -65,6 +60,9 @@ impl Revivals {
 impl Stateful for Revivals {
     fn state(&self) -> State {
         let mut state = State::default();
+        if self.spent.is_empty() && self.due.is_empty() {
+            return state;
+        }
         let spent: Vec<(usize, u64)> = self.spent.iter().map(|(worker, n)| (*worker, *n)).collect();
         state.values.insert("spent".to_owned(), serde_json::json!(spent));
         state.values.insert("due".to_owned(), serde_json::json!(self.due));

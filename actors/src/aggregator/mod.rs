@@ -281,10 +281,10 @@ impl Rounds {
             return Ok(Duration::ZERO);
         }
         let started = Instant::now();
-        let highest = self.floor.knowledge();
+        let (highest, present) = (self.floor.knowledge(), self.floor.present());
         let blind = Exposed {
             round,
-            size: Size::new(self.floor.present(), self.floor.byzantine(self.floor.present())),
+            size: Size::new(present, self.floor.byzantine(present)),
             shape: self.shape.clone(),
             last_aggregate: self.last_aggregate.clone(),
             honest: None,

@@ -15,7 +15,6 @@ use crate::{
 };
 
 const SERVER: &str = "server";
-const FLOOR: &str = "floor";
 
 impl Rounds {
     /// Has a snapshot of the run kept, as it stands after the round that is over. What cannot be told ends the
@@ -48,7 +47,7 @@ impl Rounds {
             snapshot.add("step", server.step.state());
         }
         snapshot.add("learner", self.remember().await?);
-        snapshot.add(FLOOR, self.floor.state());
+        self.floor.memories().into_iter().for_each(|(name, state)| snapshot.add(name, state));
         snapshot.add(SERVER, self.state());
         for (name, state) in self.observers.iter().filter_map(|observer| observer.state()) {
             snapshot.add(name, state);
@@ -74,14 +73,10 @@ impl Rounds {
     /// Takes up the run where `snapshot` left it. The rule, the step, the learner and the actors have been made
     /// from it already.
     pub(super) fn resume(&mut self, snapshot: &Snapshot) -> Result<(), Unfit> {
-        let unfit = |part: &str| {
-            let part = part.to_owned();
-            move |error| Unfit { part, error }
-        };
+        self.floor.restore(snapshot)?;
         let nothing = State::default();
-        let part = |name: &str| snapshot.parts.get(name).unwrap_or(&nothing);
-        self.floor.restore(part(FLOOR)).map_err(unfit(FLOOR))?;
-        self.restore(part(SERVER)).map_err(unfit(SERVER))?;
+        self.restore(snapshot.parts.get(SERVER).unwrap_or(&nothing))
+            .map_err(|error| Unfit { part: SERVER.to_owned(), error })?;
         self.done = snapshot.round;
         Ok(())
     }

@@ -56,7 +56,7 @@ fn absences() -> Vec<(What, &'static str)> {
     vec![
         (What::Crash { rounds: 0, remembers: true }, "is down"),
         (What::Silence, "was not heard of"),
-        (What::OutOfOrder { rounds: 1 }, "was not heard of; its submission arrives 1 rounds later"),
+        (What::OutOfOrder { rounds: 1 }, "was not heard of; its submission is 1 round late"),
         (constant(60.5), "is late: its submission takes 60.500 s, the deadline is 60 s"),
         (
             What::WrongLength { length: None },

@@ -1,6 +1,6 @@
 //! What the floor and its workers remember between rounds.
 
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 
 use futures_util::{FutureExt, future::try_join_all};
 use phalanx_robust::state::{State, StateError, Stateful};
@@ -10,7 +10,12 @@ use super::Floor;
 use crate::{
     error::Reason,
     messages::{Memory, Recall, Seat},
+    snapshot::{Snapshot, Unfit},
 };
+
+const FLOOR: &str = "floor";
+const REVIVALS: &str = "revivals";
+const UNDERSTUDIES: &str = "understudies";
 
 /// A worker that is not asked any more: its id, since when, why, and how many nanoseconds it was waited for.
 type Gone = (usize, u64, String, u64);
@@ -46,44 +51,41 @@ impl Floor {
         }
     }
 
-    /// The workers that are not asked any more, who begins anew, and who stands in for the absent.
-    pub fn state(&self) -> State {
-        let mut state = State::default();
-        if !self.gone.is_empty() {
-            let gone: Vec<_> =
-                self.gone.iter().map(|(worker, (since, why))| lost(*worker, *since, why)).collect();
-            state.values.insert("gone".to_owned(), gone.into());
+    /// What the floor itself remembers, as parts of a snapshot by name: the workers that are not asked any more, who
+    /// begins anew, and who stands in for the absent.
+    pub fn memories(&self) -> [(&'static str, State); 3] {
+        let gone: Vec<_> =
+            self.gone.iter().map(|(worker, (since, why))| lost(*worker, *since, why)).collect();
+        let mut floor = State::default();
+        if !gone.is_empty() {
+            floor.values.insert("gone".to_owned(), gone.into());
         }
-        let more = self.revivals.state().beside(self.understudies.state());
-        if self.revivals.is_used() || !self.understudies.state().is_empty() {
-            state.beside(more)
-        } else {
-            state
-        }
+        [(FLOOR, floor), (REVIVALS, self.revivals.state()), (UNDERSTUDIES, self.understudies.state())]
     }
 
-    /// Takes them back.
-    pub fn restore(&mut self, state: &State) -> Result<(), StateError> {
-        let more = state.inner();
-        if !more.is_empty() {
-            self.revivals.restore(&more)?;
-            self.understudies.restore(&more.inner())?;
-        }
-        if !state.values.contains_key("gone") {
-            return Ok(());
-        }
-        for (worker, since, why, waited) in state.value::<Vec<Gone>>("floor", "gone")? {
-            let waited = Duration::from_nanos(waited);
-            let reason = match why.as_str() {
-                "died" => Reason::Died,
-                "silent" => Reason::Silent(waited),
-                "unasked" => Reason::Unasked(waited),
-                _ => return Err(StateError::Unusable { component: "floor", entry: "gone".to_owned() }),
-            };
-            self.gone.insert(worker, (since, reason));
-        }
+    /// Takes it back.
+    pub fn restore(&mut self, snapshot: &Snapshot) -> Result<(), Unfit> {
+        snapshot.restore(REVIVALS, &mut self.revivals)?;
+        snapshot.restore(UNDERSTUDIES, &mut self.understudies)?;
+        let Some(state) = snapshot.parts.get(FLOOR) else { return Ok(()) };
+        self.gone = gone(state).map_err(|error| Unfit { part: FLOOR.to_owned(), error })?;
         Ok(())
     }
+}
+
+/// The workers that are not asked any more.
+fn gone(state: &State) -> Result<BTreeMap<usize, (u64, Reason)>, StateError> {
+    let one = |(worker, since, why, waited): Gone| {
+        let waited = Duration::from_nanos(waited);
+        let reason = match why.as_str() {
+            "died" => Reason::Died,
+            "silent" => Reason::Silent(waited),
+            "unasked" => Reason::Unasked(waited),
+            _ => return Err(StateError::Unusable { component: FLOOR, entry: "gone".to_owned() }),
+        };
+        Ok((worker, (since, reason)))
+    };
+    state.value::<Vec<Gone>>(FLOOR, "gone")?.into_iter().map(one).collect()
 }
 
 /// A worker that was lost for one of the reasons that are final.
