@@ -103,7 +103,7 @@ def flat(values):
 
 
 def account(path):
-    """The rows of rounds.csv, after checking that nothing in them is missing; and sums of their columns."""
+    """The gradients so far after every round, once nothing is found to be missing in rounds.csv; and sums of its columns."""
     size, sums, rows = None, dict.fromkeys(("workers", "sent", "accepted"), 0), []
     with open(path, newline="") as file:
         for number, text in enumerate(csv.DictReader(file), 1):
@@ -116,14 +116,14 @@ def account(path):
             accepted = sums["accepted"]
             size = size or row["bytes"] // accepted
             assert row["bytes"] == accepted * size, f"round {number}: {row['bytes']} bytes in {accepted} vectors"
-            rows.append((row["gradients"], row["bytes"]))
+            rows.append(row["gradients"])
     return rows, sums
 
 
 def agrees(totals, rows):
     """Whether the endpoint's totals are those of the table; a scrape may fall between two of its counters."""
     at = int(totals["phalanx_rounds_total"])
-    gradients = [row[0] for row in [(0, 0), *rows][max(0, at - 1):at + 2]]
+    gradients = [0, *rows][max(0, at - 1):at + 2]
     return at <= len(rows) and min(gradients) <= totals["phalanx_gradients_total"] <= max(gradients)
 
 
