@@ -22,6 +22,7 @@ mod cli;
 pub mod config;
 pub mod data;
 pub mod experiment;
+mod hex;
 pub mod interop;
 pub mod learner;
 pub mod machine;

@@ -1,5 +1,5 @@
-//! Files as wholes: written beside their place, then renamed into it. The results that a user names a place for go
-//! through here; the place may also be a pipe or a device, which is written to as it is.
+//! Files as wholes: written beside their place, then renamed into it. All results that are not tables go through here.
+//! A place that the user names may also be a pipe or a device, which is written to as it is.
 
 use std::{
     fs::{self, File},

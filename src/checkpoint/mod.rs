@@ -150,9 +150,14 @@ impl Checkpoint {
 /// # Errors
 /// Of the system.
 pub fn remove(run: &Path) -> std::io::Result<()> {
-    match fs::remove_dir_all(run.join(FOLDER)) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error),
-        _ => Ok(()),
+    vacate(&run.join(FOLDER))
+}
+
+/// Removes the folder at `path`, if there is one.
+fn vacate(path: &Path) -> std::io::Result<()> {
+    match fs::remove_dir_all(path) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),
+        done => done,
     }
 }
 

@@ -11,8 +11,11 @@ use phalanx_actors::Snapshot;
 use phalanx_robust::state::State;
 use sha2::{Digest, Sha256};
 
-use super::{FOLDER, FORMAT, HEADER, Header, Origin, STATE, SUMS, list};
-use crate::results::{ResultsError, tables::Tables, tensors::Written};
+use super::{FOLDER, FORMAT, HEADER, Header, Origin, STATE, SUMS, list, vacate};
+use crate::{
+    hex::hex,
+    results::{ResultsError, tables::Tables, tensors::Written},
+};
 
 /// Writes a checkpoint into the folder `run` and removes all but the newest `keep`. A failure leaves the older ones
 /// as they were.
@@ -75,7 +78,6 @@ fn named(snapshot: &Snapshot) -> impl Iterator<Item = (String, &phalanx_robust::
 
 /// What stands in `SHA256SUMS`.
 pub(super) fn sums(header: &[u8], state: &[u8]) -> String {
-    let hex = |digest: &[u8]| digest.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
     format!("{}  {HEADER}\n{}  {STATE}\n", hex(header), hex(state))
 }
 
@@ -87,14 +89,6 @@ fn digest(mut file: File) -> io::Result<Vec<u8>> {
             0 => return Ok(digest.finalize().to_vec()),
             n => digest.update(&piece[..n]),
         }
-    }
-}
-
-/// Removes what stands at `path`, if anything does.
-fn vacate(path: &Path) -> io::Result<()> {
-    match fs::remove_dir_all(path) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-        done => done,
     }
 }
 

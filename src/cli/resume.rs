@@ -91,7 +91,7 @@ fn resume(registry: &Registry, arguments: &Arguments) -> Result<ExitCode, PlanEr
 fn plan(registry: &Registry, arguments: &Arguments) -> Result<Plan, PlanError> {
     let path = arguments.run.join("config.toml");
     let text = fs::read_to_string(&path).map_err(ResultsError::at(&path))?;
-    let metrics = arguments.metrics.as_ref().map(|address| format!("telemetry.listen={address:?}"));
+    let metrics = arguments.metrics.as_ref().map(|address| super::assignment("telemetry.listen", address));
     let sets: Vec<String> = arguments.common.assignments().into_iter().chain(metrics).collect();
     let layers = Layers::recorded(&path, &text)?.under(&sets)?;
     Plan::of(registry, layers, arguments.common.data.as_deref())

@@ -23,6 +23,8 @@ pub(crate) use layers::{message_of, unknown};
 pub use named::Named;
 pub use telemetry::{PortInUse, Telemetry};
 
+use crate::hex::hex;
+
 /// One experiment.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -71,7 +73,7 @@ impl Config {
     /// The first eight digits of the SHA-256 digest of all that a result depends on.
     pub fn hash(&self) -> String {
         let text = self.essence().to_string();
-        Sha256::digest(text.as_bytes()).iter().take(4).map(|byte| format!("{byte:02x}")).collect()
+        hex(&Sha256::digest(text.as_bytes())[..4])
     }
 
     /// All that a result depends on, as JSON; what it does not depend on has a value of no meaning, or is not there.

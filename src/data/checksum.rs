@@ -2,6 +2,8 @@
 
 use md5::Digest as _;
 
+use crate::hex::hex;
+
 /// The published digest of a file's decompressed content, in lower-case hexadecimal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Digest {
@@ -30,14 +32,10 @@ impl Digest {
     /// The digest of `content`, in the same form.
     pub fn of(self, content: &[u8]) -> String {
         match self {
-            Self::Md5(_) => hex(&md5::Md5::digest(content)),
-            Self::Sha1(_) => hex(&sha1::Sha1::digest(content)),
+            Self::Md5(_) => hex(md5::Md5::digest(content)),
+            Self::Sha1(_) => hex(sha1::Sha1::digest(content)),
         }
     }
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 #[cfg(test)]

@@ -15,6 +15,7 @@ use super::{
     idx::{self, Idx},
     locate,
 };
+use crate::hex::hex;
 
 /// The largest content of one file in bytes: 4 GiB.
 const LIMIT: u64 = 1 << 32;
@@ -133,7 +134,7 @@ impl IdxFolder {
 
     /// Holds the digest against the one that is asked for, and notes it.
     fn verify(&mut self, digest: Sha256) -> Result<(), DataError> {
-        let found: String = digest.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
+        let found = hex(digest.finalize());
         match self.sha256.replace(found.clone()) {
             Some(expected) if !expected.eq_ignore_ascii_case(&found) => {
                 Err(self.wrong(format!("the files' sha256 is {found}, {expected} is asked for")))

@@ -24,7 +24,7 @@ use super::{
     stop,
 };
 use crate::{
-    checkpoint::{self, Checkpoints, Found, Origin},
+    checkpoint::{self, Build, Checkpoints, Found, Origin},
     config::{Absence, Config, StateFormat, Time},
     registry::Crew,
     results::{
@@ -132,20 +132,7 @@ impl Plan {
         let began = Instant::now();
         let end = cast.run();
         let elapsed = (before + began.elapsed()).as_secs_f64();
-        let written = match &end {
-            Ok(end) => write_parameters(&folder, &end.point, &end.learner),
-            Err(_) => Ok(()),
-        };
-        let mut summary = summary(end, progress.load(Ordering::Relaxed), elapsed, &config);
-        // From the table, so that a run that was resumed counts its first part too.
-        if let Ok(rounds) = Columns::read(&folder.path().join("rounds.csv")) {
-            (summary.virtual_seconds, summary.barrier) = counts(&rounds);
-        }
-        written.unwrap_or_else(|error| summary.fail(&error));
-        folder.write_json("summary.json", &summary).unwrap_or_else(|error| summary.fail(&error));
-        if summary.status == Status::Completed {
-            checkpoint::remove(folder.path()).map_err(ResultsError::at(folder.path()))?;
-        }
+        let summary = finish(&folder, end, progress.load(Ordering::Relaxed), elapsed, &config)?;
         Ok(RunOutcome { folder, summary })
     }
 
@@ -163,11 +150,12 @@ impl Plan {
 
     /// What `run.json` says of this process.
     fn process(&self, door: Option<&Door>) -> Value {
+        let Build { phalanx, commit, target, torch } = Build::this();
         json!({
-            "phalanx": env!("CARGO_PKG_VERSION"),
-            "commit": env!("BUILD_COMMIT"),
-            "target": env!("BUILD_TARGET"),
-            "torch": crate::learner::torch_version(),
+            "phalanx": phalanx,
+            "commit": commit,
+            "target": target,
+            "torch": torch,
             "started": jiff::Timestamp::now().to_string(),
             "threads": self.threads(),
             "metrics": door.and_then(Door::address).map(|address| format!("http://{address}/metrics")),
@@ -302,6 +290,31 @@ fn abandon(folder: &Path) {
     }
     drop(fs::remove_dir_all(folder));
     drop(folder.parent().map(fs::remove_dir));
+}
+
+/// Writes the results of a run that is over; one that is complete needs its checkpoints no more.
+fn finish(
+    folder: &RunFolder,
+    end: Result<RunEnd, RunError>,
+    rounds: u64,
+    elapsed: f64,
+    config: &Config,
+) -> Result<Summary, ResultsError> {
+    let written = match &end {
+        Ok(end) => write_parameters(folder, &end.point, &end.learner),
+        Err(_) => Ok(()),
+    };
+    let mut summary = summary(end, rounds, elapsed, config);
+    // From the table, so that a run that was resumed counts its first part too.
+    if let Ok(rounds) = Columns::read(&folder.path().join("rounds.csv")) {
+        (summary.virtual_seconds, summary.barrier) = counts(&rounds);
+    }
+    written.unwrap_or_else(|error| summary.fail(&error));
+    folder.write_json("summary.json", &summary).unwrap_or_else(|error| summary.fail(&error));
+    if summary.status == Status::Completed {
+        checkpoint::remove(folder.path()).map_err(ResultsError::at(folder.path()))?;
+    }
+    Ok(summary)
 }
 
 fn summary(end: Result<RunEnd, RunError>, rounds: u64, elapsed_seconds: f64, config: &Config) -> Summary {

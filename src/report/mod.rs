@@ -15,7 +15,10 @@ mod table;
 mod tidy;
 mod tidy_parquet;
 
-use std::path::{Path, PathBuf};
+use std::{
+    io::Write,
+    path::{Path, PathBuf},
+};
 
 pub use compare::{Comparison, compare};
 pub use facts::{Fact, facts};
@@ -26,9 +29,12 @@ pub use statistics::Estimate;
 pub use tidy::{Tidy, Values};
 
 use self::{figures::Figure, table::Table};
-use crate::results::{
-    ReadError, ResultsError, RunFolder,
-    read::{RunRecord, find_folders},
+use crate::{
+    results::{
+        ReadError, ResultsError, RunFolder,
+        read::{RunRecord, find_folders},
+    },
+    whole,
 };
 
 /// A report that cannot be made.
@@ -99,7 +105,7 @@ pub fn save_picture(svg: &str, path: &Path) -> Result<(), ReportError> {
         Some("png") => plot::png(svg).map_err(ReportError::draw)?,
         _ => return Err(ReportError::Picture { path: path.to_owned() }),
     };
-    Ok(std::fs::write(path, content).map_err(ResultsError::at(path))?)
+    Ok(whole::write(path, |file| file.write_all(&content)).map_err(ResultsError::at(path))?)
 }
 
 /// Reads all runs at or under `paths`; a run that is named twice is read once.

@@ -2,11 +2,14 @@
 //! complete or not there.
 
 use std::{
-    fs, io,
+    fs,
+    io::{self, Write},
     path::{Path, PathBuf},
 };
 
 use serde::Serialize;
+
+use crate::whole;
 
 /// A result that cannot be written: which file, and why.
 #[derive(Debug, thiserror::Error)]
@@ -71,11 +74,7 @@ impl RunFolder {
     /// [`ResultsError`].
     pub fn write(&self, name: &str, content: &[u8]) -> Result<(), ResultsError> {
         let path = self.path.join(name);
-        let partial = self.path.join(format!(".{name}.partial"));
-        fs::write(&partial, content)
-            .and_then(|()| fs::rename(&partial, &path))
-            .inspect_err(|_| drop(fs::remove_file(&partial)))
-            .map_err(ResultsError::at(&path))
+        whole::write(&path, |file| file.write_all(content)).map_err(ResultsError::at(&path))
     }
 
     /// Writes `value` as JSON.

@@ -5,9 +5,10 @@
 //! | file | content |
 //! |---|---|
 //! | `config.toml` | the configuration as resolved, every parameter written out |
-//! | `run.json` | versions, git commit, seed, device, threads, start time |
+//! | `run.json` | version, git commit and libtorch of the program, start time, threads, arguments; processes that resumed it |
 //! | `rounds.csv` | a row for every round, flushed as it goes ([`tables`]) |
 //! | `evaluations.csv` | a row for every evaluation |
+//! | `faults.csv` | a row for every worker and round in which something went wrong |
 //! | `timings.csv` | where the time of every round went |
 //! | `parameters.safetensors` | the final query point and the model's buffers |
 //! | `summary.json` | how the run ended |

@@ -13,6 +13,7 @@ use super::grid::{Assignments, Grid, GridError};
 use crate::{
     config::{Config, ConfigError, Document, Layers, PortInUse, name_complaint},
     experiment::{Plan, PlanError},
+    hex::hex,
     registry::Registry,
 };
 
@@ -184,7 +185,7 @@ fn overrides(sets: &[String]) -> Result<Vec<(String, toml::Value)>, ConfigError>
 
 fn digest(content: &impl Serialize) -> String {
     let text = serde_json::to_string(content).unwrap_or_default();
-    Sha256::digest(text.as_bytes()).iter().take(8).map(|byte| format!("{byte:02x}")).collect()
+    hex(&Sha256::digest(text.as_bytes())[..8])
 }
 
 /// What a cell sets, on a line.

@@ -152,7 +152,7 @@ pub const SUBMISSIONS: Metric = counter(
 /// Virtual time.
 pub const VIRTUAL_SECONDS: Metric = gauge(
     "phalanx_virtual_seconds",
-    "What the rounds so far would have cost by the delays of the experiment's faults.",
+    "What the rounds of this process would have cost by the delays of the experiment's faults.",
 );
 /// The cast.
 pub const ACTORS: Metric = gauge(
