@@ -194,7 +194,7 @@ fn distances_survive_crowds_within_crowds_and_underflow() {
 
 #[test]
 fn equal_rows_are_at_distance_zero() {
-    let rows = uniform(9, 501, 5);
+    let rows = uniform(9, if cfg!(miri) { 70 } else { 501 }, 5);
     let mut vectors = vectors(&rows, Dtype::F32);
     vectors[4] = vectors[1].clone(); // shares memory
     vectors[7] = Vector::from(vectors[1].as_f32().unwrap().to_vec()); // a copy
@@ -212,7 +212,7 @@ fn equal_rows_are_at_distance_zero() {
 
 #[test]
 fn a_map_of_the_geometry_is_the_geometry_of_the_map() {
-    let rows = uniform(9, if cfg!(miri) { 40 } else { 700 }, 6);
+    let rows = uniform(9, if cfg!(miri) { 70 } else { 700 }, 6);
     let vectors = vectors(&rows, Dtype::F64);
     let weights = uniform(6, 9, 7);
     let mut w = Matrix::from_fn(6, 9, |i, j| weights[i][j]);

@@ -18,8 +18,8 @@ use crate::{
 };
 
 /// Coordinates in a tile: few enough that a product of f32 loses nothing that matters, and that some twenty rows
-/// stay in a first-level cache.
-const WIDTH: usize = 384;
+/// stay in a first-level cache. Fewer where Miri interprets every step.
+const WIDTH: usize = if cfg!(miri) { 64 } else { 384 };
 /// Rows against which the others are multiplied before moving on: they stay in a cache.
 const PANEL: usize = 16;
 /// With more vectors than this, threads share every tile: partial sums of chunks would take more memory than the rows.

@@ -12,16 +12,18 @@ pub(super) const GROUP: usize = 16;
 pub(super) const LINE: usize = 64;
 /// Bytes of a tile that leave room beside it in a first-level cache.
 const BYTES: usize = 24 * 1024;
+/// Most coordinates in a tile; few where Miri interprets every step.
+const WIDEST: usize = if cfg!(miri) { 64 } else { 512 };
 
 /// Coordinates in a tile of `m` rows: a multiple of [`GROUP`].
 pub(super) fn width<T>(m: usize) -> usize {
-    (BYTES / (m * size_of::<T>())).clamp(GROUP, 512) / GROUP * GROUP
+    (BYTES / (m * size_of::<T>())).clamp(GROUP, WIDEST) / GROUP * GROUP
 }
 
 /// Coordinates in a pair of tiles of `m` rows together, of which one is a product with the other: a multiple of two
 /// [`GROUP`]s, which is what the product is made of.
 pub(super) fn mixed_width<T>(m: usize) -> usize {
-    (BYTES / (m * size_of::<T>())).clamp(4 * GROUP, 512) / (2 * GROUP) * (2 * GROUP)
+    (BYTES / (m * size_of::<T>())).clamp(4 * GROUP, WIDEST) / (2 * GROUP) * (2 * GROUP)
 }
 
 /// `rows` rows of `width` values, each row beginning on a cache line.
