@@ -91,18 +91,22 @@ impl Aggregator for Clipper {
             (None, Start::Median) => Some(batch.columns(&ColumnRule::MidpointMedian, false)?.output),
             (None, _) => None,
         };
-        let beside = centre.map(|v| Beside::new(batch, &v, CenteredClipping::NAME)).transpose()?;
+        let beside = centre.as_ref().map(|v| Beside::new(batch, v, CenteredClipping::NAME)).transpose()?;
+        let near = self.near(batch, centre.as_ref())?;
         let (rows, mut v) = match &beside {
             Some(beside) => (beside.batch()?, (0..=m).map(|i| f64::from(u8::from(i == m))).collect()),
             None if self.rule.start == Start::Mean => (batch.clone(), vec![1.0 / m as f64; m]),
             None => (batch.clone(), vec![0.0; m]),
         };
-        self.clip(&rows, m, &mut v)?;
+        match &near {
+            Some(distances2) => self.step(distances2, &mut v),
+            None => self.clip(&rows, m, &mut v)?,
+        }
         if !self.rule.stateful && beside.is_none() {
-            return Ok(Aggregate::span(v));
+            return Ok(if near.is_some() { Aggregate::combination(v) } else { Aggregate::span(v) });
         }
         let mut result = Aggregate::vector(rows.combine(&v));
-        if context.wants_distances && batch.map().is_none() {
+        if near.is_none() && context.wants_distances && batch.map().is_none() {
             result.distances = Some(rows.gram()?.distances2_to(&v)[..m].to_vec());
         }
         if let (true, Output::Vector(centre)) = (self.rule.stateful, &result.output) {
@@ -113,17 +117,35 @@ impl Aggregator for Clipper {
 }
 
 impl Clipper {
+    /// The squared distances from the first centre, `None` for zero, where they are all that a round needs: they are
+    /// less work than the Gram matrix, which names the rows that are not finite.
+    fn near(&self, batch: &Batch<'_>, centre: Option<&Vector>) -> Result<Option<Vec<f64>>, RuleError> {
+        if self.rule.iterations > 1 || batch.map().is_some() {
+            return Ok(None);
+        }
+        let distances2 = match (centre, self.rule.start) {
+            (Some(centre), _) => batch.distances(centre),
+            (None, Start::Zero) => batch.norms2()?,
+            (None, _) => return Ok(None),
+        };
+        Ok(Some(distances2).filter(|all| all.iter().all(|d2| d2.is_finite())))
+    }
+
     /// Moves the centre, given as coefficients over the rows of `batch`, of which the first m count.
     fn clip(&self, batch: &Batch<'_>, m: usize, v: &mut [f64]) -> Result<(), RuleError> {
         let gram = batch.gram()?;
         for _ in 0..self.rule.iterations {
-            let distances2 = gram.distances2_to(v);
-            let steps: Vec<f64> =
-                distances2[..m].iter().map(|&d2| factor(d2, self.rule.tau) / m as f64).collect();
-            let stay = 1.0 - steps.iter().sum::<f64>();
-            v.iter_mut().for_each(|c| *c *= stay);
-            v.iter_mut().zip(&steps).for_each(|(c, s)| *c += s);
+            self.step(&gram.distances2_to(v)[..m], v);
         }
         Ok(())
+    }
+
+    /// One step of the centre, given the squared distances from it.
+    fn step(&self, distances2: &[f64], v: &mut [f64]) {
+        let m = distances2.len() as f64;
+        let steps: Vec<f64> = distances2.iter().map(|&d2| factor(d2, self.rule.tau) / m).collect();
+        let stay = 1.0 - steps.iter().sum::<f64>();
+        v.iter_mut().for_each(|c| *c *= stay);
+        v.iter_mut().zip(&steps).for_each(|(c, s)| *c += s);
     }
 }

@@ -33,9 +33,7 @@ pub(super) fn columns<T: Real>(
 }
 
 pub(super) fn combine<T: Real>(rows: &[Vector], coefficients: &[f64]) -> Vector {
-    let mut output = vec![T::default(); rows[0].len()];
-    kernels::combine(&views::<T>(rows), coefficients, &mut output);
-    T::vector(output)
+    T::vector(kernels::combine(&views::<T>(rows), coefficients))
 }
 
 /// The rows of `map` times the rows.
@@ -49,8 +47,7 @@ pub(super) fn distances<T: Real>(rows: &[Vector], map: Option<&Matrix>, point: &
 
 /// The squared norm of every row.
 pub(super) fn norms2<T: Real>(rows: &[Vector]) -> Vec<f64> {
-    let origin: Vec<_> = (0..rows.len()).map(|i| (i, None)).collect();
-    kernels::differences(&views::<T>(rows), &origin)
+    kernels::norms2(&views::<T>(rows))
 }
 
 struct Host<'a, T>(Vec<&'a [T]>);

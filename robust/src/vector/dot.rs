@@ -23,6 +23,21 @@ pub(crate) fn dot<T: Real>(a: &[T], b: &[T]) -> f64 {
     )
 }
 
+/// Σ a_i², each value read once.
+pub(crate) fn norm2<T: Real>(a: &[T]) -> f64 {
+    vectorised(
+        #[inline(always)]
+        || {
+            sum(
+                a,
+                a,
+                #[inline(always)]
+                |a, b| a * b,
+            )
+        },
+    )
+}
+
 /// Σ (a_i - b_i)².
 pub(crate) fn distance2<T: Real>(a: &[T], b: &[T]) -> f64 {
     vectorised(
@@ -38,9 +53,13 @@ pub(crate) fn distance2<T: Real>(a: &[T], b: &[T]) -> f64 {
     )
 }
 
+/// Values that are looked at in less time than it takes to wake a thread.
+const FEW: usize = 1 << 17;
+
 /// Whether no value is NaN or infinite.
 pub(crate) fn is_finite<T: Real>(values: &[T]) -> bool {
-    values.par_chunks(1 << 17).all(|part| part.chunks(4096).all(|part| Arch::new().dispatch(Finite(part))))
+    let alone = |part: &[T]| part.chunks(4096).all(|part| Arch::new().dispatch(Finite(part)));
+    if values.len() <= FEW { alone(values) } else { values.par_chunks(FEW).all(alone) }
 }
 
 /// 0·x is NaN for what is NaN or infinite alone, and NaN stays in a sum.

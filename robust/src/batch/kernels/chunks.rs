@@ -10,9 +10,14 @@ const VALUES: usize = 1 << 16;
 /// Values that are added up in less time than it takes to wake a thread.
 const FEW: usize = 1 << 19;
 
+/// Whether to read and add up this many values is no work for more than the caller.
+pub(super) fn are_few(values: usize) -> bool {
+    values <= FEW
+}
+
 /// As [`size`], for work that does no more than to read and add: few values are one chunk, which stays with the caller.
 pub(super) fn light(m: usize, d: usize, step: usize) -> usize {
-    if m * d <= FEW { d.max(1) } else { size(m, step) }
+    if are_few(m * d) { d.max(1) } else { size(m, step) }
 }
 
 /// Coordinates in a chunk when `m` rows are read: a multiple of `step`.

@@ -1,8 +1,9 @@
 //! Linear combinations of the rows, and squared distances from them.
 
-use std::ops::Range;
+use std::{mem::MaybeUninit, ops::Range};
 
 use pulp::Arch;
+use rayon::prelude::*;
 
 use super::{
     chunks,
@@ -20,14 +21,18 @@ use crate::{
 /// Coordinates that are summed at once.
 const WIDTH: usize = 1024;
 
+/// Coordinates of a row that are squared and summed at once.
+const SEGMENT: usize = 1 << 16;
+
 /// Σ c_i · x_i over the rows with a coefficient that is not zero, summed in f64. One pass over them.
-pub(in crate::batch) fn combine<T: Real>(rows: &[&[T]], coefficients: &[f64], out: &mut [T]) {
+pub(in crate::batch) fn combine<T: Real>(rows: &[&[T]], coefficients: &[f64]) -> Vec<T> {
+    let d = rows[0].len();
     let terms: Vec<(f64, &[T])> =
         coefficients.iter().zip(rows).filter(|(c, _)| **c != 0.0).map(|(&c, &row)| (c, row)).collect();
-    let chunk = chunks::light(terms.len(), out.len(), WIDTH);
+    let mut values = Vec::with_capacity(d);
     chunks::fill(
-        out,
-        chunk,
+        &mut values.spare_capacity_mut()[..d],
+        chunks::light(terms.len(), d, WIDTH),
         || vec![0.0; WIDTH],
         |sums, start, out| {
             for (at, out) in (start..).step_by(WIDTH).zip(out.chunks_mut(WIDTH)) {
@@ -38,10 +43,13 @@ pub(in crate::batch) fn combine<T: Real>(rows: &[&[T]], coefficients: &[f64], ou
             }
         },
     );
+    // SAFETY: `fill` hands every one of the d places to the work above, which writes it.
+    unsafe { values.set_len(d) };
+    values
 }
 
 #[inline(always)]
-fn sum<T: Real>(terms: &[(f64, &[T])], at: usize, sums: &mut [f64], out: &mut [T]) {
+fn sum<T: Real>(terms: &[(f64, &[T])], at: usize, sums: &mut [f64], out: &mut [MaybeUninit<T>]) {
     let sums = &mut sums[..out.len()];
     sums.fill(0.0);
     let (fours, rest) = terms.as_chunks::<4>();
@@ -55,7 +63,9 @@ fn sum<T: Real>(terms: &[(f64, &[T])], at: usize, sums: &mut [f64], out: &mut [T
     for (weight, row) in rest {
         sums.iter_mut().zip(&row[at..]).for_each(|(sum, x)| *sum += weight * x.to_f64());
     }
-    out.iter_mut().zip(sums).for_each(|(out, sum)| *out = T::from_f64(*sum));
+    for (out, sum) in out.iter_mut().zip(sums) {
+        out.write(T::from_f64(*sum));
+    }
 }
 
 /// ‖x_i - p‖² for every row, or for every row of W over them. One pass.
@@ -66,6 +76,16 @@ pub(in crate::batch) fn distances<T: Real>(rows: &[&[T]], map: Option<&Matrix>, 
         }
         Some(map) => mapped_distances(rows, map, point),
     }
+}
+
+/// ‖x_i‖² of every row. One pass, row after row: no other row is needed with it.
+pub(in crate::batch) fn norms2<T: Real>(rows: &[&[T]]) -> Vec<f64> {
+    let norm2 = |row: &&[T]| row.chunks(SEGMENT).map(dot::norm2).sum();
+    if chunks::are_few(rows.len() * rows[0].len()) {
+        return rows.iter().map(norm2).collect();
+    }
+    let parallel = |row: &&[T]| -> Vec<f64> { row.par_chunks(SEGMENT).map(dot::norm2).collect() };
+    rows.par_iter().map(|row| parallel(row).into_iter().sum()).collect()
 }
 
 /// ‖x_i - x_j‖² of the pairs (i, j), where j may be the origin. One pass over their rows.

@@ -20,15 +20,8 @@ pub(in crate::batch) fn mixed<T: Real>(rows: &[&[T]], map: &Matrix) -> Vec<Vec<T
     if terms > DENSE * m {
         product(rows, map)
     } else {
-        (0..k).into_par_iter().map(|i| one(rows, map.row(i))).collect()
+        (0..k).into_par_iter().map(|i| linear::combine(rows, map.row(i))).collect()
     }
-}
-
-/// One row of few terms.
-fn one<T: Real>(rows: &[&[T]], weights: &[f64]) -> Vec<T> {
-    let mut out = vec![T::default(); rows[0].len()];
-    linear::combine(rows, weights, &mut out);
-    out
 }
 
 /// All rows together, tile by tile.

@@ -20,7 +20,7 @@ mod reduce;
 mod tile;
 
 pub(super) use columns::columns;
-pub(super) use linear::{combine, differences, distances};
+pub(super) use linear::{combine, differences, distances, norms2};
 pub(super) use mix::product;
 pub(super) use mixed::mixed;
 pub(super) use products::centred;

@@ -24,8 +24,8 @@ const WIDTH: usize = if cfg!(miri) { 64 } else { 384 };
 const PANEL: usize = 16;
 /// With more vectors than this, threads share every tile: partial sums of chunks would take more memory than the rows.
 const FEW: usize = 128;
-/// Bytes that the partial sums of all chunks together may take, unless that leaves fewer than 16 chunks.
-const PARTIAL_BYTES: usize = 16 << 20;
+/// Most chunks, each with partial sums of its own: they bound the memory, and the threads that can help.
+const CHUNKS: usize = 64;
 /// Rows of the products that one thread sums, where threads share a tile.
 const BAND: usize = 12;
 
@@ -49,8 +49,7 @@ fn tile<A: Real>(n: usize) -> Tile<A> {
 /// The lower triangle, where every thread works on columns of its own.
 fn apart<R: Real, A: Real>(rows: &[&[R]], centre: usize) -> Vec<f64> {
     let (n, d) = (rows.len() + 1, rows[centre].len());
-    let most = (PARTIAL_BYTES / (n * n * size_of::<f64>())).max(16);
-    let chunk = chunks::size(n, WIDTH).max(d.div_ceil(most).next_multiple_of(WIDTH));
+    let chunk = chunks::size(n, WIDTH).max(d.div_ceil(CHUNKS).next_multiple_of(WIDTH));
     let parts = chunks::map(
         d,
         chunk,
