@@ -59,6 +59,7 @@ fn parameters(name: &str) -> Value {
         "multi-krum" => json!({ "neighbours": "m-f-1", "select": "m-f" }),
         "centered-clipping" => json!({ "tau": 100.0 }),
         "clipping" => json!({ "radius": 2.0 }),
+        "weighted-cwmed" => json!({ "weights": (0..19).map(|i| 1 + i % 3).collect::<Vec<_>>() }),
         _ => json!({}),
     }
 }

@@ -2,7 +2,7 @@
 
 #![cfg_attr(feature = "torch", expect(clippy::unwrap_used, reason = "a test fails by panicking"))]
 
-use phalanx_robust::{Batch, BatchError, ColumnRule, Dtype, Matrix, Vector, random::Seed};
+use phalanx_robust::{Batch, BatchError, ColumnRule, Dtype, Half, Matrix, Vector, random::Seed};
 use rand::RngExt;
 
 // Few and small where an interpreter of the language (Miri) looks at every step of the unsafe code.
@@ -102,6 +102,46 @@ fn rules(n: usize) -> Vec<ColumnRule> {
         }
     }
     rules
+}
+
+/// The value up to which there is half of the weight, from its definition: the least and the greatest value with at
+/// most half of the weight on either side.
+fn weighted_by_definition(column: &[f64], weights: &[f64], half: Half) -> f64 {
+    let total: f64 = weights.iter().sum();
+    let weight = |of: &dyn Fn(f64) -> bool| -> f64 {
+        column.iter().zip(weights).filter(|(x, _)| of(**x)).map(|(_, w)| w).sum()
+    };
+    let is_median = |x: f64| 2.0 * weight(&|y| y < x) <= total && 2.0 * weight(&|y| y > x) <= total;
+    let medians: Vec<f64> = column.iter().copied().filter(|&x| is_median(x)).collect();
+    let low = medians.iter().copied().fold(f64::INFINITY, f64::min);
+    let high = medians.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+    match half {
+        Half::Lower => low,
+        Half::Midpoint => (low + high) / 2.0,
+        Half::Upper => high,
+    }
+}
+
+#[test]
+fn weighted_medians_are_those_of_the_definition() {
+    for (m, d) in shapes().filter(|(m, d)| m * d <= 40_000) {
+        let weights: Vec<f64> = (0..m).map(|i| (1 + i * 7 % 4) as f64).collect();
+        for (rows, half) in [
+            (uniform(m, d, 3), Half::Midpoint),
+            (ties(m, d), Half::Lower),
+            (ties(m, d), Half::Midpoint),
+            (ties(m, d), Half::Upper),
+        ] {
+            let column = |j: usize| rows.iter().map(|row| row[j]).collect::<Vec<_>>();
+            let expected: Vec<f64> =
+                (0..d).map(|j| weighted_by_definition(&column(j), &weights, half)).collect();
+            for dtype in [Dtype::F32, Dtype::F64] {
+                let vectors = vectors(&rows, dtype);
+                let found = Batch::new(&vectors).unwrap().weighted_median(&weights, half).unwrap();
+                all_close(&found.to_f64(), &expected, 1e-6);
+            }
+        }
+    }
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use rayon::prelude::*;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -68,8 +69,10 @@ struct Guard {
     /// Who is out, by worker.
     evicted: Vec<usize>,
     /// The sums of the short and of the long window, by worker.
-    sums: [BTreeMap<usize, Vector>; 2],
+    sums: [Sums; 2],
 }
+
+type Sums = BTreeMap<usize, Vector>;
 
 const WINDOWS: [&str; 2] = ["short", "long"];
 
@@ -104,39 +107,51 @@ impl Aggregator for Guard {
     }
 
     fn aggregate(&mut self, batch: &Batch<'_>, context: &mut Context) -> Result<Aggregate, RuleError> {
-        batch.gram()?; // a row that is not finite must not enter the sums
+        batch.norms2()?; // a row that is not finite must not enter the sums
         let m = batch.m();
         let workers: Vec<usize> = (0..m).map(|i| context.worker(i)).collect();
         let mut next = self.clone();
-        for (sums, length) in next.sums.iter_mut().zip([self.rule.short, self.rule.long]) {
-            if self.round.is_multiple_of(length) {
-                sums.clear();
-            }
-            for (i, worker) in workers.iter().enumerate() {
-                sums.entry(*worker)
-                    .and_modify(|sum| sum.axpy(1.0, &batch.row(i)))
-                    .or_insert_with(|| batch.row(i));
-            }
-        }
-        let mut good: Vec<usize> = (0..m).filter(|&i| !self.evicted.contains(&workers[i])).collect();
+        next.extend(&workers, &batch.to_rows());
+        let good: Vec<usize> = (0..m).filter(|&i| !self.evicted.contains(&workers[i])).collect();
         if good.is_empty() {
             let message = "every worker that is there was evicted in an earlier round".into();
             return Err(RuleError::Failed { rule: Safeguard::NAME.into(), message });
         }
-        let judged = good.clone();
-        for sums in &next.sums {
-            let all: Vec<Vector> = judged.iter().map(|&i| sums[&workers[i]].clone()).collect();
-            let near = self.crowd(batch, &all, m)?;
-            good.retain(|i| judged.iter().position(|j| j == i).is_some_and(|at| near[at]));
+        let of = |sums: &Sums| good.iter().map(|&i| sums[&workers[i]].clone()).collect::<Vec<_>>();
+        let [short, long] = next.sums.each_ref().map(of);
+        let mut near = self.crowd(batch, &short, m)?;
+        if !short.iter().zip(&long).all(|(short, long)| short.address() == long.address()) {
+            near.iter_mut().zip(self.crowd(batch, &long, m)?).for_each(|(near, also)| *near &= also);
         }
-        next.evicted.extend(judged.iter().filter(|i| !good.contains(i)).map(|&i| workers[i]));
+        let (kept, strayed): (Vec<_>, Vec<_>) = good.iter().zip(near).partition(|(_, near)| *near);
+        let kept: Vec<usize> = kept.into_iter().map(|(&i, _)| i).collect();
+        next.evicted.extend(strayed.into_iter().map(|(&i, _)| workers[i]));
         next.round += 1;
         *self = next;
-        Ok(Aggregate::span(mean_of(if good.is_empty() { &judged } else { &good }, m)))
+        Ok(Aggregate::combination(mean_of(if kept.is_empty() { &good } else { &kept }, m)))
     }
 }
 
 impl Guard {
+    /// Adds the round's vectors to the sums of both windows. As long as both began in the same round, they share them.
+    fn extend(&mut self, workers: &[usize], rows: &[Vector]) {
+        let starts = [self.rule.short, self.rule.long].map(|length| self.round.is_multiple_of(length));
+        self.sums.iter_mut().zip(starts).filter(|(_, starts)| *starts).for_each(|(sums, _)| sums.clear());
+        let sums = &self.sums;
+        let added = |(worker, row): (&usize, &Vector)| {
+            let [short, long] = sums.each_ref().map(|sums| sums.get(worker));
+            let plus = |sum: Option<&Vector>| sum.map_or_else(|| row.clone(), |sum| sum.plus(row));
+            let shared = short.map(Vector::address) == long.map(Vector::address);
+            let first = plus(short);
+            (*worker, if shared { [first.clone(), first] } else { [first, plus(long)] })
+        };
+        let added: Vec<_> = workers.par_iter().zip(rows).map(added).collect();
+        for (worker, [short, long]) in added {
+            self.sums[0].insert(worker, short);
+            self.sums[1].insert(worker, long);
+        }
+    }
+
     /// Which of the sums are near the median one, for m workers in all.
     fn crowd(&self, raw: &Batch<'_>, sums: &[Vector], m: usize) -> Result<Vec<bool>, RuleError> {
         let batch = raw.alike(sums)?;

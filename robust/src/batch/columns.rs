@@ -1,6 +1,33 @@
 //! Rules that see the coordinates one by one.
 
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
 use crate::Vector;
+
+/// Which value is the median where the values up to one hold exactly half of the weight.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Half {
+    /// That one.
+    Lower,
+    /// The mean of that one and the next.
+    #[default]
+    Midpoint,
+    /// The next: the first whose cumulative weight is above half, as the released code takes it.
+    Upper,
+}
+
+impl Half {
+    /// How much of that value and of the next the median takes.
+    pub(super) fn parts(self) -> (f64, f64) {
+        match self {
+            Self::Lower => (1.0, 0.0),
+            Self::Midpoint => (0.5, 0.5),
+            Self::Upper => (0.0, 1.0),
+        }
+    }
+}
 
 /// A rule of the values of one coordinate.
 #[derive(Clone, Copy, Debug, PartialEq)]

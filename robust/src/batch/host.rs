@@ -1,7 +1,7 @@
 //! Batches on the host: the operations of `Batch` by the kernels, over f32 or f64 rows.
 
 use super::{
-    BatchError, ColumnRule, Columns, Gram, Matrix, kernels,
+    BatchError, ColumnRule, Columns, Gram, Half, Matrix, kernels,
     measure::{self, Rows, Trust},
 };
 use crate::{
@@ -30,6 +30,17 @@ pub(super) fn columns<T: Real>(
         return Err(BatchError::NonFinite(found.bad));
     }
     Ok(Columns { output: T::vector(output), distances: found.distances })
+}
+
+pub(super) fn weighted_median<T: Real>(
+    rows: &[Vector],
+    map: Option<&Matrix>,
+    weights: &[f64],
+    half: Half,
+) -> Result<Vector, BatchError> {
+    let mut output = vec![T::default(); rows[0].len()];
+    let bad = kernels::weighted_median(&views::<T>(rows), map, weights, half, &mut output);
+    if bad.is_empty() { Ok(T::vector(output)) } else { Err(BatchError::NonFinite(bad)) }
 }
 
 pub(super) fn combine<T: Real>(rows: &[Vector], coefficients: &[f64]) -> Vector {

@@ -20,7 +20,7 @@ mod torch;
 
 use std::sync::{Arc, OnceLock};
 
-pub use columns::{ColumnRule, Columns};
+pub use columns::{ColumnRule, Columns, Half};
 pub use gram::Gram;
 pub use matrix::Matrix;
 pub use passes::{Pass, Watch};
@@ -216,6 +216,22 @@ impl<'a> Batch<'a> {
                 self.rows,
                 T => host::columns::<T>(self.rows, self.map(), rule, distances),
                 torch => torch::columns(self.stack(), self.map(), rule, distances)
+            )
+        })
+    }
+
+    /// The weighted median of every column, where (mapped) row i counts `weights[i]` > 0: the value up to which there
+    /// is half of the weight. One pass over memory.
+    ///
+    /// # Errors
+    /// [`BatchError::NonFinite`] naming the raw rows that are not finite.
+    pub fn weighted_median(&self, weights: &[f64], half: Half) -> Result<Vector, BatchError> {
+        assert_eq!(weights.len(), self.m(), "one weight for each row");
+        self.pass(Pass::Columns, || {
+            on_form!(
+                self.rows,
+                T => host::weighted_median::<T>(self.rows, self.map(), weights, half),
+                torch => torch::weighted_median(self.stack(), self.map(), weights, half)
             )
         })
     }

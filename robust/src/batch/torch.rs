@@ -7,7 +7,7 @@
 use tch::{Kind, Tensor, no_grad};
 
 use super::{
-    BatchError, ColumnRule, Columns, Gram, Matrix,
+    BatchError, ColumnRule, Columns, Gram, Half, Matrix,
     measure::{self, Rows, Trust},
 };
 use crate::{
@@ -40,6 +40,28 @@ pub(super) fn columns(
     rule: &ColumnRule,
     distances: bool,
 ) -> Result<Columns, BatchError> {
+    by_block(stack, map, distances, |block| apply(rule, block))
+}
+
+pub(super) fn weighted_median(
+    stack: &Shared,
+    map: Option<&Matrix>,
+    weights: &[f64],
+    half: Half,
+) -> Result<Vector, BatchError> {
+    let all = Tensor::from_slice(weights).to_device(stack.tensor().device());
+    let total = weights.iter().sum();
+    let columns = by_block(stack, map, false, |block| weighted(block, &all, total, half))?;
+    Ok(columns.output)
+}
+
+/// Applies `rule` to the columns of every block.
+fn by_block(
+    stack: &Shared,
+    map: Option<&Matrix>,
+    distances: bool,
+    rule: impl Fn(&Tensor) -> Tensor,
+) -> Result<Columns, BatchError> {
     no_grad(|| {
         let rows = stack.tensor();
         let weights = map.map(|map| matrix_like(map, rows));
@@ -47,7 +69,7 @@ pub(super) fn columns(
         for raw in blocks(rows) {
             finite.push(raw.isfinite().all_dim(1, false));
             let mapped = weights.as_ref().map_or_else(|| raw.shallow_clone(), |w| w.matmul(&raw));
-            let value = apply(rule, &mapped);
+            let value = rule(&mapped);
             if distances {
                 squares.push(norms2(&(&raw - &value)));
             }
@@ -150,6 +172,18 @@ fn apply(rule: &ColumnRule, block: &Tensor) -> Tensor {
         ColumnRule::SignMajority => unreachable!("it needs no order"),
     };
     value.to_kind(block.kind())
+}
+
+/// The weighted median of every column of an n×w block; the weights are n of f64.
+fn weighted(block: &Tensor, weights: &Tensor, total: f64, half: Half) -> Tensor {
+    let (sorted, order) = block.sort(0, false);
+    let twice = weights.take(&order).cumsum(0, Kind::Double) * 2.0;
+    let at = twice.lt(total).sum_dim_intlist(0, true, Kind::Int64);
+    let value = |at: &Tensor| sorted.gather(0, at, false).to_kind(Kind::Double);
+    let (this, next) = half.parts();
+    let between = value(&at) * this + value(&(&at + 1).clamp_max(block.size()[0] - 1)) * next;
+    let median = between.where_self(&twice.gather(0, &at, false).eq(total), &value(&at));
+    median.squeeze_dim(0).to_kind(block.kind())
 }
 
 /// The `keep` values of every sorted column nearest to `centre`; on a tie the lower one. They are a window,

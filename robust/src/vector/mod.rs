@@ -220,6 +220,17 @@ impl Vector {
         }
     }
 
+    /// self + other. The two must be alike.
+    pub(crate) fn plus(&self, other: &Self) -> Self {
+        match (self, other) {
+            (Self::F32(x), Self::F32(y)) => sum(x, y).into(),
+            (Self::F64(x), Self::F64(y)) => sum(x, y).into(),
+            #[cfg(feature = "torch")]
+            (Self::Torch(x), Self::Torch(y)) => Self::Torch(x.map(|x| x + y.tensor())),
+            _ => unalike(),
+        }
+    }
+
     /// self ← (1 - t) · self + t · other. The two must be alike.
     pub fn lerp(&mut self, t: f64, other: &Self) {
         match (self, other) {
@@ -273,6 +284,11 @@ fn zip<T: Copy>(x: &mut Arc<Vec<T>>, y: &[T], f: impl Fn(T, T) -> T) {
     let x = Arc::make_mut(x);
     assert_eq!(x.len(), y.len(), "vectors of different lengths");
     x.iter_mut().zip(y).for_each(|(a, &b)| *a = f(*a, b));
+}
+
+fn sum<T: Real>(x: &[T], y: &[T]) -> Vec<T> {
+    assert_eq!(x.len(), y.len(), "vectors of different lengths");
+    x.iter().zip(y).map(|(&a, &b)| a + b).collect()
 }
 
 fn times<T: Real>(mut x: Arc<Vec<T>>, c: f64) -> Arc<Vec<T>> {

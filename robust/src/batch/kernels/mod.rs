@@ -18,9 +18,11 @@ mod network;
 mod products;
 mod reduce;
 mod tile;
+mod weighted;
 
 pub(super) use columns::columns;
 pub(super) use linear::{combine, differences, distances, norms2};
 pub(super) use mix::product;
 pub(super) use mixed::mixed;
 pub(super) use products::centred;
+pub(super) use weighted::weighted_median;
