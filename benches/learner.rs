@@ -1,7 +1,7 @@
 //! Times per-worker gradients: every way, beside the speed of a large matrix product on the same threads.
 //!
-//! `cargo bench -p phalanx --bench learner -- [MODEL] [--threads N] [--workers M] [--batch B]`. One line for each way,
-//! precision and batch: the median, the floating-point rate, and its share of the product's.
+//! `cargo bench -p phalanx --bench learner -- [MODEL] [--threads N] [--workers M] [--batch B] [--f32 | --f64]`. One line
+//! for each way, precision and batch: the median, the floating-point rate, and its share of the product's.
 //! `benches/peers/gradients.py` prints the same for PyTorch's own ways.
 
 use std::{sync::Arc, time::Instant};
@@ -22,11 +22,17 @@ struct Options {
     threads: usize,
     workers: usize,
     batches: Vec<usize>,
+    precisions: Vec<Dtype>,
 }
 
 fn options() -> Options {
-    let mut options =
-        Options { model: "simple-cnn".into(), threads: 2, workers: 17, batches: vec![4, 32, 128] };
+    let mut options = Options {
+        model: "simple-cnn".into(),
+        threads: 2,
+        workers: 17,
+        batches: vec![4, 32, 128],
+        precisions: vec![Dtype::F32, Dtype::F64],
+    };
     let mut arguments = std::env::args().skip(1);
     while let Some(argument) = arguments.next() {
         let mut number = || arguments.next().and_then(|n| n.parse().ok()).expect("a number follows");
@@ -35,6 +41,8 @@ fn options() -> Options {
             "--threads" => options.threads = number(),
             "--workers" => options.workers = number(),
             "--batch" => options.batches = vec![number()],
+            "--f32" => options.precisions = vec![Dtype::F32],
+            "--f64" => options.precisions = vec![Dtype::F64],
             model => options.model = model.to_owned(),
         }
     }
@@ -99,8 +107,8 @@ fn main() {
     let options = options();
     let pool = rayon::ThreadPoolBuilder::new().num_threads(options.threads).build().expect("threads");
     tch::set_num_threads(options.threads as i32);
-    let peaks = [(Dtype::F32, peak(Kind::Float)), (Dtype::F64, peak(Kind::Double))];
-    for (precision, peak) in peaks {
+    for precision in options.precisions {
+        let peak = peak(if precision == Dtype::F32 { Kind::Float } else { Kind::Double });
         println!("{precision:?}: a product runs at {:.0} GFLOP/s on {} threads", peak / 1e9, options.threads);
         for &batch in &options.batches {
             for way in [Way::Kernels, Way::Torch] {
