@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use phalanx_actors::{LearnerError, learner::EvaluationTask};
+use rayon::ThreadPoolBuilder;
 use serde::Serialize;
 
 use super::recorder::{Note, Sample};
@@ -149,9 +150,11 @@ impl Note {
     }
 }
 
+/// Seconds of one evaluation on one thread, which is what it has beside the rounds.
 fn timed(evaluation: EvaluationTask) -> Result<f64, LearnerError> {
+    let pool = ThreadPoolBuilder::new().num_threads(1).build().map_err(|e| LearnerError::Model(e.to_string()))?;
     let began = Instant::now();
-    evaluation()?;
+    pool.install(evaluation)?;
     Ok(began.elapsed().as_secs_f64())
 }
 
