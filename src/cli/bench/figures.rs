@@ -152,7 +152,8 @@ impl Note {
 
 /// Seconds of one evaluation on one thread, which is what it has beside the rounds.
 fn timed(evaluation: EvaluationTask) -> Result<f64, LearnerError> {
-    let pool = ThreadPoolBuilder::new().num_threads(1).build().map_err(|e| LearnerError::Model(e.to_string()))?;
+    let pool =
+        ThreadPoolBuilder::new().num_threads(1).build().map_err(|e| LearnerError::Model(e.to_string()))?;
     let began = Instant::now();
     pool.install(evaluation)?;
     Ok(began.elapsed().as_secs_f64())
