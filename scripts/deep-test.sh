@@ -22,7 +22,7 @@ miri() {
     # within minutes; those of the definitions and of the whole geometry do not.
     RAYON_NUM_THREADS=1 MIRIFLAGS="-Zmiri-disable-isolation -Zmiri-tree-borrows -Zmiri-ignore-leaks" \
         CARGO_TARGET_DIR=$target/miri cargo +nightly miri test -p phalanx-robust --test batch_kernels -- \
-        equal_rows a_map_of_the_geometry combinations shares threads
+        equal_rows_are a_map_of_the_geometry combinations shares threads
 }
 
 races() {

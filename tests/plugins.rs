@@ -174,7 +174,7 @@ fn sabotaged(out: &Path, key: &str, way: &str, absence: &str) -> RunOutcome {
     let mut sets =
         vec![format!("{key}={value}"), format!("machine.out={folder}"), format!("barrier.absence={absence}")];
     if way == "hang" {
-        sets.push(format!("barrier.{}=0.5", patience(key)));
+        sets.push(format!("barrier.{}=2", patience(key)));
     }
     Plan::read(program.registry(), &file, &sets, None).unwrap().run(Vec::new()).unwrap()
 }
@@ -208,7 +208,7 @@ fn goes_on(key: &str, way: &str, column: &str, number: f64) {
 fn an_attack_that_goes_wrong_ends_the_run() {
     fails(ATTACK, "panic", 1, "worker 5 failed: the attack saboteur: it panicked: sabotage");
     fails(ATTACK, "length", 1, "worker 5 submits 3 coordinates of f32");
-    fails(ATTACK, "hang", 1, "workers 5, 6 stayed silent for 500ms");
+    fails(ATTACK, "hang", 1, "workers 5, 6 stayed silent for 2s");
 }
 
 #[test]
@@ -223,7 +223,7 @@ fn an_attack_that_goes_wrong_is_left_out() {
 fn an_estimator_that_goes_wrong_ends_the_run() {
     fails(ESTIMATOR, "panic", 3, "worker 4 panicked: sabotage");
     fails(ESTIMATOR, "length", 3, "worker 4 submits 3 coordinates of f32");
-    fails(ESTIMATOR, "hang", 3, "4 stayed silent for 500ms");
+    fails(ESTIMATOR, "hang", 3, "4 stayed silent for 2s");
 }
 
 #[test]
@@ -239,7 +239,7 @@ fn a_rule_that_goes_wrong_ends_the_run() {
     fails(RULE, "panic", 1, "the aggregation rule died: sabotage");
     fails(RULE, "length", 1, "the rule makes a vector of 3 coordinates");
     fails(RULE, "nan", 1, "the rule makes a vector that is not finite");
-    fails(RULE, "hang", 1, "the aggregation rule did not answer within 500ms");
+    fails(RULE, "hang", 1, "the aggregation rule did not answer within 2s");
 }
 
 #[test]
@@ -247,5 +247,5 @@ fn a_step_that_goes_wrong_ends_the_run() {
     fails(STEP, "panic", 1, "the server's step died: sabotage");
     fails(STEP, "length", 1, "the server's step makes 3 coordinates of f32");
     fails(STEP, "nan", 1, "the server's step makes a point that is not finite");
-    fails(STEP, "hang", 1, "the server's step did not answer within 500ms");
+    fails(STEP, "hang", 1, "the server's step did not answer within 2s");
 }
