@@ -23,21 +23,6 @@ pub(crate) fn dot<T: Real>(a: &[T], b: &[T]) -> f64 {
     )
 }
 
-/// Σ a_i², each value read once.
-pub(crate) fn norm2<T: Real>(a: &[T]) -> f64 {
-    vectorised(
-        #[inline(always)]
-        || {
-            sum(
-                a,
-                a,
-                #[inline(always)]
-                |a, b| a * b,
-            )
-        },
-    )
-}
-
 /// Σ (a_i - b_i)².
 pub(crate) fn distance2<T: Real>(a: &[T], b: &[T]) -> f64 {
     vectorised(

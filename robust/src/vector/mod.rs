@@ -220,17 +220,6 @@ impl Vector {
         }
     }
 
-    /// self + other. The two must be alike.
-    pub(crate) fn plus(&self, other: &Self) -> Self {
-        match (self, other) {
-            (Self::F32(x), Self::F32(y)) => sum(x, y).into(),
-            (Self::F64(x), Self::F64(y)) => sum(x, y).into(),
-            #[cfg(feature = "torch")]
-            (Self::Torch(x), Self::Torch(y)) => Self::Torch(x.map(|x| x + y.tensor())),
-            _ => unalike(),
-        }
-    }
-
     /// self ← (1 - t) · self + t · other. The two must be alike.
     pub fn lerp(&mut self, t: f64, other: &Self) {
         match (self, other) {
@@ -258,11 +247,26 @@ impl Vector {
         self.dot(self).sqrt()
     }
 
+    /// self + other. The two must be alike.
+    pub(crate) fn plus(&self, other: &Self) -> Self {
+        match (self, other) {
+            (Self::F32(x), Self::F32(y)) => joined(x, y, |a, b| a + b).into(),
+            (Self::F64(x), Self::F64(y)) => joined(x, y, |a, b| a + b).into(),
+            #[cfg(feature = "torch")]
+            (Self::Torch(x), Self::Torch(y)) => Self::Torch(x.map(|x| x + y.tensor())),
+            _ => unalike(),
+        }
+    }
+
     /// self - other. The two must be alike.
     pub fn minus(&self, other: &Self) -> Self {
-        let mut out = self.clone();
-        out.axpy(-1.0, other);
-        out
+        match (self, other) {
+            (Self::F32(x), Self::F32(y)) => joined(x, y, |a, b| a - b).into(),
+            (Self::F64(x), Self::F64(y)) => joined(x, y, |a, b| a - b).into(),
+            #[cfg(feature = "torch")]
+            (Self::Torch(x), Self::Torch(y)) => Self::Torch(x.map(|x| x - y.tensor())),
+            _ => unalike(),
+        }
     }
 
     /// Every coordinate's sign: -1, 0 or 1.
@@ -286,9 +290,9 @@ fn zip<T: Copy>(x: &mut Arc<Vec<T>>, y: &[T], f: impl Fn(T, T) -> T) {
     x.iter_mut().zip(y).for_each(|(a, &b)| *a = f(*a, b));
 }
 
-fn sum<T: Real>(x: &[T], y: &[T]) -> Vec<T> {
+fn joined<T: Copy>(x: &[T], y: &[T], f: impl Fn(T, T) -> T) -> Vec<T> {
     assert_eq!(x.len(), y.len(), "vectors of different lengths");
-    x.iter().zip(y).map(|(&a, &b)| a + b).collect()
+    x.iter().zip(y).map(|(&a, &b)| f(a, b)).collect()
 }
 
 fn times<T: Real>(mut x: Arc<Vec<T>>, c: f64) -> Arc<Vec<T>> {

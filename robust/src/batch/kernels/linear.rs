@@ -80,12 +80,12 @@ pub(in crate::batch) fn distances<T: Real>(rows: &[&[T]], map: Option<&Matrix>, 
 
 /// ‖x_i‖² of every row. One pass, row after row: no other row is needed with it.
 pub(in crate::batch) fn norms2<T: Real>(rows: &[&[T]]) -> Vec<f64> {
-    let norm2 = |row: &&[T]| row.chunks(SEGMENT).map(dot::norm2).sum();
+    let norm2 = |part: &[T]| dot::dot(part, part);
     if chunks::are_few(rows.len() * rows[0].len()) {
-        return rows.iter().map(norm2).collect();
+        return rows.iter().map(|row| row.chunks(SEGMENT).map(norm2).sum()).collect();
     }
-    let parallel = |row: &&[T]| -> Vec<f64> { row.par_chunks(SEGMENT).map(dot::norm2).collect() };
-    rows.par_iter().map(|row| parallel(row).into_iter().sum()).collect()
+    let parts = |row: &&[T]| row.par_chunks(SEGMENT).map(norm2).collect::<Vec<f64>>();
+    rows.par_iter().map(|row| parts(row).into_iter().sum()).collect()
 }
 
 /// ‖x_i - x_j‖² of the pairs (i, j), where j may be the origin. One pass over their rows.
