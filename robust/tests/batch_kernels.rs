@@ -146,7 +146,7 @@ fn weighted_medians_are_those_of_the_definition() {
 
 #[test]
 fn the_geometry_is_that_of_the_rows() {
-    for (m, d) in shapes().chain([(140, 1100)]) {
+    for (m, d) in shapes().chain(if cfg!(miri) { None } else { Some((140, 1100)) }) {
         for (dtype, tolerance) in [(Dtype::F32, 1e-4), (Dtype::F64, 1e-12)] {
             let rows = uniform(m, d, 1);
             let vectors = vectors(&rows, dtype);
