@@ -12,7 +12,7 @@ use rustix::process::{Signal, set_parent_process_death_signal};
 use crate::{
     checkpoint::{self, CheckpointError, Found, Origin},
     config::Layers,
-    experiment::{Plan, PlanError, RunOutcome},
+    experiment::{self, Plan, PlanError, RunOutcome},
     registry::Registry,
     results::{FolderLock, ResultsError, RunFolder, Status, Summary},
     sweep::process::clear,
@@ -33,6 +33,7 @@ pub struct Arguments {
 
 /// Runs the cell, unless another process has done so meanwhile.
 pub fn main(registry: &Registry, arguments: &Arguments) -> ExitCode {
+    experiment::wait_always();
     if let Err(error) = set_parent_process_death_signal(Some(Signal::TERM)) {
         eprintln!("warning: the cell will outlive a sweep that is killed: {error}");
     }

@@ -1,5 +1,5 @@
 //! Ctrl-C and SIGTERM, for all runs of this process. The first ends every run
-//! after the round in hand, and no other should begin; the second ends the process.
+//! after the round in hand, and no other should begin; the second ends the process, unless that is to wait.
 
 use std::sync::{Mutex, MutexGuard, Once, PoisonError};
 
@@ -9,11 +9,12 @@ use phalanx_actors::Stopper;
 const INTERRUPTED: i32 = 130;
 
 static HANDLER: Once = Once::new();
-static RUNS: Mutex<Runs> = Mutex::new(Runs { stoppers: Vec::new(), interrupted: false });
+static RUNS: Mutex<Runs> = Mutex::new(Runs { stoppers: Vec::new(), interrupted: false, waits: false });
 
 struct Runs {
     stoppers: Vec<Stopper>,
     interrupted: bool,
+    waits: bool,
 }
 
 /// Lets a signal stop the run behind `stopper`; one that came before stops it too.
@@ -30,6 +31,12 @@ pub(super) fn on_signal(stopper: Stopper) {
     runs.stoppers.push(stopper);
 }
 
+/// From now on a second signal is no more than the first, and the round in hand is waited for: for a process that is
+/// signalled by the death of its parent, which comes once for each of the parent's threads that takes it over.
+pub fn wait_always() {
+    runs().waits = true;
+}
+
 /// Whether a signal came.
 pub fn interrupted() -> bool {
     runs().interrupted
@@ -37,7 +44,7 @@ pub fn interrupted() -> bool {
 
 fn signalled() {
     let mut runs = runs();
-    if runs.interrupted {
+    if runs.interrupted && !runs.waits {
         std::process::exit(INTERRUPTED);
     }
     runs.interrupted = true;

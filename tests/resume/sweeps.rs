@@ -1,10 +1,10 @@
 //! Cells of a sweep that were interrupted go on.
 
-use std::{fs, path::PathBuf};
+use std::{fs, path::PathBuf, thread, time::Duration};
 
 use rustix::process::Signal;
 
-use crate::stage::{CASTS, Place, checkpoints, ended, experiment, kill, phalanx, same, wait_for};
+use crate::stage::{CASTS, Place, checkpoints, ended, experiment, kill, phalanx, same, stopped, wait_for};
 
 #[test]
 fn a_sweep_goes_on_with_its_cells() {
@@ -41,4 +41,21 @@ fn a_sweep_goes_on_with_its_cells() {
         assert_eq!(ended(&disturbed), ("completed".to_owned(), 151, 151));
         same(whole, &disturbed);
     }
+}
+
+/// The death of a sweep may signal its cells several times.
+#[test]
+fn a_cell_that_is_signalled_twice_ends_after_the_round_in_hand() {
+    let place = Place::new(&experiment(CASTS[0], 100_000, 2000));
+    let cell = place.folder.path().join("cell");
+    fs::create_dir(&cell).unwrap();
+    fs::copy(stopped(&place).join("config.toml"), cell.join("config.toml")).unwrap();
+
+    let mut child = phalanx().arg("cell").arg(&cell).args(["--threads", "1"]).spawn().unwrap();
+    wait_for(|| (checkpoints(&cell).last() >= Some(&3)).then_some(()));
+    kill(&child, Signal::TERM);
+    thread::sleep(Duration::from_micros(200));
+    kill(&child, Signal::TERM);
+    assert!(child.wait().unwrap().success());
+    assert_eq!(ended(&cell).0, "interrupted");
 }
