@@ -46,7 +46,7 @@ fn a_sweep_goes_on_with_its_cells() {
 /// The death of a sweep may signal its cells several times.
 #[test]
 fn a_cell_that_is_signalled_twice_ends_after_the_round_in_hand() {
-    let place = Place::new(&experiment(CASTS[0], 100_000, 2000));
+    let place = Place::new(&experiment(CASTS[0], 1000, 100_000));
     let cell = place.folder.path().join("cell");
     fs::create_dir(&cell).unwrap();
     fs::copy(stopped(&place).join("config.toml"), cell.join("config.toml")).unwrap();
