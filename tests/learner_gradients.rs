@@ -67,6 +67,7 @@ fn one_pass_of_libtorch_for_all_gives_what_the_kernels_give_each() {
     for tile in [2, 3, 7] {
         let (learner, together) =
             tiny_round(Settings { tile: Some(tile), way: Some(Way::Torch), ..F64 }, &jobs);
+        assert_eq!(learner.tile(4), tile);
         assert!(learner.tiles(&jobs).iter().all(|&workers| workers <= tile));
         for (a, b) in together.iter().zip(&each) {
             close(&a.gradients.current.to_f64(), &b.gradients.current.to_f64(), 1e-10);

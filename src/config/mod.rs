@@ -161,7 +161,7 @@ pub struct Task {
     pub state: StateFormat,
     /// What becomes of batch normalisation's running statistics.
     pub batch_norm: BatchNorm,
-    /// How many workers are answered by one pass of libtorch; 0 chooses by the model's cost.
+    /// The most workers that one pass of libtorch answers; 0 chooses by the model's cost. The kernels take one.
     pub tile: usize,
     /// What computes the gradients. Results of the two ways differ by rounding alone.
     pub way: Way,
@@ -177,6 +177,17 @@ pub enum Way {
     Kernels,
     /// libtorch, in tiles of workers.
     Torch,
+}
+
+impl Way {
+    /// The word in the file.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Auto => "auto",
+            Self::Kernels => "kernels",
+            Self::Torch => "torch",
+        }
+    }
 }
 
 /// To whom the training data is dealt.
@@ -197,6 +208,16 @@ pub enum Precision {
     F32,
     /// 64-bit floats.
     F64,
+}
+
+impl Precision {
+    /// The word in the file.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::F32 => "f32",
+            Self::F64 => "f64",
+        }
+    }
 }
 
 /// Number format in which workers keep what their estimators remember between rounds.

@@ -10,13 +10,14 @@ use super::{
     cast::Group,
     dealing,
     plan::{PlanError, Planner},
-    workload::{Workload, dtype, steps, walking},
+    workload::{Workload, batches, dtype, steps, walking},
 };
 use crate::{
-    config::{self, BatchNorm, ConfigError, Named},
+    config::{self, BatchNorm, Config, ConfigError, Named},
     data::Dataset,
     learner::torch::{self, BatchNormPolicy, Model, Settings, TorchLearner, Way},
     registry::{ModelFactory, Resolved},
+    results::Computation,
 };
 
 /// The workload of `model` on `dataset`.
@@ -55,6 +56,7 @@ pub(super) fn images(
     let learner = TorchLearner::new(network, &dataset, settings, Seed(planner.config.seed))
         .map_err(|error| planner.error("task.model", error.to_string()))?;
     planner.config.task.way = way(planner, learner.way())?;
+    let computation = computation(&planner.config, groups, &learner);
     let classes = dataset.train.classes as i64;
     Ok(Workload {
         learner: walking(&planner.config.task, Box::new(learner)),
@@ -63,6 +65,7 @@ pub(super) fn images(
         domain: Domain::Everywhere,
         classes,
         summary,
+        computation,
         arithmetic,
     })
 }
@@ -86,15 +89,34 @@ fn fit(
     })
 }
 
-/// What computes, for the record of the run. The kernels, if they are asked for, must be able to.
+/// The way that is taken, for the record of the run. The kernels, if they are asked for, must be able to; a tile is not
+/// for them.
 fn way(planner: &Planner<'_>, found: Way) -> Result<config::Way, ConfigError> {
-    match (planner.config.task.way, found) {
+    let task = &planner.config.task;
+    match (task.way, found) {
         (config::Way::Kernels, Way::Torch) => {
             let message = "the kernels serve models on the CPU whose layers all have one; `auto` takes libtorch for others";
             Err(planner.error("task.way", message))
         }
+        (_, Way::Kernels) if task.tile > 1 => {
+            let message = format!(
+                "{} workers a pass; the kernels take one, `task.way = \"torch\"` takes several",
+                task.tile
+            );
+            Err(planner.error("task.tile", message))
+        }
         (_, Way::Kernels) => Ok(config::Way::Kernels),
         (_, Way::Torch) => Ok(config::Way::Torch),
+    }
+}
+
+/// What computes, for the record of the run.
+fn computation(config: &Config, groups: &[Group], learner: &TorchLearner) -> Computation {
+    Computation {
+        way: Some(config.task.way),
+        tiles: batches(groups).into_iter().map(|batch| (batch, learner.tile(batch))).collect(),
+        precision: config.task.precision,
+        device: config.machine.device.clone(),
     }
 }
 

@@ -21,7 +21,7 @@ use crate::{
     config::{Absence, Config, ConfigError, Layers, Named, StateFormat, StatePlace, load, name_complaint},
     data::DataError,
     registry::{ComponentError, Kind, Registry, Resolved, StepFactory},
-    results::ResultsError,
+    results::{Computation, ResultsError},
     store::StoreError,
     telemetry::TelemetryError,
 };
@@ -127,15 +127,21 @@ impl Plan {
         self.config.rounds
     }
 
-    /// The cast and the task in a line.
+    /// What computes the gradients.
+    pub fn computation(&self) -> &Computation {
+        &self.workload.computation
+    }
+
+    /// The cast, the task and what computes in a line.
     pub fn describe(&self) -> String {
         let rule: Vec<&str> = self.config.aggregator.rule.iter().map(|r| r.name.as_str()).collect();
         format!(
-            "{}, rule {}, step {}, {}, {} rounds",
+            "{}, rule {}, step {}, {}, {}, {} rounds",
             self.size.describe(),
             rule.join(" > "),
             self.config.aggregator.step.name,
             self.workload.summary,
+            self.workload.computation,
             self.config.rounds
         )
     }

@@ -158,6 +158,7 @@ impl Plan {
             "torch": torch,
             "started": jiff::Timestamp::now().to_string(),
             "threads": self.threads(),
+            "computation": self.computation(),
             "metrics": door.and_then(Door::address).map(|address| format!("http://{address}/metrics")),
             "arguments": std::env::args_os().map(|word| word.display().to_string()).collect::<Vec<_>>(),
         })

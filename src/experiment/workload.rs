@@ -1,7 +1,7 @@
 //! What is learned: a convex objective, or a model on a data set. Everything
 //! is loaded and fitted together here, so that a run cannot fail for it.
 
-use std::path::Path;
+use std::{collections::BTreeMap, path::Path};
 
 use phalanx_actors::{Learner, learner::Sampler};
 use phalanx_robust::{Dtype, random::Seed, step::Domain};
@@ -19,6 +19,7 @@ use crate::{
         convex::ConvexLearner,
         local::{LocalLearner, LocalSampler, LocalSteps, Walk},
     },
+    results::Computation,
 };
 
 #[cfg(feature = "torch")]
@@ -38,6 +39,8 @@ pub(super) struct Workload {
     pub classes: i64,
     /// The task in a few words.
     pub summary: String,
+    /// What computes the gradients.
+    pub computation: Computation,
     /// What the model's arithmetic costs; none for a convex objective.
     pub arithmetic: Option<Arithmetic>,
 }
@@ -114,6 +117,12 @@ fn convex(planner: &mut Planner<'_>, groups: &[Group], named: &Named) -> Result<
         domain: objective.domain(),
         classes: objective.classes() as i64,
         summary: format!("{} in {} dimensions{}", named.name, objective.dim(), steps(task)),
+        computation: Computation {
+            way: None,
+            tiles: BTreeMap::new(),
+            precision: task.precision,
+            device: "cpu".into(),
+        },
         arithmetic: None,
     })
 }

@@ -221,7 +221,7 @@ fn details(study: &Study, at: usize, run: &Run, out: &Path) -> String {
     format!(
         "<details id=\"run-{at}\"><summary><code>{hash}</code> seed {seed}, {status}: final {settled}, last {last}, \
          rough {rough}{values}</summary>\n<p>Folder <a href=\"{link}/\"><code>{shown}</code></a>{error}</p>\n<p>Phalanx \
-         {version} ({commit}), libtorch {torch}, {target}, {threads} threads, begun {started}:<br><code>{arguments}</code>\
+         {version} ({commit}), libtorch {torch}, {target}, {threads} threads{computation}, begun {started}:<br><code>{arguments}</code>\
          </p>\n<pre>{config}</pre>\n</details>\n",
         hash = run.hash,
         seed = run.seed(),
@@ -239,6 +239,8 @@ fn details(study: &Study, at: usize, run: &Run, out: &Path) -> String {
         torch = escape(&info.torch.clone().unwrap_or_else(|| "none".to_owned())),
         target = escape(&info.target.clone().unwrap_or_else(unknown)),
         threads = info.threads,
+        computation =
+            info.computation.as_ref().map_or_else(String::new, |c| format!(", {}", escape(&c.to_string()))),
         started = escape(&info.started),
         arguments = escape(&info.arguments.join(" ")),
         config = escape(&run.record.config_text),

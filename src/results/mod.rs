@@ -5,7 +5,7 @@
 //! | file | content |
 //! |---|---|
 //! | `config.toml` | the configuration as resolved, every parameter written out |
-//! | `run.json` | version, git commit and libtorch of the program, start time, threads, arguments; processes that resumed it |
+//! | `run.json` | version, git commit and libtorch of the program, start time, threads, what computed, arguments; processes that resumed it |
 //! | `rounds.csv` | a row for every round, flushed as it goes ([`tables`]) |
 //! | `evaluations.csv` | a row for every evaluation |
 //! | `faults.csv` | a row for every worker and round in which something went wrong |
@@ -18,6 +18,7 @@
 //! [`read`] reads such folders back.
 
 mod columns;
+mod computation;
 mod folder;
 mod lock;
 mod parameters;
@@ -27,6 +28,7 @@ pub mod tables;
 pub(crate) mod tensors;
 
 pub use columns::{Columns, ReadError};
+pub use computation::Computation;
 pub use folder::{ResultsError, RunFolder};
 pub use lock::{FolderLock, LOCK};
 pub(crate) use parameters::PARAMETERS;

@@ -9,7 +9,7 @@ use std::{
 
 use serde::{Deserialize, de::DeserializeOwned};
 
-use super::{Columns, ReadError, Summary};
+use super::{Columns, Computation, ReadError, Summary};
 use crate::config::{self, Config};
 
 /// What a run folder holds.
@@ -49,6 +49,8 @@ pub struct RunInfo {
     pub started: String,
     /// Number of threads.
     pub threads: usize,
+    /// What computed the gradients.
+    pub computation: Option<Computation>,
     /// Where its metrics are while it runs.
     pub metrics: Option<String>,
     /// The command line.
@@ -146,7 +148,7 @@ mod tests {
     fn run(folder: &Path) {
         fs::create_dir_all(folder).unwrap();
         fs::write(folder.join("config.toml"), CONFIG).unwrap();
-        fs::write(folder.join("run.json"), r#"{"phalanx": "0.1.0", "threads": 2, "later": [1]}"#).unwrap();
+        fs::write(folder.join("run.json"), r#"{"phalanx": "0.1.0", "threads": 2, "later": [1], "computation": {"way": "torch", "tiles": {"4": 9}, "precision": "f64", "device": "cuda:1"}}"#).unwrap();
     }
 
     #[test]
@@ -157,6 +159,8 @@ mod tests {
         assert_eq!((record.config.seed, record.config.workers[0].count), (4, 3));
         assert_eq!(record.config.evaluation.every, 20, "the default of a key that is not there");
         assert_eq!((record.info.threads, record.info.torch), (2, None));
+        let told = "f64 on cuda:1 by torch, at most 9 workers a pass (batch 4)";
+        assert_eq!(record.info.computation.unwrap().to_string(), told);
         assert!(record.summary.is_none() && record.rounds.is_empty());
     }
 

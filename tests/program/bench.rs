@@ -16,6 +16,7 @@ fn the_figures_fit_together_and_nothing_is_written() {
     let figures: Value = serde_json::from_str(&done.stdout).unwrap();
     let number = |pointer: &str| figures.pointer(pointer).and_then(Value::as_f64).unwrap();
     assert_eq!((number("/rounds"), number("/threads")), (30.0, 1.0));
+    assert_eq!(figures["computation"]["precision"], "f32");
     let median = number("/round/median_seconds");
     assert!(number("/round/p10_seconds") <= median && median <= number("/round/p90_seconds"));
     assert!((number("/rounds_per_second") * median - 1.0).abs() < 1e-9);
@@ -39,7 +40,15 @@ fn a_model_is_held_against_the_machine() {
     let file = experiment(folder.path(), "experiment.toml", &text);
     let done = Program::run(&["bench", &file, "--rounds", "3", "--warm-up", "1"]);
     assert_eq!(done.status, 0, "{}", done.stderr);
-    for word in ["gradient ", "aggregate ", "evaluate ", "GFLOP/s", "GB/s", "3 rounds measured"] {
+    for word in [
+        "gradient ",
+        "aggregate ",
+        "evaluate ",
+        "GFLOP/s",
+        "GB/s",
+        "3 rounds measured",
+        "f32 on cpu by kernels",
+    ] {
         assert!(done.stdout.contains(word), "{word} is missing in\n{}", done.stdout);
     }
 }

@@ -124,6 +124,7 @@ fn check_says_what_would_run() {
     let done = Program::run(&["check", &file]);
     assert_eq!(done.status, 0, "{}", done.stderr);
     assert!(done.stdout.contains("ok, 17 workers, 8 of them Byzantine, f = 8"), "{}", done.stdout);
+    assert!(done.stdout.contains("least-squares in 30 dimensions, f32 on cpu, 40 rounds"), "{}", done.stdout);
 }
 
 #[test]

@@ -2,6 +2,8 @@
 
 use std::{fs, path::Path};
 
+use serde_json::json;
+
 use crate::harness::{self, Program, experiment};
 
 /// `rounds.csv` and `evaluations.csv`, with their headings.
@@ -32,12 +34,17 @@ fn a_convex_task_gives_the_same_bits() {
 #[cfg(feature = "torch")]
 #[test]
 fn a_torch_model_gives_the_same_bits() {
+    same_bits(&torch_model("rounds = 12"));
+}
+
+/// A small network in place of the convex task.
+#[cfg(feature = "torch")]
+fn torch_model(rounds: &str) -> String {
     let task = "dataset = \"digits\"\nmodel = \"simple-cnn\"\nclip = 2.0";
-    let text = harness::CONVEX
+    harness::CONVEX
         .replace("objective = { least-squares = { dim = 30 } }", task)
-        .replace("rounds = 40", "rounds = 12")
-        .replace("attack = \"ipm\"", "attack = \"sign-flip\"");
-    same_bits(&text);
+        .replace("rounds = 40", rounds)
+        .replace("attack = \"ipm\"", "attack = \"sign-flip\"")
 }
 
 #[test]
@@ -64,6 +71,39 @@ fn the_run_folder_holds_what_a_review_asks_for() {
     let evaluations = fs::read_to_string(run.join("evaluations.csv")).unwrap();
     let at: Vec<&str> = evaluations.lines().skip(1).map(|line| line.split(',').next().unwrap()).collect();
     assert_eq!(at, ["0", "10", "20", "30", "40"]);
+}
+
+/// What `run.json` of a run says of what computed.
+fn computation(file: &str, sets: &[&str], out: &Path) -> serde_json::Value {
+    let sets = sets.iter().flat_map(|set| ["--set", set]);
+    let run = Program::folder(&[file].into_iter().chain(sets).collect::<Vec<_>>(), out);
+    let json: serde_json::Value = serde_json::from_slice(&fs::read(run.join("run.json")).unwrap()).unwrap();
+    json["computation"].clone()
+}
+
+#[test]
+fn a_convex_run_records_its_precision() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = experiment(folder.path(), "experiment.toml", harness::CONVEX);
+    let found = computation(&file, &["task.precision=f64"], folder.path());
+    assert_eq!(found, json!({ "way": null, "tiles": {}, "precision": "f64", "device": "cpu" }));
+}
+
+#[cfg(feature = "torch")]
+#[test]
+fn what_computed_is_recorded_as_resolved() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = experiment(folder.path(), "experiment.toml", &torch_model("rounds = 1"));
+    let of = |sets: &[&str]| computation(&file, sets, folder.path());
+    let told = |way: &str, tiles: serde_json::Value, precision: &str| json!({ "way": way, "tiles": tiles, "precision": precision, "device": "cpu" });
+    let batch = "workers.0.batch_size=3";
+    assert_eq!(of(&[batch, "task.precision=f64"]), told("kernels", json!({ "3": 1 }), "f64"));
+    // A sample of digits is 1.39 MFLOP, forward and twice as much backward: 600 MFLOP are 144 workers of three samples.
+    assert_eq!(of(&[batch, "task.way=torch"]), told("torch", json!({ "3": 144 }), "f32"));
+    let two_sizes = [batch, "attackers.0.batch_size=50", "task.way=torch", "task.tile=5"];
+    assert_eq!(of(&two_sizes), told("torch", json!({ "3": 5, "50": 5 }), "f32"));
+    let refusal = Program::fails(&["check", &file, "--set", "task.tile=5"]);
+    assert!(refusal.contains("task.tile") && refusal.contains("the kernels take one"), "{refusal}");
 }
 
 #[test]

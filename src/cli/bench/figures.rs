@@ -10,6 +10,7 @@ use super::recorder::{Note, Sample};
 use crate::{
     experiment::{Arithmetic, Plan},
     machine,
+    results::Computation,
 };
 
 /// What is known of the experiment before it runs.
@@ -21,6 +22,8 @@ pub struct About {
     pub summary: String,
     /// Number of threads.
     pub threads: usize,
+    /// What computes the gradients; the summary says it too.
+    pub computation: Computation,
     /// Rounds between evaluations; 0 for none.
     pub evaluate_every: u64,
 }
@@ -88,6 +91,7 @@ impl About {
             name: plan.name().to_owned(),
             summary: plan.describe(),
             threads: plan.threads(),
+            computation: plan.computation().clone(),
             evaluate_every: plan.evaluate_every(),
         }
     }

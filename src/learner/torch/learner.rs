@@ -39,7 +39,7 @@ pub struct Settings {
     pub clip: Option<f64>,
     /// What becomes of the running statistics of batch normalisation.
     pub batch_norm: BatchNormPolicy,
-    /// The largest number of workers in one pass; `None` lets the model's cost decide. Results differ by rounding alone.
+    /// The most workers in one pass of libtorch; `None` lets the model's cost decide. Results differ by rounding alone.
     pub tile: Option<usize>,
     /// What computes; `None` takes the kernels where they can be used. Results differ by rounding alone.
     pub way: Option<Way>,
@@ -147,14 +147,22 @@ impl TorchLearner {
         if there { self.settings.way.unwrap_or(Way::Kernels) } else { Way::Torch }
     }
 
-    /// Number of workers in each pass of a round with these jobs; part of a run's record.
+    /// The most workers with batches of this size that one pass answers; part of a run's record.
+    pub fn tile(&self, batch: usize) -> usize {
+        match (self.way(), self.settings.tile) {
+            (Way::Kernels, _) => 1,
+            (Way::Torch, Some(tile)) => tile,
+            (Way::Torch, None) => tiles::largest(&self.model, batch, self.settings.device),
+        }
+    }
+
+    /// Number of workers in each pass of a round with these jobs.
     pub fn tiles(&self, jobs: &[Job]) -> Vec<usize> {
         self.cut(jobs).iter().map(|t| t.len()).collect()
     }
 
     fn cut(&self, jobs: &[Job]) -> Vec<Tile> {
-        let tile = if self.way() == Way::Kernels { Some(1) } else { self.settings.tile };
-        tiles::cut(&self.model, jobs, self.settings.device, tile)
+        tiles::cut(jobs, |batch| self.tile(batch))
     }
 
     fn check(&self, job: &Job) -> Result<(), LearnerError> {

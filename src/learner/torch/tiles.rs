@@ -34,8 +34,8 @@ impl Deref for Tile {
     }
 }
 
-/// The largest number of workers in one pass.
-fn largest(model: &Model, batch: usize, device: Device) -> usize {
+/// The most workers that one pass of libtorch should answer.
+pub(super) fn largest(model: &Model, batch: usize, device: Device) -> usize {
     if device == Device::Cpu {
         let work = (model.flops() * batch as u64).max(1);
         WORK.div_ceil(work).max(1) as usize
@@ -44,8 +44,8 @@ fn largest(model: &Model, batch: usize, device: Device) -> usize {
     }
 }
 
-/// Cuts the jobs into tiles of nearly equal size, at most `tile` workers each; without it, as the model's cost suggests.
-pub(super) fn cut(model: &Model, jobs: &[Job], device: Device, tile: Option<usize>) -> Vec<Tile> {
+/// Cuts the jobs into tiles of nearly equal size, of at most as many workers as `largest` says of their batch size.
+pub(super) fn cut(jobs: &[Job], largest: impl Fn(usize) -> usize) -> Vec<Tile> {
     let mut alike: BTreeMap<(usize, bool), Vec<usize>> = BTreeMap::new();
     for (position, job) in jobs.iter().enumerate() {
         let previous = job.points == Points::CurrentAndPrevious;
@@ -53,8 +53,7 @@ pub(super) fn cut(model: &Model, jobs: &[Job], device: Device, tile: Option<usiz
     }
     let mut tiles = Vec::new();
     for ((batch, previous), positions) in alike {
-        let largest = tile.unwrap_or_else(|| largest(model, batch, device)).max(1);
-        let each = positions.len().div_ceil(positions.len().div_ceil(largest));
+        let each = positions.len().div_ceil(positions.len().div_ceil(largest(batch).max(1)));
         tiles.extend(positions.chunks(each).map(|jobs| Tile { jobs: jobs.to_vec(), previous }));
     }
     tiles
