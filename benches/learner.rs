@@ -1,7 +1,8 @@
 //! Times per-worker gradients: every way, beside the speed of a large matrix product on the same threads.
 //!
-//! `cargo bench -p phalanx --bench learner -- [MODEL] [--threads N] [--workers M] [--batch B] [--f32 | --f64]`. One line
-//! for each way, precision and batch: the median, the floating-point rate, and its share of the product's.
+//! `cargo bench -p phalanx --bench learner -- [MODEL] [--threads N] [--workers M] [--batch B] [--f32 | --f64 | --bf16] [--tile N]`. One line
+//! for each way, precision and batch: the median, the floating-point rate, and its share of the product's. `--tile`, which
+//! may be given several times, is the most workers in a pass of libtorch; without it the model's cost decides.
 //! `benches/peers/gradients.py` prints the same for PyTorch's own ways.
 
 use std::{sync::Arc, time::Instant};
@@ -9,12 +10,12 @@ use std::{sync::Arc, time::Instant};
 use phalanx::{
     data::{Augmentation, Dataset, Images, Normalisation},
     learner::torch::{
-        ModelRule, Settings, TorchLearner, Way,
+        Model, ModelRule, Precision, Settings, TorchLearner, Way,
         model::{CnnMnist, SimpleCnn},
     },
 };
 use phalanx_actors::learner::{Draw, Job, Learner, Query};
-use phalanx_robust::{Dtype, estimator::Points, random::Seed};
+use phalanx_robust::{estimator::Points, random::Seed};
 use tch::{Device, Kind, Tensor};
 
 struct Options {
@@ -22,7 +23,8 @@ struct Options {
     threads: usize,
     workers: usize,
     batches: Vec<usize>,
-    precisions: Vec<Dtype>,
+    precisions: Vec<Precision>,
+    tiles: Vec<usize>,
 }
 
 fn options() -> Options {
@@ -31,7 +33,8 @@ fn options() -> Options {
         threads: 2,
         workers: 17,
         batches: vec![4, 32, 128],
-        precisions: vec![Dtype::F32, Dtype::F64],
+        precisions: vec![Precision::F32, Precision::F64, Precision::Bf16],
+        tiles: Vec::new(),
     };
     let mut arguments = std::env::args().skip(1);
     while let Some(argument) = arguments.next() {
@@ -41,8 +44,10 @@ fn options() -> Options {
             "--threads" => options.threads = number(),
             "--workers" => options.workers = number(),
             "--batch" => options.batches = vec![number()],
-            "--f32" => options.precisions = vec![Dtype::F32],
-            "--f64" => options.precisions = vec![Dtype::F64],
+            "--tile" => options.tiles.push(number()),
+            "--f32" => options.precisions = vec![Precision::F32],
+            "--f64" => options.precisions = vec![Precision::F64],
+            "--bf16" => options.precisions = vec![Precision::Bf16],
             model => options.model = model.to_owned(),
         }
     }
@@ -97,37 +102,60 @@ fn median(mut f: impl FnMut()) -> f64 {
 }
 
 /// Floating-point operations a second of a product of two 1024 x 1024 matrices.
-fn peak(kind: Kind) -> f64 {
-    let matrix = || Tensor::randn([1024, 1024], (kind, Device::Cpu));
+fn peak(precision: Precision) -> f64 {
+    let kind = match precision {
+        Precision::F32 => Kind::Float,
+        Precision::F64 => Kind::Double,
+        Precision::Bf16 => Kind::BFloat16,
+    };
+    let matrix = || Tensor::randn([1024, 1024], (Kind::Float, Device::Cpu)).to_kind(kind);
     let (a, b) = (matrix(), matrix());
     2.0 * 1024f64.powi(3) / median(|| drop(a.matmul(&b)))
+}
+
+impl Options {
+    fn model(&self) -> Model {
+        let input = [1, 28, 28];
+        let model = match self.model.as_str() {
+            "cnn-mnist" => CnnMnist {}.build(input, 10),
+            _ => SimpleCnn {}.build(input, 10),
+        };
+        model.expect("images of this form")
+    }
+
+    /// The kernels, which serve f32 and f64, and libtorch at every tile that is asked for; none is that by the model's cost.
+    fn ways(&self, precision: Precision) -> Vec<(Way, Option<usize>)> {
+        let tiles =
+            if self.tiles.is_empty() { vec![None] } else { self.tiles.iter().map(|&n| Some(n)).collect() };
+        let kernels = (precision != Precision::Bf16).then_some((Way::Kernels, None));
+        kernels.into_iter().chain(tiles.into_iter().map(|tile| (Way::Torch, tile))).collect()
+    }
+
+    /// Seconds of the gradients of all workers, and the most workers in a pass.
+    fn time(&self, settings: Settings, batch: usize) -> (f64, usize) {
+        let mut learner = TorchLearner::new(self.model(), &dataset(), settings, Seed(1)).expect("a learner");
+        let query = Query { round: 1, current: learner.start(), previous: None };
+        let jobs = jobs(self.workers, batch);
+        let tile = learner.tile(batch).min(self.workers);
+        (median(|| drop(learner.gradients(&query, &jobs).expect("gradients"))), tile)
+    }
 }
 
 fn main() {
     let options = options();
     let pool = rayon::ThreadPoolBuilder::new().num_threads(options.threads).build().expect("threads");
-    tch::set_num_threads(options.threads as i32);
-    for precision in options.precisions {
-        let peak = peak(if precision == Dtype::F32 { Kind::Float } else { Kind::Double });
+    for &precision in &options.precisions {
+        tch::set_num_threads(options.threads as i32);
+        let peak = peak(precision);
         println!("{precision:?}: a product runs at {:.0} GFLOP/s on {} threads", peak / 1e9, options.threads);
         for &batch in &options.batches {
-            for way in [Way::Kernels, Way::Torch] {
-                let settings = Settings { precision, way: Some(way), ..Settings::default() };
-                let input = [1, 28, 28];
-                let model = match options.model.as_str() {
-                    "cnn-mnist" => CnnMnist {}.build(input, 10),
-                    _ => SimpleCnn {}.build(input, 10),
-                };
-                let model = model.expect("images of this form");
-                let work = model.flops() as f64 * (options.workers * batch) as f64;
-                let mut learner = TorchLearner::new(model, &dataset(), settings, Seed(1)).expect("a learner");
-                let query = Query { round: 1, current: learner.start(), previous: None };
-                let jobs = jobs(options.workers, batch);
-                let seconds =
-                    pool.install(|| median(|| drop(learner.gradients(&query, &jobs).expect("gradients"))));
+            let work = options.model().flops() as f64 * (options.workers * batch) as f64;
+            for (way, tile) in options.ways(precision) {
+                let settings = Settings { precision, way: Some(way), tile, ..Settings::default() };
+                let (seconds, tile) = pool.install(|| options.time(settings, batch));
                 let rate = work / seconds;
                 println!(
-                    "{} {precision:?} {way:?}: {} workers x batch {batch}: {:.2} ms, {:.0} GFLOP/s, {:.0} % of the product",
+                    "{} {precision:?} {way:?}: {} workers x batch {batch}, {tile} a pass: {:.2} ms, {:.0} GFLOP/s, {:.0} % of the product",
                     options.model,
                     options.workers,
                     1e3 * seconds,

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """How a round scales with workers, parameters and threads: tables in Markdown, with fitted exponents.
 
-    scripts/scaling.py [--rounds N]        after `make build`; needs nothing but Python
+    scripts/scaling.py [--rounds N] [--only MxD ...]       after `make build`; needs nothing but Python
 
 A convex task (least squares) has any dimension and costs little beside the vectors themselves, so that what is seen
 is the framework: messages, estimators, the attack, the rule, the step. CTMA over the coordinate-wise median, one
@@ -27,7 +27,7 @@ LARGE = 100_000_000
 
 def bench(m, d, threads, options):
     """The figures of a run with m workers and d parameters, or the program's refusal."""
-    if m * d > options.largest:
+    if m * d > options.largest or (options.only and (m, d) not in options.only):
         return "not measured"
     few = m * d >= LARGE
     sets = [f"task.objective={{least-squares={{dim={d}}}}}", f"workers.0.count={m - m // 4}",
@@ -42,6 +42,14 @@ def bench(m, d, threads, options):
     if done.returncode != 0:
         sys.exit(f"status {done.returncode}: {done.stderr}")
     return json.loads(done.stdout)
+
+
+def size(text):
+    """The cell m x d that `1000x1000000` names."""
+    m, d = (int(part) for part in text.split("x"))
+    if m not in WORKERS or d not in PARAMETERS:
+        raise argparse.ArgumentTypeError(f"{text} is no cell of the tables: m is one of {WORKERS}, d of {PARAMETERS}")
+    return m, d
 
 
 def exponent(sizes, seconds):
@@ -87,6 +95,8 @@ def main():
     parser.add_argument("--threads", type=int, nargs="+", default=[1, 2])
     parser.add_argument("--largest", type=int, default=10**12, metavar="N",
                         help="leave out cells of more than N = m * d numbers")
+    parser.add_argument("--only", type=size, nargs="+", default=[], metavar="MxD",
+                        help="these cells alone, such as 1000x1000000")
     options = parser.parse_args()
     print(f"{os.cpu_count()} cores, load before {os.getloadavg()[0]:.1f}")
     tables = [table(threads, options) for threads in options.threads]

@@ -10,13 +10,15 @@ use phalanx::{
     data::Augmentation,
     learner::local::LocalLearner,
     learner::torch::{
-        BatchNormPolicy, Model, ModelError, ModelRule, Settings, TorchLearner, Way,
-        layer::{AvgPool, BatchNorm, Flatten, Linear},
+        BatchNormPolicy, Layer, Model, ModelError, ModelRule, Pass, Precision, Settings, Shape, TorchLearner,
+        Way,
+        layer::{AvgPool, BatchNorm, Flatten, Linear, Parameter, Start},
         model::{CnnMnist, Logistic, Mlp, Resnet18, SimpleCnn},
     },
 };
 use phalanx_actors::learner::{Learned, Learner, LearnerError};
-use phalanx_robust::{Dtype, Vector, estimator::Points, random::Seed, state::Stateful};
+use phalanx_robust::{Vector, estimator::Points, random::Seed, state::Stateful};
+use tch::{Kind, TchError, Tensor};
 
 const BOTH: Points = Points::CurrentAndPrevious;
 
@@ -75,9 +77,13 @@ fn bits(learned: &[Learned]) -> Vec<u64> {
 #[test]
 fn any_number_of_threads_gives_the_same_bits() {
     let jobs = jobs(9, 4, BOTH);
-    let both =
-        [Way::Kernels, Way::Torch].map(|way| [Dtype::F32, Dtype::F64].map(|precision| (way, precision)));
-    for (way, precision) in both.into_iter().flatten() {
+    for (way, precision) in [
+        (Way::Kernels, Precision::F32),
+        (Way::Kernels, Precision::F64),
+        (Way::Torch, Precision::F32),
+        (Way::Torch, Precision::F64),
+        (Way::Torch, Precision::Bf16),
+    ] {
         let way = Some(way);
         let run = |threads| {
             let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
@@ -224,6 +230,50 @@ fn augmentation_follows_the_draws_stream_and_is_the_same_at_both_points() {
     let again = learner.gradients(&both, &other).unwrap();
     assert_ne!(again[0].loss, learned[0].loss);
     assert_eq!(again[1].loss, learned[1].loss);
+}
+
+/// A layer from outside with one parameter: what `of` makes of x, times it.
+struct Outside {
+    name: &'static str,
+    of: fn(&Tensor) -> Result<Tensor, TchError>,
+}
+
+impl std::fmt::Debug for Outside {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.name)
+    }
+}
+
+impl Layer for Outside {
+    fn output(&self, input: Shape) -> Result<Shape, String> {
+        Ok(input)
+    }
+
+    fn parameters(&self, _: Shape) -> Vec<Parameter> {
+        vec![Parameter { name: "scale".into(), len: 1, start: Start::Ones }]
+    }
+
+    fn forward(&self, x: Tensor, pass: &mut Pass<'_>) -> Result<Tensor, TchError> {
+        let scale = pass.parameter(&[pass.groups(), 1, 1])?;
+        (self.of)(&x)?.f_mul(&scale)
+    }
+}
+
+#[test]
+fn a_layer_from_outside_computes_in_bf16_or_is_named() {
+    let learner = |name, of| {
+        let layers = vec![boxed(Flatten), boxed(Outside { name, of }), boxed(Linear { out: 10 })];
+        let model = Model::new([3, 8, 8], 10, layers).unwrap();
+        let bf16 = Settings { precision: Precision::Bf16, ..F64 };
+        TorchLearner::new(model, &dataset(3, 8), bf16, Seed(3))
+    };
+    // What it makes of x is f32, whatever it is given.
+    let mut works = learner("Sine", |x| x.to_kind(Kind::Float).f_sin()).unwrap();
+    let learned = works.gradients(&query(works.start(), None), &jobs(2, 4, Points::Current)).unwrap();
+    assert!(learned.iter().all(|learned| learned.gradients.current.norm() > 0.0));
+    let refusal = learner("Spectrum", |x| x.f_fft_rfft(None, -1, "backward")?.f_abs()).map(drop).unwrap_err();
+    let refusal = refusal.to_string();
+    assert!(refusal.contains("its layer Spectrum does not compute in bf16"), "{refusal}");
 }
 
 #[test]

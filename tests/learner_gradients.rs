@@ -5,13 +5,14 @@
 
 mod learner_support;
 
-use learner_support::{F64, close, dataset, job, jobs, query, tiny, tiny_round};
+use learner_support::{F64, boxed, close, dataset, job, jobs, query, tiny, tiny_round};
 use phalanx::learner::torch::{
-    Model, ModelRule, Settings, TorchLearner, Way,
+    Model, ModelRule, Precision, Settings, TorchLearner, Way,
+    layer::{AvgPool, BatchNorm, Conv, Flatten, Linear},
     model::{Logistic, Mlp},
 };
-use phalanx_actors::learner::Learner;
-use phalanx_robust::{estimator::Points, random::Seed};
+use phalanx_actors::learner::{Learned, Learner};
+use phalanx_robust::{Dtype, estimator::Points, random::Seed};
 
 /// Central differences of the loss that the learner itself reports, at some coordinates of every parameter.
 fn check_differences(model: Model) {
@@ -71,11 +72,51 @@ fn one_pass_of_libtorch_for_all_gives_what_the_kernels_give_each() {
         assert!(learner.tiles(&jobs).iter().all(|&workers| workers <= tile));
         for (a, b) in together.iter().zip(&each) {
             close(&a.gradients.current.to_f64(), &b.gradients.current.to_f64(), 1e-10);
-            let previous =
-                |l: &phalanx_actors::learner::Learned| l.gradients.previous.as_ref().unwrap().to_f64();
+            let previous = |l: &Learned| l.gradients.previous.as_ref().unwrap().to_f64();
             close(&previous(a), &previous(b), 1e-10);
             close(&[a.loss], &[b.loss], 1e-10);
             assert_eq!(a.accuracy, b.accuracy);
+        }
+    }
+}
+
+/// Layers without kinks: what is rounded moves no value to another branch.
+fn smooth() -> Model {
+    let layers = vec![
+        boxed(Conv::new(4, 3, 1)),
+        boxed(BatchNorm),
+        boxed(AvgPool { kernel: 2 }),
+        boxed(Conv::plain(6, 3, 2, 1)),
+        boxed(BatchNorm),
+        boxed(Flatten),
+        boxed(Linear { out: 10 }),
+    ];
+    Model::new([3, 8, 8], 10, layers).unwrap()
+}
+
+/// What three workers learn at the start in this precision, and the loss of the start on the test set.
+fn learnt(model: Model, precision: Precision) -> (Vec<Learned>, f64) {
+    let [channels, side, _] = model.input();
+    let settings = Settings { precision, tile: Some(2), ..F64 };
+    let mut learner = TorchLearner::new(model, &dataset(channels, side), settings, Seed(3)).unwrap();
+    let start = learner.start();
+    let learned = learner.gradients(&query(start.clone(), None), &jobs(3, 16, Points::Current)).unwrap();
+    (learned, learner.evaluation(1, &start)().unwrap().loss)
+}
+
+#[test]
+fn gradients_in_bf16_are_those_in_f64_to_its_accuracy() {
+    let accuracy = 1.0 / 256.0;
+    for model in [smooth, || Logistic {}.build([1, 28, 28], 10).unwrap()] {
+        let (exact, exact_loss) = learnt(model(), Precision::F64);
+        let (mixed, mixed_loss) = learnt(model(), Precision::Bf16);
+        assert!((mixed_loss - exact_loss).abs() < accuracy, "{mixed_loss} is not {exact_loss}");
+        for (exact, mixed) in exact.iter().zip(&mixed) {
+            let (exact, mixed) = (&exact.gradients.current, &mixed.gradients.current);
+            assert_eq!(mixed.dtype(), Dtype::F32);
+            let error = exact.like(&mixed.to_f64()).minus(exact).norm() / exact.norm();
+            // Something is rounded, and by as much as eight bits allow.
+            assert!(error > accuracy / 64.0 && error < 4.0 * accuracy, "{error}");
         }
     }
 }

@@ -155,7 +155,7 @@ pub struct Task {
     /// Length of a local step in gradients.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub local_lr: Option<f64>,
-    /// Number format of parameters and gradients.
+    /// Number format of parameters and gradients, and of what a model computes in.
     pub precision: Precision,
     /// Number format in which workers keep what their estimators remember between rounds.
     pub state: StateFormat,
@@ -200,7 +200,7 @@ pub enum Holders {
     Honest,
 }
 
-/// Number format of parameters and gradients.
+/// Number format of parameters and gradients, and of what a model computes in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Precision {
@@ -208,6 +208,10 @@ pub enum Precision {
     F32,
     /// 64-bit floats.
     F64,
+    /// Mixed, as PyTorch's autocast, for models in libtorch: activations and the weights that multiply them are bf16,
+    /// forward and back; parameters, gradients, batch normalisation's scales and statistics, the loss and all that
+    /// workers and server do are f32.
+    Bf16,
 }
 
 impl Precision {
@@ -216,6 +220,7 @@ impl Precision {
         match self {
             Self::F32 => "f32",
             Self::F64 => "f64",
+            Self::Bf16 => "bf16",
         }
     }
 }

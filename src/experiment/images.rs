@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use phalanx_robust::{Dtype, random::Seed, step::Domain};
+use phalanx_robust::{random::Seed, step::Domain};
 use tch::{Cuda, Device};
 
 use super::{
@@ -10,12 +10,12 @@ use super::{
     cast::Group,
     dealing,
     plan::{PlanError, Planner},
-    workload::{Workload, batches, dtype, steps, walking},
+    workload::{Workload, batches, steps, walking},
 };
 use crate::{
     config::{self, BatchNorm, Config, ConfigError, Named},
     data::Dataset,
-    learner::torch::{self, BatchNormPolicy, Model, Settings, TorchLearner, Way},
+    learner::torch::{self, BatchNormPolicy, Model, Precision, Settings, TorchLearner, Way},
     registry::{ModelFactory, Resolved},
     results::Computation,
 };
@@ -37,9 +37,14 @@ pub(super) fn images(
     let root = dealing::root(planner, samplers.len(), &dataset.train.labels)?;
     let task = &planner.config.task;
     let summary = format!("{} ({} parameters) on {}{}", model.name, network.dim(), dataset.name, steps(task));
-    let arithmetic = Some(arithmetic(&network, dtype(task.precision), device));
+    let precision = match task.precision {
+        config::Precision::F32 => Precision::F32,
+        config::Precision::F64 => Precision::F64,
+        config::Precision::Bf16 => Precision::Bf16,
+    };
+    let arithmetic = Some(arithmetic(&network, precision, device));
     let settings = Settings {
-        precision: dtype(task.precision),
+        precision,
         device,
         clip: Some(task.clip).filter(|clip| *clip > 0.0),
         batch_norm: match task.batch_norm {
@@ -70,7 +75,7 @@ pub(super) fn images(
     })
 }
 
-fn arithmetic(network: &Model, precision: Dtype, device: Device) -> Arithmetic {
+fn arithmetic(network: &Model, precision: Precision, device: Device) -> Arithmetic {
     let peak = move |threads| torch::peak(precision, device, threads).ok();
     Arithmetic { flops: network.flops(), peak: Box::new(peak) }
 }
@@ -94,6 +99,10 @@ fn fit(
 fn way(planner: &Planner<'_>, found: Way) -> Result<config::Way, ConfigError> {
     let task = &planner.config.task;
     match (task.way, found) {
+        (config::Way::Kernels, _) if task.precision == config::Precision::Bf16 => {
+            let message = "the kernels compute in f32 and f64; `auto` takes libtorch for bf16";
+            Err(planner.error("task.way", message))
+        }
         (config::Way::Kernels, Way::Torch) => {
             let message = "the kernels serve models on the CPU whose layers all have one; `auto` takes libtorch for others";
             Err(planner.error("task.way", message))

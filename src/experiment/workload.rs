@@ -80,7 +80,7 @@ impl Workload {
 /// Number format of vectors.
 pub(super) fn dtype(precision: Precision) -> Dtype {
     match precision {
-        Precision::F32 => Dtype::F32,
+        Precision::F32 | Precision::Bf16 => Dtype::F32,
         Precision::F64 => Dtype::F64,
     }
 }
@@ -92,6 +92,10 @@ fn convex(planner: &mut Planner<'_>, groups: &[Group], named: &Named) -> Result<
         if held > 0 {
             return Err(planner.error(key, "an objective has no samples to hold out; 0 is accepted"));
         }
+    }
+    if task.precision == Precision::Bf16 {
+        let message = "models compute in bf16; f32 and f64 are accepted for an objective";
+        return Err(planner.error("task.precision", message));
     }
     let made = planner.make(&planner.registry.objectives, "task.objective", named)?;
     let objective =

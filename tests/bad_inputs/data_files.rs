@@ -78,6 +78,9 @@ fn data_sets_and_models_that_are_not_there() {
         let arguments: Vec<&str> = digits.iter().copied().chain([set]).collect();
         room.refuses(&arguments, parts);
     }
+    let both = ["task.precision=bf16", "--set", "task.way=kernels"];
+    let arguments: Vec<&str> = digits.iter().copied().chain(both).collect();
+    room.refuses(&arguments, &["task.way", "the kernels compute in f32 and f64", "bf16"]);
 }
 
 #[test]

@@ -45,6 +45,7 @@ const WRONG: &[(&str, &[&str])] = &[
     ("task.clip=inf", &["task.clip", "inf"]),
     ("task.clip=big", &["task.clip", "big", "a number"]),
     ("task.precision=f8", &["task.precision", "f8"]),
+    ("task.precision=bf16", &["task.precision", "f32 and f64", "objective"]),
     ("task.batch_norm=off", &["task.batch_norm", "off"]),
     ("task.tile=-1", &["task.tile", "-1"]),
     ("task.way=3", &["task.way"]),

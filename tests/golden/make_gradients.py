@@ -4,9 +4,11 @@
 
 Weights, images and labels come from formulas that the test repeats. Two workers with four
 samples each go through the network one after the other, as in the released code of Dahan &
-Levy: every forward pass in training mode updates the same running statistics. All in float64.
+Levy: every forward pass in training mode updates the same running statistics. All in float64, but for how far PyTorch's
+autocast to bfloat16, over float32, goes from it.
 """
 
+import copy
 import json
 import math
 
@@ -71,16 +73,31 @@ def networks():
     )  # fmt: skip
 
 
-def worker(network, channels, side, start):
+def learn(network, x, y):
     network.zero_grad()
-    logits = network(images(start, 4, channels, side))
-    loss = nn.functional.cross_entropy(logits, labels(start, 4))
+    logits = network(x)
+    loss = nn.functional.cross_entropy(logits, y)
     loss.backward()
-    gradient = torch.cat([p.grad.flatten() for p in network.parameters()])
+    return logits, loss, torch.cat([p.grad.flatten() for p in network.parameters()])
+
+
+def autocast(network, x, y, exact):
+    """The loss in mixed precision, and the distance of the gradient to the exact one, as a part of its norm."""
+    mixed = copy.deepcopy(network).float()
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        _, loss, gradient = learn(mixed, x.float(), y)
+    return {"loss": loss.item(), "error": ((gradient.double() - exact).norm() / exact.norm()).item()}
+
+
+def worker(network, channels, side, start):
+    x, y = images(start, 4, channels, side), labels(start, 4)
+    before = copy.deepcopy(network)
+    logits, loss, gradient = learn(network, x, y)
     step = len(gradient) // 50 + 1
     return {
+        "autocast": autocast(before, x, y, gradient),
         "loss": loss.item(),
-        "accuracy": (logits.argmax(1) == labels(start, 4)).double().mean().item(),
+        "accuracy": (logits.argmax(1) == y).double().mean().item(),
         "norm": gradient.norm().item(),
         "step": step,
         "gradient": gradient[::step].tolist(),

@@ -8,15 +8,15 @@ use std::sync::Arc;
 use phalanx::{
     data::{Augmentation, Dataset, Images, Normalisation},
     learner::torch::{
-        Layer, Model, Settings, TorchLearner,
+        Layer, Model, Precision, Settings, TorchLearner,
         layer::{AvgPool, BatchNorm, Conv, Flatten, Linear, MaxPool, Relu, Residual},
     },
 };
 use phalanx_actors::learner::{Draw, Job, Learned, Learner, Query};
-use phalanx_robust::{Dtype, Vector, estimator::Points, random::Seed};
+use phalanx_robust::{Vector, estimator::Points, random::Seed};
 
 pub const F64: Settings = Settings {
-    precision: Dtype::F64,
+    precision: Precision::F64,
     device: tch::Device::Cpu,
     clip: None,
     batch_norm: phalanx::learner::torch::BatchNormPolicy::Tracked,

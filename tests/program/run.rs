@@ -34,16 +34,18 @@ fn a_convex_task_gives_the_same_bits() {
 #[cfg(feature = "torch")]
 #[test]
 fn a_torch_model_gives_the_same_bits() {
-    same_bits(&torch_model("rounds = 12"));
+    same_bits(&torch_model(12, "f32"));
+    same_bits(&torch_model(12, "bf16"));
 }
 
 /// A small network in place of the convex task.
 #[cfg(feature = "torch")]
-fn torch_model(rounds: &str) -> String {
-    let task = "dataset = \"digits\"\nmodel = \"simple-cnn\"\nclip = 2.0";
+fn torch_model(rounds: u64, precision: &str) -> String {
+    let task =
+        format!("dataset = \"digits\"\nmodel = \"simple-cnn\"\nclip = 2.0\nprecision = \"{precision}\"");
     harness::CONVEX
-        .replace("objective = { least-squares = { dim = 30 } }", task)
-        .replace("rounds = 40", rounds)
+        .replace("objective = { least-squares = { dim = 30 } }", &task)
+        .replace("rounds = 40", &format!("rounds = {rounds}"))
         .replace("attack = \"ipm\"", "attack = \"sign-flip\"")
 }
 
@@ -93,7 +95,7 @@ fn a_convex_run_records_its_precision() {
 #[test]
 fn what_computed_is_recorded_as_resolved() {
     let folder = tempfile::tempdir().unwrap();
-    let file = experiment(folder.path(), "experiment.toml", &torch_model("rounds = 1"));
+    let file = experiment(folder.path(), "experiment.toml", &torch_model(1, "f32"));
     let of = |sets: &[&str]| computation(&file, sets, folder.path());
     let told = |way: &str, tiles: serde_json::Value, precision: &str| json!({ "way": way, "tiles": tiles, "precision": precision, "device": "cpu" });
     let batch = "workers.0.batch_size=3";
@@ -102,6 +104,7 @@ fn what_computed_is_recorded_as_resolved() {
     assert_eq!(of(&[batch, "task.way=torch"]), told("torch", json!({ "3": 144 }), "f32"));
     let two_sizes = [batch, "attackers.0.batch_size=50", "task.way=torch", "task.tile=5"];
     assert_eq!(of(&two_sizes), told("torch", json!({ "3": 5, "50": 5 }), "f32"));
+    assert_eq!(of(&[batch, "task.precision=bf16"]), told("torch", json!({ "3": 144 }), "bf16"));
     let refusal = Program::fails(&["check", &file, "--set", "task.tile=5"]);
     assert!(refusal.contains("task.tile") && refusal.contains("the kernels take one"), "{refusal}");
 }

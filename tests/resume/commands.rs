@@ -38,6 +38,21 @@ fn a_run_that_is_stopped_goes_on_with_any_number_of_threads() {
     }
 }
 
+#[cfg(feature = "torch")]
+#[test]
+fn a_model_that_computes_in_bf16_goes_on() {
+    let convex = "task.objective = { least-squares = { dim = 2000 } }";
+    let model = "task.dataset = 'digits'\ntask.model = 'simple-cnn'\ntask.precision = 'bf16'";
+    let text = experiment(CASTS[0], 40, 2000);
+    assert!(text.contains(convex));
+    let place = Place::new(&text.replace(convex, model));
+    let undisturbed = place.undisturbed();
+    let run = stopped(&place);
+    let resumed = resume(&run, &["--threads", "1"]);
+    assert_eq!(resumed.status, 0, "{}", resumed.stderr);
+    same(&undisturbed, &run);
+}
+
 fn rows(run: &Path) -> usize {
     fs::read_to_string(run.join("rounds.csv")).map_or(0, |text| text.lines().count())
 }

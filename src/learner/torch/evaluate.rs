@@ -97,10 +97,11 @@ fn batches(held: &Inputs, batch: usize) -> Vec<Range<usize>> {
 impl Part {
     fn sums(self, model: &Model, held: &Inputs) -> Result<Sums, TchError> {
         let parameters = pass::parameters(model, &self.point, 1)?;
-        let mut pass = Pass::evaluate(&parameters, &self.running);
         let picks = Inputs::plain(self.samples);
         let labels = Tensor::f_from_slice(&held.labels(&picks))?;
-        let logits = model.forward(held.gather(&[picks])?, &mut pass)?;
+        let x = held.gather(&[picks])?;
+        let mut pass = Pass::evaluate(&parameters, &self.running, x.kind());
+        let logits = model.forward(x, &mut pass)?.to_kind(self.point.kind());
         let labels = labels.to_device(logits.device()).f_unsqueeze(0)?;
         let losses = pass::losses(&logits, &labels)?.f_sum(Kind::Double)?;
         let right = logits.f_argmax(2, false)?.f_eq_tensor(&labels)?.f_sum(Kind::Double)?;

@@ -16,6 +16,7 @@ pub(super) struct Inputs {
     pub images: Images,
     table: Table,
     augmentation: Augmentation,
+    kind: Kind,
     device: Device,
 }
 
@@ -64,7 +65,7 @@ impl Inputs {
             Kind::Double => Table::F64(values.collect()),
             _ => Table::F32(values.map(|v| v as f32).collect()),
         };
-        Self { images, table, augmentation, device }
+        Self { images, table, augmentation, kind, device }
     }
 
     /// The samples of a worker's draw, as its stream shifts and mirrors them.
@@ -103,12 +104,12 @@ impl Inputs {
         out
     }
 
-    /// The inputs `[b, g * C, H, W]` of g workers with b samples each.
+    /// The inputs `[b, g * C, H, W]` of g workers with b samples each, in the format of activations.
     pub fn gather(&self, workers: &[Vec<Pick>]) -> Result<Tensor, TchError> {
         let (groups, batch) = (workers.len(), workers.first().map_or(0, Vec::len));
         let Images { channels, height, width, .. } = self.images;
         let pixels = height * width;
-        // In single precision oneDNN is fastest with the channels innermost.
+        // Below double precision oneDNN is fastest with the channels innermost.
         let innermost = self.device == Device::Cpu && matches!(self.table, Table::F32(_));
         let layout = if innermost {
             let pixel = groups * channels;
@@ -127,7 +128,7 @@ impl Inputs {
         } else {
             flat.f_reshape([b, gc, h, w])?
         };
-        Ok(x.to_device(self.device))
+        Ok(x.to_kind(self.kind).to_device(self.device))
     }
 }
 

@@ -4,7 +4,7 @@ use std::{cell::Cell, sync::Arc};
 
 use phalanx_actors::learner::{EvaluationTask, Job, Learned, Learner, LearnerError, Query};
 use phalanx_robust::{
-    Dtype, Vector,
+    Vector,
     estimator::Gradients,
     random::Seed,
     state::{State, StateError, Stateful},
@@ -13,7 +13,7 @@ use rayon::prelude::*;
 use tch::{Device, TchError, Tensor};
 
 use super::{
-    BatchNormPolicy, Model,
+    BatchNormPolicy, Model, Precision,
     alone::{Ready, Spares},
     convert,
     evaluate::{Point, Snapshot},
@@ -22,6 +22,7 @@ use super::{
     round::{Done, Points, Round},
     running::Running,
     tiles::{self, Tile},
+    trial,
 };
 use crate::{
     data::{Augmentation, Dataset},
@@ -31,8 +32,8 @@ use crate::{
 /// How a model learns.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Settings {
-    /// Number format of parameters, activations and gradients.
-    pub precision: Dtype,
+    /// Number formats of parameters, activations and gradients.
+    pub precision: Precision,
     /// Where the model lives. On the CPU vectors are host vectors, elsewhere tensors of that device.
     pub device: Device,
     /// A worker's gradient with a larger Euclidean norm is scaled down to this one; at x_t and x_{t-1} separately.
@@ -48,7 +49,7 @@ pub struct Settings {
 /// What computes the gradients.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Way {
-    /// Our own kernels, worker by worker; for models on the CPU whose layers all have one.
+    /// Our own kernels, worker by worker; for models on the CPU whose layers all have one, in f32 and f64.
     Kernels,
     /// libtorch, in tiles of workers.
     Torch,
@@ -57,7 +58,7 @@ pub enum Way {
 impl Default for Settings {
     fn default() -> Self {
         Self {
-            precision: Dtype::F32,
+            precision: Precision::F32,
             device: Device::Cpu,
             clip: None,
             batch_norm: BatchNormPolicy::Tracked,
@@ -86,7 +87,8 @@ impl TorchLearner {
     /// The learner of `model` on `dataset`. The start is drawn from the stream ("model", 0, "init", 0) of `seed`.
     ///
     /// # Errors
-    /// [`LearnerError::Model`] if the model was made for other images or classes, or libtorch fails.
+    /// [`LearnerError::Model`] if the model was made for other images or classes, a layer does not compute in bf16 and is
+    /// to, or libtorch fails.
     pub fn new(
         model: Model,
         dataset: &Dataset,
@@ -104,15 +106,19 @@ impl TorchLearner {
         }
         let Settings { precision, device, .. } = settings;
         let inputs = |images: &crate::data::Images, augmentation| {
-            let kind = convert::kind(precision);
+            let kind = precision.activations();
             Arc::new(Inputs::new(images.clone(), &dataset.normalisation, augmentation, kind, device))
         };
+        if precision == Precision::Bf16 {
+            // The layers built in compute in all formats; of another one it is better known before the first round.
+            trial::check(&model, device)?;
+        }
         let start = model.start(&mut seed.stream("model", 0, "init", 0));
         Ok(Self {
             train: inputs(&dataset.train, dataset.augmentation),
             test: inputs(&dataset.test, Augmentation::None),
             validation: dataset.validation.as_ref().map(|images| inputs(images, Augmentation::None)),
-            start: convert::vector(start, precision, device).map_err(failed)?,
+            start: convert::vector(start, precision.vectors(), device).map_err(failed)?,
             running: Running::new(model.tracked(), device).map_err(failed)?,
             model: Arc::new(model),
             spares: Arc::default(),
@@ -143,8 +149,13 @@ impl TorchLearner {
 
     /// What computes.
     pub fn way(&self) -> Way {
-        let there = self.settings.device == Device::Cpu && self.model.network().is_some();
-        if there { self.settings.way.unwrap_or(Way::Kernels) } else { Way::Torch }
+        let Settings { precision, device, .. } = self.settings;
+        let served = device == Device::Cpu && precision != Precision::Bf16;
+        if served && self.model.network().is_some() {
+            self.settings.way.unwrap_or(Way::Kernels)
+        } else {
+            Way::Torch
+        }
     }
 
     /// The most workers with batches of this size that one pass answers; part of a run's record.
@@ -194,7 +205,8 @@ impl TorchLearner {
     }
 
     fn tensor(&self, point: &Vector) -> Result<Tensor, LearnerError> {
-        convert::tensor(point, convert::kind(self.settings.precision), self.settings.device).map_err(failed)
+        let kind = convert::kind(self.settings.precision.vectors());
+        convert::tensor(point, kind, self.settings.device).map_err(failed)
     }
 
     fn points<'a>(&self, model: &'a Model, query: &Query) -> Result<Points<'a>, LearnerError> {
@@ -202,7 +214,7 @@ impl TorchLearner {
         std::iter::once(current).chain(previous).try_for_each(|point| self.fits(point))?;
         match self.network(model) {
             Some(network) => {
-                let ready = |point| Ready::new(network, point, self.settings.precision);
+                let ready = |point| Ready::new(network, point, self.settings.precision.vectors());
                 Ok(Points::Kernels(ready(current), previous.map(ready)))
             }
             None => {
@@ -215,7 +227,7 @@ impl TorchLearner {
     fn snapshot(&self, round: u64, point: &Vector) -> Result<Snapshot, LearnerError> {
         self.fits(point)?;
         let point = match self.way() {
-            Way::Kernels => Point::Kernels(point.clone(), self.settings.precision),
+            Way::Kernels => Point::Kernels(point.clone(), self.settings.precision.vectors()),
             Way::Torch => Point::Torch(self.tensor(point)?),
         };
         let (model, test, validation) = (self.model.clone(), self.test.clone(), self.validation.clone());
@@ -339,5 +351,9 @@ pub(super) fn on_one_thread<T>(f: impl FnOnce() -> T) -> T {
 
 /// The cast's form of an error of libtorch: its first line, without the trace of calls.
 pub(super) fn failed(error: TchError) -> LearnerError {
-    LearnerError::Model(error.to_string().lines().next().unwrap_or_default().to_owned())
+    LearnerError::Model(first_line(&error))
+}
+
+pub(super) fn first_line(error: &TchError) -> String {
+    error.to_string().lines().next().unwrap_or_default().to_owned()
 }

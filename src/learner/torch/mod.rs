@@ -23,9 +23,11 @@ mod learner;
 pub mod model;
 mod pass;
 mod peak;
+mod precision;
 mod round;
 mod running;
 mod tiles;
+mod trial;
 
 use phalanx_robust::describe::Described;
 
@@ -35,6 +37,7 @@ pub use learner::{Settings, TorchLearner, Way};
 pub use model::{Model, ModelError};
 pub use pass::Pass;
 pub use peak::peak;
+pub use precision::Precision;
 pub use running::BatchNormPolicy;
 
 /// A model as configured: its parameters, which make the network once the data set is known.

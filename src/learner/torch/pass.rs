@@ -2,15 +2,16 @@
 
 use tch::{Kind, TchError, Tensor};
 
-use super::{Model, running::Running};
+use super::{Layer, Model, running::Running};
 
 /// PyTorch's default.
 pub(super) const EPSILON: f64 = 1e-5;
 
 /// What the layers of a model share while activations go through them: the
-/// workers' parameters and the statistics for batch normalisation.
+/// workers' parameters, the number format of activations, and the statistics for batch normalisation.
 pub struct Pass<'a> {
     groups: i64,
+    activations: Kind,
     parameters: std::slice::Iter<'a, Tensor>,
     statistics: Statistics<'a>,
 }
@@ -24,13 +25,23 @@ enum Statistics<'a> {
 
 impl<'a> Pass<'a> {
     /// A pass that normalises by the batches; `parameters` are `[g, n]` each, in the model's order.
-    fn train(groups: i64, parameters: &'a [Tensor]) -> Self {
-        Self { groups, parameters: parameters.iter(), statistics: Statistics::Batch(Vec::new()) }
+    pub(super) fn train(groups: i64, parameters: &'a [Tensor], activations: Kind) -> Self {
+        let statistics = Statistics::Batch(Vec::new());
+        Self { groups, activations, parameters: parameters.iter(), statistics }
     }
 
     /// A pass of one group that normalises by the running statistics.
-    pub(super) fn evaluate(parameters: &'a [Tensor], running: &'a Running) -> Self {
-        Self { groups: 1, parameters: parameters.iter(), statistics: Statistics::Running(running, 0) }
+    pub(super) fn evaluate(parameters: &'a [Tensor], running: &'a Running, activations: Kind) -> Self {
+        let statistics = Statistics::Running(running, 0);
+        Self { groups: 1, activations, parameters: parameters.iter(), statistics }
+    }
+
+    /// Takes activations through `layers`, in their number format.
+    ///
+    /// # Errors
+    /// libtorch's.
+    pub fn through(&mut self, layers: &[Box<dyn Layer>], x: Tensor) -> Result<Tensor, TchError> {
+        layers.iter().try_fold(x, |x, layer| layer.forward(x.to_kind(self.activations), self))
     }
 
     /// Number of workers side by side, g.
@@ -38,20 +49,35 @@ impl<'a> Pass<'a> {
         self.groups
     }
 
-    /// The next parameter of all workers, `[g, n]` seen in this shape; one size may be -1.
+    /// The next parameter of all workers, `[g, n]` seen in this shape, in the number format of activations; one size may
+    /// be -1.
     ///
     /// # Errors
     /// If there is none left, or libtorch's.
     pub fn parameter(&mut self, shape: &[i64]) -> Result<Tensor, TchError> {
-        let none = || TchError::Shape("a layer takes more parameters than it declares".into());
-        self.parameters.next().ok_or_else(none)?.f_reshape(shape)
+        let activations = self.activations;
+        self.next()?.to_kind(activations).f_reshape(shape)
     }
 
-    /// Batch normalisation of `[b, g * C, H, W]` with a scale and a shift of `[g * C]` each.
+    /// The same in its own number format, for what may not lose digits in bf16.
+    ///
+    /// # Errors
+    /// As [`Self::parameter`].
+    pub fn exact_parameter(&mut self, shape: &[i64]) -> Result<Tensor, TchError> {
+        self.next()?.f_reshape(shape)
+    }
+
+    fn next(&mut self) -> Result<&Tensor, TchError> {
+        let none = || TchError::Shape("a layer takes more parameters than it declares".into());
+        self.parameters.next().ok_or_else(none)
+    }
+
+    /// Batch normalisation of `[b, g * C, H, W]` with an exact scale and an exact shift of `[g * C]` each.
     ///
     /// # Errors
     /// If a batch has a single value a channel, or libtorch's.
     pub fn normalise(&mut self, x: Tensor, weight: Tensor, bias: Tensor) -> Result<Tensor, TchError> {
+        let exact = (weight.kind(), x.device());
         let (weight, bias) = (Some(&weight), Some(&bias));
         let (batch, channels, height, width) = x.size4()?;
         match &mut self.statistics {
@@ -59,7 +85,7 @@ impl<'a> Pass<'a> {
                 if batch * height * width == 1 {
                     return Err(single_value());
                 }
-                let zeros = || Tensor::f_zeros([channels], (x.kind(), x.device()));
+                let zeros = || Tensor::f_zeros([channels], exact);
                 // With momentum 1 the buffers end as the batch's mean and unbiased variance.
                 let (mean, var) = (zeros()?, zeros()?);
                 let y = x.f_batch_norm(weight, bias, Some(&mean), Some(&var), true, 1.0, EPSILON, true)?;
@@ -67,7 +93,7 @@ impl<'a> Pass<'a> {
                 Ok(y)
             }
             Statistics::Running(running, at) => {
-                let (mean, var) = running.slice(*at, channels, x.kind())?;
+                let (mean, var) = running.slice(*at, channels, exact.0)?;
                 *at += channels;
                 x.f_batch_norm(weight, bias, Some(&mean), Some(&var), false, 0.0, EPSILON, true)
             }
@@ -106,13 +132,13 @@ pub(super) fn parameters(model: &Model, point: &Tensor, groups: i64) -> Result<V
 }
 
 /// Every worker's gradient of the mean cross-entropy of its batch at `point`, `[d]` or `[g, d]`,
-/// for images `[b, g * C, H, W]` and labels `[g, b]`.
+/// for images `[b, g * C, H, W]`, in the format of which the model computes, and labels `[g, b]`.
 pub(super) fn learn(model: &Model, point: &Tensor, x: Tensor, labels: &Tensor) -> Result<Found, TchError> {
     let (groups, _) = labels.size2()?;
     let leaves: Vec<Tensor> =
         parameters(model, point, groups)?.iter().map(|p| p.detach().set_requires_grad(true)).collect();
-    let mut pass = Pass::train(groups, &leaves);
-    let logits = model.forward(x, &mut pass)?;
+    let mut pass = Pass::train(groups, &leaves, x.kind());
+    let logits = model.forward(x, &mut pass)?.to_kind(point.kind());
     let losses = losses(&logits, labels)?.f_mean_dim([1i64].as_slice(), false, None)?;
     let total = losses.f_sum(losses.kind())?;
     let gradients = Tensor::f_run_backward(&[total], &leaves, false, false)?;

@@ -93,10 +93,11 @@ impl Round<'_> {
     /// The tile's gradients, each job's at its own point of `points`.
     pub fn run_at<'t>(&self, tile: &'t Tile, points: &[Vector]) -> Result<Done<'t>, TchError> {
         let Settings { precision, device, .. } = self.settings;
+        let vectors = precision.vectors();
         match self.network.zip(tile.first()) {
-            Some((network, &job)) => self.kernels(tile, false, &Ready::new(network, &points[job], precision)),
+            Some((network, &job)) => self.kernels(tile, false, &Ready::new(network, &points[job], vectors)),
             None => {
-                let tensor = |&job: &usize| convert::tensor(&points[job], convert::kind(precision), device);
+                let tensor = |&job: &usize| convert::tensor(&points[job], convert::kind(vectors), device);
                 let points: Vec<Tensor> = tile.iter().map(tensor).collect::<Result<_, _>>()?;
                 self.torch(tile, false, &Tensor::f_stack(&points, 0)?)
             }

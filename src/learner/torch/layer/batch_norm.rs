@@ -35,8 +35,8 @@ impl Layer for BatchNorm {
     }
 
     fn forward(&self, x: Tensor, pass: &mut Pass<'_>) -> Result<Tensor, TchError> {
-        let weight = pass.parameter(&[-1])?;
-        let bias = pass.parameter(&[-1])?;
+        let weight = pass.exact_parameter(&[-1])?;
+        let bias = pass.exact_parameter(&[-1])?;
         pass.normalise(x, weight, bias)
     }
 

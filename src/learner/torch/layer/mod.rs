@@ -124,6 +124,7 @@ pub trait Layer: fmt::Debug + Send + Sync {
     }
 
     /// Takes the activations of all workers one step on. Parameters are asked of `pass` in the order of [`Self::parameters`].
+    /// Both are f32, f64 or bf16.
     ///
     /// # Errors
     /// libtorch's.

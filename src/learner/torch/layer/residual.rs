@@ -86,11 +86,8 @@ impl Layer for Residual {
     }
 
     fn forward(&self, x: Tensor, pass: &mut Pass<'_>) -> Result<Tensor, TchError> {
-        let through = |layers: &[Box<dyn Layer>], pass: &mut Pass<'_>| {
-            layers.iter().try_fold(x.shallow_clone(), |x, layer| layer.forward(x, pass))
-        };
-        let body = through(&self.body, pass)?;
-        let shortcut = through(&self.shortcut, pass)?;
+        let body = pass.through(&self.body, x.shallow_clone())?;
+        let shortcut = pass.through(&self.shortcut, x)?;
         body.f_add(&shortcut)?.f_relu()
     }
 

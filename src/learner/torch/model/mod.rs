@@ -129,6 +129,11 @@ impl Model {
         6 * self.products
     }
 
+    /// The layers, the first one first.
+    pub(super) fn layers(&self) -> &[Box<dyn Layer>] {
+        &self.layers
+    }
+
     /// The model without libtorch, if every layer has a kernel.
     pub(super) fn network(&self) -> Option<&Network> {
         self.network.as_ref()
@@ -152,6 +157,6 @@ impl Model {
     /// # Errors
     /// libtorch's.
     pub fn forward(&self, x: Tensor, pass: &mut Pass<'_>) -> Result<Tensor, TchError> {
-        self.layers.iter().try_fold(x, |x, layer| layer.forward(x, pass))
+        pass.through(&self.layers, x)
     }
 }
