@@ -37,8 +37,29 @@ pub(super) struct Pick {
 }
 
 impl Pick {
-    fn is_plain(&self) -> bool {
-        self.down == 0 && self.right == 0 && !self.mirrored
+    /// The picked image, in `cut` if it is shifted or mirrored: row by row, so that pixels become values as fast as those
+    /// of an image as it is. What a shift brings in from outside is black.
+    fn image<'a>(&self, images: &'a Images, cut: &'a mut Vec<u8>) -> &'a [u8] {
+        let image = images.image(self.index);
+        if self.down == 0 && self.right == 0 && !self.mirrored {
+            return image;
+        }
+        let (height, width) = (images.height, images.width);
+        let black = self.right.unsigned_abs().min(width);
+        let (from, to) = if self.right < 0 { (0, black) } else { (black, 0) };
+        let seen = width - black;
+        cut.clear();
+        cut.resize(image.len(), 0);
+        for (plane, cut) in image.chunks_exact(height * width).zip(cut.chunks_exact_mut(height * width)) {
+            for (y, cut) in cut.chunks_exact_mut(width).enumerate() {
+                let Some(y) = y.checked_add_signed(self.down).filter(|&y| y < height) else { continue };
+                cut[to..][..seen].copy_from_slice(&plane[y * width + from..][..seen]);
+                if self.mirrored {
+                    cut.reverse();
+                }
+            }
+        }
+        cut
     }
 }
 
@@ -151,33 +172,21 @@ fn place_all<T: Copy>(
     layout: &Layout,
     out: &mut [T],
 ) {
+    let mut cut = Vec::new();
     for (worker, picks) in workers.iter().enumerate() {
         for (sample, pick) in picks.as_ref().iter().enumerate() {
-            place(images, table, *pick, layout, &mut out[sample * layout.sample + worker * layout.worker..]);
+            let image = pick.image(images, &mut cut);
+            place(images, image, table, layout, &mut out[sample * layout.sample + worker * layout.worker..]);
         }
     }
 }
 
-/// Writes one image to where it belongs; what a shift brings in from outside is black.
-fn place<T: Copy>(images: &Images, table: &[T], pick: Pick, layout: &Layout, out: &mut [T]) {
-    let (height, width) = (images.height, images.width);
-    let image = images.image(pick.index);
-    for (c, (plane, table)) in image.chunks_exact(height * width).zip(table.chunks_exact(256)).enumerate() {
-        if pick.is_plain() {
-            let out = out[c * layout.channel..].iter_mut().step_by(layout.pixel);
-            out.zip(plane).for_each(|(value, &pixel)| *value = table[usize::from(pixel)]);
-            continue;
-        }
-        for y in 0..height {
-            let row = y.checked_add_signed(pick.down).filter(|&y| y < height);
-            let row = row.map(|y| &plane[y * width..][..width]);
-            for x in 0..width {
-                let from = if pick.mirrored { width - 1 - x } else { x };
-                let pixel = row.zip(from.checked_add_signed(pick.right)).and_then(|(row, x)| row.get(x));
-                out[c * layout.channel + (y * width + x) * layout.pixel] =
-                    table[usize::from(*pixel.unwrap_or(&0))];
-            }
-        }
+/// Writes one image to where it belongs.
+fn place<T: Copy>(images: &Images, image: &[u8], table: &[T], layout: &Layout, out: &mut [T]) {
+    let planes = image.chunks_exact(images.height * images.width);
+    for (c, (plane, table)) in planes.zip(table.chunks_exact(256)).enumerate() {
+        let out = out[c * layout.channel..].iter_mut().step_by(layout.pixel);
+        out.zip(plane).for_each(|(value, &pixel)| *value = table[usize::from(pixel)]);
     }
 }
 
@@ -211,6 +220,32 @@ mod tests {
             assert_eq!(x.size(), [1, 4, 2, 3]);
             for (got, want) in convert::values(&x).iter().zip(&expected) {
                 assert!((got - want).abs() < 1e-4, "{got} {want}");
+            }
+        }
+    }
+
+    /// Pixel by pixel, as it is said: shifted, then mirrored.
+    #[test]
+    fn every_shift_and_mirror_is_that_of_its_pixels() {
+        let inputs = inputs(Kind::Double);
+        let [height, width] = [2isize, 3];
+        for (down, right) in (-3..=3).flat_map(|down| (-4..=4).map(move |right| (down, right))) {
+            for mirrored in [false, true] {
+                let pick = Pick { index: 1, down, right, mirrored };
+                let found = convert::values(&inputs.gather(&[vec![pick]]).unwrap());
+                let pixel = |at: isize| {
+                    let (c, y, x) = (at / (height * width), at / width % height, at % width);
+                    let x = if mirrored { width - 1 - x } else { x };
+                    let (y, x) = (y + down, x + right);
+                    let inside = (0..height).contains(&y) && (0..width).contains(&x);
+                    let pixel = if inside { 12 + c * height * width + y * width + x } else { 0 };
+                    // The second channel has a mean of one.
+                    (pixel - c) as f64
+                };
+                let expected: Vec<f64> = (0..2 * height * width).map(pixel).collect();
+                for (found, expected) in found.iter().zip(&expected) {
+                    assert!((found - expected).abs() < 1e-4, "{pick:?}: {found} {expected}");
+                }
             }
         }
     }
