@@ -10,7 +10,7 @@ use crate::Vector;
 pub struct State {
     /// Vectors by name: momenta, centres, parameters.
     pub vectors: BTreeMap<String, Vector>,
-    /// Everything small. A float that must come back to the bit belongs into a vector.
+    /// Everything small. Floats come back to the bit; NaN and infinities, which JSON lacks, belong into a vector.
     pub values: BTreeMap<String, serde_json::Value>,
 }
 
@@ -105,5 +105,27 @@ pub trait Stateful {
     /// [`StateError`] of a component that cannot.
     fn forget(&mut self) -> Result<(), StateError> {
         self.restore(&State::default())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rand::RngExt;
+
+    use super::*;
+    use crate::random::Seed;
+
+    /// Runs that go on from a checkpoint rest on it, with plug-ins that know nothing of it.
+    #[test]
+    fn floats_come_back_to_the_bit_from_text() {
+        let mut rng = Seed(13).stream("test", 0, "floats", 0);
+        let any = (0..20_000).map(|_| f64::from_bits(rng.random())).filter(|float| float.is_finite());
+        let floats: Vec<f64> = any.chain([-0.0, 5e-324, f64::MIN_POSITIVE, f64::MAX, 0.1 + 0.2]).collect();
+        let values = BTreeMap::from([("floats".to_owned(), serde_json::json!(floats))]);
+        let text = serde_json::to_string(&values).unwrap();
+        let back = State { values: serde_json::from_str(&text).unwrap(), ..State::default() };
+        let back: Vec<f64> = back.value("test", "floats").unwrap();
+        let odd = floats.iter().zip(&back).filter(|(a, b)| a.to_bits() != b.to_bits()).count();
+        assert!(back.len() == floats.len() && odd == 0, "{odd} of {} differ", floats.len());
     }
 }

@@ -2,7 +2,8 @@
 
 use std::{fs, path::Path};
 
-use phalanx_robust::random::Seed;
+use phalanx::checkpoint::{self, Checkpoint};
+use phalanx_robust::{random::Seed, state::State};
 use rand::RngExt;
 
 use crate::stage::{CASTS, Place, checkpoint, checkpoints, ended, experiment, resume, same, stopped};
@@ -82,10 +83,10 @@ fn no_bit_can_be_flipped_and_nothing_cut_off_without_notice() {
     let run = stopped(&place);
     let newest = *checkpoints(&run).last().unwrap();
     let path = checkpoint(&run, newest);
-    phalanx::checkpoint::newest(&run).unwrap();
+    checkpoint::newest(&run).unwrap();
     let mut rng = Seed(11).stream("test", 0, "chance", 0);
     let noticed = |what: &str| {
-        let other = phalanx::checkpoint::newest(&run).map(|found| found.checkpoint.snapshot.round);
+        let other = checkpoint::newest(&run).map(|found| found.checkpoint.snapshot.round);
         assert!(other.is_err() || other.unwrap() < newest, "{what} is taken for whole");
     };
     for name in FILES {
@@ -102,5 +103,27 @@ fn no_bit_can_be_flipped_and_nothing_cut_off_without_notice() {
         }
         fs::write(&file, &whole).unwrap();
     }
-    assert_eq!(phalanx::checkpoint::newest(&run).unwrap().checkpoint.snapshot.round, newest);
+    assert_eq!(checkpoint::newest(&run).unwrap().checkpoint.snapshot.round, newest);
+}
+
+/// What a plug-in remembers may be numbers of any kind, in JSON.
+#[test]
+fn floats_of_a_state_come_back_to_the_bit() {
+    let place = place();
+    let run = stopped(&place);
+    let Checkpoint { origin, mut snapshot, .. } = checkpoint::newest(&run).unwrap().checkpoint;
+    let mut rng = Seed(13).stream("test", 0, "chance", 0);
+    let any = (0..20_000).map(|_| f64::from_bits(rng.random())).filter(|float| float.is_finite());
+    let floats: Vec<f64> = any.chain([-0.0, 5e-324, f64::MIN_POSITIVE, f64::MAX, 0.1 + 0.2]).collect();
+
+    let mut state = State::default();
+    state.values.insert("floats".to_owned(), floats.clone().into());
+    snapshot.parts.insert("group.7".to_owned(), state);
+    snapshot.round += 1;
+    checkpoint::write(&run, &origin, &snapshot, 2).unwrap();
+    let back = checkpoint::newest(&run).unwrap().checkpoint.snapshot;
+    assert_eq!(back.round, snapshot.round);
+    let back: Vec<f64> = back.parts["group.7"].value("plug-in", "floats").unwrap();
+    let odd = floats.iter().zip(&back).filter(|(a, b)| a.to_bits() != b.to_bits()).count();
+    assert!(back.len() == floats.len() && odd == 0, "{odd} of {} differ", floats.len());
 }
