@@ -323,6 +323,21 @@ fn rules_of_columns_see_the_mapped_rows() {
 }
 
 #[test]
+fn a_combination_is_a_chain_in_f64_that_is_rounded_once() {
+    for (m, d) in shapes().chain(THREADED.iter().copied()) {
+        let rows = uniform(m, d, 24);
+        let c: Vec<f64> = (0..m).map(|i| if i % 5 == 4 { 0.0 } else { 1.0 - 0.37 * i as f64 }).collect();
+        let chain = |j: usize| rows.iter().zip(&c).fold(0.0, |sum, (row, c)| c.mul_add(row[j], sum));
+        let f32s: Vec<f32> = (0..d).map(|j| chain(j) as f32).collect();
+        if m == 1 {
+            continue; // a row alone is shared
+        }
+        let vectors = vectors(&rows, Dtype::F32);
+        assert_eq!(Batch::new(&vectors).unwrap().combine(&c).as_f32().unwrap(), f32s, "{m} x {d}");
+    }
+}
+
+#[test]
 fn combinations_and_distances_are_those_of_f64() {
     for (m, d) in shapes() {
         for (dtype, tolerance) in [(Dtype::F32, 1e-6), (Dtype::F64, 1e-13)] {

@@ -18,29 +18,35 @@ use crate::{
     },
 };
 
-/// Coordinates that are summed at once.
+/// Coordinates of a combination that are summed at once.
+const GROUP: usize = 64;
+
+/// Coordinates of which distances are summed at once; a multiple of [`GROUP`].
 const WIDTH: usize = 1024;
 
 /// Coordinates of a row that are squared and summed at once.
 const SEGMENT: usize = 1 << 16;
 
-/// Σ c_i · x_i over the rows with a coefficient that is not zero, summed in f64. One pass over them.
+/// Σ c_i · x_i over the rows with a coefficient that is not zero, summed in f64 and rounded once. One pass over them.
 pub(in crate::batch) fn combine<T: Real>(rows: &[&[T]], coefficients: &[f64]) -> Vec<T> {
     let d = rows[0].len();
-    let terms: Vec<(f64, &[T])> =
-        coefficients.iter().zip(rows).filter(|(c, _)| **c != 0.0).map(|(&c, &row)| (c, row)).collect();
+    let taken = coefficients.iter().zip(rows).filter(|(weight, _)| **weight != 0.0);
+    let terms: Vec<Term<'_, T>> = taken
+        .map(|(&weight, row)| {
+            let (groups, rest) = row.as_chunks();
+            Term { weight, groups, rest }
+        })
+        .collect();
     let mut values = Vec::with_capacity(d);
     chunks::fill(
         &mut values.spare_capacity_mut()[..d],
         chunks::light(terms.len(), d, WIDTH),
-        || vec![0.0; WIDTH],
-        |sums, start, out| {
-            for (at, out) in (start..).step_by(WIDTH).zip(out.chunks_mut(WIDTH)) {
-                vectorised(
-                    #[inline(always)]
-                    || sum(&terms, at, sums, out),
-                );
-            }
+        || (),
+        |(), start, out| {
+            vectorised(
+                #[inline(always)]
+                || sum(&terms, start / GROUP, out),
+            );
         },
     );
     // SAFETY: `fill` hands every one of the d places to the work above, which writes it.
@@ -48,23 +54,37 @@ pub(in crate::batch) fn combine<T: Real>(rows: &[&[T]], coefficients: &[f64]) ->
     values
 }
 
+/// A row with its weight, cut into groups of coordinates.
+struct Term<'a, T> {
+    weight: f64,
+    groups: &'a [[T; GROUP]],
+    rest: &'a [T],
+}
+
+/// The sums from group `first` on. A group stays in registers while all rows are added, one after the other: a row is
+/// read in lines that follow each other, no sum goes through memory, and a fused product and sum, which every
+/// processor with wide registers has, leaves time for what conversion to f64 takes.
 #[inline(always)]
-fn sum<T: Real>(terms: &[(f64, &[T])], at: usize, sums: &mut [f64], out: &mut [MaybeUninit<T>]) {
-    let sums = &mut sums[..out.len()];
-    sums.fill(0.0);
-    let (fours, rest) = terms.as_chunks::<4>();
-    for four in fours {
-        let [a, b, c, d] = four.map(|(weight, row)| (weight, &row[at..at + sums.len()]));
-        for (i, sum) in sums.iter_mut().enumerate() {
-            let low = a.0 * a.1[i].to_f64() + b.0 * b.1[i].to_f64();
-            *sum += low + (c.0 * c.1[i].to_f64() + d.0 * d.1[i].to_f64());
+fn sum<T: Real>(terms: &[Term<'_, T>], first: usize, out: &mut [MaybeUninit<T>]) {
+    let (groups, rest) = out.as_chunks_mut::<GROUP>();
+    for (at, out) in (first..).zip(groups) {
+        let mut sums = [0.0; GROUP];
+        for term in terms {
+            let x = &term.groups[at];
+            for i in 0..GROUP {
+                sums[i] = term.weight.mul_add(x[i].to_f64(), sums[i]);
+            }
+        }
+        for i in 0..GROUP {
+            out[i].write(T::from_f64(sums[i]));
         }
     }
-    for (weight, row) in rest {
-        sums.iter_mut().zip(&row[at..]).for_each(|(sum, x)| *sum += weight * x.to_f64());
-    }
-    for (out, sum) in out.iter_mut().zip(sums) {
-        out.write(T::from_f64(*sum));
+    for (i, out) in rest.iter_mut().enumerate() {
+        let mut sum = 0.0;
+        for term in terms {
+            sum = term.weight.mul_add(term.rest[i].to_f64(), sum);
+        }
+        out.write(T::from_f64(sum));
     }
 }
 
