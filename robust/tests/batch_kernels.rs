@@ -145,6 +145,25 @@ fn weighted_medians_are_those_of_the_definition() {
 }
 
 #[test]
+fn weights_of_any_size_find_the_median() {
+    let (m, d) = if cfg!(miri) { (5, 40) } else { (23, 997) };
+    let drawn = uniform(1, m, 21).remove(0);
+    let spread: Vec<f64> = drawn.iter().map(|w| (6.0 * w).exp()).collect();
+    let heavy: Vec<f64> = (0..m).map(|i| if i == 3 { m as f64 } else { 1.0 }).collect();
+    let few: Vec<f64> = (0..m).map(|i| if i < 2 { 1.0 } else { 1e-12 }).collect();
+    for weights in [spread, heavy, few] {
+        for rows in [uniform(m, d, 22), ties(m, d)] {
+            let vectors = vectors(&rows, Dtype::F32);
+            let found = Batch::new(&vectors).unwrap().weighted_median(&weights, Half::Midpoint).unwrap();
+            for (j, &found) in found.to_f64().iter().enumerate() {
+                let column: Vec<f64> = rows.iter().map(|row| row[j]).collect();
+                close(found, weighted_by_definition(&column, &weights, Half::Midpoint), 1e-6, 1e-6);
+            }
+        }
+    }
+}
+
+#[test]
 fn the_geometry_is_that_of_the_rows() {
     for (m, d) in shapes().chain(if cfg!(miri) { None } else { Some((140, 1100)) }) {
         for (dtype, tolerance) in [(Dtype::F32, 1e-4), (Dtype::F64, 1e-12)] {

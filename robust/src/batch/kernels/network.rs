@@ -144,34 +144,6 @@ impl<T: Real> WithSimd for Exchange<'_, T> {
     }
 }
 
-/// Runs a network that keeps all results over the rows of a tile; the rows of `beside` move along.
-#[inline(always)]
-pub(super) fn carry<T: Real>(
-    network: &[Comparator],
-    tile: &mut Tile<T>,
-    beside: &mut Tile<f64>,
-    ahead: &mut Ahead<'_, T>,
-) {
-    let (width, lines) = (tile.width(), ahead.share(network.len()));
-    for c in network {
-        ahead.step(lines);
-        let (low, high) = two(tile.all_mut(), c, width);
-        let (light, heavy) = two(beside.all_mut(), c, width);
-        for ((a, b), (u, v)) in low.iter_mut().zip(high).zip(light.iter_mut().zip(heavy)) {
-            let (x, y, p, q) = (*a, *b, *u, *v);
-            (*a, *b) = if y < x { (y, x) } else { (x, y) };
-            (*u, *v) = if y < x { (q, p) } else { (p, q) };
-        }
-    }
-}
-
-/// The rows that a comparator orders.
-#[inline(always)]
-fn two<'a, T>(rows: &'a mut [T], c: &Comparator, width: usize) -> (&'a mut [T], &'a mut [T]) {
-    let (before, from_high) = rows.split_at_mut(c.high as usize * width);
-    (&mut before[c.low as usize * width..][..width], &mut from_high[..width])
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;

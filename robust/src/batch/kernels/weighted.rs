@@ -1,19 +1,26 @@
-//! The weighted median of every column, in one pass: the values of a tile are sorted, and their weights move with them.
+//! The weighted median of every column, in one pass: the few values of a tile that can be it are sorted, and the
+//! weight of all values up to one of them says on which side of it the median is.
 
-use std::sync::Arc;
+use std::{ops::Range, sync::Arc};
 
-use pulp::Arch;
+use pulp::{Arch, Simd, WithSimd};
 
 use super::{
     chunks,
     mix::Mix,
-    network::{self, Comparator, Use},
+    network::{self, Comparator, Exchange, Use},
     tile::{self, Ahead, Load, Tile},
 };
 use crate::{
     batch::{Half, Matrix},
     vector::real::{Real, vectorised},
 };
+
+/// Registers of columns whose medians are sought at once: enough that one sum does not wait for another.
+const REGISTERS: usize = 4;
+
+/// What rounding may change in a sum of weights, as a part of it.
+const ROUNDING: f64 = 1e-9;
 
 /// The median of every column of the rows, or of W over them, whose row i counts `weights[i]`; the rows that are not
 /// finite, and if there are any, the rest is void. One pass over the rows.
@@ -25,31 +32,53 @@ pub(in crate::batch) fn weighted_median<T: Real>(
     out: &mut [T],
 ) -> Vec<usize> {
     let (m, k) = (rows.len(), weights.len());
+    let among = candidates(weights);
+    let mut uses = vec![Use::Dropped; k];
+    uses[among.clone()].fill(Use::Exact);
+    let width = tile::mixed_width::<f64>(k + among.len());
+    let scratch = || Scratch {
+        raw: Tile::new(m, width),
+        mixed: map.map(|_| Tile::new(k, width)),
+        values: Tile::new(k, width),
+        sorted: Tile::new(among.len(), width),
+    };
     let pass = Pass {
         rows,
         map: map.map(Matrix::cast),
         weights,
         half,
-        network: network::known(vec![Use::Exact; k]),
-    };
-    let width = tile::mixed_width::<f64>(k);
-    let scratch = || Scratch {
-        raw: Tile::new(m, width),
-        mixed: map.map(|_| Tile::new(k, width)),
-        weights: Tile::new(k, width),
-        below: vec![0.0; width],
+        among: among.clone(),
+        network: network::known(uses),
     };
     let chunk = chunks::size(m, width);
     let bad = chunks::fill(out, chunk, scratch, |scratch, start, out| pass.chunk(scratch, start, out));
     (0..m).filter(|&i| bad.iter().any(|chunk| chunk[i])).collect()
 }
 
+/// The places in ascending order at which the median can be, whichever value has which weight: below the first there
+/// is less than half of the weight even of the heaviest values, and up to the last half of it even of the lightest.
+fn candidates(weights: &[f64]) -> Range<usize> {
+    let mut ascending = weights.to_vec();
+    ascending.sort_by(f64::total_cmp);
+    let total: f64 = ascending.iter().sum();
+    let short = |weight: &f64, sum: &mut f64, slack: f64| {
+        *sum += 2.0 * weight;
+        *sum * slack < total
+    };
+    let (mut heavy, mut light) = (0.0, 0.0);
+    let first = ascending.iter().rev().take_while(|w| short(w, &mut heavy, 1.0 + ROUNDING)).count();
+    let last = ascending.iter().take_while(|w| short(w, &mut light, 1.0 - ROUNDING)).count();
+    first..(last + 1).min(weights.len())
+}
+
 /// Buffers of one thread.
 struct Scratch<T> {
     raw: Tile<T>,
     mixed: Option<Tile<T>>,
-    weights: Tile<f64>,
-    below: Vec<f64>,
+    /// All values, as they came.
+    values: Tile<f64>,
+    /// Those that can be the median, in ascending order.
+    sorted: Tile<f64>,
 }
 
 struct Pass<'a, T> {
@@ -57,6 +86,8 @@ struct Pass<'a, T> {
     map: Option<Vec<T>>,
     weights: &'a [f64],
     half: Half,
+    /// Where the median can be in a sorted column.
+    among: Range<usize>,
     network: Arc<[Comparator]>,
 }
 
@@ -74,40 +105,152 @@ impl<T: Real> Pass<'_, T> {
     }
 
     /// From a loaded tile to its medians.
-    fn tile(&self, scratch: &mut Scratch<T>, mut ahead: Ahead<'_, T>, out: &mut [T]) {
-        let Scratch { raw, mixed, weights, below } = scratch;
-        let values = match (&self.map, mixed) {
+    fn tile(&self, scratch: &mut Scratch<T>, ahead: Ahead<'_, T>, out: &mut [T]) {
+        let (arch, Scratch { raw, mixed, values, sorted }) = (Arch::new(), scratch);
+        let tile = match (&self.map, mixed) {
             (Some(map), Some(mixed)) => {
-                Arch::new().dispatch(Mix { weights: map, from: raw, to: mixed });
+                arch.dispatch(Mix { weights: map, from: raw, to: mixed });
                 mixed
             }
             _ => raw,
         };
-        self.weights.iter().enumerate().for_each(|(i, &weight)| weights.row_mut(i).fill(weight));
+        widen(tile, 0, values);
+        arch.dispatch(Exchange { network: &self.network, tile, ahead });
+        widen(tile, self.among.start, sorted);
+        arch.dispatch(Medians { values, sorted, weights: self.weights, half: self.half });
         vectorised(
             #[inline(always)]
-            || {
-                network::carry(&self.network, values, weights, &mut ahead);
-                self.pick(values, weights, below, out);
-            },
+            || out.iter_mut().zip(sorted.row(0)).for_each(|(out, &median)| *out = T::from_f64(median)),
         );
     }
+}
 
-    /// The first value of every sorted column up to which there is half of the weight.
+/// Copies the rows of a tile from row `first` on.
+fn widen<T: Real>(from: &Tile<T>, first: usize, to: &mut Tile<f64>) {
+    vectorised(
+        #[inline(always)]
+        || {
+            for i in 0..to.rows() {
+                to.row_mut(i).iter_mut().zip(from.row(first + i)).for_each(|(to, from)| *to = from.to_f64());
+            }
+        },
+    );
+}
+
+/// Leaves the weighted medians in the first row of `sorted`.
+struct Medians<'a> {
+    values: &'a Tile<f64>,
+    sorted: &'a mut Tile<f64>,
+    weights: &'a [f64],
+    half: Half,
+}
+
+impl WithSimd for Medians<'_> {
+    type Output = ();
+
     #[inline(always)]
-    fn pick(&self, values: &Tile<T>, weights: &Tile<f64>, below: &mut [f64], out: &mut [T]) {
-        let (total, last) = (self.weights.iter().sum::<f64>(), values.rows() - 1);
-        let (this, next) = self.half.parts();
-        below.fill(0.0);
-        for i in 0..=last {
-            let column = values.row(i).iter().zip(values.row(last.min(i + 1))).zip(weights.row(i));
-            for ((out, below), ((&value, &after), &weight)) in out.iter_mut().zip(&mut *below).zip(column) {
-                let (before, up_to) = (2.0 * *below, 2.0 * (*below + weight));
-                let between = T::from_f64(this * value.to_f64() + next * after.to_f64());
-                let median = if up_to == total { between } else { value };
-                *out = if (before < total) & (up_to >= total) { median } else { *out };
-                *below += weight;
+    fn with_simd<S: Simd>(self, simd: S) {
+        let rows = self.sorted.rows();
+        let columns = Columns {
+            values: S::as_simd_f64s(self.values.all()).0,
+            weights: self.weights,
+            total: simd.splat_f64s(self.weights.iter().sum()),
+        };
+        let sorted = S::as_mut_simd_f64s(self.sorted.all_mut()).0;
+        for at in (0..sorted.len() / rows).step_by(REGISTERS) {
+            columns.medians(simd, sorted, rows, self.half, at);
+        }
+    }
+}
+
+/// The values of a tile in registers, and what they count.
+struct Columns<'a, S: Simd> {
+    values: &'a [S::f64s],
+    weights: &'a [f64],
+    total: S::f64s,
+}
+
+impl<S: Simd> Columns<'_, S> {
+    /// The medians of some columns, in the first row of `sorted`: by bisection the first of its `rows` values up to
+    /// which there is half of the weight, and where there is no more than half, what is between it and the next value.
+    #[inline(always)]
+    fn medians(&self, simd: S, sorted: &mut [S::f64s], rows: usize, half: Half, at: usize) {
+        let (stride, mut left) = (sorted.len() / rows, rows);
+        while left > 1 {
+            let middle = left / 2;
+            let twice = self.twice_up_to(simd, some::<S>(sorted, (middle - 1) * stride + at), at);
+            for i in 0..left - middle {
+                for (c, &twice) in twice.iter().enumerate() {
+                    let (low, high) = (i * stride + at + c, (i + middle) * stride + at + c);
+                    let less = simd.less_than_f64s(twice, self.total);
+                    sorted[low] = simd.select_f64s(less, sorted[high], sorted[low]);
+                }
+            }
+            left -= middle;
+        }
+        let medians = some::<S>(sorted, at);
+        let (twice, after) = (self.twice_up_to(simd, medians, at), self.next(simd, medians, at));
+        let (this, next) = half.parts();
+        for c in 0..REGISTERS {
+            let this = simd.mul_f64s(simd.splat_f64s(this), medians[c]);
+            let between = simd.add_f64s(this, simd.mul_f64s(simd.splat_f64s(next), after[c]));
+            sorted[at + c] = simd.select_f64s(simd.equal_f64s(twice[c], self.total), between, medians[c]);
+        }
+    }
+
+    /// Twice the weight of the values up to `most`, added in the order of the rows: so it cannot fall where values join.
+    #[inline(always)]
+    fn twice_up_to(&self, simd: S, most: [S::f64s; REGISTERS], at: usize) -> [S::f64s; REGISTERS] {
+        let mut sums = [simd.splat_f64s(0.0); REGISTERS];
+        for (row, weight) in self.rows().zip(self.weights) {
+            let twice = simd.splat_f64s(2.0 * weight);
+            let x = some::<S>(row, at);
+            for c in 0..REGISTERS {
+                let more = simd.add_f64s(sums[c], twice);
+                sums[c] = simd.select_f64s(simd.less_than_or_equal_f64s(x[c], most[c]), more, sums[c]);
             }
         }
+        sums
+    }
+
+    /// The least values above `bound`; infinite if there are none.
+    #[inline(always)]
+    fn next(&self, simd: S, bound: [S::f64s; REGISTERS], at: usize) -> [S::f64s; REGISTERS] {
+        let mut least = [simd.splat_f64s(f64::INFINITY); REGISTERS];
+        for row in self.rows() {
+            let x = some::<S>(row, at);
+            for c in 0..REGISTERS {
+                let nearer = simd.min_f64s(x[c], least[c]);
+                least[c] = simd.select_f64s(simd.less_than_f64s(bound[c], x[c]), nearer, least[c]);
+            }
+        }
+        least
+    }
+
+    #[inline(always)]
+    fn rows(&self) -> std::slice::ChunksExact<'_, S::f64s> {
+        self.values.chunks_exact(self.values.len() / self.weights.len())
+    }
+}
+
+/// The registers from one on.
+#[inline(always)]
+fn some<S: Simd>(registers: &[S::f64s], at: usize) -> [S::f64s; REGISTERS] {
+    let mut some = [registers[at]; REGISTERS];
+    some.copy_from_slice(&registers[at..at + REGISTERS]);
+    some
+}
+
+#[cfg(test)]
+mod tests {
+    use super::candidates;
+
+    #[test]
+    fn few_places_can_hold_the_median() {
+        assert_eq!(candidates(&[1.0; 5]), 2..3);
+        assert_eq!(candidates(&[0.1; 4]), 1..3);
+        assert_eq!(candidates(&[1.0, 99.0, 1.0, 1.0, 1.0]), 0..5);
+        assert_eq!(candidates(&[1.0, 2.0, 3.0, 1.0, 2.0, 3.0, 1.0]), 2..5);
+        assert_eq!(candidates(&[3.0]), 0..1);
     }
 }
