@@ -342,6 +342,32 @@ fn rules_of_columns_see_the_mapped_rows() {
 }
 
 #[test]
+fn a_map_that_picks_rows_is_those_rows() {
+    let rows = uniform(19, 333, 23);
+    let mut vectors = vectors(&rows, Dtype::F32);
+    let at = [17, 2, 3, 11, 2, 8, 5];
+    let w = Matrix::from_fn(at.len(), 19, |i, j| f64::from(u8::from(at[i] == j)));
+    let picked: Vec<Vector> = at.iter().map(|&i| vectors[i].clone()).collect();
+    for rule in rules(at.len()) {
+        let batch = Batch::new(&vectors).unwrap();
+        let unmeasured = batch.mapped(w.clone()).columns(&rule, true).unwrap();
+        batch.gram().unwrap();
+        let measured = batch.mapped(w.clone()).columns(&rule, true).unwrap();
+        let alone = Batch::new(&picked).unwrap().columns(&rule, false).unwrap();
+        for found in [unmeasured, measured] {
+            assert_eq!(found.output.to_f64(), alone.output.to_f64());
+            let expected: Vec<f64> = rows.iter().map(|row| distance2(row, &found.output.to_f64())).collect();
+            all_close(&found.distances.unwrap(), &expected, 1e-9);
+        }
+    }
+    vectors[0] = Vector::from(vec![f32::NAN; 333]); // not picked
+    let batch = Batch::new(&vectors).unwrap();
+    assert!(batch.gram().is_err());
+    let found = batch.mapped(w).columns(&ColumnRule::LowerMedian, false);
+    assert_eq!(found.err(), Some(BatchError::NonFinite(vec![0])));
+}
+
+#[test]
 fn a_combination_is_a_chain_in_f64_that_is_rounded_once() {
     for (m, d) in shapes().chain(THREADED.iter().copied()) {
         let rows = uniform(m, d, 24);

@@ -211,6 +211,11 @@ impl<'a> Batch<'a> {
     /// If the rule leaves no value of the (mapped) rows: trimming half of them at each end, or keeping none.
     pub fn columns(&self, rule: &ColumnRule, distances: bool) -> Result<Columns, BatchError> {
         rule.check(self.m());
+        if let Some(rows) = self.picked() {
+            let output = self.alike(&rows)?.columns(rule, false)?.output;
+            let distances = distances.then(|| self.unmapped().distances(&output));
+            return Ok(Columns { output, distances });
+        }
         self.pass(Pass::Columns, || {
             on_form!(
                 self.rows,
@@ -218,6 +223,17 @@ impl<'a> Batch<'a> {
                 torch => torch::columns(self.stack(), self.map(), rule, distances)
             )
         })
+    }
+
+    /// The raw rows that the map picks, if it does no more than that, they are on the host and all are known to be finite.
+    fn picked(&self) -> Option<Vec<Vector>> {
+        let w = self.map().filter(|_| self.rows[0].is_on_host() && self.known_finite())?;
+        (0..w.rows()).map(|i| alone(w.row(i)).map(|at| self.rows[at].clone())).collect()
+    }
+
+    /// The batch of the raw rows, with what is known of them.
+    fn unmapped(&self) -> Self {
+        Self { map: None, gram: Arc::default(), ..self.clone() }
     }
 
     /// The weighted median of every column, where (mapped) row i counts `weights[i]` > 0: the value up to which there
