@@ -1,5 +1,7 @@
 //! Orders, distances and weights that several rules share. Nothing here looks at the coordinates.
 
+use std::cmp::Ordering;
+
 use rayon::prelude::*;
 
 use crate::{Gram, Matrix};
@@ -14,17 +16,25 @@ pub(super) fn each<T: Send>(m: usize, f: impl Fn(usize) -> T + Send + Sync) -> V
 
 /// Indices by ascending value; equal values go by index, and what is not a number goes last.
 pub(super) fn ascending(values: &[f64]) -> Vec<usize> {
-    let key = |i: usize| if values[i].is_nan() { f64::INFINITY } else { values[i] };
     let mut order: Vec<usize> = (0..values.len()).collect();
-    order.sort_by(|&a, &b| key(a).total_cmp(&key(b)));
+    order.sort_unstable_by(|&a, &b| before(values, a, b));
     order
+}
+
+/// Which of two indices comes first by ascending value.
+fn before(values: &[f64], a: usize, b: usize) -> Ordering {
+    let key = |i: usize| if values[i].is_nan() { f64::INFINITY } else { values[i] };
+    key(a).total_cmp(&key(b)).then(a.cmp(&b))
 }
 
 /// The indices of the `keep` smallest values, ascending by index; equal values go by index.
 pub(super) fn smallest(values: &[f64], keep: usize) -> Vec<usize> {
-    let mut kept = ascending(values);
-    kept.truncate(keep);
-    kept.sort_unstable();
+    let mut kept: Vec<usize> = (0..values.len()).collect();
+    if keep < kept.len() {
+        kept.select_nth_unstable_by(keep, |&a, &b| before(values, a, b));
+        kept.truncate(keep);
+        kept.sort_unstable();
+    }
     kept
 }
 

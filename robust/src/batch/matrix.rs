@@ -14,7 +14,8 @@ pub struct Matrix {
 impl Matrix {
     /// The `rows`×`columns` matrix with the value of `f(i, j)` at row i, column j.
     pub fn from_fn(rows: usize, columns: usize, f: impl Fn(usize, usize) -> f64) -> Self {
-        let values = (0..rows * columns).map(|at| f(at / columns, at % columns)).collect();
+        let mut values = Vec::with_capacity(rows * columns);
+        (0..rows).for_each(|i| values.extend((0..columns).map(|j| f(i, j))));
         Self { rows, columns, values }
     }
 
