@@ -1,5 +1,7 @@
 //! Divide and conquer: a spectral test on random coordinates.
 
+use rand::SeedableRng;
+use rayon::prelude::*;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -11,8 +13,9 @@ use super::{
     spectrum::{centred, top},
 };
 use crate::{
-    Batch, Size,
+    Batch, Gram, Pass, Size,
     describe::{Described, ParameterError},
+    random::Stream,
     state::Stateful,
 };
 
@@ -69,24 +72,12 @@ impl Aggregator for Dnc {
 
     fn aggregate(&mut self, batch: &Batch<'_>, context: &mut Context) -> Result<Aggregate, RuleError> {
         let m = batch.m();
+        let keep = m - self.failed(context.f);
         let whole = self.sub_dim >= batch.d(); // every test is then the same one
+        let tests =
+            if whole { vec![passing(batch.gram()?, keep)] } else { self.tests(batch, keep, context)? };
         let mut passed = vec![0; m];
-        for _ in 0..if whole { 1 } else { self.iterations } {
-            let rows = if whole { Vec::new() } else { sampled(batch, self.sub_dim, &mut context.rng)? };
-            let distances2 = match whole {
-                true => pairwise2(batch.gram()?),
-                false => match batch.alike(&rows)?.gram() {
-                    Ok(gram) => pairwise2(gram),
-                    Err(error) => {
-                        require_finite(batch.raw())?; // names the raw rows
-                        return Err(error.into());
-                    }
-                },
-            };
-            let (_, u) = top(&centred(&distances2, &vec![1.0; m])); // the projections, up to a common factor
-            let squares: Vec<f64> = u.iter().map(|u| u * u).collect();
-            smallest(&squares, m - self.failed(context.f)).into_iter().for_each(|i| passed[i] += 1);
-        }
+        tests.into_iter().flatten().for_each(|i| passed[i] += 1);
         let most = passed.iter().copied().max().unwrap_or(0);
         let kept: Vec<usize> = (0..m).filter(|&i| passed[i] == most).collect();
         let coefficients = mean_of(&kept, m);
@@ -98,4 +89,34 @@ impl Dnc {
     fn failed(&self, f: usize) -> usize {
         (self.filter_frac * f as f64) as usize
     }
+
+    /// The vectors that pass each test on coordinates of its own, which come from a stream of its own: so tests need
+    /// not wait for each other.
+    fn tests(
+        &self,
+        batch: &Batch<'_>,
+        keep: usize,
+        context: &mut Context,
+    ) -> Result<Vec<Vec<usize>>, RuleError> {
+        let streams: Vec<Stream> = (0..self.iterations).map(|_| Stream::from_rng(&mut context.rng)).collect();
+        let test = |mut rng: Stream| {
+            let rows = sampled(batch, self.sub_dim, &mut rng)?;
+            match Batch::new(&rows)?.gram() {
+                Ok(gram) => Ok(passing(gram, keep)),
+                Err(error) => {
+                    require_finite(batch.raw())?; // names the raw rows
+                    Err(error.into())
+                }
+            }
+        };
+        Pass::Gram.seen(context.watch.as_deref(), || streams.into_par_iter().map(test).collect())
+    }
+}
+
+/// The `keep` vectors with the least squared projections on the top right singular vector of the vectors around their
+/// mean.
+fn passing(gram: &Gram, keep: usize) -> Vec<usize> {
+    let (_, u) = top(&centred(&pairwise2(gram), &vec![1.0; gram.m()])); // the projections, up to a common factor
+    let squares: Vec<f64> = u.iter().map(|u| u * u).collect();
+    smallest(&squares, keep)
 }
