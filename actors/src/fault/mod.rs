@@ -7,12 +7,14 @@
 //! Time here is virtual: delays are numbers, nobody sleeps.
 
 pub mod delay;
+mod downtime;
 pub mod post;
 pub mod when;
 
 use phalanx_robust::random::Seed;
 
 pub use delay::Delay;
+pub(crate) use downtime::Downtime;
 pub use post::{Closing, Incident, Traffic};
 pub use when::When;
 
@@ -122,7 +124,7 @@ impl Faults {
         self.0.iter().any(|table| matches!(table.what, What::Delay(_)))
     }
 
-    /// What strikes `worker` in `round`, in the order of the tables; crashes are asked for by [`Faults::down`].
+    /// What strikes `worker` in `round`, in the order of the tables; crashes are those of [`Downtime`].
     fn striking(&self, seed: Seed, worker: usize, round: u64) -> impl Iterator<Item = (usize, &What)> {
         let strikes = move |(at, table): &(usize, &Table)| {
             !matches!(table.what, What::Crash { .. }) && strikes(table, *at, seed, worker, round)
@@ -141,23 +143,6 @@ impl Faults {
         // a sum of nothing would be -0
         delays.fold(0.0, |all, seconds| all + seconds)
     }
-
-    /// The workers that are down in `round`, ascending, and whether they will come back with what they remember.
-    pub fn down(&self, seed: Seed, round: u64) -> Vec<(usize, bool)> {
-        let mut down = Vec::new();
-        for (at, table) in self.0.iter().enumerate() {
-            let What::Crash { rounds, remembers } = table.what else { continue };
-            let since = round.saturating_sub(rounds.saturating_sub(1)).max(1);
-            let is_down =
-                |worker: &usize| (since..=round).any(|round| strikes(table, at, seed, *worker, round));
-            let hit = table.workers.iter().copied().filter(is_down);
-            down.extend(hit.map(|worker| (worker, remembers)));
-        }
-        down.sort_unstable();
-        // Of two crashes of a worker, the one that loses its memory comes first, and stays.
-        down.dedup_by_key(|(worker, _)| *worker);
-        down
-    }
 }
 
 /// Whether table `at` strikes `worker` in `round`.
@@ -173,34 +158,6 @@ fn stream(at: usize, worker: usize) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn crash(workers: Vec<usize>, when: When, rounds: u64, remembers: bool) -> Table {
-        Table { workers, when, what: What::Crash { rounds, remembers } }
-    }
-
-    #[test]
-    fn a_crash_lasts_its_rounds_and_no_longer() {
-        let faults = Faults::new(vec![
-            crash(vec![1, 4], When::within(3, 5), 0, true),
-            crash(vec![4], When::within(5, 5), 2, false),
-        ]);
-        let down: Vec<_> = (1..=7).map(|round| faults.down(Seed(1), round)).collect();
-        let both = vec![(1, true), (4, true)];
-        assert_eq!(down[..4], [vec![], vec![], both.clone(), both]);
-        assert_eq!(down[4], [(1, true), (4, false)], "the memory of worker 4 is lost");
-        assert_eq!(down[5..], [vec![(4, false)], vec![]]);
-    }
-
-    #[test]
-    fn a_random_crash_is_down_for_its_rounds_from_each_strike() {
-        let when = When { probability: 0.1, ..When::ALWAYS };
-        let faults = Faults::new(vec![crash(vec![2], when, 3, true)]);
-        let struck = |round| when.strikes(Seed(9), stream(0, 2), round);
-        for round in 1..200u64 {
-            let expected = (round.saturating_sub(2).max(1)..=round).any(struck);
-            assert_eq!(!faults.down(Seed(9), round).is_empty(), expected, "round {round}");
-        }
-    }
 
     #[test]
     fn delays_add_up_and_every_table_has_its_own_luck() {

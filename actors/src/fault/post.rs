@@ -11,7 +11,7 @@
 
 use phalanx_robust::{Vector, random::Seed};
 
-use super::{Faults, What};
+use super::{Downtime, Faults, What};
 use crate::{
     barrier::{Barrier, Rejection},
     error::Reason,
@@ -85,6 +85,7 @@ pub struct Incident {
 #[derive(Debug)]
 pub(crate) struct Post {
     faults: Faults,
+    downtime: Downtime,
     closing: Closing,
     seed: Seed,
     round: u64,
@@ -109,8 +110,9 @@ pub(crate) struct Bill {
 impl Post {
     /// The post under these faults.
     pub fn new(faults: Faults, closing: Closing, seed: Seed) -> Self {
-        let (traffic, incidents, arrivals) = (Traffic::default(), Vec::new(), Vec::new());
-        Self { faults, closing, seed, round: 0, traffic, incidents, arrivals, in_vain: false }
+        let (downtime, traffic) = (Downtime::default(), Traffic::default());
+        let (incidents, arrivals) = (Vec::new(), Vec::new());
+        Self { faults, downtime, closing, seed, round: 0, traffic, incidents, arrivals, in_vain: false }
     }
 
     /// Whether virtual time matters: there are faults.
@@ -125,7 +127,7 @@ impl Post {
         self.incidents.clear();
         self.arrivals.clear();
         self.in_vain = false;
-        self.faults.down(self.seed, round)
+        self.downtime.of(&self.faults, self.seed, round)
     }
 
     /// Notes that `worker` is down.

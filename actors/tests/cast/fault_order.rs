@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use actix::clock::sleep;
 use phalanx_actors::{
-    Closing, Delay, Faults, Policy, RoundReport, Settings, Traffic, What, When, Workers,
+    Closing, Delay, Faults, Policy, RoundReport, Settings, Traffic, What, When, WorkerReport, Workers,
+    error::Reason,
     fault::Table,
     messages::{Reply, Submission},
     report::Phases,
@@ -105,7 +106,10 @@ fn balance(round: &RoundReport) -> u64 {
     assert_eq!(round.traffic.sent, whole(&round.traffic), "round {}", round.round);
     let absent = round.workers.iter().filter(|worker| worker.absence.is_some()).count() as u64;
     assert_eq!(round.traffic.accepted + absent, round.workers.len() as u64, "round {}", round.round);
-    let plain = round.workers.len() - round.incidents.iter().filter(|i| !i.restarted).count();
+    // An attack that sees too few honest vectors forges nothing, and sends nothing.
+    let spoke = |worker: &WorkerReport| !matches!(worker.absence, Some(Reason::Fault(_)));
+    let struck = round.incidents.iter().filter(|incident| !incident.restarted).count();
+    let plain = round.workers.iter().filter(|worker| spoke(worker)).count() - struck;
     let in_incidents: u64 = round.incidents.iter().map(|incident| incident.traffic.sent).sum();
     for incident in &round.incidents {
         assert_eq!(incident.traffic.sent, whole(&incident.traffic), "{incident:?}");
@@ -124,6 +128,29 @@ fn every_message_of_a_hard_run_is_accounted_for() {
         assert!(played.rounds.iter().any(|round| round.traffic.late > 0));
         assert!(played.rounds.iter().any(|round| round.traffic.lost > 0));
         assert!(played.rounds.iter().any(|round| round.traffic.rejected > 49));
+    }
+}
+
+#[test]
+fn nothing_happens_to_whom_a_round_does_not_call() {
+    for (policy, quorum) in [(Policy::Drop, None), (Policy::Recompute, Some(4)), (Policy::Reuse, Some(4))] {
+        let play = |threads, block| {
+            let settings = Settings { rounds: 40, cohort: Some(5), threads, block, ..hard(policy, quorum) };
+            hard_run(settings).rounds
+        };
+        let rounds = play(1, 1);
+        assert_eq!(rounds.len(), 40);
+        for round in &rounds {
+            let called: Vec<usize> = round.workers.iter().map(|worker| worker.worker).collect();
+            assert_eq!(called.len(), 5);
+            assert!(round.incidents.iter().all(|incident| called.contains(&incident.worker)), "{round:?}");
+            balance(round);
+        }
+        let names: Vec<&str> =
+            rounds.iter().flat_map(|r| &r.incidents).flat_map(|i| i.faults.iter().copied()).collect();
+        assert!(["crash", "silence", "out-of-order"].iter().all(|name| names.contains(name)), "{names:?}");
+        assert_eq!(told(&play(2, 1)), told(&rounds), "{policy:?}");
+        assert_eq!(told(&play(2, 4)), told(&rounds), "{policy:?}");
     }
 }
 
