@@ -49,12 +49,18 @@ fn torment(place: &Place, out: &str, most: usize, rng: &mut Stream, seen: &mut S
     unreachable!("the loop ends when the run does")
 }
 
-/// Waits for a random number of rounds, and then for a random time: however slow the machine, runs get on.
+/// Waits for a random number of rounds, every other time until a checkpoint is being written, and then for a random
+/// time: however slow the machine, runs get on.
 fn any_moment(child: &mut Child, run: &Path, rng: &mut Stream) {
     let newest = || checkpoints(run).last().copied().unwrap_or(0);
     let goal = newest() + rng.random_range(0..12);
     wait_for(|| (newest() >= goal || child.try_wait().unwrap().is_some()).then_some(()));
-    std::thread::sleep(Duration::from_micros(rng.random_range(0..20_000)));
+    let mut most = 20_000;
+    if rng.random() {
+        wait_for(|| (unfinished(run) || child.try_wait().unwrap().is_some()).then_some(()));
+        most = 4_000;
+    }
+    std::thread::sleep(Duration::from_micros(rng.random_range(0..most)));
 }
 
 fn unfinished(run: &Path) -> bool {
@@ -82,5 +88,5 @@ fn a_run_that_is_killed_at_any_moment_ends_as_if_it_had_not_been() {
     }
     let Seen { kills, writing, early } = seen;
     println!("{kills} kills, {writing} of them during a write, {early} before the first checkpoint");
-    assert!(kills >= KILLS && writing >= 5, "{kills} kills, {writing} during a write");
+    assert!(kills >= KILLS && writing >= KILLS / 4, "{kills} kills, {writing} during a write");
 }

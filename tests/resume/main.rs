@@ -7,5 +7,6 @@ mod commands;
 mod damage;
 mod full_disk;
 mod kills;
+mod kinds;
 mod stage;
 mod sweeps;

@@ -134,7 +134,7 @@ pub fn kill(child: &Child, signal: rustix::process::Signal) {
 
 /// Whether both runs have the same bytes in everything but times.
 pub fn same(a: &Path, b: &Path) {
-    for name in ["rounds.csv", "evaluations.csv", "parameters.safetensors"] {
+    for name in ["rounds.csv", "evaluations.csv", "faults.csv", "parameters.safetensors"] {
         let (a, b) = (fs::read(a.join(name)).unwrap(), fs::read(b.join(name)).unwrap());
         assert!(!a.is_empty() && a == b, "{name} differs");
     }
