@@ -253,7 +253,7 @@ fault!(Flood, "flood", SOURCE, self => {
     Ok(What::Flood { messages: self.messages })
 });
 
-/// Most messages that one fault makes of one: they take about a second.
+/// Most messages that one fault makes of one: they take some five seconds of processor time.
 const MOST: u64 = 100_000_000;
 
 macro_rules! default {
