@@ -91,17 +91,19 @@ fn smooth() -> Model {
         boxed(Flatten),
         boxed(Linear { out: 10 }),
     ];
-    Model::new([3, 8, 8], 10, layers).unwrap()
+    Model::new([3, 8, 8], 10, layers).expect("a sound test")
 }
 
 /// What three workers learn at the start in this precision, and the loss of the start on the test set.
 fn learnt(model: Model, precision: Precision) -> (Vec<Learned>, f64) {
     let [channels, side, _] = model.input();
     let settings = Settings { precision, tile: Some(2), ..F64 };
-    let mut learner = TorchLearner::new(model, &dataset(channels, side), settings, Seed(3)).unwrap();
+    let mut learner =
+        TorchLearner::new(model, &dataset(channels, side), settings, Seed(3)).expect("a sound test");
     let start = learner.start();
-    let learned = learner.gradients(&query(start.clone(), None), &jobs(3, 16, Points::Current)).unwrap();
-    (learned, learner.evaluation(1, &start)().unwrap().loss)
+    let learned =
+        learner.gradients(&query(start.clone(), None), &jobs(3, 16, Points::Current)).expect("a sound test");
+    (learned, learner.evaluation(1, &start)().expect("a sound test").loss)
 }
 
 #[test]
