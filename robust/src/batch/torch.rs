@@ -75,12 +75,16 @@ fn by_block(
             }
             output.push(value);
         }
-        let finite = to_host(&Tensor::stack(&finite, 0).all_dim(0, false));
+        // In one copy, which waits for the device: whether each row is finite, and its squared distance.
+        let mut told = vec![Tensor::stack(&finite, 0).all_dim(0, false).to_kind(Kind::Double)];
+        told.extend(distances.then(|| sum(&squares)));
+        let told = to_host(&Tensor::cat(&told, 0));
+        let (finite, squares) = told.split_at(rows.size()[0] as usize);
         let bad: Vec<usize> = (0..finite.len()).filter(|&i| finite[i] == 0.0).collect();
         if !bad.is_empty() {
             return Err(BatchError::NonFinite(bad));
         }
-        let distances = distances.then(|| to_host(&sum(&squares)));
+        let distances = distances.then(|| squares.to_vec());
         Ok(Columns { output: Tensor::cat(&output, 0).into(), distances })
     })
 }
