@@ -56,7 +56,10 @@ fn text(comparison: &Comparison) -> String {
             quantity.name.clone(),
             interval(quantity.a),
             interval(quantity.b),
-            difference.map_or_else(|| "–".to_owned(), |(sign, d)| format!("{sign}{}", interval(Some(d)))),
+            difference.map_or_else(
+                || "–".to_owned(),
+                |(sign, d)| format!("{sign}{} {}", interval(Some(d)), quantity.difference_unit),
+            ),
         ]
     });
     text + "\n" + &table::columns(&[heading].into_iter().chain(rows).collect::<Vec<_>>())

@@ -66,6 +66,7 @@ fn draw(holdings: &Holdings, file: &Path) -> Result<(), ReportError> {
         cells: holdings.workers.iter().take(shown).map(|holding| cells(&holding.counts)).collect(),
         apart: false,
         higher_is_better: true,
+        log: false,
     };
     if holdings.workers.is_empty() {
         heat.rows = vec![format!("one stream for all: {}", samples(&holdings.training))];

@@ -32,6 +32,8 @@ pub struct Quantity {
     pub b: Option<Estimate>,
     /// Mean of second minus first over the pairs.
     pub difference: Option<Estimate>,
+    /// Unit of the difference, if that is another one.
+    pub difference_unit: &'static str,
 }
 
 /// Two sets of runs side by side.
@@ -59,21 +61,20 @@ pub fn compare(a: &[RunRecord], b: &[RunRecord]) -> Result<Comparison, ReportErr
     let changed: Vec<String> = changes.iter().map(|change| change.key.clone()).collect();
     let pairs = pairs(&a, &b, &changed);
     let changes = without_parts(changes);
-    let unit = if measure.unit.is_empty() { String::new() } else { format!(" ({})", measure.unit) };
-    let scale = measure.scale();
-    let quantity = |name: String, scale: f64, of: fn(&Digest) -> Option<f64>| {
+    let (scale, points) = (measure.scale(), measure.difference_unit());
+    let quantity = |name: String, scale: f64, difference_unit, of: fn(&Digest) -> Option<f64>| {
         let value = |side: &Side| of(&side.digest).map(|value| value * scale);
         let mean = |runs: &[Side]| Estimate::of(&runs.iter().filter_map(value).collect::<Vec<_>>());
         let difference = |(a, b): &(&Side, &Side)| Some(value(b)? - value(a)?);
         let difference = Estimate::of(&pairs.iter().filter_map(difference).collect::<Vec<_>>());
-        Quantity { name, a: mean(&a), b: mean(&b), difference }
+        Quantity { name, a: mean(&a), b: mean(&b), difference, difference_unit }
     };
     let quantities = vec![
-        quantity(format!("final {}{unit}", measure.title), scale, |digest| digest.settled),
-        quantity(format!("last {}{unit}", measure.title), scale, |digest| digest.last),
-        quantity(format!("rough{unit}"), scale, |digest| digest.rough),
-        quantity("rounds/s".to_owned(), 1.0, |digest| digest.rounds_per_second),
-        quantity("aggregation (ms)".to_owned(), 1e3, |digest| digest.aggregate_seconds),
+        quantity(format!("final {}", measure.label()), scale, points, |digest| digest.settled),
+        quantity(format!("last {}", measure.label()), scale, points, |digest| digest.last),
+        quantity(measure.of_difference("rough"), scale, "", |digest| digest.rough),
+        quantity("rounds/s".to_owned(), 1.0, "", |digest| digest.rounds_per_second),
+        quantity("aggregation (ms)".to_owned(), 1e3, "", |digest| digest.aggregate_seconds),
     ];
     Ok(Comparison { changes, quantities, runs: (a.len(), b.len()), pairs: pairs.len() })
 }

@@ -121,6 +121,7 @@ pub fn axis_of(measure: Measure, values: impl Iterator<Item = f64> + Clone) -> A
         label: measure.label(),
         log: !percent && high > 30.0 * low,
         limits: percent.then_some((0.0, 100.0)),
+        marks: Vec::new(),
     }
 }
 

@@ -4,7 +4,6 @@ use super::{
     ReportError,
     curves::{Against, axis_of, curves, measures, panels, titled},
     facts::value_of,
-    measure::number,
     plot::{Axis, Bars, DrawError, Heat, Point},
     select::{Layout, Series, Study, pick},
     statistics::{Estimate, median},
@@ -99,7 +98,8 @@ impl Gallery<'_> {
             let means: Vec<f64> = means.collect();
             let y = axis_of(study.measure, means.iter().copied());
             grid.y = Axis { label: format!("final {}", y.label), ..y };
-            grid.x = Axis { label: "Byzantine workers f".to_owned(), ..Axis::default() };
+            let marks = study.factors[f].values.iter().filter_map(|value| value.parse().ok()).collect();
+            grid.x = Axis { label: "Byzantine workers f".to_owned(), marks, ..Axis::default() };
             grid.marks = true;
             let label = study.label(&layout.split, &split);
             grid.title = format!("Breakdown: final {} against f", study.measure.title)
@@ -134,7 +134,7 @@ impl Gallery<'_> {
                 let worst = self
                     .worst(values.iter().copied().flatten())
                     .filter(|_| values.iter().all(Option::is_some));
-                values.into_iter().chain([worst]).map(shown).collect()
+                values.into_iter().chain([worst]).map(|value| self.shown(value)).collect()
             });
             let heat = Heat {
                 title: titled(study, "worst case over attacks", &split),
@@ -149,6 +149,7 @@ impl Gallery<'_> {
                 rows: rows.iter().map(|row| study.label(&across, row)).collect(),
                 apart: true,
                 higher_is_better: study.measure.higher_is_better,
+                log: self.spans_decades(),
             };
             self.add(self.stem("rule-attack", &split), heat.title.clone(), "", heat.draw()?);
         }
@@ -184,10 +185,11 @@ impl Gallery<'_> {
                 rows: rows.iter().map(|level| study.label(&[f], level)).collect(),
                 cells: rows
                     .iter()
-                    .map(|r| columns.iter().map(|c| shown(value(r[0], c[0]))).collect())
+                    .map(|r| columns.iter().map(|c| self.shown(value(r[0], c[0]))).collect())
                     .collect(),
                 apart: false,
                 higher_is_better: study.measure.higher_is_better,
+                log: self.spans_decades(),
             };
             self.add(slug(&format!("f-heterogeneity {label}")), heat.title.clone(), "", heat.draw()?);
         }
@@ -197,6 +199,18 @@ impl Gallery<'_> {
     fn worst(&self, values: impl Iterator<Item = f64>) -> Option<f64> {
         let sign = if self.study.measure.higher_is_better { 1.0 } else { -1.0 };
         values.min_by(|a, b| (sign * a).total_cmp(&(sign * b)))
+    }
+
+    /// A cell of a heat map.
+    fn shown(&self, value: Option<f64>) -> Option<(f64, String)> {
+        let measure = self.study.measure;
+        value.map(|value| (value, measure.show(value / measure.scale())))
+    }
+
+    /// Whether the final values are seen better on a logarithmic scale.
+    fn spans_decades(&self) -> bool {
+        let values = self.study.series.iter().filter_map(|series| settled(self.study, [series]));
+        axis_of(self.study.measure, values.map(|estimate| estimate.mean)).log
     }
 
     /// What aggregation costs, and where the time of a round goes.
@@ -239,8 +253,9 @@ impl Gallery<'_> {
     /// What each series is called in pictures of cost: all that differs but the attack; the rule alone if that is too much.
     fn cost_names(&self) -> Vec<String> {
         let study = self.study;
-        let but_attack: Vec<usize> =
-            (0..study.factors.len()).filter(|&at| study.factors[at].key != "attack").collect();
+        let Layout { split, rows, columns, colour } = &study.layout;
+        let mut but_attack = [&columns[..], rows, colour, split].concat();
+        but_attack.retain(|&at| study.factors[at].key != "attack");
         let long = |series: &Series| study.label(&but_attack, &pick(series, &but_attack));
         let rule = |series: &Series| {
             let facts = series.runs.first().map_or(&[][..], |&run| &study.runs[run].facts);
@@ -265,10 +280,6 @@ fn settled<'a>(study: &Study, series: impl IntoIterator<Item = &'a Series>) -> O
     let runs = series.into_iter().flat_map(|series| &series.runs);
     let values: Vec<f64> = runs.filter_map(|&run| study.runs[run].digest.settled).collect();
     Estimate::of(&values.iter().map(|value| value * study.measure.scale()).collect::<Vec<_>>())
-}
-
-fn shown(value: Option<f64>) -> Option<(f64, String)> {
-    value.map(|value| (value, number(value)))
 }
 
 /// `layout` with a factor taken out.

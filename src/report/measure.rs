@@ -43,7 +43,22 @@ impl Measure {
 
     /// Title and unit.
     pub fn label(&self) -> String {
-        if self.unit.is_empty() { self.title.to_owned() } else { format!("{} ({})", self.title, self.unit) }
+        labelled(self.title, self.unit)
+    }
+
+    /// A value of the measure, called `what`, and its unit.
+    pub fn of_value(&self, what: &str) -> String {
+        labelled(what, self.unit)
+    }
+
+    /// A difference of two values, called `what`, and its unit.
+    pub fn of_difference(&self, what: &str) -> String {
+        labelled(what, self.difference_unit())
+    }
+
+    /// Unit of a difference of two values: that of percentages are percentage points.
+    pub fn difference_unit(&self) -> &'static str {
+        if self.unit == "%" { "points" } else { self.unit }
     }
 
     /// Decimals that are worth showing of the scaled number, which must then be read with [`number`].
@@ -73,6 +88,10 @@ impl Measure {
             (None, _) => Ok(LOSS),
         }
     }
+}
+
+fn labelled(what: &str, unit: &str) -> String {
+    if unit.is_empty() { what.to_owned() } else { format!("{what} ({unit})") }
 }
 
 /// The numbers that sum up one run.

@@ -79,9 +79,13 @@ fn head(study: &Study, title: &str) -> String {
         .iter()
         .map(|factor| format!("{} ({})", escape(&factor.key), escape(&factor.values.join(", "))))
         .collect();
-    let differs = if factors.is_empty() { "nothing but the seed".to_owned() } else { factors.join("; ") };
+    let differs = match study.runs.len() {
+        1 => String::new(),
+        _ if factors.is_empty() => " What differs: nothing but the seed.".to_owned(),
+        _ => format!(" What differs: {}.", factors.join("; ")),
+    };
     let mut html = format!(
-        "<h1>{}</h1>\n<p class=\"lead\">{}, {}, {}. What differs: {differs}.</p>\n",
+        "<h1>{}</h1>\n<p class=\"lead\">{}, {}, {}.{differs}</p>\n",
         escape(title),
         plural(study.runs.len(), "run"),
         plural(study.series.len(), "setting"),
@@ -91,9 +95,12 @@ fn head(study: &Study, title: &str) -> String {
         let notes: String = study.notes.iter().map(|note| format!("<li>{}</li>\n", escape(note))).collect();
         html += &format!("<ul class=\"notes\">\n{notes}</ul>\n");
     }
-    html + "<p>Lines are means over seeds; bands and ± are 95 % confidence intervals of the mean by Student’s t. \
-            <b>final</b> is the mean of the last 20 % of the evaluations, <b>rough</b> the mean |a<sub>k</sub> − \
-            a<sub>k−1</sub>| over their last 50 %.</p>\n"
+    let points = if study.measure.unit == "%" { " Points are percentage points." } else { "" };
+    html + &format!(
+        "<p>Lines are means over seeds; bands and ± are 95 % confidence intervals of the mean by Student’s t. \
+         <b>final</b> is the mean of the last 20 % of the evaluations, <b>rough</b> the mean |a<sub>k</sub> − \
+         a<sub>k−1</sub>| over their last 50 %.{points}</p>\n"
+    )
 }
 
 /// The figures; views of one group share a place, with a tab for each.
@@ -131,8 +138,7 @@ fn figure(figure: &Figure, class: &str) -> String {
 }
 
 fn results(study: &Study, table: &Table) -> String {
-    let unit =
-        if study.measure.unit.is_empty() { String::new() } else { format!(" ({})", study.measure.unit) };
+    let measure = study.measure;
     let mut html = String::from("<h2 id=\"results\">Results</h2>\n");
     if let Some(baseline) = &table.baseline {
         html += &format!(
@@ -144,14 +150,14 @@ fn results(study: &Study, table: &Table) -> String {
     html += "<div class=\"wide\"><table>\n<tr>";
     html +=
         &study.factors.iter().map(|factor| format!("<th>{}</th>", escape(&factor.key))).collect::<String>();
-    html += &format!("<th class=\"n\">final {}{unit}</th>", escape(study.measure.title));
+    let heading = |text: &str| format!("<th class=\"n\">{}</th>", escape(text));
+    html += &heading(&format!("final {}", measure.label()));
     if table.baseline.is_some() {
-        html += "<th class=\"n\">difference</th>";
+        html += &heading(&measure.of_difference("difference"));
     }
-    html += &format!(
-        "<th class=\"n\">last{unit}</th><th class=\"n\">rough{unit}</th><th class=\"n\">rounds/s</th><th \
-         class=\"n\">aggregation (ms)</th><th>runs (seed)</th></tr>\n"
-    );
+    let rest = [&measure.of_value("last"), &measure.of_difference("rough"), "rounds/s", "aggregation (ms)"];
+    html += &rest.map(heading).concat();
+    html += "<th>runs (seed)</th></tr>\n";
     html += &table.rows.iter().map(|row| result(study, table, row)).collect::<String>();
     html + "</table></div>\n"
 }
@@ -208,7 +214,11 @@ fn shared(study: &Study) -> String {
 /// A run: where it is, how it went, what made it, its whole configuration.
 fn details(study: &Study, at: usize, run: &Run, out: &Path) -> String {
     let folder = relative(out, &run.record.folder);
-    let show = |value: Option<f64>| value.map_or_else(|| "–".to_owned(), |value| study.measure.show(value));
+    let show = |value: Option<f64>, unit: &str| {
+        let text = value.map_or_else(|| "–".to_owned(), |value| study.measure.show(value));
+        format!("{text} {unit}").trim_end().to_owned()
+    };
+    let (unit, difference_unit) = (study.measure.unit, study.measure.difference_unit());
     let values: Vec<String> = study
         .factors
         .iter()
@@ -226,9 +236,9 @@ fn details(study: &Study, at: usize, run: &Run, out: &Path) -> String {
         hash = run.hash,
         seed = run.seed(),
         status = run.status(),
-        settled = show(run.digest.settled),
-        last = show(run.digest.last),
-        rough = show(run.digest.rough),
+        settled = show(run.digest.settled, unit),
+        last = show(run.digest.last, unit),
+        rough = show(run.digest.rough, difference_unit),
         link = escape(&address(&folder)),
         shown = escape(&folder),
         values =

@@ -87,7 +87,8 @@ fn the_table_says_what_its_definitions_say() {
     assert_eq!(done.status, 0, "{}", done.stderr);
     let page = fs::read_to_string(done.stdout.trim()).unwrap();
     // the last two of six; steps of 20, 10 and 20 points; a line that is being written does not count
-    assert!(page.contains("final 80.00, last 90.00, rough 16.67"), "{page}");
+    assert!(page.contains("final 80.00 %, last 90.00 %, rough 16.67 points"), "{page}");
+    assert!(page.contains(">last (%)</th><th class=\"n\">rough (points)</th>"), "{page}");
     assert!(page.contains("is unfinished: counted as far as it got"));
 }
 

@@ -1,8 +1,10 @@
 //! Where the time of a round goes: a bar for each rule, in stacked phases.
 
-use super::canvas::{
-    DrawError, Entry, Lie, colour, fill, font, legend, legend_places, picture, shortened, tick, width_of,
-    write,
+use super::{
+    canvas::{
+        DrawError, Entry, Lie, colour, fill, font, legend, legend_places, picture, shortened, width_of, write,
+    },
+    ticks::{step, written},
 };
 use plotters::style::RGBColor;
 
@@ -45,7 +47,7 @@ impl Bars {
             for at in 0..=(end / step).round() as i32 {
                 let value = f64::from(at) * step;
                 fill(root, (x(value), top), (x(value) + 1, foot), RGBColor(222, 222, 222))?;
-                write(root, (x(value), foot + 12), &tick(value), font(10), Lie::Middle)?;
+                write(root, (x(value), foot + 12), &written(value), font(10), Lie::Middle)?;
             }
             write(root, (left + LENGTH / 2, foot + 32), &self.axis, font(12), Lie::Middle)?;
             for (at, (label, parts)) in self.bars.iter().enumerate() {
@@ -69,14 +71,12 @@ impl Bars {
     }
 }
 
-/// A step of 1, 2 or 5 times a power of ten that gives four to ten of them up to `most`, and their end.
+/// A round step that goes up to six times into `most`, and the multiple of it that reaches `most`.
 fn steps(most: f64) -> (f64, f64) {
     if most.is_nan() || most <= 0.0 {
         return (1.0, 1.0);
     }
-    let power = 10f64.powf((most / 5.0).log10().floor());
-    let step = [1.0, 2.0, 5.0, 10.0].map(|n| n * power).into_iter().find(|step| most / step <= 6.0);
-    let step = step.unwrap_or(most);
+    let step = step(most, 6);
     (step, (most / step).ceil() * step)
 }
 

@@ -1,6 +1,6 @@
-//! What all pictures share: the palette, the fonts, the canvas, and how a
-//! number stands on an axis. Pictures are drawn in quarters of a pixel, since
-//! plotters places everything on whole units.
+//! What all pictures share: the palette, the fonts, the canvas, the legend.
+//! Pictures are drawn in quarters of a pixel, since plotters places everything
+//! on whole units.
 
 use std::io;
 
@@ -139,19 +139,16 @@ pub fn shortened(text: &str, size: i32, width: i32) -> String {
 /// An entry of a legend: what it is called, and the number of its colour.
 pub type Entry = (String, usize);
 
-/// The rows of a legend that is `width` pixels wide: for each entry its place.
+/// The places of the entries of a legend that is `width` pixels wide: in one row, or else in columns of one width.
 pub fn legend_places(entries: &[Entry], width: i32) -> Vec<(i32, i32)> {
-    let (mut x, mut y) = (0, 0);
-    let mut places = Vec::new();
-    for (label, _) in entries {
-        let wide = 34 + width_of(label, 11) + 14;
-        if x > 0 && x + wide > width {
-            (x, y) = (0, y + 18);
-        }
-        places.push((x, y));
-        x += wide;
+    let wide: Vec<i32> = entries.iter().map(|(label, _)| 34 + width_of(label, 11) + 14).collect();
+    if wide.iter().sum::<i32>() <= width {
+        let before = |at: usize| wide[..at].iter().sum();
+        return (0..wide.len()).map(|at| (before(at), 0)).collect();
     }
-    places
+    let column = wide.iter().copied().max().unwrap_or(width);
+    let columns = (width / column).max(1) as usize;
+    (0..wide.len()).map(|at| ((at % columns) as i32 * column, (at / columns) as i32 * 18)).collect()
 }
 
 /// Draws a legend with its upper left corner at `at`.
@@ -167,35 +164,19 @@ pub fn legend(area: &Area<'_>, at: (i32, i32), width: i32, entries: &[Entry]) ->
     Ok(())
 }
 
-/// A number on an axis: six digits at most, no zeros behind, powers of ten where it is very large or small.
-pub fn tick(value: f64) -> String {
-    let size = value.abs();
-    if size < 1e-12 {
-        return "0".to_owned();
-    }
-    if !(1e-4..1e6).contains(&size) {
-        let text = format!("{value:.1e}");
-        return text.replace(".0e", "e");
-    }
-    let text = format!("{value:.6}");
-    text.trim_end_matches('0').trim_end_matches('.').to_owned()
-}
-
 #[cfg(test)]
 mod tests {
-    use super::{Entry, legend_places, shortened, tick};
+    use super::{Entry, legend_places, shortened};
 
     #[test]
-    fn ticks_are_short() {
-        let ticks = [0.300_000_000_000_000_04, 1500.0, 0.0, -0.25, 2e7, 1.5e-7].map(tick);
-        assert_eq!(ticks, ["0.3", "1500", "0", "-0.25", "2e7", "1.5e-7"]);
-    }
-
-    #[test]
-    fn a_legend_goes_on_in_the_next_row() {
-        let entries: Vec<Entry> = (0..3).map(|at| ("ten letters".to_owned(), at)).collect();
+    fn a_legend_is_a_row_or_has_columns() {
+        let entries: Vec<Entry> =
+            ["short", "ten letters", "short"].map(str::to_owned).into_iter().zip(0..).collect();
+        let row = legend_places(&entries, 400);
+        assert!(row.iter().all(|place| place.1 == 0) && row[1].0 < row[2].0 - row[1].0, "{row:?}");
         let places = legend_places(&entries, 260);
-        assert_eq!((places[0], places[1].1, places[2].0, places[2].1), ((0, 0), 0, 0, 18));
+        assert_eq!((places[0], places[1].1, places[2]), ((0, 0), 0, (0, 18)));
+        assert_eq!(legend_places(&entries, 20).iter().map(|place| place.1).collect::<Vec<_>>(), [0, 18, 36]);
     }
 
     #[test]

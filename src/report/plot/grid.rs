@@ -4,7 +4,10 @@
 use plotters::{
     backend::SVGBackend,
     chart::{ChartBuilder, ChartContext, LabelAreaPosition},
-    coord::{cartesian::Cartesian2d, types::RangedCoordf64},
+    coord::{
+        cartesian::Cartesian2d,
+        ranged1d::{KeyPointHint, NoDefaultFormatting, Ranged, ValueFormatter},
+    },
     element::{Circle, PathElement, Polygon},
     style::{
         Color, RGBColor, ShapeStyle,
@@ -12,16 +15,22 @@ use plotters::{
     },
 };
 
-use super::canvas::{
-    Area, DrawError, Entry, Lie, colour, fill, font, legend, legend_places, picture, px, shortened, tick,
-    width_of, write,
+use super::{
+    canvas::{
+        Area, DrawError, Entry, Lie, colour, fill, font, legend, legend_places, picture, px, shortened,
+        width_of, write,
+    },
+    ticks::{marks, written},
 };
 
-const GAP: i32 = 20;
-const LEFT: i32 = 70;
+const GAP: i32 = 24;
+/// What the title of the y axis takes on the left.
+const TITLE: i32 = 26;
 const BOTTOM: i32 = 48;
 const STRIP: i32 = 20;
 const WRAP: usize = 3;
+/// How far bars of different lines stand from one another, in pixels.
+const BESIDE: f64 = 2.5;
 const GREY: RGBColor = RGBColor(110, 110, 110);
 
 /// A point of a line with its band.
@@ -55,6 +64,8 @@ pub struct Axis {
     pub log: bool,
     /// Values that the axis never goes beyond.
     pub limits: Option<(f64, f64)>,
+    /// Where the marks are, if these fit; round numbers otherwise.
+    pub marks: Vec<f64>,
 }
 
 /// A grid of panels.
@@ -86,7 +97,7 @@ impl Grid {
     pub fn draw(mut self) -> Result<String, DrawError> {
         self.wrap();
         let scale = Scale::of(&self);
-        let frame = Frame::of(&self);
+        let frame = Frame::of(&self, &scale);
         picture(frame.width, frame.height, |root| {
             write(root, (12, 16), &shortened(&self.title, 14, frame.width - 24), font(14), Lie::From)?;
             legend(root, (12, 30), frame.width - 24, &self.legend)?;
@@ -96,7 +107,7 @@ impl Grid {
                     self.panel(root, &frame, &scale, (r, c), lines)?;
                 }
             }
-            let middle = (LEFT + frame.width - frame.right) / 2;
+            let middle = (frame.left + frame.width - frame.right) / 2;
             write(root, (middle, frame.height - 12), &self.x.label, font(12), Lie::Middle)?;
             let middle = (frame.top + frame.height - BOTTOM) / 2;
             write(root, (14, middle), &self.y.label, font(12), Lie::Up)
@@ -135,22 +146,25 @@ impl Grid {
 
     fn strips(&self, root: &Area<'_>, frame: &Frame) -> Result<(), DrawError> {
         if self.is_wrapped() {
+            let size = heading_size(self.rows.iter().flat_map(|row| row.split('\n')), frame.panel.0);
             for (r, row) in self.rows.iter().enumerate() {
                 for (c, heading) in row.split('\n').enumerate() {
-                    over(root, frame, frame.corner(r, c), heading)?;
+                    over(root, frame, frame.corner(r, c), heading, size)?;
                 }
             }
             return Ok(());
         }
+        let size = heading_size(self.columns.iter().map(String::as_str), frame.panel.0);
         for (c, heading) in self.columns.iter().enumerate().filter(|(_, heading)| !heading.is_empty()) {
-            over(root, frame, frame.corner(0, c), heading)?;
+            over(root, frame, frame.corner(0, c), heading, size)?;
         }
+        let size = heading_size(self.rows.iter().map(String::as_str), frame.panel.1);
         for (r, heading) in self.rows.iter().enumerate().filter(|(_, heading)| !heading.is_empty()) {
             let (x, y) = frame.corner(r, self.columns.len());
             let x = x - GAP + 4;
             fill(root, (x, y), (x + STRIP - 2, y + frame.panel.1), RGBColor(236, 236, 236))?;
             let middle = (x + STRIP / 2 - 1, y + frame.panel.1 / 2);
-            write(root, middle, &shortened(heading, 11, frame.panel.1), font(11), Lie::Down)?;
+            write(root, middle, &shortened(heading, size, frame.panel.1), font(size), Lie::Down)?;
         }
         Ok(())
     }
@@ -164,7 +178,7 @@ impl Grid {
         lines: &[Line],
     ) -> Result<(), DrawError> {
         let (x, y) = frame.corner(r, c);
-        let left = if c == 0 { LEFT - 22 } else { 0 };
+        let left = if c == 0 { frame.left - TITLE } else { 0 };
         // the lowest panel of its column has the axis
         let lowest = r + 1 == self.panels.len() || self.is_void(r + 1, c);
         let bottom = if lowest { 22 } else { 0 };
@@ -174,14 +188,9 @@ impl Grid {
         let mut chart = ChartBuilder::on(&area)
             .set_label_area_size(LabelAreaPosition::Left, px(left))
             .set_label_area_size(LabelAreaPosition::Bottom, px(bottom))
-            .build_cartesian_2d(scale.x.0..scale.x.1, scale.y.0..scale.y.1)?;
-        let label = |log: bool| move |v: &f64| if log { tick(10f64.powf(*v)) } else { tick(*v) };
+            .build_cartesian_2d(scale.x.clone(), scale.y.clone())?;
         chart
             .configure_mesh()
-            .x_labels(if self.x.log { 4 } else { 6 })
-            .y_labels(6)
-            .x_label_formatter(&label(self.x.log))
-            .y_label_formatter(&label(self.y.log))
             .label_style(font(10).color(&GREY))
             .axis_style(GREY.stroke_width(3))
             .bold_line_style(RGBColor(222, 222, 222).stroke_width(3))
@@ -200,7 +209,12 @@ impl Grid {
 
     fn line(&self, chart: &mut Chart<'_, '_>, scale: &Scale, line: &Line) -> Result<(), DrawError> {
         let ink = colour(line.colour);
-        for piece in pieces(line, &self.x, &self.y) {
+        // bars of other lines at the same place stand beside
+        let beside =
+            if self.marks { line.colour as f64 - self.legend.len().max(1) as f64 / 2.0 + 0.5 } else { 0.0 };
+        let shift = beside * scale.x.of_pixels(BESIDE, panel_size(self).0);
+        for mut piece in pieces(line, &self.x, &self.y) {
+            piece.iter_mut().for_each(|point| point.x += shift);
             let at = |point: &Point| (point.x, scale.clamp(point.y));
             let stroke: ShapeStyle = ink.stroke_width(7);
             let low = piece.iter().map(|point| (point.x, scale.clamp(point.low)));
@@ -225,14 +239,25 @@ impl Grid {
     }
 }
 
-type Chart<'a, 'b> = ChartContext<'a, SVGBackend<'b>, Cartesian2d<RangedCoordf64, RangedCoordf64>>;
+type Chart<'a, 'b> = ChartContext<'a, SVGBackend<'b>, Cartesian2d<Span, Span>>;
+
+/// The largest size at which all headings fit into `room` pixels, or the smallest that can be read.
+fn heading_size<'a>(headings: impl Iterator<Item = &'a str> + Clone, room: i32) -> i32 {
+    let fits = |size: &i32| headings.clone().all(|heading| width_of(heading, *size) <= room);
+    [11, 10, 9].into_iter().find(fits).unwrap_or(9)
+}
 
 /// A heading over the panel with that corner.
-fn over(root: &Area<'_>, frame: &Frame, (x, y): (i32, i32), heading: &str) -> Result<(), DrawError> {
+fn over(
+    root: &Area<'_>,
+    frame: &Frame,
+    (x, y): (i32, i32),
+    heading: &str,
+    size: i32,
+) -> Result<(), DrawError> {
     let wide = frame.panel.0;
     fill(root, (x, y - STRIP), (x + wide, y - 2), RGBColor(236, 236, 236))?;
     let middle = (x + wide / 2, y - STRIP / 2 - 1);
-    let size = if width_of(heading, 11) > wide { 9 } else { 11 };
     write(root, middle, &shortened(heading, size, wide - 4), font(size), Lie::Middle)
 }
 
@@ -250,10 +275,71 @@ fn pieces(line: &Line, x: &Axis, y: &Axis) -> Vec<Vec<Point>> {
     pieces.map(|piece| piece.iter().copied().flatten().collect()).collect()
 }
 
-/// The ranges of both axes, which all panels share.
+/// What is shown of an axis, and its marks; exponents of ten on a logarithmic one.
+#[derive(Clone)]
+struct Span {
+    range: (f64, f64),
+    marks: Vec<f64>,
+    log: bool,
+}
+
+impl Span {
+    /// With so many marks at most.
+    fn new(range: (f64, f64), axis: &Axis, most: usize) -> Self {
+        Self { range, marks: marks(range, axis.log, most), log: axis.log }
+    }
+
+    /// With the marks of the axis, or as many as have room for their labels side by side on `pixels`.
+    fn across(range: (f64, f64), axis: &Axis, pixels: i32) -> Self {
+        let fits = |span: &Self| span.marks.len() as i32 * (span.width() + 14) <= pixels;
+        let own = (!axis.marks.is_empty()).then(|| Self { range, marks: axis.marks.clone(), log: axis.log });
+        let round = (3..9).rev().map(|most| Self::new(range, axis, most));
+        own.into_iter().chain(round).find(fits).unwrap_or_else(|| Self::new(range, axis, 3))
+    }
+
+    /// What so many pixels of `all` are on the axis.
+    fn of_pixels(&self, pixels: f64, all: i32) -> f64 {
+        pixels * (self.range.1 - self.range.0) / f64::from(all)
+    }
+
+    fn label(&self, mark: f64) -> String {
+        written(if self.log { 10f64.powf(mark) } else { mark })
+    }
+
+    /// How wide the widest label is.
+    fn width(&self) -> i32 {
+        self.marks.iter().map(|mark| width_of(&self.label(*mark), 10)).max().unwrap_or(0)
+    }
+}
+
+impl Ranged for Span {
+    type FormatOption = NoDefaultFormatting;
+    type ValueType = f64;
+
+    fn map(&self, value: &f64, limit: (i32, i32)) -> i32 {
+        let (low, high) = self.range;
+        limit.0 + ((value - low) / (high - low) * f64::from(limit.1 - limit.0)).round() as i32
+    }
+
+    fn key_points<Hint: KeyPointHint>(&self, hint: Hint) -> Vec<f64> {
+        if hint.weight().allow_light_points() { Vec::new() } else { self.marks.clone() }
+    }
+
+    fn range(&self) -> std::ops::Range<f64> {
+        self.range.0..self.range.1
+    }
+}
+
+impl ValueFormatter<f64> for Span {
+    fn format_ext(&self, mark: &f64) -> String {
+        self.label(*mark)
+    }
+}
+
+/// Both axes, which all panels share.
 struct Scale {
-    x: (f64, f64),
-    y: (f64, f64),
+    x: Span,
+    y: Span,
 }
 
 impl Scale {
@@ -270,11 +356,15 @@ impl Scale {
         let ends = ends.map(|end| end.max(least).min(most));
         let all = range(points.iter().map(|point| point.y).chain(ends));
         let x_pad = if grid.marks { 0.05 } else { 0.0 };
-        Self { x: padded(xs, x_pad, &grid.x), y: padded(all, 0.04, &grid.y) }
+        let (wide, high) = panel_size(grid);
+        Self {
+            x: Span::across(padded(xs, x_pad, &grid.x), &grid.x, wide),
+            y: Span::new(padded(all, 0.04, &grid.y), &grid.y, (high / 28) as usize),
+        }
     }
 
     fn clamp(&self, y: f64) -> f64 {
-        y.clamp(self.y.0, self.y.1)
+        y.clamp(self.y.range.0, self.y.range.1)
     }
 }
 
@@ -300,44 +390,53 @@ struct Frame {
     panel: (i32, i32),
     width: i32,
     height: i32,
+    left: i32,
     top: i32,
     right: i32,
     over: i32,
 }
 
 impl Frame {
-    fn of(grid: &Grid) -> Self {
+    fn of(grid: &Grid, scale: &Scale) -> Self {
         let headed = |headings: &[String]| headings.iter().any(|heading| !heading.is_empty());
         let wrapped = grid.is_wrapped();
-        let right = if !wrapped && headed(&grid.rows) { STRIP + 4 } else { 10 };
+        // half of the last label stands out
+        let label = scale.x.width() / 2 + 4;
+        let right = if !wrapped && headed(&grid.rows) { STRIP + 4 } else { label.max(10) };
         let columns = grid.columns.len() as i32;
-        let panel = match columns {
-            1 => (440, 270),
-            2 => (330, 220),
-            _ => (236, 176),
-        };
+        let panel = panel_size(grid);
+        let left = TITLE + scale.y.width() + 8;
         let least = (width_of(&grid.title, 14) + 40).min(760);
-        let width = (LEFT + columns * (panel.0 + GAP) - GAP + right).max(least);
+        let width = (left + columns * (panel.0 + GAP) - GAP + right).max(least);
         let rows = legend_places(&grid.legend, width - 24).last().map_or(0, |place| place.1 + 18);
         let head = if wrapped || headed(&grid.columns) { STRIP } else { 4 };
         let top = 34 + rows + head;
         let over = if wrapped { STRIP } else { 0 };
         let height = top + grid.panels.len() as i32 * (panel.1 + GAP + over) - GAP - over + BOTTOM;
-        Self { panel, width, height, top, right, over }
+        Self { panel, width, height, left, top, right, over }
     }
 
     /// The upper left corner of a panel.
     fn corner(&self, row: usize, column: usize) -> (i32, i32) {
         (
-            LEFT + column as i32 * (self.panel.0 + GAP),
+            self.left + column as i32 * (self.panel.0 + GAP),
             self.top + row as i32 * (self.panel.1 + GAP + self.over),
         )
     }
 }
 
+/// Width and height of a panel.
+fn panel_size(grid: &Grid) -> (i32, i32) {
+    match grid.columns.len() {
+        1 => (440, 270),
+        2 => (330, 220),
+        _ => (236, 176),
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use super::{Axis, Line, Point, padded, pieces};
+    use super::{Axis, Line, Point, Span, heading_size, padded, pieces};
 
     fn line(ys: &[f64]) -> Line {
         let point = |(x, &y): (usize, &f64)| Point { x: x as f64, y, low: y, high: y };
@@ -356,6 +455,23 @@ mod tests {
         let log = Axis { log: true, ..Axis::default() };
         let parts = pieces(&line(&[0.0, 100.0]), &Axis::default(), &log);
         assert_eq!((parts.len(), parts[0][0].y), (1, 2.0));
+    }
+
+    #[test]
+    fn labels_have_room_side_by_side() {
+        let marks = |high: f64, pixels| Span::across((0.0, high), &Axis::default(), pixels).marks.len();
+        assert_eq!(
+            [(100.0, 236), (100.0, 120), (500_000.0, 236)].map(|(high, pixels)| marks(high, pixels)),
+            [6, 3, 3]
+        );
+        let own = Axis { marks: vec![1.0, 4.0, 8.0], ..Axis::default() };
+        assert_eq!(Span::across((1.0, 8.0), &own, 236).marks, own.marks);
+    }
+
+    #[test]
+    fn headings_of_one_picture_have_one_size() {
+        assert_eq!(heading_size(["cwmed", "krum"].into_iter(), 236), 11);
+        assert_eq!(heading_size(["cwmed", "geometric-median · storm / anytime-sgd"].into_iter(), 236), 10);
     }
 
     #[test]

@@ -27,6 +27,8 @@ pub struct Heat {
     pub apart: bool,
     /// Whether larger is better, and so lighter.
     pub higher_is_better: bool,
+    /// Whether colours follow the logarithms.
+    pub log: bool,
 }
 
 impl Heat {
@@ -76,9 +78,11 @@ impl Heat {
 
     /// The colour of a value, by its place between the least and the most.
     fn paint(&self, value: f64) -> RGBColor {
-        let values = self.cells.iter().flatten().flatten().map(|cell| cell.0).filter(|v| v.is_finite());
-        let (low, high) = values.fold((f64::MAX, f64::MIN), |(l, h), v| (l.min(v), h.max(v)));
-        let share = if high > low { ((value - low) / (high - low)).clamp(0.0, 1.0) } else { 0.5 };
+        let place = |value: f64| if self.log { value.ln() } else { value };
+        let places =
+            self.cells.iter().flatten().flatten().map(|cell| place(cell.0)).filter(|v| v.is_finite());
+        let (low, high) = places.fold((f64::MAX, f64::MIN), |(l, h), v| (l.min(v), h.max(v)));
+        let share = if high > low { ((place(value) - low) / (high - low)).clamp(0.0, 1.0) } else { 0.5 };
         let share = if share.is_nan() { 0.0 } else { share };
         shade(if self.higher_is_better { share } else { 1.0 - share })
     }
@@ -103,7 +107,29 @@ fn is_dark(colour: RGBColor) -> bool {
 mod tests {
     use plotters::style::RGBColor;
 
-    use super::{is_dark, shade};
+    use super::{Heat, is_dark, shade};
+
+    #[test]
+    fn colours_of_decades_are_as_far_apart() {
+        let cell = |value: f64| Some((value, String::new()));
+        let heat = Heat {
+            title: String::new(),
+            what: String::new(),
+            across: String::new(),
+            columns: Vec::new(),
+            rows: Vec::new(),
+            cells: vec![[1e-4, 1e-2, 1.0].map(cell).into()],
+            apart: false,
+            higher_is_better: false,
+            log: true,
+        };
+        assert_eq!(heat.paint(1e-2), shade(0.5));
+        assert_eq!(Heat { log: false, ..heat.clone() }.paint(1.0), heat.paint(1.0));
+        assert_eq!(
+            (heat.paint(1e-4), heat.paint(0.0), heat.paint(f64::INFINITY)),
+            (shade(1.0), shade(1.0), shade(0.0))
+        );
+    }
 
     #[test]
     fn the_palette_runs_from_dark_to_light() {

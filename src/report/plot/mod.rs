@@ -5,6 +5,7 @@ mod canvas;
 mod grid;
 mod heat;
 mod raster;
+mod ticks;
 
 pub use bars::Bars;
 pub use canvas::{DrawError, Entry};
