@@ -17,11 +17,11 @@ use crate::{
         partition::Deal,
         sampler::{Order, Shard, ShardSampler},
     },
-    registry::Data,
+    registry::{Data, PartitionFactory, Resolved},
 };
 
-/// Reads the data set and holds its validation set out. A folder is looked for beside the experiment's file first.
-pub(super) fn load(
+/// Reads the data set. A folder is looked for beside the experiment's file first.
+pub(super) fn read(
     planner: &mut Planner<'_>,
     named: &Named,
     data: Option<&Path>,
@@ -34,11 +34,15 @@ pub(super) fn load(
     };
     let (dataset, named) = planner.registry.shelf.read(asked, roots)?;
     planner.config.task.dataset = Some(named);
-    let planner: &Planner<'_> = planner;
+    Ok(dataset)
+}
+
+/// Holds the validation set out, and moves the root set to the end.
+pub(super) fn hold_out(planner: &Planner<'_>, dataset: Dataset) -> Result<Dataset, ConfigError> {
     let (task, seed) = (&planner.config.task, Seed(planner.config.seed));
     let wrong = |key| move |error: HoldOutError| planner.error(key, error.to_string());
     let held = dataset.hold_out(task.validation, seed).map_err(wrong("task.validation"))?;
-    Ok(held.set_root_last(task.root, seed).map_err(wrong("task.root"))?)
+    held.set_root_last(task.root, seed).map_err(wrong("task.root"))
 }
 
 /// The part of the training set, by its labels, that is dealt to the workers; the rest is the server's root set.
@@ -65,15 +69,21 @@ pub(super) fn root(
     Ok(Some(Box::new(sampler)))
 }
 
+/// The configuration's partition.
+pub(super) fn partition(planner: &mut Planner<'_>) -> Result<PartitionFactory, ConfigError> {
+    let named = &planner.config.task.partition;
+    let Resolved { component, named } =
+        planner.make(&planner.registry.partitions, "task.partition", named)?;
+    planner.config.task.partition = named;
+    Ok(component)
+}
+
 /// Deals the samples with these labels to all workers, as the configuration's partition says.
 pub(super) fn deal(planner: &mut Planner<'_>, groups: &[Group], labels: &[u8]) -> Result<Deal, ConfigError> {
     let seed = Seed(planner.config.seed);
-    let made =
-        planner.make(&planner.registry.partitions, "task.partition", &planner.config.task.partition)?;
-    planner.config.task.partition = made.named;
+    let partition = partition(planner)?;
     let wrong = |key, error: data::partition::PartitionError| planner.error(key, error.to_string());
-    let dealt =
-        |workers| (made.component)(labels, workers, seed).map_err(|error| wrong("task.partition", error));
+    let dealt = |workers| partition(labels, workers, seed).map_err(|error| wrong("task.partition", error));
     let count = |groups: &mut dyn Iterator<Item = &Group>| groups.map(|group| group.ids.len()).sum();
     let workers = count(&mut groups.iter());
     match planner.config.task.holders {

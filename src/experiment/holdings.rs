@@ -96,7 +96,8 @@ impl Holdings {
 impl Labelled {
     fn read(planner: &mut Planner<'_>, data: Option<&Path>) -> Result<Self, PlanError> {
         if let Some(named) = planner.config.task.dataset.clone() {
-            let dataset = dealing::load(planner, &named, data)?;
+            let dataset = dealing::read(planner, &named, data)?;
+            let dataset = dealing::hold_out(planner, dataset)?;
             let dealt = dealing::dealt(planner, &dataset.train.labels).len();
             let (training, root) = dataset.train.labels.split_at(dealt);
             return Ok(Self {

@@ -20,28 +20,46 @@ use crate::{
     results::Computation,
 };
 
-/// The workload of `model` on `dataset`.
+/// A model and the data set that it fits, before anything is held out, dealt or drawn.
+pub(super) struct Images {
+    device: Device,
+    network: Model,
+    dataset: Dataset,
+}
+
+impl Images {
+    /// The model `model` and the data set `dataset`, on the device that there is. `data` is searched first.
+    pub fn resolve(
+        planner: &mut Planner<'_>,
+        dataset: &Named,
+        model: &Named,
+        data: Option<&Path>,
+    ) -> Result<Self, PlanError> {
+        let device = device(planner)?;
+        // A wrong name is said before data is looked for.
+        let made = planner.make(&planner.registry.models, "task.model", model)?;
+        let dataset = dealing::read(planner, dataset, data)?;
+        let network = fit(planner, &dataset, made)?;
+        dealing::partition(planner)?;
+        planner.config.task.way = way(planner, &network, device)?;
+        Ok(Self { device, network, dataset })
+    }
+}
+
+/// The workload of a model on a data set.
 pub(super) fn images(
     planner: &mut Planner<'_>,
     groups: &[Group],
-    dataset: &Named,
-    model: &Named,
-    data: Option<&Path>,
+    images: Images,
 ) -> Result<Workload, PlanError> {
-    let device = device(planner)?;
-    // A wrong name is said before data is looked for.
-    let made = planner.make(&planner.registry.models, "task.model", model)?;
-    let dataset = dealing::load(planner, dataset, data)?;
-    let network = fit(planner, &dataset, made)?;
+    let Images { device, network, dataset } = images;
+    let dataset = dealing::hold_out(planner, dataset)?;
     let samplers = dealing::samplers(planner, groups, &dataset.train.labels)?;
     let root = dealing::root(planner, samplers.len(), &dataset.train.labels)?;
     let task = &planner.config.task;
-    let summary = format!("{} ({} parameters) on {}{}", model.name, network.dim(), dataset.name, steps(task));
-    let precision = match task.precision {
-        config::Precision::F32 => Precision::F32,
-        config::Precision::F64 => Precision::F64,
-        config::Precision::Bf16 => Precision::Bf16,
-    };
+    let name = task.model.as_ref().map_or("", |model| &model.name);
+    let summary = format!("{name} ({} parameters) on {}{}", network.dim(), dataset.name, steps(task));
+    let precision = precision(task.precision);
     let arithmetic = Some(arithmetic(&network, precision, device));
     let settings = Settings {
         precision,
@@ -52,15 +70,10 @@ pub(super) fn images(
             BatchNorm::Cwmed => BatchNormPolicy::Cwmed,
         },
         tile: Some(task.tile).filter(|tile| *tile > 0),
-        way: match task.way {
-            config::Way::Auto => None,
-            config::Way::Kernels => Some(Way::Kernels),
-            config::Way::Torch => Some(Way::Torch),
-        },
+        way: asked(task.way),
     };
     let learner = TorchLearner::new(network, &dataset, settings, Seed(planner.config.seed))
         .map_err(|error| planner.error("task.model", error.to_string()))?;
-    planner.config.task.way = way(planner, learner.way())?;
     let computation = computation(&planner.config, groups, &learner);
     let classes = dataset.train.classes as i64;
     Ok(Workload {
@@ -94,11 +107,27 @@ fn fit(
     })
 }
 
+fn precision(given: config::Precision) -> Precision {
+    match given {
+        config::Precision::F32 => Precision::F32,
+        config::Precision::F64 => Precision::F64,
+        config::Precision::Bf16 => Precision::Bf16,
+    }
+}
+
+fn asked(way: config::Way) -> Option<Way> {
+    match way {
+        config::Way::Auto => None,
+        config::Way::Kernels => Some(Way::Kernels),
+        config::Way::Torch => Some(Way::Torch),
+    }
+}
+
 /// The way that is taken, for the record of the run. The kernels, if they are asked for, must be able to; a tile is not
 /// for them.
-fn way(planner: &Planner<'_>, found: Way) -> Result<config::Way, ConfigError> {
+fn way(planner: &Planner<'_>, network: &Model, device: Device) -> Result<config::Way, ConfigError> {
     let task = &planner.config.task;
-    match (task.way, found) {
+    match (task.way, Way::of(network, precision(task.precision), device, asked(task.way))) {
         (config::Way::Kernels, _) if task.precision == config::Precision::Bf16 => {
             let message = "the kernels compute in f32 and f64; `auto` takes libtorch for bf16";
             Err(planner.error("task.way", message))

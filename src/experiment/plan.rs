@@ -14,7 +14,7 @@ use super::{
     cast::{Group, groups},
     cohorts::Turnout,
     memory::{Kept, MemoryError, Need},
-    workload::Workload,
+    workload::{Subject, Workload},
 };
 use crate::{
     checkpoint::CheckpointError,
@@ -112,6 +112,18 @@ impl Plan {
         Planner { registry, layers, config }.plan(data)
     }
 
+    /// The hash of the configuration that the plan of these `layers` would have. Names, parameters and who can stand
+    /// whom are checked for it; data is read, but not dealt, and no learner is made.
+    ///
+    /// # Errors
+    /// [`PlanError`] naming layer and key, or the data file.
+    pub fn hash(registry: &Registry, layers: Layers, data: Option<&Path>) -> Result<String, PlanError> {
+        let config = layers.config()?;
+        let mut planner = Planner { registry, layers, config };
+        planner.resolve(data)?;
+        Ok(planner.config.hash())
+    }
+
     /// The configuration with every parameter written out.
     pub fn config(&self) -> &Config {
         &self.config
@@ -154,16 +166,34 @@ pub(super) struct Planner<'a> {
     pub config: Config,
 }
 
+/// All that a configuration names.
+struct Found {
+    size: Turnout,
+    groups: Vec<Group>,
+    defence: Defence,
+    step: StepFactory,
+    faults: Faults,
+    closing: Closing,
+    subject: Subject,
+}
+
 impl Planner<'_> {
     fn plan(mut self, data: Option<&Path>) -> Result<Plan, PlanError> {
+        let Found { size, groups, defence, step, faults, closing, subject } = self.resolve(data)?;
+        let workload = Workload::plan(&mut self, &groups, subject)?;
+        let spilled = self.check_memory(&groups, size.round.m, &workload)?;
+        Ok(Plan { config: self.config, size, defence, step, groups, faults, closing, workload, spilled })
+    }
+
+    /// Finds all that the configuration names, and writes every parameter out that a result depends on.
+    fn resolve(&mut self, data: Option<&Path>) -> Result<Found, PlanError> {
         let (size, groups) = self.cast()?;
         let defence = self.defence(size)?;
         let step = self.step()?;
         let faults = self.faults(&groups)?;
         let closing = self.closing(size, &defence, &faults)?;
-        let workload = Workload::plan(&mut self, &groups, data)?;
-        let spilled = self.check_memory(&groups, size.round.m, &workload)?;
-        Ok(Plan { config: self.config, size, defence, step, groups, faults, closing, workload, spilled })
+        let subject = Subject::resolve(self, data)?;
+        Ok(Found { size, groups, defence, step, faults, closing, subject })
     }
 
     /// Who takes part, and the numbers of workers.

@@ -1,7 +1,7 @@
 //! What is learned: a convex objective, or a model on a data set. Everything
 //! is loaded and fitted together here, so that a run cannot fail for it.
 
-use std::{collections::BTreeMap, path::Path};
+use std::{collections::BTreeMap, path::Path, sync::Arc};
 
 use phalanx_actors::{Learner, learner::Sampler};
 use phalanx_robust::{Dtype, random::Seed, step::Domain};
@@ -16,14 +16,14 @@ use crate::{
     config::{ConfigError, Named, Precision, Task},
     data::sampler::NoiseSampler,
     learner::{
-        convex::ConvexLearner,
+        convex::{ConvexLearner, Objective},
         local::{LocalLearner, LocalSampler, LocalSteps, Walk},
     },
     results::Computation,
 };
 
 #[cfg(feature = "torch")]
-use super::images::images;
+use super::images::{Images, images};
 
 /// A learner and what the rest of the cast must know of it.
 pub(super) struct Workload {
@@ -45,25 +45,43 @@ pub(super) struct Workload {
     pub arithmetic: Option<Arithmetic>,
 }
 
-impl Workload {
-    /// Loads and checks what the configuration's `[task]` names. `data` is searched first.
-    pub fn plan(planner: &mut Planner<'_>, groups: &[Group], data: Option<&Path>) -> Result<Self, PlanError> {
+/// What `[task]` names, found and written out in full; nothing is dealt, drawn or fitted yet.
+pub(super) enum Subject {
+    /// An objective.
+    Convex(Arc<dyn Objective>),
+    /// A model on a data set.
+    Images(Images),
+}
+
+impl Subject {
+    /// Finds what the configuration's `[task]` names. `data` is searched first.
+    pub fn resolve(planner: &mut Planner<'_>, data: Option<&Path>) -> Result<Self, PlanError> {
         let task = planner.config.task.clone();
-        let workload = match (task.objective, task.dataset, task.model) {
-            (Some(objective), None, None) => convex(planner, groups, &objective)?,
-            (None, Some(dataset), Some(model)) => images(planner, groups, &dataset, &model, data)?,
-            (None, None, None) => {
-                return Err(planner
-                    .error("task", "`dataset` and `model` are missing, or an `objective`")
-                    .into());
+        match (task.objective, task.dataset, task.model) {
+            (Some(named), None, None) => Ok(Self::Convex(objective(planner, &named)?)),
+            (None, Some(dataset), Some(model)) => {
+                Ok(Self::Images(Images::resolve(planner, &dataset, &model, data)?))
             }
-            (None, _, None) => return Err(planner.error("task", "`model` is missing").into()),
-            (None, None, _) => return Err(planner.error("task", "`dataset` is missing").into()),
+            (None, None, None) => {
+                Err(planner.error("task", "`dataset` and `model` are missing, or an `objective`").into())
+            }
+            (None, _, None) => Err(planner.error("task", "`model` is missing").into()),
+            (None, None, _) => Err(planner.error("task", "`dataset` is missing").into()),
             (Some(_), ..) => {
                 let message =
                     "an objective is given beside a data set or a model; one or the other is accepted";
-                return Err(planner.error("task.objective", message).into());
+                Err(planner.error("task.objective", message).into())
             }
+        }
+    }
+}
+
+impl Workload {
+    /// Deals the data of `subject` to the groups, and fits the learner to it.
+    pub fn plan(planner: &mut Planner<'_>, groups: &[Group], subject: Subject) -> Result<Self, PlanError> {
+        let workload = match subject {
+            Subject::Convex(objective) => convex(planner, groups, &objective)?,
+            Subject::Images(found) => images(planner, groups, found)?,
         };
         Ok(workload.walked(walk(&planner.config.task)))
     }
@@ -85,8 +103,8 @@ pub(super) fn dtype(precision: Precision) -> Dtype {
     }
 }
 
-fn convex(planner: &mut Planner<'_>, groups: &[Group], named: &Named) -> Result<Workload, ConfigError> {
-    let seed = Seed(planner.config.seed);
+/// The objective `named`. Its labels, if it has any, say whether the partition matters.
+fn objective(planner: &mut Planner<'_>, named: &Named) -> Result<Arc<dyn Objective>, ConfigError> {
     let task = &planner.config.task;
     for (key, held) in [("task.validation", task.validation), ("task.root", task.root)] {
         if held > 0 {
@@ -98,11 +116,23 @@ fn convex(planner: &mut Planner<'_>, groups: &[Group], named: &Named) -> Result<
         return Err(planner.error("task.precision", message));
     }
     let made = planner.make(&planner.registry.objectives, "task.objective", named)?;
-    let objective =
-        (made.component)(seed).map_err(|error| planner.error("task.objective", error.to_string()))?;
+    let objective = (made.component)(Seed(planner.config.seed))
+        .map_err(|error| planner.error("task.objective", error.to_string()))?;
     planner.config.task.objective = Some(made.named);
     // Where nothing is dealt, a wrong name is wrong all the same.
     planner.make(&planner.registry.partitions, "task.partition", &planner.config.task.partition)?;
+    if objective.labels().is_some() {
+        dealing::partition(planner)?;
+    }
+    Ok(objective)
+}
+
+fn convex(
+    planner: &mut Planner<'_>,
+    groups: &[Group],
+    objective: &Arc<dyn Objective>,
+) -> Result<Workload, ConfigError> {
+    let seed = Seed(planner.config.seed);
     let samplers: Vec<_> = match objective.labels() {
         Some(labels) => dealing::samplers(planner, groups, labels)?,
         None => groups
@@ -113,6 +143,7 @@ fn convex(planner: &mut Planner<'_>, groups: &[Group], named: &Named) -> Result<
     };
     let root = objective.labels().map(|labels| dealing::root(planner, samplers.len(), labels));
     let task = &planner.config.task;
+    let name = task.objective.as_ref().map_or("", |named| &named.name);
     let learner = ConvexLearner::new(objective.clone(), dtype(task.precision), task.clip);
     Ok(Workload {
         learner: walking(task, Box::new(learner)),
@@ -120,7 +151,7 @@ fn convex(planner: &mut Planner<'_>, groups: &[Group], named: &Named) -> Result<
         root: root.transpose()?.flatten(),
         domain: objective.domain(),
         classes: objective.classes() as i64,
-        summary: format!("{} in {} dimensions{}", named.name, objective.dim(), steps(task)),
+        summary: format!("{name} in {} dimensions{}", objective.dim(), steps(task)),
         computation: Computation {
             way: None,
             tiles: BTreeMap::new(),
@@ -157,15 +188,20 @@ pub(super) fn batches(groups: &[Group]) -> Vec<usize> {
     groups.iter().flat_map(|group| std::iter::repeat_n(group.batch_size, group.ids.len())).collect()
 }
 
+/// No model can be found without libtorch.
 #[cfg(not(feature = "torch"))]
-fn images(
-    planner: &Planner<'_>,
-    _: &[Group],
-    _: &Named,
-    _: &Named,
-    _: Option<&Path>,
-) -> Result<Workload, PlanError> {
-    let message =
-        "this program was built without libtorch (feature `torch`); `task.objective` is what it can run";
-    Err(planner.error("task.model", message).into())
+pub(super) enum Images {}
+
+#[cfg(not(feature = "torch"))]
+impl Images {
+    fn resolve(planner: &Planner<'_>, _: &Named, _: &Named, _: Option<&Path>) -> Result<Self, PlanError> {
+        let message =
+            "this program was built without libtorch (feature `torch`); `task.objective` is what it can run";
+        Err(planner.error("task.model", message).into())
+    }
+}
+
+#[cfg(not(feature = "torch"))]
+fn images(_: &Planner<'_>, _: &[Group], found: Images) -> Result<Workload, PlanError> {
+    match found {}
 }

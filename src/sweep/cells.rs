@@ -62,13 +62,20 @@ fn lines(errors: &[CellError]) -> String {
     }
 }
 
-/// A cell that can run.
+/// What a cell is known by.
 #[derive(Clone, Debug)]
-pub struct Cell {
+pub struct Name {
     /// What it sets over the rest of the file.
     pub assignments: Assignments,
     /// The hash of its configuration.
     pub hash: String,
+}
+
+/// A cell that can run.
+#[derive(Clone, Debug)]
+pub struct Cell {
+    /// What it is known by.
+    pub name: Name,
     /// Its configuration as resolved.
     pub config: Config,
 }
@@ -131,15 +138,21 @@ impl Draft {
         assignments: &Assignments,
         data: Option<&Path>,
     ) -> Result<Cell, PlanError> {
-        let mut layers = self.layers.clone();
-        let origin = format!("{} [sweep]", self.file);
-        assignments.iter().try_for_each(|(key, value)| layers.put(key, value, &origin))?;
-        let mut config = Plan::of(registry, layers, data)?.config().clone();
+        let mut config = Plan::of(registry, self.layered(assignments)?, data)?.config().clone();
         // Cells at work at the same time cannot share a port.
         if config.telemetry.port_in_use == PortInUse::Fail {
             config.telemetry.listen.clear();
         }
-        Ok(Cell { assignments: assignments.clone(), hash: config.hash(), config })
+        let name = Name { assignments: assignments.clone(), hash: config.hash() };
+        Ok(Cell { name, config })
+    }
+
+    /// The layers of the cell that makes these `assignments`.
+    fn layered(&self, assignments: &Assignments) -> Result<Layers, ConfigError> {
+        let mut layers = self.layers.clone();
+        let origin = format!("{} [sweep]", self.file);
+        assignments.iter().try_for_each(|(key, value)| layers.put(key, value, &origin))?;
+        Ok(layers)
     }
 
     /// Checks all cells; identical ones become one. `each` is told after every cell.
@@ -150,12 +163,41 @@ impl Draft {
         &self,
         registry: &Registry,
         data: Option<&Path>,
-        mut each: impl FnMut(),
+        each: impl FnMut(),
     ) -> Result<Vec<Cell>, SweepError> {
+        let cell = |assignments: &Assignments| self.cell(registry, assignments, data);
+        self.distinct(cell, |cell| &cell.name.hash, each)
+    }
+
+    /// What all cells are known by; identical ones become one. That takes milliseconds a cell, for neither is data
+    /// dealt nor a learner made: a cell that has a name may still be unable to run. `each` is told after every cell.
+    ///
+    /// # Errors
+    /// [`SweepError::Cells`] with all that have no name, because a key of theirs is wrong.
+    pub fn names(
+        &self,
+        registry: &Registry,
+        data: Option<&Path>,
+        each: impl FnMut(),
+    ) -> Result<Vec<Name>, SweepError> {
+        let name = |assignments: &Assignments| {
+            let hash = Plan::hash(registry, self.layered(assignments)?, data)?;
+            Ok(Name { assignments: assignments.clone(), hash })
+        };
+        self.distinct(name, |name| &name.hash, each)
+    }
+
+    /// What `make` makes of each cell, once for each hash.
+    fn distinct<T>(
+        &self,
+        make: impl Fn(&Assignments) -> Result<T, PlanError>,
+        hash: impl Fn(&T) -> &String,
+        mut each: impl FnMut(),
+    ) -> Result<Vec<T>, SweepError> {
         let (mut cells, mut errors, mut seen) = (Vec::new(), Vec::new(), HashSet::new());
         for (index, assignments) in self.cells.iter().enumerate() {
-            match self.cell(registry, assignments, data) {
-                Ok(cell) if seen.insert(cell.hash.clone()) => cells.push(cell),
+            match make(assignments) {
+                Ok(cell) if seen.insert(hash(&cell).clone()) => cells.push(cell),
                 Ok(_) => {}
                 Err(error) => errors.push(CellError { index, label: label(assignments), error }),
             }

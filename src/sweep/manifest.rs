@@ -5,7 +5,7 @@ use std::{collections::HashMap, path::Path};
 
 use serde::{Deserialize, Serialize};
 
-use super::cells::{Cell, Draft, label};
+use super::cells::{Draft, Name, label};
 use crate::results::{Status, Summary};
 
 /// A sweep as recorded.
@@ -80,8 +80,8 @@ impl Standing {
 }
 
 impl Manifest {
-    /// The checked `cells` of `draft`, none of which has begun.
-    pub fn new(draft: &Draft, cells: &[Cell]) -> Self {
+    /// The `cells` of `draft`, none of which has begun.
+    pub fn new<'a>(draft: &Draft, cells: impl IntoIterator<Item = &'a Name>) -> Self {
         Self {
             name: draft.name.clone(),
             file: draft.file.clone(),
@@ -89,7 +89,7 @@ impl Manifest {
             commit: env!("BUILD_COMMIT").into(),
             digest: draft.digest.clone(),
             keys: draft.keys.clone(),
-            cells: cells.iter().enumerate().map(|(index, cell)| Record::new(index, cell)).collect(),
+            cells: cells.into_iter().enumerate().map(|(index, cell)| Record::new(index, cell)).collect(),
         }
     }
 
@@ -111,7 +111,7 @@ impl Manifest {
 }
 
 impl Record {
-    fn new(index: usize, cell: &Cell) -> Self {
+    fn new(index: usize, cell: &Name) -> Self {
         Self {
             index,
             hash: cell.hash.clone(),

@@ -174,6 +174,56 @@ fn a_cell_is_the_run_that_its_configuration_makes_alone() {
 }
 
 #[test]
+fn one_cell_runs_whatever_another_lacks() {
+    // The memory is looked at last, and is not in the hash: cell 1 has a name although it cannot run.
+    let sweep = "base = \"base.toml\"\n[[sweep.zip]]\nseed = [1, 2]\n\"machine.memory_gb\" = [0.0, 1e-9]\n";
+    let place = Place::new(CONVEX, sweep);
+    for arguments in [&[][..], &["--dry-run"], &["--only", "1"]] {
+        let done = place.run(arguments);
+        assert!(done.status == 2 && done.stderr.contains("memory"), "{arguments:?}: {}", done.stderr);
+        assert!(!place.sweep().exists(), "{arguments:?}");
+    }
+    let done = place.run(&["--only", "0"]);
+    assert_eq!(done.status, 0, "{}", done.stderr);
+    assert_eq!(place.statuses(), ["completed", "pending"]);
+    // What another one came to is not this one's failure.
+    let text = place.manifest().to_string().replace("\"pending\"", "\"failed\"");
+    fs::write(place.sweep().join("sweep.json"), text).unwrap();
+    assert_eq!(place.run(&["--only", "0"]).status, 0);
+    assert_eq!(place.statuses(), ["completed", "failed"]);
+}
+
+#[test]
+fn a_cell_has_the_same_name_whether_all_are_checked_or_one() {
+    let convex = "\"task.objective\" = [\"least-squares\", \"logistic-regression\"]";
+    let images = "\"task.dataset\" = [\"digits\"]\n\"task.model\" = [\"mlp\", \"simple-cnn\"]";
+    let tasks = if cfg!(feature = "torch") { &[convex, images][..] } else { &[convex] };
+    for task in tasks {
+        let sweep = format!(
+            "base = \"base.toml\"\n[sweep]\n{task}\n\"aggregator.rule\" = [[\"mean\"], [\"nnm\", \"cwtm\"]]\n\
+             \"attackers.0.attack\" = [\"alie\", {{ ipm = {{ epsilon = 2.0 }} }}]\n\
+             \"task.partition\" = [\"iid\", {{ dirichlet = {{ alpha = 0.9 }} }}]\n\
+             \"faults\" = [[], [{{ probability = 0.1, fault = \"crash\" }}]]\n"
+        );
+        let base = CONVEX.replace("objective = { least-squares = { dim = 30 } }", "");
+        let place = Place::new(&base, &sweep);
+        let done = place.run(&["--dry-run"]);
+        assert_eq!(done.status, 0, "{}", done.stderr);
+        let listed: Vec<&str> =
+            done.stdout.lines().map(|line| line.split_whitespace().nth(1).unwrap()).collect();
+        assert_eq!(listed.len(), 32);
+        assert_eq!(place.run(&["--only", "0"]).status, 0);
+        let named: Vec<String> = place.manifest()["cells"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|cell| cell["hash"].as_str().unwrap().to_owned())
+            .collect();
+        assert_eq!(named, listed);
+    }
+}
+
+#[test]
 fn the_environment_does_not_undo_what_a_cell_sets() {
     let place = Place::new(CONVEX, SWEEP);
     let out = place.out();

@@ -22,7 +22,7 @@ use super::{print, table, unusable};
 use crate::{
     registry::Registry,
     sweep::{
-        cells::{Cell, Draft},
+        cells::{Cell, Draft, Name},
         folder::{Hold, SweepFolder, read_manifest},
         manifest::{Manifest, Record, Standing},
         pool::{Pool, Stop, Task},
@@ -97,7 +97,7 @@ fn sweep(registry: &Registry, arguments: &Arguments) -> anyhow::Result<ExitCode>
         return only(registry, arguments, &draft, &path, index);
     }
     let cells = check(registry, &draft, arguments)?;
-    let fresh = Manifest::new(&draft, &cells);
+    let fresh = Manifest::new(&draft, cells.iter().map(|cell| &cell.name));
     if arguments.dry_run {
         let manifest = fresh.stand(&path, read_manifest(&path)?.as_ref());
         if arguments.cluster.is_wanted() {
@@ -125,7 +125,7 @@ fn shown(arguments: &Arguments, path: &Path) -> anyhow::Result<Option<Shown>> {
 }
 
 /// Runs one cell. Its number is looked up in the manifest if that comes from the same file, so that the
-/// tasks of an array job need not check all cells each.
+/// tasks of an array job need not name all cells each. Only this cell is checked as a whole.
 fn only(
     registry: &Registry,
     arguments: &Arguments,
@@ -136,20 +136,23 @@ fn only(
     let known = read_manifest(path)?.filter(|manifest| manifest.digest == draft.digest);
     let fresh = match &known {
         Some(_) => None,
-        None => Some(Manifest::new(draft, &check(registry, draft, arguments)?)),
+        None => Some(Manifest::new(draft, &names(registry, draft, arguments)?)),
     };
-    let count = known.as_ref().or(fresh.as_ref()).map_or(0, |manifest| manifest.cells.len());
-    anyhow::ensure!(index < count, "--only {index}: the cells are 0 to {}", count.saturating_sub(1));
+    let cells = known.as_ref().or(fresh.as_ref()).map_or(&[][..], |manifest| &manifest.cells);
+    let Some(wanted) = cells.get(index) else {
+        anyhow::bail!("--only {index}: the cells are 0 to {}", cells.len().saturating_sub(1));
+    };
+    let cell = draft.cell(registry, &wanted.assignments, arguments.data.as_deref())?;
+    anyhow::ensure!(cell.name.hash == wanted.hash, "cell {index} is not what {} says", path.display());
     let shown = shown(arguments, path)?;
     let folder = SweepFolder::hold(path, Hold::One)?;
     let manifest = match fresh {
         Some(fresh) => Some(folder.renew(|before| fresh.stand(path, before))?),
         None => read_manifest(path)?,
     };
-    let record = manifest.and_then(|manifest| manifest.cells.into_iter().nth(index));
+    let same = |record: &Record| record.hash == cell.name.hash;
+    let record = manifest.and_then(|manifest| manifest.cells.into_iter().find(same));
     let Some(record) = record else { anyhow::bail!("--only {index}: there is no such cell any more") };
-    let cell = draft.cell(registry, &record.assignments, arguments.data.as_deref())?;
-    anyhow::ensure!(cell.hash == record.hash, "cell {index} is not what {} says", path.display());
     let done = record.status == Standing::Completed;
     let queue = Some(Task { record, config: cell.config }).filter(|_| !done);
     run(&folder, queue.into_iter().collect(), arguments, shown)
@@ -157,12 +160,26 @@ fn only(
 
 /// Checks every cell, with a bar where that takes long.
 fn check(registry: &Registry, draft: &Draft, arguments: &Arguments) -> anyhow::Result<Vec<Cell>> {
-    let bar =
-        if arguments.quiet { ProgressBar::hidden() } else { ProgressBar::new(draft.cells.len() as u64) };
-    bar.set_style(style("checking cell {pos}/{len} [{bar:24}]"));
+    let bar = bar(draft, arguments, "checking");
     let cells = draft.check(registry, arguments.data.as_deref(), || bar.inc(1));
     bar.finish_and_clear();
     Ok(cells?)
+}
+
+/// Names every cell, with a bar where that takes long.
+fn names(registry: &Registry, draft: &Draft, arguments: &Arguments) -> anyhow::Result<Vec<Name>> {
+    let bar = bar(draft, arguments, "naming");
+    let names = draft.names(registry, arguments.data.as_deref(), || bar.inc(1));
+    bar.finish_and_clear();
+    Ok(names?)
+}
+
+/// A bar over all cells, and what is done with them.
+fn bar(draft: &Draft, arguments: &Arguments, doing: &str) -> ProgressBar {
+    let bar =
+        if arguments.quiet { ProgressBar::hidden() } else { ProgressBar::new(draft.cells.len() as u64) };
+    bar.set_style(style(&format!("{doing} cell {{pos}}/{{len}} [{{bar:24}}]")));
+    bar
 }
 
 /// The cells that are left to run.
@@ -237,7 +254,9 @@ fn stop_on_signal(stop: &Stop, bar: &ProgressBar) {
 
 /// Says how the sweep stands; a cell that failed makes the sweep fail.
 fn conclude(manifest: &Manifest, folder: &Path, arguments: &Arguments) -> ExitCode {
-    let failed: Vec<&Record> = manifest.cells.iter().filter(|c| c.status == Standing::Failed).collect();
+    let is_ours = |cell: &Record| arguments.only.is_none_or(|only| only == cell.index);
+    let failed = |cell: &&Record| cell.status == Standing::Failed && is_ours(cell);
+    let failed: Vec<&Record> = manifest.cells.iter().filter(failed).collect();
     if !arguments.quiet {
         eprintln!("{}", counts(manifest));
     }

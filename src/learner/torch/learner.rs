@@ -55,6 +55,15 @@ pub enum Way {
     Torch,
 }
 
+impl Way {
+    /// What computes the gradients of `model` in that precision on `device`, if `asked` can be had there.
+    pub fn of(model: &Model, precision: Precision, device: Device, asked: Option<Self>) -> Self {
+        let served = device == Device::Cpu && precision != Precision::Bf16;
+        let has_kernels = served && model.network().is_some();
+        if has_kernels { asked.unwrap_or(Self::Kernels) } else { Self::Torch }
+    }
+}
+
 impl Default for Settings {
     fn default() -> Self {
         Self {
@@ -149,13 +158,7 @@ impl TorchLearner {
 
     /// What computes.
     pub fn way(&self) -> Way {
-        let Settings { precision, device, .. } = self.settings;
-        let served = device == Device::Cpu && precision != Precision::Bf16;
-        if served && self.model.network().is_some() {
-            self.settings.way.unwrap_or(Way::Kernels)
-        } else {
-            Way::Torch
-        }
+        Way::of(&self.model, self.settings.precision, self.settings.device, self.settings.way)
     }
 
     /// The most workers with batches of this size that one pass answers; part of a run's record.
