@@ -77,15 +77,18 @@ impl Tasks {
         lines.join("\n") + "\n"
     }
 
-    /// The line that hands the cells to a HyperQueue server.
+    /// The line that hands the cells to a HyperQueue server, in the options of its manual (pages Jobs, Task Arrays, CPU
+    /// Resource Management, CLI Shortcuts). What a task says goes to a log of its own in the sweep's folder.
     pub fn hq_line(&self) -> String {
         let task = format!("{} --only \"$HQ_TASK_ID\"", self.command());
+        let log = self.sweep.join("hq-%{JOB_ID}_%{TASK_ID}.log");
         format!(
-            "hq submit --name {} --array {} --cpus {} --cwd {} -- sh -c {}",
+            "hq submit --name {} --array {} --cpus {} --cwd {} --stdout none --stderr {} -- sh -c {}",
             self.name,
             ranges(&self.cells),
             self.cores,
             quoted(self.directory.as_os_str()),
+            quoted(log.as_os_str()),
             quoted(OsStr::new(&task))
         )
     }
@@ -188,7 +191,9 @@ mod tests {
     #[test]
     fn the_line_for_hyperqueue_lets_the_task_read_its_own_number() {
         let line = tasks().hq_line();
-        assert!(line.starts_with("hq submit --name study --array 0-2,5 --cpus 4 --cwd /data -- sh -c '"));
+        let options = "hq submit --name study --array 0-2,5 --cpus 4 --cwd /data --stdout none \
+                       --stderr '/data/runs/study/hq-%{JOB_ID}_%{TASK_ID}.log' -- sh -c '";
+        assert!(line.starts_with(options), "{line}");
         assert!(line.ends_with("--only \"$HQ_TASK_ID\"'"), "{line}");
     }
 }

@@ -224,6 +224,22 @@ fn a_cell_has_the_same_name_whether_all_are_checked_or_one() {
 }
 
 #[test]
+fn a_task_of_a_cluster_takes_the_cores_that_it_was_given() {
+    let place = Place::new(CONVEX, SWEEP);
+    let out = place.out();
+    let given = [("SLURM_CPUS_PER_TASK", "2"), ("HQ_CPUS", "4,5,9")];
+    for (cell, (given, threads)) in given.into_iter().zip([2, 3]).enumerate() {
+        let arguments = ["sweep", &place.file, "--out", &out, "--only", &cell.to_string()];
+        let done = Program::with_env(&arguments, &[given]);
+        assert_eq!(done.status, 0, "{}", done.stderr);
+        let folder = place.manifest()["cells"][cell]["folder"].as_str().unwrap().to_owned();
+        let run = fs::read(place.sweep().join(folder).join("run.json")).unwrap();
+        let run: Value = serde_json::from_slice(&run).unwrap();
+        assert_eq!(run["threads"], threads, "{given:?}");
+    }
+}
+
+#[test]
 fn the_environment_does_not_undo_what_a_cell_sets() {
     let place = Place::new(CONVEX, SWEEP);
     let out = place.out();

@@ -228,10 +228,11 @@ fn share(queue: &VecDeque<Task>, jobs: Option<usize>) -> (usize, usize) {
     (jobs, if wanted > 0 { wanted } else { (cores / jobs).max(1) })
 }
 
-/// The cores of this machine, or those that Slurm gave the task.
+/// The cores of this machine, or those that Slurm (a number) or HyperQueue (a list) gave the task.
 fn cores() -> usize {
-    let given = std::env::var("SLURM_CPUS_PER_TASK").ok().and_then(|text| text.parse().ok());
-    given.unwrap_or_else(|| thread::available_parallelism().map_or(1, usize::from))
+    let slurm = std::env::var("SLURM_CPUS_PER_TASK").ok().and_then(|text| text.parse().ok());
+    let hyperqueue = std::env::var("HQ_CPUS").ok().map(|list| list.split(',').count());
+    slurm.or(hyperqueue).unwrap_or_else(|| thread::available_parallelism().map_or(1, usize::from))
 }
 
 /// Threads of a cell as its file has them; 0 leaves it to the sweep.
