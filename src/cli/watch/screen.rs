@@ -6,7 +6,9 @@ use ratatui::{
     style::{Color, Modifier, Style, Stylize},
     symbols::Marker,
     text::{Line, Span},
-    widgets::{Axis, Bar, BarChart, Block, Chart, Dataset, Gauge, GraphType, LegendPosition, Paragraph},
+    widgets::{
+        Axis, Bar, BarChart, Block, Chart, Dataset, Gauge, GraphType, LegendPosition, Paragraph, Wrap,
+    },
 };
 
 use super::picture::{Curve, Picture, duration};
@@ -15,34 +17,68 @@ use super::picture::{Curve, Picture, duration};
 const BLUE: Color = Color::Rgb(86, 180, 233);
 const ORANGE: Color = Color::Rgb(230, 159, 0);
 
+/// Lines of a terminal that has room for everything; where there are fewer, the bars are left out.
+const TALL: u16 = 22;
+/// Lines that the bars take.
+const BARS: u16 = 9;
+/// Lines below which a curve cannot be read.
+const LOW: u16 = 6;
+/// Columns below which there is room for one chart only.
+const NARROW: u16 = 70;
+
 /// Draws `picture`; `silent` is for how many seconds nothing new has come.
 pub fn draw(frame: &mut Frame<'_>, picture: &Picture, silent: u64) {
-    let rows = [Constraint::Length(4), Constraint::Min(8), Constraint::Length(9), Constraint::Length(1)];
-    let [head, curves, bars, foot] = Layout::vertical(rows).areas(frame.area());
+    let (head, below) = if frame.area().height >= TALL { (4, BARS) } else { (2, 0) };
+    let rows =
+        [Constraint::Length(head), Constraint::Fill(1), Constraint::Length(below), Constraint::Length(1)];
+    let [head, middle, bars, foot] = Layout::vertical(rows).areas(frame.area());
     header(frame, head, picture);
+    curves(frame, middle, picture);
+    if below > 0 {
+        all_bars(frame, bars, picture);
+    }
+    frame.render_widget(footer(picture, silent), foot);
+}
+
+/// Accuracy and loss side by side; one of them, or a line of numbers, where there is no room or no accuracy.
+fn curves(frame: &mut Frame<'_>, area: Rect, picture: &Picture) {
+    let has = |curves: &[Curve; 2]| curves.iter().any(|curve| !curve.is_empty());
+    if area.height < LOW {
+        return frame.render_widget(Paragraph::new(picture.line()).wrap(Wrap { trim: true }), area);
+    }
+    if has(&picture.loss) && !has(&picture.accuracy) {
+        return chart(frame, area, "Loss", &picture.loss, false);
+    }
+    if area.width < NARROW {
+        return chart(frame, area, "Accuracy", &picture.accuracy, true);
+    }
     let half = [Constraint::Percentage(50), Constraint::Percentage(50)];
-    let [left, right] = Layout::horizontal(half).areas(curves);
+    let [left, right] = Layout::horizontal(half).areas(area);
     chart(frame, left, "Accuracy", &picture.accuracy, true);
     chart(frame, right, "Loss", &picture.loss, false);
+}
+
+/// Where the time goes, what the attack does, and the workers.
+fn all_bars(frame: &mut Frame<'_>, area: Rect, picture: &Picture) {
     let third = if picture.workers.is_empty() { 0 } else { 32 };
     let columns = [Constraint::Fill(1), Constraint::Fill(1), Constraint::Length(third)];
-    let [phases, measures, workers] = Layout::horizontal(columns).areas(bars);
+    let [phases, measures, workers] = Layout::horizontal(columns).areas(area);
     phase_bars(frame, phases, picture);
     table(frame, measures, picture);
     if third > 0 {
         worker_bars(frame, workers, picture);
     }
-    frame.render_widget(footer(picture, silent), foot);
 }
 
 fn header(frame: &mut Frame<'_>, area: Rect, picture: &Picture) {
-    let [title, bar] = Layout::vertical([Constraint::Length(1), Constraint::Length(3)]).areas(area);
+    let [title, bar] = Layout::vertical([Constraint::Length(1), Constraint::Fill(1)]).areas(area);
     let words = [picture.name.clone().bold(), Span::raw("  "), Span::raw(picture.versus.clone())];
     frame.render_widget(Line::from(words.to_vec()), title);
     let (done, all) = picture.rounds;
     let ratio = if all == 0 { 0.0 } else { (done as f64 / all as f64).clamp(0.0, 1.0) };
+    let block = if bar.height >= 3 { Block::bordered() } else { Block::new() };
     let gauge = Gauge::default()
-        .block(Block::bordered())
+        .block(block)
         .gauge_style(Style::new().fg(BLUE))
         .ratio(ratio)
         .label(format!("round {done}/{all}"));
@@ -52,7 +88,7 @@ fn header(frame: &mut Frame<'_>, area: Rect, picture: &Picture) {
 /// Two curves over rounds: test first, honest batches second.
 fn chart(frame: &mut Frame<'_>, area: Rect, title: &str, curves: &[Curve; 2], fraction: bool) {
     let points = || curves.iter().flatten();
-    let block = Block::bordered().title(title.to_owned());
+    let block = Block::bordered().title(format!("{title} by round"));
     if points().next().is_none() {
         return frame.render_widget(Paragraph::new("nothing yet").block(block), area);
     }
@@ -78,7 +114,7 @@ fn chart(frame: &mut Frame<'_>, area: Rect, title: &str, curves: &[Curve; 2], fr
         .block(block)
         .legend_position(Some(corner))
         .hidden_legend_constraints((half, half))
-        .x_axis(Axis::default().bounds([0.0, last]).labels(["0".to_owned(), format!("round {last}")]))
+        .x_axis(Axis::default().bounds([0.0, last]).labels(["0".to_owned(), last.to_string()]))
         .y_axis(Axis::default().bounds([low, high]).labels([low, (low + high) / 2.0, high].map(number)));
     frame.render_widget(chart, area);
 }
@@ -185,6 +221,25 @@ mod tests {
         ] {
             assert!(screen.contains(text), "{text} in\n{screen}");
         }
+    }
+
+    #[test]
+    fn what_a_terminal_has_no_room_for_is_left_out() {
+        let foot = "10.0 rounds/s  2 s left   q quits";
+        let low = drawn(&picture(), 80, 16);
+        let parts = ["round 20/40", "Accuracy by round", "Loss by round", foot];
+        assert!(parts.iter().all(|part| low.contains(part)) && !low.contains("Time of a round"), "{low}");
+        let narrow = drawn(&picture(), 40, 12);
+        assert!(narrow.contains("Accuracy by round") && narrow.contains(foot), "{narrow}");
+        assert!(!narrow.contains("Loss"), "{narrow}");
+        let tiny = drawn(&picture(), 40, 6);
+        assert!(tiny.contains("accuracy 90.00 %") && tiny.contains(foot), "{tiny}");
+    }
+
+    #[test]
+    fn a_task_without_accuracy_has_its_loss_alone() {
+        let screen = drawn(&Picture { accuracy: Default::default(), ..picture() }, 120, 32);
+        assert!(screen.contains("Loss by round") && !screen.contains("Accuracy"), "{screen}");
     }
 
     #[test]
