@@ -8,8 +8,8 @@ work=$root/target/render-panels
 mkdir -p "$work"
 cp "$here/package.json" "$here/render.jsx" "$work"
 "$here/fetch.py" "$root/dashboards/grafana/live.json" "$1" "$2" "$3" \
-    "Test accuracy" "Round latency" "Where a round's time goes" \
-    "Weight of the Byzantine workers" "Robustness coefficient" "Actors" >"$work/data.json"
+    "Accuracy" "Round latency" "Where a round's time goes" \
+    "Weight of the Byzantine workers" "Robustness coefficient" "Messages to the barrier" >"$work/data.json"
 cd "$work"
 [ -d node_modules ] || npm install --silent --no-fund --no-audit --legacy-peer-deps
 npx esbuild render.jsx --bundle --minify --outfile=bundle.js --log-level=error --loader:.css=empty \

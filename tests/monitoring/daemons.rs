@@ -85,6 +85,13 @@ impl Prometheus {
         Ok(series.into_iter().filter(|series| series["value"][1] != "NaN").collect())
     }
 
+    /// The number that a query finds now, of one series.
+    pub fn number(&self, query: &str) -> f64 {
+        let series = self.query(query).unwrap();
+        assert_eq!(series.len(), 1, "{query}: {series:?}");
+        series[0]["value"][1].as_str().unwrap().parse().unwrap()
+    }
+
     /// The values of a label over the series that match.
     pub fn values(&self, label: &str, metric: &str) -> Vec<String> {
         let answer = self.get(&format!("label/{label}/values"), &[("match[]", metric)]).unwrap();

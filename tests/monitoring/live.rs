@@ -17,7 +17,7 @@ use crate::{
 };
 
 /// Digits under attack: the mean learns for as long as a scraper needs on a fast machine, then three of
-/// twelve workers turn on it.
+/// twelve workers turn on it. Messages take their time, some come too late, get lost or are repeated.
 const BROKEN: &str = r#"
 name = "broken-mean"
 rounds = 5000
@@ -25,6 +25,7 @@ rounds = 5000
 dataset = "digits"
 model = "simple-cnn"
 clip = 1.0
+validation = 200
 [aggregator]
 rule = ["mean"]
 step = { sgd = { lr = 0.2 } }
@@ -34,6 +35,23 @@ batch_size = 16
 [[attackers]]
 count = 3
 attack = { switching = { schedule = [{ from = 1, attack = "none" }, { from = 1300, attack = { ipm = { epsilon = 6.0 } } }] } }
+[barrier]
+absence = "drop"
+virtual_deadline_seconds = 0.5
+[[faults]]
+fault = { exponential-delay = { min = 0.05, mean = 0.02 } }
+[[faults]]
+workers = [0]
+from = 1300
+fault = { constant-delay = { seconds = 1.0 } }
+[[faults]]
+workers = [1]
+probability = 0.05
+fault = "silence"
+[[faults]]
+workers = [2]
+probability = 0.05
+fault = "duplicate"
 [evaluation]
 every = 5
 [telemetry]
@@ -60,9 +78,10 @@ attack = "nan"
 const DEADLINE: Duration = Duration::from_secs(150);
 
 /// The alerts that these runs deserve.
-const DESERVED: [&str; 5] = [
+const DESERVED: [&str; 6] = [
     "PhalanxAccuracyAtChance",
     "PhalanxAccuracyCollapse",
+    "PhalanxActorsLost",
     "PhalanxByzantineWeight",
     "PhalanxNonFinite",
     "PhalanxRoundsStalled",
@@ -183,20 +202,39 @@ fn every_panel_has_data_and_alerts_fire() {
     for (at, metric, label) in boards::variables() {
         assert!(!prometheus.values(&label, &metric).is_empty(), "{at}: {label} of {metric}");
     }
+    traffic(&prometheus);
+    held_out(&prometheus);
     pushed(&prometheus);
     clean(ports[1], site.path());
 }
 
+/// Messages met every fate that the faults have for them, and a round took their delays: 0.5 s at most, for that
+/// is the deadline, and 0.05 s at least.
+fn traffic(prometheus: &Prometheus) {
+    for outcome in ["accepted", "rejected", "late", "lost"] {
+        let query =
+            format!(r#"phalanx_submissions_total{{experiment="broken-mean",outcome="{outcome}"}} > 0"#);
+        assert_eq!(prometheus.query(&query).unwrap().len(), 1, "no message was {outcome}");
+    }
+    let round = r#"phalanx_virtual_seconds{experiment="broken-mean"} / phalanx_rounds_total"#;
+    let seconds = prometheus.number(round);
+    assert!((0.05..=0.5).contains(&seconds), "a round of {seconds} s");
+}
+
+/// The validation set is measured beside the test set, and is another one.
+fn held_out(prometheus: &Prometheus) {
+    let value = |metric: &str| prometheus.number(&format!(r#"{metric}{{experiment="broken-mean"}}"#));
+    // of 200 samples
+    let right = 200.0 * value("phalanx_validation_accuracy_ratio");
+    assert!((right - right.round()).abs() < 1e-6 && (0.0..=200.0).contains(&right), "{right} of 200 right");
+    assert!(value("phalanx_validation_loss") != value("phalanx_test_loss"));
+}
+
 /// What was pushed is there under the run's own labels, and says that the run is over.
 fn pushed(prometheus: &Prometheus) {
-    let value = |query: &str| {
-        let series = prometheus.query(query).unwrap();
-        assert_eq!(series.len(), 1, "{query}: {series:?}");
-        series[0]["value"][1].as_str().unwrap().to_owned()
-    };
-    assert_eq!(value(r#"phalanx_rounds_total{experiment="short"}"#), "40");
-    assert_eq!(value(r#"phalanx_run_active{experiment="short"}"#), "0");
-    assert_eq!(value(r#"phalanx_run_active{experiment="killed"}"#), "1");
+    assert_eq!(prometheus.number(r#"phalanx_rounds_total{experiment="short"}"#), 40.0);
+    assert_eq!(prometheus.number(r#"phalanx_run_active{experiment="short"}"#), 0.0);
+    assert_eq!(prometheus.number(r#"phalanx_run_active{experiment="killed"}"#), 1.0);
 }
 
 /// `promtool check metrics` has nothing to say about what a run exports.

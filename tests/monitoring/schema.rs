@@ -2,6 +2,7 @@
 //! are made from the package @grafana/schema by scripts/grafana-schema.sh.
 
 use jsonschema::Validator;
+use phalanx::telemetry::names;
 use serde_json::Value;
 
 use crate::boards;
@@ -60,6 +61,15 @@ fn the_schema_refuses_what_grafana_would() {
         let mut broken = board.clone();
         breaking(&mut broken, at);
         assert!(!check(&broken).is_empty(), "{what} is accepted");
+    }
+}
+
+#[test]
+fn every_metric_is_drawn() {
+    let queries = boards::queries();
+    for metric in names::ALL {
+        let drawn = queries.iter().any(|(_, query)| query.contains(metric.name));
+        assert!(drawn, "{} is on no dashboard", metric.name);
     }
 }
 
