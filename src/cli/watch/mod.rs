@@ -63,8 +63,7 @@ fn watch(arguments: &Arguments) -> anyhow::Result<Option<Summary>> {
 /// The run to watch: the newest that is under way, or else the newest there is.
 fn choose(arguments: &Arguments) -> anyhow::Result<PathBuf> {
     let root = arguments.run.as_ref().unwrap_or(&arguments.out);
-    let unmade = arguments.run.is_none() && !root.exists();
-    let folders = if unmade { Vec::new() } else { find_folders(root)? };
+    let folders = find_folders(root)?;
     let newest =
         |folders: &mut dyn Iterator<Item = &PathBuf>| folders.max_by_key(|folder| touched(folder)).cloned();
     let running = newest(&mut folders.iter().filter(|folder| !folder.join("summary.json").exists()));
