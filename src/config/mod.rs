@@ -324,6 +324,8 @@ pub struct Barrier {
     pub virtual_deadline_seconds: Option<f64>,
     /// Seconds of real time that the attacks of a round may take.
     pub attack_seconds: f64,
+    /// Seconds of real time that the model's gradients of a round may take once all have asked, and an evaluation.
+    pub learner_seconds: f64,
     /// Seconds of real time that the rule and the server's step may take in a round.
     pub rule_seconds: f64,
     /// A round closes with so many vectors, the first by virtual time; 0: with all.
@@ -342,6 +344,7 @@ impl Barrier {
         let deadlines = [
             ("barrier.deadline_seconds", self.deadline_seconds),
             ("barrier.attack_seconds", self.attack_seconds),
+            ("barrier.learner_seconds", self.learner_seconds),
             ("barrier.rule_seconds", self.rule_seconds),
         ];
         let wrong = deadlines.into_iter().find(|(_, seconds)| !(*seconds > 0.0 && *seconds < 1e9))?;

@@ -22,6 +22,11 @@ pub(super) fn blame(error: &RunError, config: &Config) -> String {
         {
             rule(&server.rule)
         }
+        RunError::Learner { .. }
+        | RunError::Evaluation { .. }
+        | RunError::Stuck { part: Part::Learner | Part::Evaluation, .. }
+        | RunError::Died { part: Part::Learner, .. } => learner(config),
+        RunError::Rule { error, .. } if matches!(**error, RuleError::NoneFinite { .. }) => learner(config),
         RunError::Stuck { part: Part::Step, .. }
         | RunError::Died { part: Part::Step, .. }
         | RunError::Step { .. } => Some(format!("aggregator.step is {}", server.step.name)),
@@ -41,6 +46,13 @@ fn is_own(reason: &Reason) -> bool {
 fn rule(chain: &[Named]) -> Option<String> {
     let names: Vec<&str> = chain.iter().map(|rule| rule.name.as_str()).collect();
     Some(format!("aggregator.rule is {}", names.join(", ")))
+}
+
+/// What makes all gradients.
+fn learner(config: &Config) -> Option<String> {
+    let task = &config.task;
+    let model = task.model.as_ref().map(|model| format!("task.model is {}", model.name));
+    model.or(task.objective.as_ref().map(|objective| format!("task.objective is {}", objective.name)))
 }
 
 /// What makes the vectors of these workers: one component for each group that they belong to.

@@ -213,8 +213,13 @@ impl Plan {
 
     fn settings(&self) -> Settings {
         let barrier = &self.config.barrier;
-        let [worker, attack, rule] = [barrier.deadline_seconds, barrier.attack_seconds, barrier.rule_seconds]
-            .map(Duration::from_secs_f64);
+        let deadlines = Deadlines {
+            worker: Duration::from_secs_f64(barrier.deadline_seconds),
+            learner: Duration::from_secs_f64(barrier.learner_seconds),
+            attack: Duration::from_secs_f64(barrier.attack_seconds),
+            rule: Duration::from_secs_f64(barrier.rule_seconds),
+            evaluation: Duration::from_secs_f64(barrier.learner_seconds),
+        };
         Settings {
             seed: Seed(self.config.seed),
             rounds: self.config.rounds,
@@ -228,7 +233,7 @@ impl Plan {
                 Absence::Recompute => Policy::Recompute,
                 Absence::Reuse => Policy::Reuse,
             },
-            deadlines: Deadlines { worker, attack, rule, ..Deadlines::default() },
+            deadlines,
             closing: self.closing,
             real_time: self.config.barrier.time == Time::Real,
             restarts: self.config.barrier.restarts,

@@ -1,8 +1,11 @@
 //! Components from outside that go wrong, in runs made from TOML: an attack, a rule, an estimator and a step that panic,
-//! never end, or make vectors of another length or of NaN. Each is contained: the run ends by itself, in words that
-//! name what went wrong, and its folder can be read.
+//! never end, or make vectors of another length or of NaN, and models whose layers do. Each is contained: the run ends
+//! by itself, in words that name what went wrong, and its folder can be read.
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+#[cfg(feature = "torch")]
+mod models;
 
 use std::path::Path;
 
@@ -162,36 +165,45 @@ fn patience(key: &str) -> &'static str {
     }
 }
 
+/// Runs `experiment` under `sets` in the folder `out`.
+fn run(program: &Program, experiment: &str, out: &Path, mut sets: Vec<String>) -> RunOutcome {
+    let file = out.join("sabotage.toml");
+    std::fs::write(&file, experiment).unwrap();
+    sets.push(format!("machine.out={}", toml::Value::from(out.display().to_string())));
+    Plan::read(program.registry(), &file, &sets, None).unwrap().run(Vec::new()).unwrap()
+}
+
 /// Runs the experiment with a saboteur at `key`.
 fn sabotaged(out: &Path, key: &str, way: &str, absence: &str) -> RunOutcome {
     let program = Program::new();
     let program = program.attack::<Saboteur>().rule::<Saboteur>().estimator::<Saboteur>().step::<Saboteur>();
-    let file = out.join("sabotage.toml");
-    std::fs::write(&file, EXPERIMENT).unwrap();
     let saboteur = format!("{{saboteur={{way=\"{way}\"}}}}");
     let value = if key == RULE { format!("[{saboteur}]") } else { saboteur };
-    let folder = toml::Value::from(out.display().to_string());
-    let mut sets =
-        vec![format!("{key}={value}"), format!("machine.out={folder}"), format!("barrier.absence={absence}")];
+    let mut sets = vec![format!("{key}={value}"), format!("barrier.absence={absence}")];
     if way == "hang" {
         sets.push(format!("barrier.{}=2", patience(key)));
     }
-    Plan::read(program.registry(), &file, &sets, None).unwrap().run(Vec::new()).unwrap()
+    run(&program, EXPERIMENT, out, sets)
 }
 
-/// A run that fails does so in `round`, in words that contain `said` and name the saboteur at `key`; its folder can
-/// be read.
+/// The run has failed in words that contain `said` and name the saboteur at `key`, and its folder can be read. Says how
+/// many rounds it has.
+fn has_failed(outcome: RunOutcome, key: &str, said: &[&str]) -> u64 {
+    let error = outcome.summary.error.unwrap_or_else(|| panic!("{said:?} is not said"));
+    assert_eq!(outcome.summary.status, Status::Failed, "{error}");
+    for part in said.iter().copied().chain([format!("; {key} is saboteur").as_str()]) {
+        assert!(error.contains(part), "no {part} in {error}");
+    }
+    let read = phalanx::results::read::RunRecord::read(outcome.folder.path()).unwrap();
+    assert_eq!(read.summary.unwrap().error, Some(error));
+    outcome.summary.rounds
+}
+
+/// A run that fails does so in `round`.
 fn fails(key: &str, way: &str, round: u64, said: &str) {
     let out = tempfile::tempdir().unwrap();
     let outcome = sabotaged(out.path(), key, way, "fail");
-    assert_eq!(outcome.summary.status, Status::Failed, "{key} {way}");
-    let error = outcome.summary.error.unwrap();
-    for part in [&format!("round {round}: "), said, &format!("; {key} is saboteur")] {
-        assert!(error.contains(part), "{key} {way}: no {part} in {error}");
-    }
-    assert_eq!(outcome.summary.rounds, round - 1);
-    let read = phalanx::results::read::RunRecord::read(outcome.folder.path()).unwrap();
-    assert_eq!(read.summary.unwrap().error, Some(error));
+    assert_eq!(has_failed(outcome, key, &[&format!("round {round}: "), said]), round - 1, "{key} {way}");
 }
 
 /// The run goes on without the saboteurs, and says of its last round how many were set aside or absent.

@@ -2,7 +2,7 @@
 
 use tch::{Kind, TchError, Tensor};
 
-use super::{Layer, Model, running::Running};
+use super::{Layer, Model, Shape, running::Running};
 
 /// PyTorch's default.
 pub(super) const EPSILON: f64 = 1e-5;
@@ -39,9 +39,31 @@ impl<'a> Pass<'a> {
     /// Takes activations through `layers`, in their number format.
     ///
     /// # Errors
-    /// libtorch's.
+    /// libtorch's, or that of a layer that gives another form than it says.
     pub fn through(&mut self, layers: &[Box<dyn Layer>], x: Tensor) -> Result<Tensor, TchError> {
-        layers.iter().try_fold(x, |x, layer| layer.forward(x.to_kind(self.activations), self))
+        layers.iter().try_fold(x, |x, layer| {
+            let wanted = self.output(layer.as_ref(), &x.size())?;
+            let y = layer.forward(x.to_kind(self.activations), self)?;
+            let found = y.size();
+            if found == wanted {
+                return Ok(y);
+            }
+            Err(TchError::Shape(format!("{layer:?} gives {found:?} where {wanted:?} is wanted")))
+        })
+    }
+
+    /// The sizes of what the layer says that it gives for activations of these `sizes`.
+    fn output(&self, layer: &dyn Layer, sizes: &[i64]) -> Result<Vec<i64>, TchError> {
+        let (input, batch) = match *sizes {
+            [batch, channels, height, width] => {
+                let [channels, height, width] = [channels / self.groups, height, width].map(|n| n as usize);
+                (Shape::Image { channels, height, width }, batch)
+            }
+            [_, batch, n] => (Shape::Flat(n as usize), batch),
+            _ => return Err(TchError::Shape(format!("{sizes:?} are sizes of no activations"))),
+        };
+        let misfit = |needs| TchError::Shape(format!("{layer:?} is given {input} and needs {needs}"));
+        Ok(layer.output(input).map_err(misfit)?.sizes(self.groups, batch))
     }
 
     /// Number of workers side by side, g.

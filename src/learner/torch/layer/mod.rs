@@ -47,6 +47,16 @@ impl Shape {
         }
     }
 
+    /// The sizes of a tensor of b samples of each of g workers.
+    pub(super) fn sizes(self, groups: i64, batch: i64) -> Vec<i64> {
+        match self {
+            Self::Image { channels, height, width } => {
+                vec![batch, groups * channels as i64, height as i64, width as i64]
+            }
+            Self::Flat(n) => vec![groups, batch, n as i64],
+        }
+    }
+
     /// Whether a sample has no values.
     pub fn is_empty(self) -> bool {
         self.len() == 0
