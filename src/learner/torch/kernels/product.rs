@@ -177,19 +177,21 @@ impl<T: Real, W: Walk> Product<'_, T, W> {
             // SAFETY: no index below is larger than `last_row`, or than `last_column` and the lanes behind it,
             // which the assertion has found inside.
             unsafe {
-                let a = left.values.as_ptr().add(segment.left);
-                let b = right.values.as_ptr().add(segment.right);
-                for k in 0..len {
+                let mut a = left.values.as_ptr().add(segment.left);
+                let mut b = right.values.as_ptr().add(segment.right);
+                for _ in 0..len {
                     let mut values = [T::splat(simd, T::default()); N];
                     for n in 0..N {
-                        values[n] = b.add(columns[n] + k * right.step).cast::<T::Lanes<S>>().read_unaligned();
+                        values[n] = b.add(columns[n]).cast::<T::Lanes<S>>().read_unaligned();
                     }
                     for i in 0..ROWS {
-                        let x = T::splat(simd, *a.add(rows[i] + k * left.step));
+                        let x = T::splat(simd, *a.add(rows[i]));
                         for n in 0..N {
                             acc[i][n] = T::mul_add(simd, x, values[n], acc[i][n]);
                         }
                     }
+                    // Wrapping: after the last step they may point past the end.
+                    (a, b) = (a.wrapping_add(left.step), b.wrapping_add(right.step));
                 }
             }
         }
