@@ -123,6 +123,47 @@ fn a_run_with_faults_gives_the_same_bits_at_any_number_of_threads() {
 }
 
 #[test]
+fn faults_of_a_cohort_are_those_of_the_workers_that_it_calls() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = experiment(
+        folder.path(),
+        "faults.toml",
+        &format!("{}[participation]\ncohort = 7\nf = 2\n", trouble()),
+    );
+    for absence in ["drop", "reuse"] {
+        let set = format!("barrier.absence={absence}");
+        let play = |threads: &str| {
+            let arguments = [file.as_str(), "--threads", threads, "--set", &set, "--set", "barrier.quorum=6"];
+            Program::folder(&arguments, folder.path())
+        };
+        let (one, two) = (play("1"), play("2"));
+        for name in ["rounds.csv", "faults.csv", "evaluations.csv", "parameters.safetensors"] {
+            assert!(fs::read(one.join(name)).unwrap() == fs::read(two.join(name)).unwrap(), "{name}");
+        }
+        let rounds = |name| column(&one, "rounds.csv", name);
+        let (sent, accepted, absent) = (rounds("sent"), rounds("accepted"), rounds("absent"));
+        let (rejected, late, lost) = (rounds("rejected"), rounds("late"), rounds("lost"));
+        let faults = |name| column(&one, "faults.csv", name);
+        let table: Vec<_> = faults("round").into_iter().zip(faults("worker")).zip(faults("sent")).collect();
+        for at in 0..sent.len() {
+            let round = at as f64 + 1.0;
+            assert_eq!(sent[at], accepted[at] + rejected[at] + late[at] + lost[at], "round {round}");
+            assert_eq!(accepted[at] + absent[at], 7.0, "round {round}");
+            // Every worker of the cohort has a row, for everyone's messages take time, and no other one has.
+            let rows: Vec<_> = table.iter().filter(|((of, _), _)| *of == round).collect();
+            assert_eq!(rows.len(), 7, "round {round}");
+            assert_eq!(rows.iter().map(|(_, sent)| sent).sum::<f64>(), sent[at], "round {round}");
+        }
+        let crashed =
+            text_column(&one, "faults.csv", "faults").iter().filter(|cell| *cell == "crash").count();
+        assert!(
+            (1..5).contains(&crashed),
+            "worker 2 is down in five rounds, and called in some of them: {crashed}"
+        );
+    }
+}
+
+#[test]
 fn only_the_policy_fail_ends_a_run() {
     let folder = tempfile::tempdir().unwrap();
     let file = experiment(folder.path(), "faults.toml", &trouble());
