@@ -96,6 +96,7 @@ const WRONG: &[(&str, &[&str])] = &[
     ("barrier.deadline_seconds=1e300", &["barrier.deadline_seconds"]),
     ("barrier.deadline_seconds='1 s'", &["barrier.deadline_seconds", "1 s"]),
     ("barrier.attack_seconds=0", &["barrier.attack_seconds", "positive"]),
+    ("barrier.learner_seconds=0", &["barrier.learner_seconds", "positive"]),
     ("barrier.rule_seconds=-1", &["barrier.rule_seconds", "positive"]),
     ("barrier.absence=wait", &["barrier.absence", "wait"]),
     ("machine.threads=1025", &["machine.threads", "1025", "1024"]),
