@@ -34,9 +34,9 @@ build: libtorch ## build target/release/phalanx
 demo: build ## run the quickstart experiment, from nothing
 	$(PHALANX) run experiments/quickstart.toml
 
-test: libtorch ## run every test, with and without torch, from nothing
+test: libtorch ## run every test, with and without torch and Parquet, from nothing
 	$(CARGO) test $(LOCKED) --release -p phalanx-robust -p phalanx-actors
-	$(CARGO) test $(LOCKED) --release -p phalanx --no-default-features
+	$(CARGO) test $(LOCKED) --release -p phalanx --no-default-features --features parquet
 	$(CARGO) test $(LOCKED) --release --workspace
 
 test-monitoring: libtorch ## watch real runs with a real Prometheus, if it is installed (about a minute)
@@ -71,7 +71,7 @@ fmt-check: ## fail if the code is not formatted
 
 lint: libtorch ## clippy over everything, warnings are errors
 	$(CARGO) clippy $(LOCKED) --release --workspace --all-targets -- -D warnings
-	$(CARGO) clippy $(LOCKED) --release --workspace --all-targets --no-default-features -- -D warnings
+	$(CARGO) clippy $(LOCKED) --release --workspace --all-targets --no-default-features --features phalanx/parquet -- -D warnings
 
 check-experiments: build ## check every experiment file without running it
 	@test -f experiments/quickstart.toml

@@ -99,9 +99,7 @@ impl Tidy {
     /// # Errors
     /// [`ResultsError`].
     pub fn write_csv(&self, path: &Path) -> Result<(), ResultsError> {
-        if let Some(folder) = path.parent() {
-            fs::create_dir_all(folder).map_err(ResultsError::at(folder))?;
-        }
+        make_room(path)?;
         whole::write(path, |file| {
             let mut writer = csv::Writer::from_writer(file);
             writer.write_record(self.columns.iter().map(|(name, _)| name))?;
@@ -112,6 +110,12 @@ impl Tidy {
         })
         .map_err(ResultsError::at(path))
     }
+}
+
+/// Makes the folder of the file at `path`.
+pub(super) fn make_room(path: &Path) -> Result<(), ResultsError> {
+    let folder = path.parent().unwrap_or(path);
+    fs::create_dir_all(folder).map_err(ResultsError::at(folder))
 }
 
 /// The values of the runs, each once for each evaluation of its run.

@@ -22,7 +22,11 @@ mod absent {
 
 #[cfg(feature = "parquet")]
 mod writer {
-    use std::{fs::File, path::Path, sync::Arc};
+    use std::{
+        io::{Error, Write},
+        path::Path,
+        sync::Arc,
+    };
 
     use parquet::{
         basic::{LogicalType, Repetition, Type as Physical},
@@ -33,8 +37,9 @@ mod writer {
     };
 
     use crate::{
-        report::{ReportError, Tidy, Values},
+        report::{ReportError, Tidy, Values, tidy},
         results::ResultsError,
+        whole,
     };
 
     impl Tidy {
@@ -46,14 +51,12 @@ mod writer {
         /// # Errors
         /// [`ReportError::Write`].
         pub fn write_parquet(&self, path: &Path) -> Result<(), ReportError> {
-            let file = File::create(path).map_err(ResultsError::at(path))?;
-            self.write_to(file).map_err(|error| {
-                let error = std::io::Error::other(error);
-                ReportError::Write(ResultsError { path: path.to_owned(), error })
-            })
+            tidy::make_room(path)?;
+            let written = whole::write(path, |file| self.write_to(file).map_err(Error::other));
+            Ok(written.map_err(ResultsError::at(path))?)
         }
 
-        fn write_to(&self, file: File) -> Result<(), ParquetError> {
+        fn write_to(&self, file: impl Write + Send) -> Result<(), ParquetError> {
             let fields = self.columns.iter().map(|(name, values)| Ok(Arc::new(field(name, values)?)));
             let fields = fields.collect::<Result<Vec<_>, ParquetError>>()?;
             let schema = Arc::new(Type::group_type_builder("tidy").with_fields(fields).build()?);

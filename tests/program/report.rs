@@ -73,6 +73,55 @@ fn a_page_stands_alone_and_leads_to_every_run() {
     assert_eq!(page, report(folder.path(), "report", &[]), "the same runs give another page");
 }
 
+#[cfg(feature = "parquet")]
+#[test]
+fn the_tidy_table_is_the_same_in_parquet() {
+    use parquet::{
+        file::reader::{FileReader, SerializedFileReader},
+        record::Field,
+    };
+
+    let folder = tempfile::tempdir().unwrap();
+    study(folder.path());
+    // A table that ends before the last evaluation: its numbers there are not known.
+    let run = fs::read_dir(folder.path().join("convex")).unwrap().next().unwrap().unwrap().path();
+    let rounds = fs::read_to_string(run.join("rounds.csv")).unwrap();
+    fs::write(
+        run.join("rounds.csv"),
+        rounds.lines().take(30).map(|line| format!("{line}\n")).collect::<String>(),
+    )
+    .unwrap();
+    let (csv, columns) = (folder.path().join("new/tidy.csv"), folder.path().join("other/tidy.parquet"));
+    let (a, b) = (csv.display().to_string(), columns.display().to_string());
+    report(folder.path(), "report", &["--csv", &a, "--parquet", &b]);
+
+    let reader = SerializedFileReader::new(fs::File::open(columns).unwrap()).unwrap();
+    let text = |field: &Field| match field {
+        Field::Str(text) => text.clone(),
+        Field::Long(number) => number.to_string(),
+        Field::Double(number) => number.to_string(),
+        Field::Null => String::new(),
+        other => panic!("a column of {other:?}"),
+    };
+    let rows: Vec<Vec<(String, String)>> = reader
+        .get_row_iter(None)
+        .unwrap()
+        .map(|row| row.unwrap().get_column_iter().map(|(name, field)| (name.clone(), text(field))).collect())
+        .collect();
+    let mut tidy = csv::Reader::from_path(csv).unwrap();
+    let headings = tidy.headers().unwrap().clone();
+    let expected: Vec<Vec<(String, String)>> = tidy
+        .records()
+        .map(|row| headings.iter().map(str::to_owned).zip(row.unwrap().iter().map(str::to_owned)).collect())
+        .collect();
+    assert_eq!(rows, expected);
+    assert_eq!(
+        rows.iter().flatten().filter(|(_, value)| value.is_empty()).count(),
+        4,
+        "gradients and bytes of two evaluations"
+    );
+}
+
 #[test]
 fn the_table_says_what_its_definitions_say() {
     let folder = tempfile::tempdir().unwrap();
