@@ -50,7 +50,7 @@ pub(super) enum Subject {
     /// An objective.
     Convex(Arc<dyn Objective>),
     /// A model on a data set.
-    Images(Images),
+    Images(Box<Images>),
 }
 
 impl Subject {
@@ -60,7 +60,7 @@ impl Subject {
         match (task.objective, task.dataset, task.model) {
             (Some(named), None, None) => Ok(Self::Convex(objective(planner, &named)?)),
             (None, Some(dataset), Some(model)) => {
-                Ok(Self::Images(Images::resolve(planner, &dataset, &model, data)?))
+                Ok(Self::Images(Box::new(Images::resolve(planner, &dataset, &model, data)?)))
             }
             (None, None, None) => {
                 Err(planner.error("task", "`dataset` and `model` are missing, or an `objective`").into())
@@ -81,7 +81,7 @@ impl Workload {
     pub fn plan(planner: &mut Planner<'_>, groups: &[Group], subject: Subject) -> Result<Self, PlanError> {
         let workload = match subject {
             Subject::Convex(objective) => convex(planner, groups, &objective)?,
-            Subject::Images(found) => images(planner, groups, found)?,
+            Subject::Images(found) => images(planner, groups, *found)?,
         };
         Ok(workload.walked(walk(&planner.config.task)))
     }
