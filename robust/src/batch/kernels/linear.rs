@@ -28,11 +28,20 @@ const WIDTH: usize = 1024;
 const SEGMENT: usize = 1 << 16;
 
 /// Σ c_i · x_i over the rows with a coefficient that is not zero, summed in f64 and rounded once. One pass over them.
+/// Where all coefficients are equal, as in a mean, the sum is multiplied by it: 2 + 4 - 6 leaves nothing, whatever a
+/// third is.
 pub(in crate::batch) fn combine<T: Real>(rows: &[&[T]], coefficients: &[f64]) -> Vec<T> {
     let d = rows[0].len();
-    let taken = coefficients.iter().zip(rows).filter(|(weight, _)| **weight != 0.0);
+    let taken: Vec<(f64, &[T])> =
+        coefficients.iter().zip(rows).filter(|(c, _)| **c != 0.0).map(|(&c, &row)| (c, row)).collect();
+    let shared = taken.first().map(|(c, _)| *c).filter(|c| taken.iter().all(|(other, _)| other == c));
+    // A power of two, which is exact, and small enough that no sum overflows.
+    let share = 1.0 / taken.len().next_power_of_two() as f64;
+    let scale = shared.map_or(1.0, |c| c / share);
     let terms: Vec<Term<'_, T>> = taken
-        .map(|(&weight, row)| {
+        .into_iter()
+        .map(|(c, row)| {
+            let weight = if shared.is_some() { share } else { c };
             let (groups, rest) = row.as_chunks();
             Term { weight, groups, rest }
         })
@@ -45,7 +54,7 @@ pub(in crate::batch) fn combine<T: Real>(rows: &[&[T]], coefficients: &[f64]) ->
         |(), start, out| {
             vectorised(
                 #[inline(always)]
-                || sum(&terms, start / GROUP, out),
+                || sum(&terms, scale, start / GROUP, out),
             );
         },
     );
@@ -61,11 +70,11 @@ struct Term<'a, T> {
     rest: &'a [T],
 }
 
-/// The sums from group `first` on. A group stays in registers while all rows are added, one after the other: a row is
-/// read in lines that follow each other, no sum goes through memory, and a fused product and sum, which every
-/// processor with wide registers has, leaves time for what conversion to f64 takes.
+/// The sums times `scale`, from group `first` on. A group stays in registers while all rows are added, one after the
+/// other: a row is read in lines that follow each other, no sum goes through memory, and a fused product and sum, which
+/// every processor with wide registers has, leaves time for what conversion to f64 takes.
 #[inline(always)]
-fn sum<T: Real>(terms: &[Term<'_, T>], first: usize, out: &mut [MaybeUninit<T>]) {
+fn sum<T: Real>(terms: &[Term<'_, T>], scale: f64, first: usize, out: &mut [MaybeUninit<T>]) {
     let (groups, rest) = out.as_chunks_mut::<GROUP>();
     for (at, out) in (first..).zip(groups) {
         let mut sums = [0.0; GROUP];
@@ -76,7 +85,7 @@ fn sum<T: Real>(terms: &[Term<'_, T>], first: usize, out: &mut [MaybeUninit<T>])
             }
         }
         for i in 0..GROUP {
-            out[i].write(T::from_f64(sums[i]));
+            out[i].write(T::from_f64(scale * sums[i]));
         }
     }
     for (i, out) in rest.iter_mut().enumerate() {
@@ -84,7 +93,7 @@ fn sum<T: Real>(terms: &[Term<'_, T>], first: usize, out: &mut [MaybeUninit<T>])
         for term in terms {
             sum = term.weight.mul_add(term.rest[i].to_f64(), sum);
         }
-        out.write(T::from_f64(sum));
+        out.write(T::from_f64(scale * sum));
     }
 }
 
