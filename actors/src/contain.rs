@@ -12,7 +12,10 @@ use tokio::{sync::oneshot, time::timeout};
 
 /// Runs `work`; a panic becomes its message. What `work` has touched may be left in any state, so
 /// the caller must not use it again.
-pub(crate) fn contained<T>(work: impl FnOnce() -> T) -> Result<T, String> {
+///
+/// # Errors
+/// What the panic said, in one line.
+pub fn contained<T>(work: impl FnOnce() -> T) -> Result<T, String> {
     catch_unwind(AssertUnwindSafe(work)).map_err(|panic| message(panic.as_ref()))
 }
 

@@ -26,7 +26,7 @@ pub(super) fn blame(error: &RunError, config: &Config) -> String {
         | RunError::Evaluation { .. }
         | RunError::Stuck { part: Part::Learner | Part::Evaluation, .. }
         | RunError::Died { part: Part::Learner, .. } => learner(config),
-        RunError::Rule { error, .. } if matches!(**error, RuleError::NoneFinite { .. }) => learner(config),
+        RunError::Rule { error, .. } if matches!(**error, RuleError::NoneFinite { .. }) => gradients(config),
         RunError::Stuck { part: Part::Step, .. }
         | RunError::Died { part: Part::Step, .. }
         | RunError::Step { .. } => Some(format!("aggregator.step is {}", server.step.name)),
@@ -53,6 +53,12 @@ fn learner(config: &Config) -> Option<String> {
     let task = &config.task;
     let model = task.model.as_ref().map(|model| format!("task.model is {}", model.name));
     model.or(task.objective.as_ref().map(|objective| format!("task.objective is {}", objective.name)))
+}
+
+/// What can leave no vector finite: what makes gradients, or a walk that runs away.
+fn gradients(config: &Config) -> Option<String> {
+    let step = &config.aggregator.step.name;
+    learner(config).map(|learner| format!("{learner}, or training diverges and aggregator.step is {step}"))
 }
 
 /// What makes the vectors of these workers: one component for each group that they belong to.

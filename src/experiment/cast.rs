@@ -112,7 +112,8 @@ fn part(planner: &mut Planner<'_>, at: usize, size: Size) -> Result<Part, Config
 fn attack_part(planner: &mut Planner<'_>, at: usize, named: &Named, size: Size) -> Result<Part, ConfigError> {
     let key = format!("attackers.{at}.attack");
     let made = planner.make(&planner.registry.attacks, &key, named)?;
-    (made.component)(size)
+    planner
+        .guarded(&key, || (made.component)(size))?
         .map_err(|error| planner.component(&key, &named.name, &ComponentError::parameter(&error)))?;
     planner.config.attackers[at].attack = Some(made.named);
     Ok(Part::Attack { name: named.name.clone(), make: made.component })

@@ -6,13 +6,13 @@ use super::{
     cast::Group,
     dealing,
     plan::{PlanError, Planner},
+    workload,
 };
 use crate::{
     config::{ConfigError, load},
     data::partition::{Deal, Shards},
     registry::Registry,
 };
-use phalanx_robust::random::Seed;
 
 /// The training data of an experiment as it is dealt.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -116,13 +116,9 @@ impl Labelled {
         let Some(named) = &planner.config.task.objective else {
             return Err(planner.error("task", "`dataset` is missing, or an `objective` with samples"));
         };
-        let made = planner.make(&planner.registry.objectives, "task.objective", named)?;
-        let wrong = |message: String| planner.error("task.objective", message);
-        let objective =
-            (made.component)(Seed(planner.config.seed)).map_err(|error| wrong(error.to_string()))?;
-        let labels = objective.labels();
-        let labels =
-            labels.ok_or_else(|| wrong("it draws noise; there are no samples to hold".to_owned()))?;
+        let objective = workload::draw(planner, named)?.component;
+        let noise = "it draws noise; there are no samples to hold";
+        let labels = objective.labels().ok_or_else(|| planner.error("task.objective", noise))?;
         let name = named.name.clone();
         let (training, classes) = (labels.to_vec(), objective.classes());
         Ok(Self { name, training, validation: None, root: None, classes })

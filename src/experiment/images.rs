@@ -72,7 +72,9 @@ pub(super) fn images(
         tile: Some(task.tile).filter(|tile| *tile > 0),
         way: asked(task.way),
     };
-    let learner = TorchLearner::new(network, &dataset, settings, Seed(planner.config.seed))
+    let seed = Seed(planner.config.seed);
+    let learner = planner
+        .guarded("task.model", || TorchLearner::new(network, &dataset, settings, seed))?
         .map_err(|error| planner.error("task.model", error.to_string()))?;
     let computation = computation(&planner.config, groups, &learner);
     let classes = dataset.train.classes as i64;
@@ -101,7 +103,8 @@ fn fit(
     let name = made.named.name.clone();
     planner.config.task.model = Some(made.named);
     let images = &dataset.train;
-    (made.component)([images.channels, images.height, images.width], images.classes).map_err(|error| {
+    let shape = [images.channels, images.height, images.width];
+    planner.guarded("task.model", || (made.component)(shape, images.classes))?.map_err(|error| {
         let message = format!("`{name}` does not fit the data set `{}`: {error}", dataset.name);
         planner.error("task.model", message)
     })

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use phalanx_actors::{Closing, Faults};
+use phalanx_actors::{Closing, Faults, contained};
 use phalanx_robust::{
     Dtype, Size, Vector,
     aggregation::{Defence, Layer},
@@ -212,7 +212,13 @@ impl Planner<'_> {
     /// Makes the component that `named` (at `key`) names; returns it with its parameters in full.
     pub fn make<T>(&self, kind: &Kind<T>, key: &str, named: &Named) -> Result<Resolved<T>, ConfigError> {
         let preset: Preset = self.config.preset;
-        kind.make(named, preset).map_err(|error| self.component(key, &named.name, &error))
+        self.guarded(key, || kind.make(named, preset))?
+            .map_err(|error| self.component(key, &named.name, &error))
+    }
+
+    /// What `make` makes of the component at `key`; a panic of it is an error there.
+    pub fn guarded<T>(&self, key: &str, make: impl FnOnce() -> T) -> Result<T, ConfigError> {
+        contained(make).map_err(|panic| self.error(key, format!("it panicked: {panic}")))
     }
 
     /// An error about a component at `key`.
@@ -325,7 +331,10 @@ impl Planner<'_> {
         let reused = groups.iter().filter(|_| self.config.barrier.absence == Absence::Reuse);
         let reused = reused.map(|group| group.ids.len()).sum();
         let local = self.config.task.local_steps > 1;
-        let mut need = Need::of(groups, called, &workload.learner.start(), kept, local)?.and_one_each(reused);
+        // Estimators are tried out.
+        let need =
+            self.guarded("workers", || Need::of(groups, called, &workload.learner.start(), kept, local));
+        let mut need = need??.and_one_each(reused);
         if place == StatePlace::Auto && need.check(limit).is_err() {
             need = need.in_file();
         }
@@ -377,7 +386,8 @@ impl Planner<'_> {
         }
         let defence =
             Defence::new(layers).map_err(|error| self.error("aggregator.rule", error.to_string()))?;
-        defence.check(size.round).map_err(|error| self.error("aggregator.rule", error.to_string()))?;
+        self.guarded("aggregator.rule", || defence.check(size.round))?
+            .map_err(|error| self.error("aggregator.rule", error.to_string()))?;
         if defence.needs_reference() && self.config.task.root == 0 {
             let message = "it needs a gradient that the server computes on data of its own; `task.root` says how many training samples it keeps";
             return Err(self.error("aggregator.rule", message));
@@ -390,7 +400,7 @@ impl Planner<'_> {
         let key = "aggregator.step";
         let made = self.make(&self.registry.steps, key, &self.config.aggregator.step)?;
         // The parameters are checked here, where the key is known; the start and the domain come later.
-        (made.component)(&Vector::zeros(1, Dtype::F64), Domain::Everywhere)
+        self.guarded(key, || (made.component)(&Vector::zeros(1, Dtype::F64), Domain::Everywhere))?
             .map_err(|error| self.component(key, &made.named.name, &ComponentError::parameter(&error)))?;
         self.config.aggregator.step = made.named;
         Ok(made.component)

@@ -19,6 +19,7 @@ use crate::{
         convex::{ConvexLearner, Objective},
         local::{LocalLearner, LocalSampler, LocalSteps, Walk},
     },
+    registry::Resolved,
     results::Computation,
 };
 
@@ -115,16 +116,25 @@ fn objective(planner: &mut Planner<'_>, named: &Named) -> Result<Arc<dyn Objecti
         let message = "models compute in bf16; f32 and f64 are accepted for an objective";
         return Err(planner.error("task.precision", message));
     }
-    let made = planner.make(&planner.registry.objectives, "task.objective", named)?;
-    let objective = (made.component)(Seed(planner.config.seed))
-        .map_err(|error| planner.error("task.objective", error.to_string()))?;
-    planner.config.task.objective = Some(made.named);
+    let Resolved { component: objective, named } = draw(planner, named)?;
+    planner.config.task.objective = Some(named);
     // Where nothing is dealt, a wrong name is wrong all the same.
     planner.make(&planner.registry.partitions, "task.partition", &planner.config.task.partition)?;
     if objective.labels().is_some() {
         dealing::partition(planner)?;
     }
     Ok(objective)
+}
+
+/// Draws the objective `named`.
+pub(super) fn draw(
+    planner: &Planner<'_>,
+    named: &Named,
+) -> Result<Resolved<Arc<dyn Objective>>, ConfigError> {
+    let (key, seed) = ("task.objective", Seed(planner.config.seed));
+    let Resolved { component, named } = planner.make(&planner.registry.objectives, key, named)?;
+    let drawn = planner.guarded(key, || component(seed))?;
+    Ok(Resolved { component: drawn.map_err(|error| planner.error(key, error.to_string()))?, named })
 }
 
 fn convex(

@@ -254,6 +254,56 @@ fn a_rule_that_goes_wrong_ends_the_run() {
     fails(RULE, "hang", 1, "the aggregation rule did not answer within 2s");
 }
 
+/// Panics as it is made.
+#[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+struct Stillborn {}
+
+impl Described for Stillborn {
+    const NAME: &'static str = "stillborn";
+    const SOURCE: &'static str = "a test";
+}
+
+impl AttackRule for Stillborn {
+    fn build(&self, _: Size) -> Result<Box<dyn Attack>, ParameterError> {
+        panic!("not today")
+    }
+}
+
+impl Rule for Stillborn {
+    fn build(&self) -> Result<Layer, ParameterError> {
+        panic!("not today")
+    }
+}
+
+impl EstimatorRule for Stillborn {
+    fn build(&self) -> Result<Box<dyn Estimator>, ParameterError> {
+        panic!("not today")
+    }
+}
+
+impl StepRule for Stillborn {
+    fn build(&self, _: &Vector, _: Domain) -> Result<Box<dyn Step>, ParameterError> {
+        panic!("not today")
+    }
+}
+
+#[test]
+fn what_panics_as_it_is_made_is_refused_by_its_key() {
+    let out = tempfile::tempdir().unwrap();
+    let file = out.path().join("stillborn.toml");
+    std::fs::write(&file, EXPERIMENT).unwrap();
+    let program = Program::new();
+    let program =
+        program.attack::<Stillborn>().rule::<Stillborn>().estimator::<Stillborn>().step::<Stillborn>();
+    for (key, at) in [(ATTACK, ATTACK), (RULE, "aggregator.rule.0"), (ESTIMATOR, ESTIMATOR), (STEP, STEP)] {
+        let name = if key == RULE { "[\"stillborn\"]" } else { "stillborn" };
+        let planned = Plan::read(program.registry(), &file, &[format!("{key}={name}")], None);
+        let error = planned.err().unwrap().to_string();
+        assert!(error.contains(at) && error.contains("it panicked: not today"), "{key}: {error}");
+    }
+}
+
 #[test]
 fn a_step_that_goes_wrong_ends_the_run() {
     fails(STEP, "panic", 1, "the server's step died: sabotage");
