@@ -201,17 +201,19 @@ impl Objective for Quadratic {
     fn sampled(&self, x: &[f64], _: usize, draw: &Draw) -> Result<Sampled, LearnerError> {
         let (mut rng, offset) = (draw.rng.clone(), self.offset(x));
         let scale = self.rule.sigma / (self.rule.dim as f64).sqrt();
-        let noise: Vec<f64> =
-            place::normal(self.rule.dim, &mut rng).iter().map(|value| value * scale).collect();
         let relative = self.rule.curvature_noise;
-        let curved = |(u, h): (&f64, &f64)| {
+        // The noise is drawn in the basis of the eigenvectors; its distribution is the same in any. It becomes the
+        // gradient in place: at the dimensions that memory allows, every other vector costs as much as a draw.
+        let mut gradient = place::normal(self.rule.dim, &mut rng);
+        let (mut curved, mut tilted) = (0.0, 0.0);
+        for ((value, u), h) in gradient.iter_mut().zip(&offset).zip(&self.eigenvalues) {
             let part = if relative > 0.0 && rng.random() { relative } else { -relative };
-            h * (1.0 + part) * u
-        };
-        let slope: Vec<f64> = offset.iter().zip(&self.eigenvalues).map(curved).collect();
-        // The noise is drawn in the basis of the eigenvectors; its distribution is the same in any.
-        let loss = 0.5 * dot(&slope, &offset) + dot(&noise, &offset);
-        let gradient = self.back(slope.iter().zip(&noise).map(|(s, n)| s + n).collect());
-        Ok(Sampled { gradient, loss, accuracy: f64::NAN })
+            let (slope, noise) = (h * (1.0 + part) * u, *value * scale);
+            curved += slope * u;
+            tilted += noise * u;
+            *value = slope + noise;
+        }
+        let loss = 0.5 * curved + tilted;
+        Ok(Sampled { gradient: self.back(gradient), loss, accuracy: f64::NAN })
     }
 }
