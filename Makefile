@@ -75,13 +75,8 @@ lint: libtorch ## clippy over everything, warnings are errors
 
 check-experiments: build ## check every experiment file without running it
 	@test -f experiments/quickstart.toml
-	@find experiments -name '*.toml' ! -path '*/custom-attack/*' | sort | { bad=0; \
-		while read -r file; do $(PHALANX) check "$$file" $(call instead,$$file) || bad=1; done; exit $$bad; }
-
-# What a file is checked with: sweeps of studies with their first seed alone, and those over CIFAR-10 on MNIST, whose
-# data need not be fetched for it.
-instead = $$(case $(1) in */paper/*|*/recipes/*) grep -q '^\[sweep\]' $(1) && echo "--set sweep.seed=[1]" ;; esac; \
-	case $(1) in *paper/conf-2*|*paper/fig-0[789]*|*paper/fig-10*) echo "--set task.dataset=mnist" ;; esac)
+	@find experiments -name '*.toml' ! -path '*/custom-attack/*' -print0 | sort -z | \
+		xargs -0 -n 1 -P 2 scripts/check-experiment.sh
 
 paper: build ## run a figure of Dahan & Levy (2024) and make its page: make paper FIG=3
 	$(PHALANX) sweep experiments/paper/fig-$$(printf %02d $(FIG)).toml
