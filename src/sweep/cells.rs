@@ -207,7 +207,7 @@ impl Draft {
     }
 }
 
-/// The lists in `--set sweep.KEY=[…]`.
+/// The lists in `--set sweep.KEY=[…]`; a key may be quoted, as it is in a file.
 fn overrides(sets: &[String]) -> Result<Vec<(String, toml::Value)>, ConfigError> {
     let wrong = |argument: &String, message: String| ConfigError::Set { argument: argument.clone(), message };
     let parse = |set: &String| {
@@ -218,11 +218,15 @@ fn overrides(sets: &[String]) -> Result<Vec<(String, toml::Value)>, ConfigError>
         let table: toml::Table =
             toml::from_str(&format!("value = {text}")).map_err(|error| wrong(set, error.message().into()))?;
         match table.get("value").filter(|_| table.len() == 1) {
-            Some(value) => Ok((key.trim().to_owned(), value.clone())),
+            Some(value) => Ok((unquoted(key.trim()).to_owned(), value.clone())),
             None => Err(wrong(set, "a list is expected, and nothing after it".into())),
         }
     };
     sets.iter().map(parse).collect()
+}
+
+fn unquoted(key: &str) -> &str {
+    key.strip_prefix('"').and_then(|key| key.strip_suffix('"')).unwrap_or(key)
 }
 
 fn digest(content: &impl Serialize) -> String {

@@ -340,6 +340,15 @@ fn a_cell_that_fails_does_not_stop_the_others() {
 }
 
 #[test]
+fn a_swept_key_is_set_with_quotes_as_in_a_file_or_without() {
+    let place = Place::new(CONVEX, SWEEP);
+    for key in ["attackers.0.attack", "\"attackers.0.attack\""] {
+        let listed = place.run(&["--dry-run", "--set", &format!("sweep.{key}=['zero']")]);
+        assert_eq!((listed.status, listed.stdout.lines().count()), (0, 2), "{key}: {}", listed.stderr);
+    }
+}
+
+#[test]
 fn a_report_says_which_runs_a_sweep_no_longer_has() {
     let place = Place::new(CONVEX, SWEEP);
     assert_eq!(place.run(&[]).status, 0);
