@@ -1,6 +1,7 @@
 //! What the catalogue says about one name, read from the config struct: the
 //! summary and the parameters' help are its doc comments, by way of its JSON schema.
 
+use phalanx_actors::contained;
 use phalanx_robust::{
     aggregation::{Layer, Rule},
     attack::{AttackRule, Knowledge},
@@ -85,11 +86,11 @@ impl Card {
 
     /// The card of a rule.
     pub fn of_rule<R: Rule>() -> Self {
-        let layer = match R::default().build() {
-            Ok(Layer::Base(_)) => "base",
-            Ok(Layer::Pre(_)) => "pre",
-            Ok(Layer::Meta(_)) => "meta",
-            Err(_) => "needs parameters",
+        let layer = match contained(|| R::default().build()) {
+            Ok(Ok(Layer::Base(_))) => "base",
+            Ok(Ok(Layer::Pre(_))) => "pre",
+            Ok(Ok(Layer::Meta(_))) => "meta",
+            Ok(Err(_)) | Err(_) => "needs parameters",
         };
         let theory = Theory { layer, condition: R::condition(), bound: R::guarantee() };
         Self { theory: Some(theory), ..Self::of::<R>() }
@@ -97,7 +98,7 @@ impl Card {
 
     /// The card of an attack.
     pub fn of_attack<A: AttackRule>() -> Self {
-        Self { knowledge: A::usual_knowledge(), ..Self::of::<A>() }
+        Self { knowledge: contained(A::usual_knowledge).ok().flatten(), ..Self::of::<A>() }
     }
 
     /// The card of a data set.
