@@ -17,10 +17,10 @@ use crate::{
 };
 
 /// Digits under attack: the mean learns for as long as a scraper needs on a fast machine, then three of
-/// twelve workers turn on it. Messages take their time, some come too late, get lost or are repeated.
+/// twelve workers turn on it. Messages take their time, some come too late, get lost or are repeated. It ends with the test.
 const BROKEN: &str = r#"
 name = "broken-mean"
-rounds = 5000
+rounds = 100000000
 [task]
 dataset = "digits"
 model = "simple-cnn"
