@@ -17,8 +17,8 @@ use crate::{
 };
 
 /// Digits under attack: the mean learns for as long as a scraper needs on a fast machine, then three of
-/// twelve workers turn on it. Messages take their time, some come too late, get lost or are repeated. An alert waits for a
-/// quarter of the rounds; all of them are more than the test waits for.
+/// twelve workers turn on it. Messages take their time, some come too late, get lost or are repeated. An alert
+/// waits for a quarter of the rounds; all of them take longer than what the test waits for.
 const BROKEN: &str = r#"
 name = "broken-mean"
 rounds = 20000
