@@ -83,10 +83,7 @@ pub(super) fn deal(planner: &mut Planner<'_>, groups: &[Group], labels: &[u8]) -
     let seed = Seed(planner.config.seed);
     let partition = partition(planner)?;
     let wrong = |key, error: data::partition::PartitionError| planner.error(key, error.to_string());
-    let dealt = |workers| {
-        let key = "task.partition";
-        planner.guarded(key, || partition(labels, workers, seed))?.map_err(|error| wrong(key, error))
-    };
+    let dealt = |workers| partition(labels, workers, seed).map_err(|error| wrong("task.partition", error));
     let count = |groups: &mut dyn Iterator<Item = &Group>| groups.map(|group| group.ids.len()).sum();
     let workers = count(&mut groups.iter());
     match planner.config.task.holders {

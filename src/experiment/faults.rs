@@ -165,7 +165,7 @@ impl Planner<'_> {
             ));
         }
         let told = self.told_by(size.round, quorum);
-        if let Err(error) = defence.check(told) {
+        if let Err(error) = self.guarded("aggregator.rule", || defence.check(told))? {
             return wrong(format!("a round with {quorum} vectors: {error}"));
         }
         Ok(Closing { quorum: Some(quorum), deadline })

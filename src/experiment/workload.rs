@@ -133,8 +133,8 @@ pub(super) fn draw(
 ) -> Result<Resolved<Arc<dyn Objective>>, ConfigError> {
     let (key, seed) = ("task.objective", Seed(planner.config.seed));
     let Resolved { component, named } = planner.make(&planner.registry.objectives, key, named)?;
-    let drawn = planner.guarded(key, || component(seed))?;
-    Ok(Resolved { component: drawn.map_err(|error| planner.error(key, error.to_string()))?, named })
+    let component = component(seed).map_err(|error| planner.error(key, error.to_string()))?;
+    Ok(Resolved { component, named })
 }
 
 fn convex(

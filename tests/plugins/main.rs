@@ -288,20 +288,76 @@ impl StepRule for Stillborn {
     }
 }
 
+/// Panics as the plan tries it out.
+#[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+struct Unsteady {}
+
+impl Described for Unsteady {
+    const NAME: &'static str = "unsteady";
+    const SOURCE: &'static str = "a test";
+}
+
+impl Stateful for Unsteady {}
+
+impl Rule for Unsteady {
+    fn build(&self) -> Result<Layer, ParameterError> {
+        Ok(Layer::Base(Box::new(self.clone())))
+    }
+}
+
+impl Aggregator for Unsteady {
+    fn check(&self, _: Size) -> Result<(), RuleError> {
+        panic!("not today")
+    }
+
+    fn aggregate(&mut self, batch: &Batch<'_>, _: &mut Context) -> Result<Aggregate, RuleError> {
+        Ok(Aggregate::vector(batch.mean()))
+    }
+}
+
+impl EstimatorRule for Unsteady {
+    fn build(&self) -> Result<Box<dyn Estimator>, ParameterError> {
+        Ok(Box::new(self.clone()))
+    }
+}
+
+impl Estimator for Unsteady {
+    fn points(&self, _: u64) -> Points {
+        Points::Current
+    }
+
+    fn update(&mut self, _: u64, _: Gradients) -> Vector {
+        panic!("not today")
+    }
+}
+
+/// The plan of `experiment` with `value` at `key` is refused for the panic of what is at `at`.
+fn panics(program: &Program, experiment: &str, key: &str, value: &str, at: &str) {
+    let out = tempfile::tempdir().unwrap();
+    let file = out.path().join("panics.toml");
+    std::fs::write(&file, experiment).unwrap();
+    let planned = Plan::read(program.registry(), &file, &[format!("{key}={value}")], None);
+    let error = planned.err().unwrap().to_string();
+    assert!(error.contains(&format!("{at}: it panicked: not today")), "{key}={value}: {error}");
+}
+
 #[test]
 fn what_panics_as_it_is_made_is_refused_by_its_key() {
-    let out = tempfile::tempdir().unwrap();
-    let file = out.path().join("stillborn.toml");
-    std::fs::write(&file, EXPERIMENT).unwrap();
     let program = Program::new();
     let program =
         program.attack::<Stillborn>().rule::<Stillborn>().estimator::<Stillborn>().step::<Stillborn>();
-    for (key, at) in [(ATTACK, ATTACK), (RULE, "aggregator.rule.0"), (ESTIMATOR, ESTIMATOR), (STEP, STEP)] {
-        let name = if key == RULE { "[\"stillborn\"]" } else { "stillborn" };
-        let planned = Plan::read(program.registry(), &file, &[format!("{key}={name}")], None);
-        let error = planned.err().unwrap().to_string();
-        assert!(error.contains(at) && error.contains("it panicked: not today"), "{key}: {error}");
+    for key in [ATTACK, ESTIMATOR, STEP] {
+        panics(&program, EXPERIMENT, key, "stillborn", key);
     }
+    panics(&program, EXPERIMENT, RULE, "['stillborn']", "aggregator.rule.0");
+}
+
+#[test]
+fn what_panics_as_it_is_tried_out_is_refused_by_its_key() {
+    let program = Program::new().rule::<Unsteady>().estimator::<Unsteady>();
+    panics(&program, EXPERIMENT, RULE, "['unsteady']", RULE);
+    panics(&program, EXPERIMENT, ESTIMATOR, "unsteady", "workers");
 }
 
 #[test]

@@ -10,7 +10,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use tch::{TchError, Tensor};
 
-use crate::{Way, has_failed, run};
+use crate::{Way, has_failed, panics, run};
 
 /// Logistic regression with a saboteur behind it.
 #[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
@@ -94,6 +94,27 @@ fn fails(way: &str, evaluating: bool, said: &[&str]) {
         let rounds = has_failed(outcome, "task.model", said);
         assert!(evaluating || rounds == 0, "{way}: {rounds}");
     });
+}
+
+/// Panics as it is made.
+#[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+struct Stillborn {}
+
+impl Described for Stillborn {
+    const NAME: &'static str = "stillborn";
+    const SOURCE: &'static str = "a test";
+}
+
+impl ModelRule for Stillborn {
+    fn build(&self, _: [usize; 3], _: usize) -> Result<Model, ModelError> {
+        panic!("not today")
+    }
+}
+
+#[test]
+fn a_model_that_panics_as_it_is_made_is_refused_by_its_key() {
+    panics(&Program::new().model::<Stillborn>(), EXPERIMENT, "task.model", "stillborn", "task.model");
 }
 
 #[test]
