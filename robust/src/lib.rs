@@ -31,6 +31,7 @@ pub mod certify;
 pub mod describe;
 pub mod estimator;
 pub mod random;
+pub mod simd;
 pub mod state;
 pub mod step;
 mod vector;

@@ -10,7 +10,7 @@ use std::{
 };
 
 use phalanx_robust::{
-    Batch, BatchError, Vector,
+    Batch, Vector,
     aggregation::{Aggregation, Context, Defence, RuleError},
     random::Stream,
     step::Step,
@@ -100,7 +100,7 @@ impl Server {
         self.step.step(round, &mut self.point, &aggregation.output);
         let stepping = started.elapsed();
         let (honest_distance, honest_variance) =
-            honest.map_or((f64::NAN, f64::NAN), |honest| spread(&honest, &aggregation.output));
+            honest.map_or((f64::NAN, f64::NAN), |honest| spread(honest, &aggregation.output));
         Ok(Verdict {
             aggregation,
             norm,
@@ -114,17 +114,19 @@ impl Server {
     }
 }
 
-/// Distance of `output` to the mean of the honest vectors, and their variance; NaN without any.
-fn spread(honest: &[Vector], output: &Vector) -> (f64, f64) {
-    let batch = match Batch::new(honest) {
-        Ok(batch) => batch,
-        Err(BatchError::Empty | BatchError::Unlike { .. } | BatchError::NonFinite(_)) => {
-            return (f64::NAN, f64::NAN);
-        }
-    };
-    let mean = batch.mean();
-    let total: f64 = batch.distances(&mean).iter().sum();
-    (output.minus(&mean).norm(), total / honest.len() as f64)
+/// Distance of `output` to the mean of the honest vectors, and their variance; NaN without any. All distances come from
+/// one pass, which waits for a device once.
+fn spread(mut rows: Vec<Vector>, output: &Vector) -> (f64, f64) {
+    let honest = rows.len();
+    if honest == 0 {
+        return (f64::NAN, f64::NAN);
+    }
+    rows.push(output.clone());
+    let Ok(batch) = Batch::new(&rows) else { return (f64::NAN, f64::NAN) };
+    let mut mean = vec![1.0 / honest as f64; honest];
+    mean.push(0.0);
+    let distances2 = batch.distances(&batch.combine(&mean));
+    (distances2[honest].sqrt(), distances2[..honest].iter().sum::<f64>() / honest as f64)
 }
 
 #[cfg(test)]

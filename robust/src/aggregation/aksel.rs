@@ -63,6 +63,6 @@ impl Aggregator for Aksel {
             Keep::Half => m.div_ceil(2),
             Keep::Honest => m - context.f,
         };
-        Ok(Aggregate::combination(mean_of(&smallest(&distances2, keep), m)))
+        Ok(Aggregate::span(mean_of(&smallest(&distances2, keep), m)))
     }
 }

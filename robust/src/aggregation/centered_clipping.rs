@@ -103,7 +103,7 @@ impl Aggregator for Clipper {
             None => self.clip(&rows, m, &mut v)?,
         }
         if !self.rule.stateful && beside.is_none() {
-            return Ok(if near.is_some() { Aggregate::combination(v) } else { Aggregate::span(v) });
+            return Ok(Aggregate::span(v));
         }
         let mut result = Aggregate::vector(rows.combine(&v));
         if near.is_none() && context.wants_distances && batch.map().is_none() {

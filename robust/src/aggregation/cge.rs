@@ -39,6 +39,6 @@ impl Aggregator for Cge {
 
     fn aggregate(&mut self, batch: &Batch<'_>, context: &mut Context) -> Result<Aggregate, RuleError> {
         let m = batch.m();
-        Ok(Aggregate::combination(mean_of(&smallest(&batch.norms2()?, m - context.f), m)))
+        Ok(Aggregate::span(mean_of(&smallest(&batch.norms2()?, m - context.f), m)))
     }
 }

@@ -112,8 +112,7 @@ impl Anchor {
         let at_hand = aggregate.distances.take().filter(|_| batch.map().is_none());
         let distances2 = match (&aggregate.output, at_hand) {
             (_, Some(distances)) => distances,
-            (Output::Span(c), _) if aggregate.from_gram => batch.gram()?.distances2_to(c),
-            (Output::Span(c), _) => batch.distances(&batch.combine(c)),
+            (Output::Span(c), _) => batch.distances_to_span(c),
             (Output::Vector(x0), _) => batch.distances(x0),
         };
         if distances2.iter().any(|d| !d.is_finite()) {
@@ -124,7 +123,6 @@ impl Anchor {
 
     /// Σ share_i x_i - excess · x0.
     pub(super) fn plus(self, mut share: Vec<f64>, excess: f64, batch: &Batch<'_>) -> Aggregate {
-        let from_gram = self.aggregate.from_gram;
         match self.aggregate.output {
             Output::Vector(x0) if excess != 0.0 => {
                 let mut output = batch.combine(&share);
@@ -133,9 +131,9 @@ impl Anchor {
             }
             Output::Span(c) if excess != 0.0 => {
                 share.iter_mut().zip(&c).for_each(|(s, c)| *s -= excess * c);
-                Aggregate { from_gram, ..Aggregate::span(share) }
+                Aggregate::span(share)
             }
-            _ => Aggregate { from_gram, ..Aggregate::span(share) },
+            _ => Aggregate::span(share),
         }
     }
 }

@@ -105,7 +105,7 @@ impl Defence {
         let batch = Batch::new(rows)?.watched(context.watch.clone());
         self.check(Size::new(batch.m(), context.f))?;
         let wants_distances = context.wants_distances;
-        let Aggregate { output, distances, from_gram } = self.root.aggregate(&batch, &mut context)?;
+        let Aggregate { output, distances } = self.root.aggregate(&batch, &mut context)?;
         let (output, weights) = match output {
             Output::Span(c) => (batch.combine(&c), Some(c)),
             Output::Vector(output) => (output, None),
@@ -116,12 +116,11 @@ impl Defence {
         if !batch.known_finite() && !output.is_finite() {
             require_finite(rows)?;
         }
-        let squared = match (distances, &weights) {
-            _ if !wants_distances => None,
-            (Some(distances), _) => Some(distances),
-            (None, Some(c)) if from_gram => Some(batch.gram()?.distances2_to(c)),
-            (None, _) => Some(batch.distances(&output)),
+        let measured = || match (&weights, batch.known_gram()) {
+            (Some(c), Some(gram)) => gram.distances2_to(c),
+            _ => batch.distances(&output),
         };
+        let squared = wants_distances.then(|| distances.unwrap_or_else(measured));
         let distances = squared.map(|all| all.into_iter().map(f64::sqrt).collect());
         Ok(Aggregation { output, weights, distances, set_aside: Vec::new() })
     }

@@ -80,8 +80,7 @@ impl Aggregator for Dnc {
         tests.into_iter().flatten().for_each(|i| passed[i] += 1);
         let most = passed.iter().copied().max().unwrap_or(0);
         let kept: Vec<usize> = (0..m).filter(|&i| passed[i] == most).collect();
-        let coefficients = mean_of(&kept, m);
-        Ok(if whole { Aggregate::span(coefficients) } else { Aggregate::combination(coefficients) })
+        Ok(Aggregate::span(mean_of(&kept, m)))
     }
 }
 

@@ -64,7 +64,7 @@ impl Aggregator for Fltrust {
             0.0 => 0.0,
             t => t / total * own / gram.row_norm2(i).sqrt(),
         };
-        Ok(Aggregate::combination((0..m).map(share).collect()))
+        Ok(Aggregate::span((0..m).map(share).collect()))
     }
 
     fn needs_reference(&self) -> bool {

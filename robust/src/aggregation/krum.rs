@@ -5,11 +5,11 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     Aggregate, Aggregator, Bound, Context, Layer, Rule, RuleError,
-    order::{each, mean_of, pairwise2, smallest},
+    order::{each, mean_of, smallest},
     theory::ratio,
 };
 use crate::{
-    Batch, Matrix, Size,
+    Batch, Gram, Size,
     describe::{Described, ParameterError, Preset},
     state::Stateful,
 };
@@ -147,8 +147,7 @@ impl Aggregator for Krum {
     }
 
     fn aggregate(&mut self, batch: &Batch<'_>, context: &mut Context) -> Result<Aggregate, RuleError> {
-        let scores =
-            scores(&pairwise2(batch.gram()?), self.neighbours.count(batch.m(), context.f), self.power);
+        let scores = scores(batch.gram()?, self.neighbours.count(batch.m(), context.f), self.power);
         Ok(Aggregate::span(mean_of(&smallest(&scores, 1), batch.m())))
     }
 
@@ -173,7 +172,7 @@ impl Aggregator for MultiKrum {
 
     fn aggregate(&mut self, batch: &Batch<'_>, context: &mut Context) -> Result<Aggregate, RuleError> {
         let m = batch.m();
-        let scores = scores(&pairwise2(batch.gram()?), self.neighbours.count(m, context.f), self.power);
+        let scores = scores(batch.gram()?, self.neighbours.count(m, context.f), self.power);
         let keep = match self.select {
             Select::Honest => m - context.f,
             Select::Neighbours => m - context.f - 2,
@@ -200,15 +199,15 @@ impl Neighbours {
 }
 
 /// For every row, the sum over its `neighbours` nearest of the distances to the `power`.
-pub(super) fn scores(distances2: &Matrix, neighbours: usize, power: u32) -> Vec<f64> {
+fn scores(gram: &Gram, neighbours: usize, power: u32) -> Vec<f64> {
     let measure = |d2: f64| match power {
         1 => d2.sqrt(),
         4 => d2 * d2,
         _ => d2,
     };
-    let m = distances2.rows();
-    each(m, |i| {
-        let mut others: Vec<f64> = (0..m).filter(|&j| j != i).map(|j| distances2[(i, j)]).collect();
+    each(gram.m(), |i| {
+        let (before, after) = gram.distances2_from(i).split_at(i);
+        let mut others = [before, &after[1..]].concat();
         if neighbours < others.len() {
             others.select_nth_unstable_by(neighbours, f64::total_cmp);
             others.truncate(neighbours);

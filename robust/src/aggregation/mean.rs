@@ -38,6 +38,6 @@ impl Aggregator for Mean {
     }
 
     fn aggregate(&mut self, batch: &Batch<'_>, _: &mut Context) -> Result<Aggregate, RuleError> {
-        Ok(Aggregate::combination(vec![1.0 / batch.m() as f64; batch.m()]))
+        Ok(Aggregate::span(vec![1.0 / batch.m() as f64; batch.m()]))
     }
 }

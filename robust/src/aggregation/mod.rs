@@ -254,8 +254,6 @@ pub struct Aggregate {
     pub output: Output,
     /// ‖x_i - output‖² of every *raw* row of the batch, if the rule has it at hand.
     pub distances: Option<Vec<f64>>,
-    /// Whether the rule called [`Batch::gram`], so that distances from a span cost no pass over memory.
-    pub from_gram: bool,
 }
 
 /// The result of a rule.
@@ -268,25 +266,20 @@ pub enum Output {
 }
 
 impl Aggregate {
-    /// The combination Σ c_i x_i of the batch's rows, found from their Gram matrix.
+    /// The combination Σ c_i x_i of the batch's rows.
     pub fn span(coefficients: Vec<f64>) -> Self {
-        Self { output: Output::Span(coefficients), distances: None, from_gram: true }
-    }
-
-    /// The combination Σ c_i x_i of the batch's rows, found without their Gram matrix.
-    pub fn combination(coefficients: Vec<f64>) -> Self {
-        Self { output: Output::Span(coefficients), distances: None, from_gram: false }
+        Self { output: Output::Span(coefficients), distances: None }
     }
 
     /// A vector that is no combination known to the rule.
     pub fn vector(output: Vector) -> Self {
-        Self { output: Output::Vector(output), distances: None, from_gram: false }
+        Self { output: Output::Vector(output), distances: None }
     }
 }
 
 impl From<Columns> for Aggregate {
     fn from(columns: Columns) -> Self {
-        Self { output: Output::Vector(columns.output), distances: columns.distances, from_gram: false }
+        Self { output: Output::Vector(columns.output), distances: columns.distances }
     }
 }
 

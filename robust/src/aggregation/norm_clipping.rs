@@ -60,7 +60,7 @@ impl Aggregator for NormClipping {
         let coefficients: Vec<f64> =
             batch.norms2()?.into_iter().map(|norm2| factor(norm2, self.radius) / m).collect();
         if self.noise == 0.0 {
-            return Ok(Aggregate::combination(coefficients));
+            return Ok(Aggregate::span(coefficients));
         }
         let mut output = batch.combine(&coefficients);
         let noise: Vec<f64> = (0..batch.d()).map(|_| context.rng.sample(StandardNormal)).collect();

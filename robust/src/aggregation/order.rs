@@ -49,13 +49,7 @@ pub(super) fn mean_of(kept: &[usize], m: usize) -> Vec<f64> {
 pub(super) fn pairwise2(gram: &Gram) -> Matrix {
     let m = gram.m();
     let mut all = Matrix::zeros(m, m);
-    for i in 0..m {
-        for j in 0..i {
-            let d = Some(gram.distance2(i, j)).filter(|d| !d.is_nan()).unwrap_or(f64::INFINITY);
-            all[(i, j)] = d;
-            all[(j, i)] = d;
-        }
-    }
+    (0..m).for_each(|i| all.row_mut(i).copy_from_slice(gram.distances2_from(i)));
     all
 }
 

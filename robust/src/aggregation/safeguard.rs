@@ -128,7 +128,7 @@ impl Aggregator for Guard {
         next.evicted.extend(strayed.into_iter().map(|(&i, _)| workers[i]));
         next.round += 1;
         *self = next;
-        Ok(Aggregate::combination(mean_of(if kept.is_empty() { &good } else { &kept }, m)))
+        Ok(Aggregate::span(mean_of(if kept.is_empty() { &good } else { &kept }, m)))
     }
 }
 

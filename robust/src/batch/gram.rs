@@ -24,9 +24,12 @@ const CANCELLED: f64 = 1e-9;
 
 impl Gram {
     /// The geometry of rows of which row i is row `class[i]` of those measured.
-    pub(super) fn new(measured: &Measured, class: &[usize]) -> Self {
+    pub(super) fn new(measured: Measured, class: &[usize]) -> Self {
         let m = class.len();
         let last = measured.products.rows() - 1;
+        if m == last && class.iter().enumerate().all(|(i, &class)| i == class) {
+            return Self { products: measured.products, distances: measured.distances };
+        }
         let at = |i: usize| if i == m { last } else { class[i] };
         let of = |matrix: &Matrix| Matrix::from_fn(m + 1, m + 1, |i, j| matrix[(at(i), at(j))]);
         Self { products: of(&measured.products), distances: of(&measured.distances) }
@@ -82,6 +85,11 @@ impl Gram {
         self.dot(a, a).max(0.0)
     }
 
+    /// ‖x_i - x_j‖² for every j.
+    pub fn distances2_from(&self, i: usize) -> &[f64] {
+        &self.distances.row(i)[..self.m()]
+    }
+
     /// ‖x_i‖².
     pub fn row_norm2(&self, i: usize) -> f64 {
         self.distances[(i, self.m())]
@@ -113,11 +121,19 @@ fn lifted(a: &[f64]) -> Vec<f64> {
 /// Squared distances of x_1 … x_m and the origin (as y: -c), from the products of y_1 … y_m and c.
 pub(super) fn distances_of(products: &Matrix) -> Matrix {
     let n = products.rows();
-    Matrix::from_fn(n, n, |i, j| {
-        let cross = if i.max(j) == n - 1 { -products[(i, j)] } else { products[(i, j)] };
-        let apart = products[(i, i)] + products[(j, j)] - 2.0 * cross;
-        if i == j { 0.0 } else { apart.max(0.0) }
-    })
+    let norms2: Vec<f64> = (0..n).map(|i| products[(i, i)]).collect();
+    let mut distances = Matrix::zeros(n, n);
+    for i in 0..n {
+        let terms = products.row(i).iter().zip(&norms2);
+        let row = distances.row_mut(i);
+        row.iter_mut().zip(terms).for_each(|(d2, (p, n2))| *d2 = (norms2[i] + n2 - 2.0 * p).max(0.0));
+        row[i] = 0.0;
+    }
+    for i in 0..n - 1 {
+        let sum = (norms2[i] + norms2[n - 1] + 2.0 * products[(i, n - 1)]).max(0.0);
+        (distances[(i, n - 1)], distances[(n - 1, i)]) = (sum, sum);
+    }
+    distances
 }
 
 /// All (i, j) with i < j < n.

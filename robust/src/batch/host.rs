@@ -4,10 +4,7 @@ use super::{
     BatchError, ColumnRule, Columns, Gram, Half, Matrix, kernels,
     measure::{self, Rows, Trust},
 };
-use crate::{
-    Vector,
-    vector::{dot, real::Real},
-};
+use crate::{Vector, simd::Real, vector::dot};
 
 /// The rows as slices; they are all of this format.
 fn views<'a, T: Real>(rows: impl IntoIterator<Item = &'a Vector>) -> Vec<&'a [T]> {

@@ -1,7 +1,7 @@
 //! A small dense matrix of f64: maps over rows, Gram matrices.
 
 use super::kernels;
-use crate::vector::real::Real;
+use crate::simd::Real;
 
 /// A dense matrix in row order.
 #[derive(Clone, Debug, PartialEq)]
@@ -22,6 +22,17 @@ impl Matrix {
     /// The zero matrix.
     pub fn zeros(rows: usize, columns: usize) -> Self {
         Self { rows, columns, values: vec![0.0; rows * columns] }
+    }
+
+    /// The symmetric n×n matrix with this lower triangle, whatever lies above it.
+    pub(super) fn symmetric(n: usize, mut lower: Vec<f64>) -> Self {
+        assert_eq!(lower.len(), n * n, "a square");
+        for (top, left) in squares(n) {
+            for i in top..n.min(top + SQUARE) {
+                (left..i.min(left + SQUARE)).for_each(|j| lower[j * n + i] = lower[i * n + j]);
+            }
+        }
+        Self { rows: n, columns: n, values: lower }
     }
 
     /// Number of rows.
@@ -69,6 +80,14 @@ impl Matrix {
     pub fn transposed(&self) -> Self {
         Self::from_fn(self.columns, self.rows, |i, j| self[(j, i)])
     }
+}
+
+/// Side of a square that stays in a cache while it is turned over.
+const SQUARE: usize = 32;
+
+/// The first row and column of every square on and below the diagonal.
+fn squares(n: usize) -> impl Iterator<Item = (usize, usize)> {
+    (0..n).step_by(SQUARE).flat_map(|top| (0..=top).step_by(SQUARE).map(move |left| (top, left)))
 }
 
 impl std::ops::Index<(usize, usize)> for Matrix {

@@ -83,7 +83,7 @@ pub(super) fn gram<R: Rows>(
     let all = |bad: Vec<usize>| (0..vectors.len()).filter(|&i| bad.contains(&shared[i])).collect();
     let measured = measure(&rows(first)).map_err(|bad| BatchError::NonFinite(all(bad)))?;
     let class: Vec<usize> = shared.iter().map(|&i| measured.class[i]).collect();
-    Ok(Gram::new(&measured, &class))
+    Ok(Gram::new(measured, &class))
 }
 
 /// The measured rows, or those that are not finite.
@@ -96,9 +96,10 @@ fn measure(rows: &impl Rows) -> Result<Measured, Vec<usize>> {
         let products = rows.products(centre, exact);
         let infinite: Vec<usize> = (0..=m).filter(|&i| !products[(i, i)].is_finite()).collect();
         if infinite.is_empty() {
-            let weak = weak_pairs(rows, &products, rows.trust(exact), &mut class);
+            let distances = distances_of(&products);
+            let weak = weak_pairs(rows, &products, &distances, rows.trust(exact), &mut class);
             if weak.len() <= few || pass >= PASSES {
-                return Ok(settled(rows, products, &weak, class));
+                return Ok(settled(rows, Measured { products, distances, class }, &weak));
             }
             centre = crowded(m, &weak);
             exact |= pass > 1;
@@ -117,15 +118,15 @@ fn measure(rows: &impl Rows) -> Result<Measured, Vec<usize>> {
 fn weak_pairs(
     rows: &impl Rows,
     products: &Matrix,
+    distances: &Matrix,
     trust: Trust,
     class: &mut [usize],
 ) -> Vec<(usize, Option<usize>)> {
     let m = class.len();
-    let distances = distances_of(products);
+    let limits: Vec<f64> = (0..=m).map(|i| trust.floor.max(trust.part * products[(i, i)])).collect();
     let mut weak = Vec::new();
     for (i, j) in pairs(m + 1) {
-        let limit = trust.floor.max(trust.part * products[(i, i)].max(products[(j, j)]));
-        if distances[(i, j)] > limit || class[i] != i || (j < m && class[j] != j) {
+        if distances[(i, j)] > limits[i].max(limits[j]) || class[i] != i || (j < m && class[j] != j) {
             continue;
         }
         if j < m && rows.same(i, j) {
@@ -149,14 +150,9 @@ fn crowded(m: usize, weak: &[(usize, Option<usize>)]) -> usize {
 }
 
 /// Puts the distances of the weak pairs right, and the products with them.
-fn settled(
-    rows: &impl Rows,
-    mut products: Matrix,
-    weak: &[(usize, Option<usize>)],
-    class: Vec<usize>,
-) -> Measured {
+fn settled(rows: &impl Rows, measured: Measured, weak: &[(usize, Option<usize>)]) -> Measured {
+    let Measured { mut products, mut distances, class } = measured;
     let m = class.len();
-    let mut distances = distances_of(&products);
     let exact = if weak.is_empty() { Vec::new() } else { rows.differences(weak) };
     for (&(i, j), d2) in weak.iter().zip(exact) {
         let (at, sign) = (j.unwrap_or(m), if j.is_some() { 1.0 } else { -1.0 });

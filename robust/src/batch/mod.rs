@@ -76,6 +76,8 @@ pub struct Batch<'a> {
     raw_gram: Arc<OnceLock<Result<Gram, BatchError>>>,
     raw_norms2: Arc<OnceLock<Vec<f64>>>,
     gram: Arc<OnceLock<Gram>>,
+    /// Set once a pass has found that every raw row is finite.
+    finite: Arc<OnceLock<()>>,
     watch: Option<Arc<dyn Watch>>,
     /// Torch rows as one matrix.
     #[cfg(feature = "torch")]
@@ -100,6 +102,7 @@ impl<'a> Batch<'a> {
                 raw_gram: Arc::default(),
                 raw_norms2: Arc::default(),
                 gram: Arc::default(),
+                finite: Arc::default(),
                 watch: None,
                 #[cfg(feature = "torch")]
                 stack: Arc::default(),
@@ -161,10 +164,19 @@ impl<'a> Batch<'a> {
     /// [`BatchError::NonFinite`] naming the raw rows that are not finite.
     pub fn gram(&self) -> Result<&Gram, BatchError> {
         let raw = self.raw_gram.get_or_init(|| self.measured()).as_ref().map_err(Clone::clone)?;
-        Ok(match &self.map {
+        Ok(self.mapped_gram(raw))
+    }
+
+    /// [`gram`](Self::gram), if a pass for it has been made.
+    pub(crate) fn known_gram(&self) -> Option<&Gram> {
+        self.raw_gram.get()?.as_ref().ok().map(|raw| self.mapped_gram(raw))
+    }
+
+    fn mapped_gram<'b>(&'b self, raw: &'b Gram) -> &'b Gram {
+        match &self.map {
             None => raw,
             Some(w) => self.gram.get_or_init(|| raw.mapped(w)),
-        })
+        }
     }
 
     #[cfg(feature = "torch")]
@@ -173,10 +185,12 @@ impl<'a> Batch<'a> {
     }
 
     fn measured(&self) -> Result<Gram, BatchError> {
-        self.pass(
+        let gram = self.pass(
             Pass::Gram,
             || on_form!(self.rows, T => host::gram::<T>(self.rows), torch => torch::gram(self.rows, self.stack())),
-        )
+        );
+        self.found_finite(gram.is_ok());
+        gram
     }
 
     /// Σ_i c_i · (row i). One pass over the rows whose coefficient is not zero; none for a row alone, which is shared.
@@ -216,13 +230,15 @@ impl<'a> Batch<'a> {
             let distances = distances.then(|| self.unmapped().distances(&output));
             return Ok(Columns { output, distances });
         }
-        self.pass(Pass::Columns, || {
+        let columns = self.pass(Pass::Columns, || {
             on_form!(
                 self.rows,
                 T => host::columns::<T>(self.rows, self.map(), rule, distances),
                 torch => torch::columns(self.stack(), self.map(), rule, distances)
             )
-        })
+        });
+        self.found_finite(columns.is_ok());
+        columns
     }
 
     /// The raw rows that the map picks, if it does no more than that, they are on the host and all are known to be finite.
@@ -243,13 +259,15 @@ impl<'a> Batch<'a> {
     /// [`BatchError::NonFinite`] naming the raw rows that are not finite.
     pub fn weighted_median(&self, weights: &[f64], half: Half) -> Result<Vector, BatchError> {
         assert_eq!(weights.len(), self.m(), "one weight for each row");
-        self.pass(Pass::Columns, || {
+        let median = self.pass(Pass::Columns, || {
             on_form!(
                 self.rows,
                 T => host::weighted_median::<T>(self.rows, self.map(), weights, half),
                 torch => torch::weighted_median(self.stack(), self.map(), weights, half)
             )
-        })
+        });
+        self.found_finite(median.is_ok());
+        median
     }
 
     /// How much of each row a rule of columns took: the part of the coordinates at which the row's value is
@@ -273,6 +291,15 @@ impl<'a> Batch<'a> {
         })
     }
 
+    /// Squared distance of every (mapped) row to Σ_i c_i · (row i). From the Gram matrix if it is there; else in two
+    /// passes.
+    pub fn distances_to_span(&self, coefficients: &[f64]) -> Vec<f64> {
+        match self.known_gram() {
+            Some(gram) => gram.distances2_to(coefficients),
+            None => self.distances(&self.combine(coefficients)),
+        }
+    }
+
     /// ‖row i‖² of every (mapped) row. From the Gram matrix if it is there; else in a pass of its own.
     ///
     /// # Errors
@@ -292,20 +319,26 @@ impl<'a> Batch<'a> {
     }
 
     fn measured_norms2(&self) -> Vec<f64> {
-        self.pass(Pass::Distances, || {
+        let norms2: Vec<f64> = self.pass(Pass::Distances, || {
             on_form!(
                 self.rows,
                 T => host::norms2::<T>(self.rows),
                 torch => torch::distances(self.stack(), None, &self.rows[0].zeros_like())
             )
-        })
+        });
+        self.found_finite(norms2.iter().all(|norm2| norm2.is_finite()));
+        norms2
+    }
+
+    fn found_finite(&self, all: bool) {
+        if all {
+            self.finite.get_or_init(|| ());
+        }
     }
 
     /// Whether a pass has found that every raw row is finite.
     pub(crate) fn known_finite(&self) -> bool {
-        let norms2 = self.raw_norms2.get();
-        norms2.is_some_and(|all| all.iter().all(|norm2| norm2.is_finite()))
-            || self.raw_gram.get().is_some_and(Result::is_ok)
+        self.finite.get().is_some()
     }
 
     /// Row i as a vector of its own; under a map it is computed.

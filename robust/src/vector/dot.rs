@@ -3,7 +3,7 @@
 use pulp::{Arch, Simd, WithSimd};
 use rayon::prelude::*;
 
-use super::real::{Real, vectorised};
+use crate::simd::{Real, vectorised};
 
 /// Independent sums: enough to keep the adders of any processor busy.
 const LANES: usize = 16;

@@ -2,17 +2,17 @@
 //! libtorch tensor. Cloning is cheap; writing to a shared vector copies it first.
 
 pub(crate) mod dot;
-pub(crate) mod real;
 #[cfg(feature = "torch")]
 mod torch;
 
 use std::{fmt, sync::Arc};
 
-use real::{Real, vectorised};
 #[cfg(feature = "torch")]
 pub use torch::{Copied, copied_to_host};
 #[cfg(feature = "torch")]
 pub(crate) use torch::{Shared, count};
+
+use crate::simd::{Real, vectorised};
 
 /// Number format of a vector.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

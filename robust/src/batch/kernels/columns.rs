@@ -14,10 +14,8 @@ use super::{
 };
 use crate::{
     batch::{ColumnRule, Matrix},
-    vector::{
-        dot,
-        real::{Real, vectorised},
-    },
+    simd::{Real, vectorised},
+    vector::dot,
 };
 
 /// What a pass over the columns found besides the rule's values.

@@ -12,10 +12,8 @@ use super::{
 };
 use crate::{
     batch::Matrix,
-    vector::{
-        dot,
-        real::{Real, vectorised},
-    },
+    simd::{Real, vectorised},
+    vector::dot,
 };
 
 /// Coordinates of a combination that are summed at once.

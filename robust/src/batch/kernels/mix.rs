@@ -7,7 +7,7 @@ use super::{
     chunks,
     tile::{self, Tile},
 };
-use crate::vector::real::Real;
+use crate::simd::Real;
 
 /// `to` = W · `from`, where `weights` is W (k×m) in row order.
 pub(super) struct Mix<'a, T> {

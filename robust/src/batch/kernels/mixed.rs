@@ -8,7 +8,7 @@ use super::{
     mix::Mix,
     tile::{self, Load, Tile},
 };
-use crate::{batch::Matrix, vector::real::Real};
+use crate::{batch::Matrix, simd::Real};
 
 /// Terms for each raw row, on average, from which on the whole product is cheaper than sums of single terms.
 const DENSE: usize = 4;

@@ -13,7 +13,7 @@ use std::{
 use pulp::{Simd, WithSimd};
 
 use super::tile::{Ahead, Tile};
-use crate::vector::real::Real;
+use crate::simd::Real;
 
 /// What is done with an output of the network.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

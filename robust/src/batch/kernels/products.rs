@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{
     batch::Matrix,
-    vector::real::{Real, vectorised},
+    simd::{Real, vectorised},
 };
 
 /// Coordinates in a tile: few enough that a product of f32 loses nothing that matters, and that some twenty rows
@@ -38,7 +38,7 @@ pub(in crate::batch) fn centred<R: Real, A: Real>(rows: &[&[R]], centre: usize) 
         true => rayon::scope(|_| together::<R, A>(rows, centre)),
         false => apart::<R, A>(rows, centre),
     };
-    Matrix::from_fn(n, n, |i, j| sums[i.max(j) * n + i.min(j)])
+    Matrix::symmetric(n, sums)
 }
 
 /// A tile for n vectors with room for whole blocks.

@@ -1,7 +1,7 @@
 //! What a rule makes of a tile whose columns are sorted as far as it needs.
 
 use super::{network::Use, tile::Tile};
-use crate::{batch::ColumnRule, vector::real::Real};
+use crate::{batch::ColumnRule, simd::Real};
 
 /// The outputs of a sorting network over `n` values that a rule uses; `None` if it needs no order.
 pub(super) fn uses(rule: &ColumnRule, n: usize) -> Option<Vec<Use>> {

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use pulp::{Simd, WithSimd};
 
-use crate::vector::real::Real;
+use crate::simd::Real;
 
 /// Coordinates are handled in groups of this many, one AVX-512 register of f32.
 pub(super) const GROUP: usize = 16;

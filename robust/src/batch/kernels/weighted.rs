@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     batch::{Half, Matrix},
-    vector::real::{Real, vectorised},
+    simd::{Real, vectorised},
 };
 
 /// Registers of columns whose medians are sought at once: enough that one sum does not wait for another.

@@ -30,10 +30,10 @@ pub(super) use conv::ConvKernel;
 pub(super) use flatten::FlattenKernel;
 pub(super) use linear::LinearKernel;
 pub(super) use network::{Network, Prepared, Spare, input};
+use phalanx_robust::simd::vectorised;
 pub(super) use pool::{AvgPoolKernel, MaxPoolKernel, Windows as PoolWindows};
 use product::SLACK;
 pub use real::Real;
-use real::vectorised;
 pub(super) use relu::ReluKernel;
 pub(super) use residual::ResidualKernel;
 

@@ -1,6 +1,5 @@
-//! The two number formats of host vectors, and the SIMD operations that the
-//! kernels need of both. Used by vectors and by `batch::kernels`; it knows
-//! nothing of rows or rules.
+//! The two number formats of host vectors, and the SIMD operations that kernels need of both. Vectors, the passes over
+//! batches and the layers of a learner are written against it; it knows nothing of rows or rules.
 //!
 //! A kernel is written once, generic over [`Real`] and over pulp's `Simd`;
 //! `pulp::Arch` picks AVX-512, AVX2 with FMA, NEON or plain code when it runs.
@@ -12,10 +11,10 @@ use std::{
 
 use pulp::{Arch, Simd, WithSimd};
 
-use super::Vector;
+use crate::Vector;
 
 /// f32 or f64, alone and in SIMD lanes.
-pub(crate) trait Real:
+pub trait Real:
     Copy + Debug + Default + PartialOrd + Send + Sync + Add<Output = Self> + Sub<Output = Self> + 'static
 {
     /// One SIMD register of these.
@@ -25,15 +24,20 @@ pub(crate) trait Real:
     fn view(vector: &Vector) -> Option<&[Self]>;
     /// The host vector of these coordinates.
     fn vector(values: Vec<Self>) -> Vector;
+    /// The same value in f64.
     fn to_f64(self) -> f64;
     /// The nearest value; overflow becomes infinite.
     fn from_f64(value: f64) -> Self;
 
     /// The whole registers at the start of a slice, and what is left.
     fn split<S: Simd>(values: &[Self]) -> (&[Self::Lanes<S>], &[Self]);
+    /// As [`split`](Self::split), to write.
     fn split_mut<S: Simd>(values: &mut [Self]) -> (&mut [Self::Lanes<S>], &mut [Self]);
+    /// A register full of one value.
     fn splat<S: Simd>(simd: S, value: Self) -> Self::Lanes<S>;
+    /// The smaller value of every lane.
     fn min<S: Simd>(simd: S, a: Self::Lanes<S>, b: Self::Lanes<S>) -> Self::Lanes<S>;
+    /// The larger value of every lane.
     fn max<S: Simd>(simd: S, a: Self::Lanes<S>, b: Self::Lanes<S>) -> Self::Lanes<S>;
     /// a·b + c, rounded once where the hardware does so.
     fn mul_add<S: Simd>(simd: S, a: Self::Lanes<S>, b: Self::Lanes<S>, c: Self::Lanes<S>) -> Self::Lanes<S>;
@@ -44,7 +48,7 @@ pub(crate) trait Real:
 /// Runs plain loops compiled for the best instruction set at hand. `work` must be `#[inline(always)]`, and so
 /// must what it calls, or they stay compiled for the oldest.
 #[inline(always)]
-pub(crate) fn vectorised<R>(work: impl FnMut() -> R) -> R {
+pub fn vectorised<R>(work: impl FnMut() -> R) -> R {
     struct Loops<F>(F);
     impl<R, F: FnMut() -> R> WithSimd for Loops<F> {
         type Output = R;
