@@ -19,8 +19,11 @@ pub(super) const STRIP: usize = 16;
 /// What a register may read past the last column; every buffer ends with so much.
 pub(super) const SLACK: usize = STRIP;
 
-/// Rows of a tile. With two registers each they are the most that the compiler keeps in 32 registers beside the operands.
+/// Rows of a tile. With two registers each they are the most that the compiler keeps in 32 registers beside the operands,
+/// or with one each in 16.
 const ROWS: usize = 10;
+/// Rows of a tile with two registers each, where there are 16: fewer loads for each product than with one.
+const ROWS_OF_16: usize = 6;
 
 /// A run of k: where it starts in both factors.
 #[derive(Clone, Copy, Debug)]
@@ -90,41 +93,47 @@ impl<T: Real, W: Walk> WithSimd for Product<'_, T, W> {
     fn with_simd<S: Simd>(mut self, simd: S) {
         let lanes = size_of::<T::Lanes<S>>() / size_of::<T>();
         let registers = self.columns.div_ceil(lanes);
-        let pairs = if S::REGISTER_COUNT >= 32 { registers / 2 } else { 0 };
         let mut segments = Vec::new();
-        for pair in 0..pairs {
-            self.columns::<S, 2>(simd, 2 * pair * lanes, &mut segments);
-        }
-        for register in 2 * pairs..registers {
-            self.columns::<S, 1>(simd, register * lanes, &mut segments);
+        for register in (0..registers).step_by(2) {
+            let column = register * lanes;
+            match (register + 1 < registers, S::REGISTER_COUNT >= 32) {
+                (true, true) => self.columns::<S, ROWS, 2>(simd, column, &mut segments),
+                (true, false) => self.columns::<S, ROWS_OF_16, 2>(simd, column, &mut segments),
+                (false, _) => self.columns::<S, ROWS, 1>(simd, column, &mut segments),
+            }
         }
     }
 }
 
 impl<T: Real, W: Walk> Product<'_, T, W> {
-    /// N registers of columns from `column` on, all rows.
+    /// N registers of columns from `column` on, all rows, R at a time.
     #[inline(always)]
-    fn columns<S: Simd, const N: usize>(&mut self, simd: S, column: usize, segments: &mut Vec<Segment>) {
+    fn columns<S: Simd, const R: usize, const N: usize>(
+        &mut self,
+        simd: S,
+        column: usize,
+        segments: &mut Vec<Segment>,
+    ) {
         let rows = self.left.walk.rows();
-        for first in (0..rows).step_by(ROWS) {
-            let tile = first..rows.min(first + ROWS);
+        for first in (0..rows).step_by(R) {
+            let tile = first..rows.min(first + R);
             segments.clear();
             self.left.walk.segments(tile.clone(), segments);
-            let mut sums = self.starts::<S, N>(simd, tile.clone(), column);
-            self.add::<S, N>(simd, tile.clone(), column, segments, &mut sums);
-            self.store::<S, N>(tile, column, &sums);
+            let mut sums = self.starts::<S, R, N>(simd, tile.clone(), column);
+            self.add::<S, R, N>(simd, tile.clone(), column, segments, &mut sums);
+            self.store::<S, R, N>(tile, column, &sums);
         }
     }
 
     #[inline(always)]
-    fn starts<S: Simd, const N: usize>(
+    fn starts<S: Simd, const R: usize, const N: usize>(
         &self,
         simd: S,
         tile: Range<usize>,
         column: usize,
-    ) -> [[T::Lanes<S>; N]; ROWS] {
+    ) -> [[T::Lanes<S>; N]; R] {
         let lanes = size_of::<T::Lanes<S>>() / size_of::<T>();
-        let mut sums = [[T::splat(simd, T::default()); N]; ROWS];
+        let mut sums = [[T::splat(simd, T::default()); N]; R];
         for (i, sums) in sums.iter_mut().enumerate() {
             for (n, sum) in sums.iter_mut().enumerate() {
                 let c = column + n * lanes;
@@ -147,17 +156,17 @@ impl<T: Real, W: Walk> Product<'_, T, W> {
 
     /// The hot loop. Rows past the tile's end repeat its last one; what they give is not stored.
     #[inline(always)]
-    fn add<S: Simd, const N: usize>(
+    fn add<S: Simd, const R: usize, const N: usize>(
         &self,
         simd: S,
         tile: Range<usize>,
         column: usize,
         segments: &[Segment],
-        sums: &mut [[T::Lanes<S>; N]; ROWS],
+        sums: &mut [[T::Lanes<S>; N]; R],
     ) {
         let lanes = size_of::<T::Lanes<S>>() / size_of::<T>();
         let (left, right, len) = (&self.left, &self.right, self.len);
-        let mut rows = [0; ROWS];
+        let mut rows = [0; R];
         for (i, row) in rows.iter_mut().enumerate() {
             *row = left.walk.offset((tile.start + i).min(tile.end - 1));
         }
@@ -184,7 +193,7 @@ impl<T: Real, W: Walk> Product<'_, T, W> {
                     for n in 0..N {
                         values[n] = b.add(columns[n]).cast::<T::Lanes<S>>().read_unaligned();
                     }
-                    for i in 0..ROWS {
+                    for i in 0..R {
                         let x = T::splat(simd, *a.add(rows[i]));
                         for n in 0..N {
                             acc[i][n] = T::mul_add(simd, x, values[n], acc[i][n]);
@@ -199,11 +208,11 @@ impl<T: Real, W: Walk> Product<'_, T, W> {
     }
 
     #[inline(always)]
-    fn store<S: Simd, const N: usize>(
+    fn store<S: Simd, const R: usize, const N: usize>(
         &mut self,
         tile: Range<usize>,
         column: usize,
-        sums: &[[T::Lanes<S>; N]; ROWS],
+        sums: &[[T::Lanes<S>; N]; R],
     ) {
         let lanes = size_of::<T::Lanes<S>>() / size_of::<T>();
         for (m, sums) in tile.zip(sums) {
