@@ -146,7 +146,15 @@ fn exact() -> Vec<Line> {
 }
 
 fn many() -> Vec<Line> {
-    let rules: &[&[&str]] = &[&["krum"], &["cwmed"], &["cwtm"], &["nnm", "cwmed"]];
+    let rules: &[&[&str]] = &[
+        &["krum"],
+        &["cwmed"],
+        &["cwtm"],
+        &["nnm", "cwmed"],
+        &["bucketing", "cwmed"],
+        &["clipping", "cwmed"],
+        &["arc", "cwmed"],
+    ];
     let sizes = [(100, 25, 100_000), (256, 64, 65_536), (1000, 250, 10_000)];
     sizes.iter().flat_map(|&size| rules.iter().map(move |rule| line("many", rule, size, None))).collect()
 }

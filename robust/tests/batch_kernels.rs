@@ -289,6 +289,25 @@ fn a_map_of_the_geometry_is_the_geometry_of_the_map() {
 }
 
 #[test]
+fn a_map_that_is_mostly_zeros_has_its_geometry_too() {
+    let m = 24;
+    let rows = uniform(m, if cfg!(miri) { 70 } else { 700 }, 6);
+    let vectors = vectors(&rows, Dtype::F64);
+    let scaled = Matrix::from_fn(m, m, |i, j| if i == j { 0.5 + i as f64 } else { 0.0 });
+    let buckets = Matrix::from_fn(m / 2, m, |i, j| if j / 2 == i { 0.4 } else { 0.0 });
+    for w in [scaled, buckets] {
+        let made: Vec<Vec<f64>> = (0..w.rows()).map(|i| combination(&rows, w.row(i))).collect();
+        let mapped = Batch::new(&vectors).unwrap().mapped(w);
+        let gram = mapped.gram().unwrap();
+        for (i, row) in made.iter().enumerate() {
+            close(gram.row_norm2(i), dot(row, row), 1e-10, 0.0);
+            let others = made.iter().enumerate();
+            others.for_each(|(j, other)| close(gram.distance2(i, j), distance2(row, other), 1e-10, 0.0));
+        }
+    }
+}
+
+#[test]
 fn every_rule_of_columns_meets_its_definition() {
     for (m, d) in shapes() {
         for (rows, dtype) in
@@ -314,17 +333,20 @@ fn every_rule_of_columns_meets_its_definition() {
 
 #[test]
 fn rules_of_columns_see_the_mapped_rows() {
-    for (m, k, d) in [(5, 3, 17), (17, 17, 1000), (8, 1, 33), (33, 40, 100), (100, 99, 50)] {
+    let sizes = [(5, 3, 17), (17, 17, 1000), (8, 1, 33), (33, 40, 100), (100, 99, 50)];
+    // maps of which all, a fifth and a fortieth of the weights need not be zero
+    for ((m, k, d), part) in sizes.into_iter().flat_map(|size| [1, 5, 40].map(|part| (size, part))) {
         let rows = ties(m, d);
         // weights of a few quarters keep every sum exact
         let draw = uniform(k, m, 10);
-        let w = Matrix::from_fn(k, m, |i, j| (draw[i][j] * 4.0).round() / 4.0);
+        let weight = |i: usize, j: usize| (draw[i][j] * 4.0).round() / 4.0;
+        let w = Matrix::from_fn(k, m, |i, j| if (i + j) % part == 0 { weight(i, j) } else { 0.0 });
         let made: Vec<Vec<f64>> = (0..k).map(|i| combination(&rows, w.row(i))).collect();
         for dtype in [Dtype::F32, Dtype::F64] {
             let vectors = vectors(&rows, dtype);
             let batch = Batch::new(&vectors).unwrap().mapped(w.clone());
             let own: Vec<Vec<f64>> = batch.to_rows().iter().map(Vector::to_f64).collect();
-            assert_eq!(own, made, "{m} x {d} to {k}");
+            assert_eq!(own, made, "{m} x {d} to {k}, a part of {part}");
             for rule in rules(k) {
                 let found = batch.columns(&rule, true).unwrap();
                 let output = found.output.to_f64();

@@ -43,7 +43,8 @@ impl Gram {
             (false, false) => w[(i, j)],
             (false, true) => beyond_one(w.row(i).iter().sum()),
         });
-        let products = lift.product(&self.products).product(&lift.transposed());
+        // Lᵀ last and as L, for L is mostly zeros where rows are scaled or taken in buckets
+        let products = lift.product(&lift.product(&self.products).transposed());
         let mut distances = distances_of(&products);
         for (i, j) in pairs(k + 1) {
             if distances[(i, j)] <= CANCELLED * products[(i, i)].max(products[(j, j)]) {

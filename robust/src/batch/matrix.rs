@@ -1,7 +1,6 @@
 //! A small dense matrix of f64: maps over rows, Gram matrices.
 
 use super::kernels;
-use crate::simd::Real;
 
 /// A dense matrix in row order.
 #[derive(Clone, Debug, PartialEq)]
@@ -55,9 +54,9 @@ impl Matrix {
         &mut self.values[i * self.columns..(i + 1) * self.columns]
     }
 
-    /// All values in the number format of a kernel.
-    pub(super) fn cast<T: Real>(&self) -> Vec<T> {
-        self.values.iter().map(|&value| T::from_f64(value)).collect()
+    /// All values, in row order.
+    pub(super) fn values(&self) -> &[f64] {
+        &self.values
     }
 
     /// self · other.

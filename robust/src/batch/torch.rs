@@ -135,7 +135,7 @@ fn select(rows: &Tensor, kept: &[usize]) -> Tensor {
 
 fn matrix_like(matrix: &Matrix, like: &Tensor) -> Tensor {
     let shape = [matrix.rows() as i64, matrix.columns() as i64];
-    Tensor::from_slice(&matrix.cast::<f64>()).view(shape).to_device(like.device()).to_kind(like.kind())
+    Tensor::from_slice(matrix.values()).view(shape).to_device(like.device()).to_kind(like.kind())
 }
 
 /// The squared norm of every row, in f64.

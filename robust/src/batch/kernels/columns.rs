@@ -7,7 +7,7 @@ use pulp::Arch;
 
 use super::{
     chunks,
-    mix::Mix,
+    mix::{Mix, Weights},
     network::{self, Comparator, Exchange},
     reduce,
     tile::{self, Ahead, Load, Tile},
@@ -38,7 +38,7 @@ pub(in crate::batch) fn columns<T: Real>(
     let k = map.map_or(m, Matrix::rows);
     let pass = Pass {
         rows,
-        weights: map.map(Matrix::cast),
+        weights: map.map(Weights::of),
         rule,
         network: reduce::uses(rule, k).map(network::known).unwrap_or_default(),
         distances,
@@ -67,7 +67,7 @@ impl<T: Real> Scratch<T> {
 
 struct Pass<'a, T> {
     rows: &'a [&'a [T]],
-    weights: Option<Vec<T>>,
+    weights: Option<Weights<T>>,
     rule: &'a ColumnRule,
     network: Arc<[Comparator]>,
     distances: bool,

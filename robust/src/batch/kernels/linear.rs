@@ -7,7 +7,7 @@ use rayon::prelude::*;
 
 use super::{
     chunks,
-    mix::Mix,
+    mix::{Mix, Weights},
     tile::{self, Load, Tile},
 };
 use crate::{
@@ -145,7 +145,7 @@ fn sums(count: usize, d: usize, part: impl Fn(usize, Range<usize>) -> f64 + Sync
 fn mapped_distances<T: Real>(rows: &[&[T]], map: &Matrix, point: &[T]) -> Vec<f64> {
     let (m, k) = (rows.len(), map.rows());
     let width = tile::mixed_width::<T>(m + k);
-    let weights: Vec<T> = map.cast();
+    let weights = Weights::<T>::of(map);
     let scratch = || (Tile::new(m, width), Tile::new(k, width), vec![false; m]);
     let parts = chunks::map(point.len(), chunks::size(m, width), scratch, |(raw, mixed, bad), range| {
         let mut sums = vec![0.0; k];

@@ -7,11 +7,42 @@ use super::{
     chunks,
     tile::{self, Tile},
 };
-use crate::simd::Real;
+use crate::{batch::Matrix, simd::Real};
 
-/// `to` = W · `from`, where `weights` is W (k×m) in row order.
+/// A k×m matrix W in the form in which it is multiplied.
+pub(super) enum Weights<T> {
+    /// All values in row order.
+    Dense(Vec<T>),
+    /// Of every row the columns and values that are not zero.
+    Sparse(Vec<Vec<(usize, T)>>),
+}
+
+/// Part of the values that are not zero, up to which it is faster to go through these alone: a register is then loaded
+/// for every product, and not for six.
+const SPARSE: f64 = 0.25;
+
+impl<T: Real> Weights<T> {
+    pub(super) fn of(map: &Matrix) -> Self {
+        Self::new(map.values(), map.columns())
+    }
+
+    /// From the values in row order.
+    fn new(values: &[f64], columns: usize) -> Self {
+        let terms = values.iter().filter(|w| **w != 0.0).count();
+        if terms as f64 > SPARSE * values.len() as f64 {
+            return Self::Dense(values.iter().map(|&w| T::from_f64(w)).collect());
+        }
+        let terms = |row: &[f64]| {
+            let all = row.iter().enumerate().filter(|(_, w)| **w != 0.0);
+            all.map(|(j, &w)| (j, T::from_f64(w))).collect()
+        };
+        Self::Sparse(values.chunks_exact(columns).map(terms).collect())
+    }
+}
+
+/// `to` = W · `from`.
 pub(super) struct Mix<'a, T> {
-    pub weights: &'a [T],
+    pub weights: &'a Weights<T>,
     pub from: &'a Tile<T>,
     pub to: &'a mut Tile<T>,
 }
@@ -22,23 +53,76 @@ impl<T: Real> WithSimd for Mix<'_, T> {
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
         let m = self.from.rows();
-        let k = self.weights.len() / m;
         let (from, _) = T::split::<S>(self.from.all());
         let (to, _) = T::split_mut::<S>(self.to.all_mut());
         let stride = from.len() / m;
-        let pairs = stride / 2 * 2;
-        for at in (0..pairs).step_by(2) {
-            rows::<S, T, 2>(simd, self.weights, from, to, (k, stride), at);
+        match self.weights {
+            Weights::Dense(weights) => dense::<S, T>(simd, weights, from, to, (weights.len() / m, stride)),
+            Weights::Sparse(rows) => {
+                for (terms, to) in rows.iter().zip(to.chunks_exact_mut(stride)) {
+                    sparse::<S, T>(simd, terms, from, to);
+                }
+            }
         }
-        if pairs < stride {
-            rows::<S, T, 1>(simd, self.weights, from, to, (k, stride), pairs);
-        }
+    }
+}
+
+/// One row of the product from its `terms`.
+#[inline(always)]
+fn sparse<S: Simd, T: Real>(simd: S, terms: &[(usize, T)], from: &[T::Lanes<S>], to: &mut [T::Lanes<S>]) {
+    let stride = to.len();
+    let (groups, rest) = to.as_chunks_mut::<REGISTERS>();
+    for (group, to) in groups.iter_mut().enumerate() {
+        *to = sum::<S, T, REGISTERS>(simd, terms, from, stride, group * REGISTERS);
+    }
+    let done = stride - rest.len();
+    for (at, to) in (done..).zip(rest) {
+        [*to] = sum::<S, T, 1>(simd, terms, from, stride, at);
+    }
+}
+
+/// Registers of a row that are summed side by side, so that one sum does not wait for another.
+const REGISTERS: usize = 4;
+
+/// C registers of the sum of the `terms`.
+#[inline(always)]
+fn sum<S: Simd, T: Real, const C: usize>(
+    simd: S,
+    terms: &[(usize, T)],
+    from: &[T::Lanes<S>],
+    stride: usize,
+    at: usize,
+) -> [T::Lanes<S>; C] {
+    let mut sums = [T::splat(simd, T::default()); C];
+    for &(j, w) in terms {
+        let (w, x) = (T::splat(simd, w), &from[j * stride + at..][..C]);
+        sums.iter_mut().zip(x).for_each(|(sum, &x)| *sum = T::mul_add(simd, w, x, *sum));
+    }
+    sums
+}
+
+/// The product from all values.
+#[inline(always)]
+fn dense<S: Simd, T: Real>(
+    simd: S,
+    weights: &[T],
+    from: &[T::Lanes<S>],
+    to: &mut [T::Lanes<S>],
+    (k, stride): (usize, usize),
+) {
+    let pairs = stride / 2 * 2;
+    for at in (0..pairs).step_by(2) {
+        rows::<S, T, 2>(simd, weights, from, to, (k, stride), at);
+    }
+    if pairs < stride {
+        rows::<S, T, 1>(simd, weights, from, to, (k, stride), pairs);
     }
 }
 
 /// A · B, in row order, where A has `inner` columns and B has `columns`.
 pub(in crate::batch) fn product(a: &[f64], b: &[f64], inner: usize, columns: usize) -> Vec<f64> {
     let (n, width) = (a.len() / inner, tile::width::<f64>(inner));
+    let weights = Weights::new(a, inner);
     let parts = chunks::map(
         columns,
         width,
@@ -47,7 +131,7 @@ pub(in crate::batch) fn product(a: &[f64], b: &[f64], inner: usize, columns: usi
             let rows = b.chunks_exact(columns).enumerate();
             rows.for_each(|(i, row)| from.row_mut(i)[..range.len()].copy_from_slice(&row[range.clone()]));
             let mut to = Tile::new(n, width);
-            Arch::new().dispatch(Mix { weights: a, from, to: &mut to });
+            Arch::new().dispatch(Mix { weights: &weights, from, to: &mut to });
             (range, to)
         },
     );

@@ -5,7 +5,7 @@ use rayon::prelude::*;
 
 use super::{
     chunks, linear,
-    mix::Mix,
+    mix::{Mix, Weights},
     tile::{self, Load, Tile},
 };
 use crate::{batch::Matrix, simd::Real};
@@ -34,7 +34,7 @@ fn product<T: Real>(rows: &[&[T]], map: &Matrix) -> Vec<Vec<T>> {
     for row in &mut out {
         pieces.iter_mut().zip(row.chunks_mut(chunk)).for_each(|(piece, part)| piece.push(part));
     }
-    let weights: Vec<T> = map.cast();
+    let weights = Weights::<T>::of(map);
     let scratch = || (Tile::new(m, width), Tile::new(k, width), vec![false; m]);
     pieces.into_par_iter().enumerate().for_each_init(scratch, |(raw, mixed, bad), (i, mut piece)| {
         for at in (0..piece[0].len()).step_by(width) {

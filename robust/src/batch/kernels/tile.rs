@@ -12,18 +12,21 @@ pub(super) const GROUP: usize = 16;
 pub(super) const LINE: usize = 64;
 /// Bytes of a tile that leave room beside it in a first-level cache.
 const BYTES: usize = 24 * 1024;
+/// Fewest coordinates in a tile, however many rows there are: with less, going from row to row takes longer than the
+/// work, and so much of a thousand rows still lies in a second-level cache. Fewer where Miri interprets every step.
+const NARROWEST: usize = if cfg!(miri) { 2 * GROUP } else { 8 * GROUP };
 /// Most coordinates in a tile; few where Miri interprets every step.
 const WIDEST: usize = if cfg!(miri) { 64 } else { 512 };
 
 /// Coordinates in a tile of `m` rows: a multiple of [`GROUP`].
 pub(super) fn width<T>(m: usize) -> usize {
-    (BYTES / (m * size_of::<T>())).clamp(GROUP, WIDEST) / GROUP * GROUP
+    (BYTES / (m * size_of::<T>())).clamp(NARROWEST, WIDEST) / GROUP * GROUP
 }
 
 /// Coordinates in a pair of tiles of `m` rows together, of which one is a product with the other: a multiple of two
 /// [`GROUP`]s, which is what the product is made of.
 pub(super) fn mixed_width<T>(m: usize) -> usize {
-    (BYTES / (m * size_of::<T>())).clamp(4 * GROUP, WIDEST) / (2 * GROUP) * (2 * GROUP)
+    (BYTES / (m * size_of::<T>())).clamp(NARROWEST, WIDEST) / (2 * GROUP) * (2 * GROUP)
 }
 
 /// `rows` rows of `width` values, each row beginning on a cache line.

@@ -7,7 +7,7 @@ use pulp::{Arch, Simd, WithSimd};
 
 use super::{
     chunks,
-    mix::Mix,
+    mix::{Mix, Weights},
     network::{self, Comparator, Exchange, Use},
     tile::{self, Ahead, Load, Tile},
 };
@@ -44,7 +44,7 @@ pub(in crate::batch) fn weighted_median<T: Real>(
     };
     let pass = Pass {
         rows,
-        map: map.map(Matrix::cast),
+        map: map.map(Weights::of),
         weights,
         half,
         among: among.clone(),
@@ -83,7 +83,7 @@ struct Scratch<T> {
 
 struct Pass<'a, T> {
     rows: &'a [&'a [T]],
-    map: Option<Vec<T>>,
+    map: Option<Weights<T>>,
     weights: &'a [f64],
     half: Half,
     /// Where the median can be in a sorted column.
