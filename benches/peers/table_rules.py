@@ -66,7 +66,7 @@ def byzfl_rule(name, m, f, d, part):
         "krum": lambda: byzfl.Krum(f), "multi-krum": lambda: byzfl.MultiKrum(f), "mda": lambda: byzfl.MDA(f),
         "centered-clipping": lambda: byzfl.CenteredClipping(), "monna": lambda: byzfl.MoNNA(f),
         "caf": lambda: byzfl.CAF(f), "smea": lambda: byzfl.SMEA(f), "nnm": lambda: byzfl.NNM(f),
-        "bucketing": lambda: byzfl.Bucketing(32), "clipping": lambda: byzfl.Clipping(), "arc": lambda: byzfl.ARC(f),
+        "bucketing": lambda: byzfl.Bucketing(2 if part == "many" else 32), "clipping": lambda: byzfl.Clipping(), "arc": lambda: byzfl.ARC(f),
     }
     names = name.split(",")
     if not all(one in simple for one in names):

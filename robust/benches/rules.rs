@@ -59,6 +59,7 @@ fn parameters(name: &str) -> Value {
         "multi-krum" => json!({ "neighbours": "m-f-1", "select": "m-f" }),
         "centered-clipping" => json!({ "tau": 100.0 }),
         "clipping" => json!({ "radius": 2.0 }),
+        "bucketing" => json!({ "size": 2 }),
         "weighted-cwmed" => json!({ "weights": (0..17).map(|i| 1 + i % 3).collect::<Vec<_>>() }),
         _ => json!({}),
     }
@@ -146,17 +147,14 @@ fn exact() -> Vec<Line> {
 }
 
 fn many() -> Vec<Line> {
-    let rules: &[&[&str]] = &[
-        &["krum"],
-        &["cwmed"],
-        &["cwtm"],
-        &["nnm", "cwmed"],
-        &["bucketing", "cwmed"],
-        &["clipping", "cwmed"],
-        &["arc", "cwmed"],
-    ];
+    let rules: &[&[&str]] =
+        &[&["krum"], &["cwmed"], &["cwtm"], &["nnm", "cwmed"], &["clipping", "cwmed"], &["arc", "cwmed"]];
     let sizes = [(100, 25, 100_000), (256, 64, 65_536), (1000, 250, 10_000)];
-    sizes.iter().flat_map(|&size| rules.iter().map(move |rule| line("many", rule, size, None))).collect()
+    let of = |&(m, f, d): &(usize, usize, usize)| {
+        let plain = rules.iter().map(move |rule| line("many", rule, (m, f, d), None));
+        plain.chain([line("many", &["bucketing", "cwmed"], (m, m / 5, d), None)]) // in pairs, which needs f < m/4
+    };
+    sizes.iter().flat_map(of).collect()
 }
 
 /// The shapes and parameters of the benchmark that ByzPy publishes.
