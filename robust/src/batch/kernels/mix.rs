@@ -17,8 +17,8 @@ pub(super) enum Weights<T> {
     Sparse(Vec<Vec<(usize, T)>>),
 }
 
-/// Part of the values that are not zero, up to which it is faster to go through these alone: a register is then loaded
-/// for every product, and not for six.
+/// Part of the values that are not zero, up to which these alone are gone through. A register is then loaded for every
+/// product and not for six, so that a matrix with half of its values is still multiplied as a whole.
 const SPARSE: f64 = 0.25;
 
 impl<T: Real> Weights<T> {
