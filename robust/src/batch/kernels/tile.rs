@@ -13,7 +13,7 @@ pub(super) const LINE: usize = 64;
 /// Bytes of a tile that leave room beside it in a first-level cache.
 const BYTES: usize = 24 * 1024;
 /// Fewest coordinates in a tile, however many rows there are: with less, going from row to row takes longer than the
-/// work, and so much of a thousand rows still lies in a second-level cache. Fewer where Miri interprets every step.
+/// work, even where only a third-level cache holds the tile, as with 10,000 rows. Fewer where Miri interprets every step.
 const NARROWEST: usize = if cfg!(miri) { 2 * GROUP } else { 8 * GROUP };
 /// Most coordinates in a tile; few where Miri interprets every step.
 const WIDEST: usize = if cfg!(miri) { 64 } else { 512 };
