@@ -24,13 +24,14 @@ mod sums;
 
 use std::{fmt::Debug, ops::Range};
 
+use phalanx_robust::simd::vectorised;
+
 pub(super) use batch_norm::BatchNormKernel;
 pub(super) use chain::Chain;
 pub(super) use conv::ConvKernel;
 pub(super) use flatten::FlattenKernel;
 pub(super) use linear::LinearKernel;
 pub(super) use network::{Network, Prepared, Spare, input};
-use phalanx_robust::simd::vectorised;
 pub(super) use pool::{AvgPoolKernel, MaxPoolKernel, Windows as PoolWindows};
 use product::SLACK;
 pub use real::Real;
