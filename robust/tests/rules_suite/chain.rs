@@ -1,9 +1,12 @@
 //! Chains, names, presets, conditions.
 
-use std::collections::BTreeSet;
+use std::{
+    collections::BTreeSet,
+    sync::{Arc, Mutex},
+};
 
 use phalanx_robust::{
-    Dtype, Size,
+    Dtype, Pass, Size, Watch,
     aggregation::{
         Context, Ctma, Cwmed, Defence, Even, GeometricMedian, Rule, RuleError, RuleVisitor, Ties, built_in,
     },
@@ -150,4 +153,32 @@ fn the_report_can_do_without_distances() {
     }
     let got = plain(&["ctma", "cwmed"]).aggregate(&x, 2, stream(1)).unwrap();
     assert_eq!(got.weights.unwrap().iter().filter(|w| **w == 0.0).count(), 2, "two are trimmed");
+}
+
+/// Notes the passes over the vectors.
+#[derive(Debug, Default)]
+struct Passes(Mutex<Vec<Pass>>);
+
+impl Watch for Passes {
+    fn began(&self, pass: Pass) {
+        self.0.lock().unwrap().push(pass);
+    }
+
+    fn ended(&self, _: Pass) {}
+}
+
+#[test]
+fn a_gram_matrix_that_is_there_serves_whoever_comes_after() {
+    let expected = [
+        (&["ctma", "nnm", "cwmed"][..], &[Pass::Gram, Pass::Columns, Pass::Combine][..]),
+        (&["ctma", "nnm", "mean"], &[Pass::Gram, Pass::Combine]),
+        (&["nnm", "cge"], &[Pass::Gram, Pass::Combine]),
+        (&["ctma", "mean"], &[Pass::Combine, Pass::Distances, Pass::Combine, Pass::Distances]),
+    ];
+    for (rules, passes) in expected {
+        let noted = Arc::<Passes>::default();
+        let context = Context { watch: Some(noted.clone()), ..Context::new(3, stream(1)) };
+        plain(rules).aggregate_in(&vectors(&gaussian(11, 20, 1), Dtype::F32), context).unwrap();
+        assert_eq!(*noted.0.lock().unwrap(), passes, "{rules:?}, with the distances of the report");
+    }
 }
