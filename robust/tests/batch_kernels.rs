@@ -304,6 +304,8 @@ fn a_map_that_is_mostly_zeros_has_its_geometry_too() {
             let others = made.iter().enumerate();
             others.for_each(|(j, other)| close(gram.distance2(i, j), distance2(row, other), 1e-10, 0.0));
         }
+        let [a, b]: [Vec<f64>; 2] = [3, 4].map(|seed| uniform(1, made.len(), seed).remove(0));
+        close(gram.dot(&a, &b), dot(&combination(&made, &a), &combination(&made, &b)), 1e-10, 1e-8);
     }
 }
 
