@@ -4,8 +4,8 @@
 //! starts wherever its [`Walk`] says, and k runs through segments that the walk chooses for every tile of rows. So
 //! the windows of a convolution overlap in place, nothing is unfolded, and rows of zeros are left out.
 //!
-//! The n lie in SIMD lanes and k runs in order, so every value is one chain of fused multiply-adds: the width of the
-//! registers and the size of the tiles do not change a bit.
+//! The n lie in SIMD lanes and k runs in order, so every value is one chain of multiply-adds, fused where the hardware
+//! does so: the width of the registers and the size of the tiles do not change a bit.
 
 use std::ops::Range;
 
