@@ -64,7 +64,7 @@ def byzfl_rule(name, m, f, d, part):
         "mean": lambda: byzfl.Average(), "cwmed": lambda: byzfl.Median(), "cwtm": lambda: byzfl.TrMean(f),
         "meamed": lambda: byzfl.Meamed(f), "geometric-median": lambda: byzfl.GeometricMedian(),
         "krum": lambda: byzfl.Krum(f), "multi-krum": lambda: byzfl.MultiKrum(f), "mda": lambda: byzfl.MDA(f),
-        "centered-clipping": lambda: byzfl.CenteredClipping(), "monna": lambda: byzfl.MoNNA(f),
+        "centered-clipping": lambda: byzfl.CenteredClipping(L=10, tau=1.0) if part == "byzpy" else byzfl.CenteredClipping(), "monna": lambda: byzfl.MoNNA(f),
         "caf": lambda: byzfl.CAF(f), "smea": lambda: byzfl.SMEA(f), "nnm": lambda: byzfl.NNM(f),
         "bucketing": lambda: byzfl.Bucketing(2 if part == "many" else 32), "clipping": lambda: byzfl.Clipping(), "arc": lambda: byzfl.ARC(f),
     }

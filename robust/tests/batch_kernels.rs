@@ -2,7 +2,7 @@
 
 #![cfg_attr(feature = "torch", expect(clippy::unwrap_used, reason = "a test fails by panicking"))]
 
-use phalanx_robust::{Batch, BatchError, ColumnRule, Dtype, Half, Matrix, Vector, random::Seed};
+use phalanx_robust::{Batch, BatchError, ColumnRule, Dtype, Half, Map, Matrix, Vector, random::Seed};
 use rand::RngExt;
 
 // Few and small where an interpreter of the language (Miri) looks at every step of the unsafe code.
@@ -277,7 +277,7 @@ fn a_map_of_the_geometry_is_the_geometry_of_the_map() {
     let mut w = Matrix::from_fn(6, 9, |i, j| weights[i][j]);
     let first = w.row(0).to_vec();
     w.row_mut(5).copy_from_slice(&first);
-    let mapped = Batch::new(&vectors).unwrap().mapped(w.clone());
+    let mapped = Batch::new(&vectors).unwrap().mapped(Map::from(w.clone()));
     let made: Vec<Vec<f64>> = (0..6).map(|i| combination(&rows, w.row(i))).collect();
     let gram = mapped.gram().unwrap();
     for i in 0..6 {
@@ -293,10 +293,10 @@ fn a_map_that_is_mostly_zeros_has_its_geometry_too() {
     let m = 24;
     let rows = uniform(m, if cfg!(miri) { 70 } else { 700 }, 6);
     let vectors = vectors(&rows, Dtype::F64);
-    let scaled = Matrix::from_fn(m, m, |i, j| if i == j { 0.5 + i as f64 } else { 0.0 });
-    let buckets = Matrix::from_fn(m / 2, m, |i, j| if j / 2 == i { 0.4 } else { 0.0 });
+    let scaled = Map::scaling(&(0..m).map(|i| 0.5 + i as f64).collect::<Vec<_>>());
+    let buckets = Map::from_rows(m, (0..m / 2).map(|i| [(2 * i, 0.4), (2 * i + 1, 0.4)]));
     for w in [scaled, buckets] {
-        let made: Vec<Vec<f64>> = (0..w.rows()).map(|i| combination(&rows, w.row(i))).collect();
+        let made: Vec<Vec<f64>> = (0..w.rows()).map(|i| combination(&rows, &w.weights(i))).collect();
         let mapped = Batch::new(&vectors).unwrap().mapped(w);
         let gram = mapped.gram().unwrap();
         for (i, row) in made.iter().enumerate() {
@@ -306,6 +306,23 @@ fn a_map_that_is_mostly_zeros_has_its_geometry_too() {
         }
         let [a, b]: [Vec<f64>; 2] = [3, 4].map(|seed| uniform(1, made.len(), seed).remove(0));
         close(gram.dot(&a, &b), dot(&combination(&made, &a), &combination(&made, &b)), 1e-10, 1e-8);
+    }
+}
+
+#[test]
+fn a_map_of_a_map_is_their_product() {
+    // of every row one weight, all weights, or some: among them one that cancels
+    let some = |k: usize, m: usize, part: usize| {
+        Matrix::from_fn(k, m, |i, j| if (i + 2 * j) % part == 0 { (1 + i) as f64 - j as f64 } else { 0.0 })
+    };
+    for (k, m, d, parts) in
+        [(9, 9, 9, [9, 9]), (12, 31, 20, [1, 1]), (12, 31, 20, [7, 1]), (5, 40, 63, [40, 3])]
+    {
+        let (outer, inner) = (some(k, m, parts[0]), some(m, d, parts[1]));
+        let product = Matrix::from_fn(k, d, |i, j| (0..m).map(|l| outer[(i, l)] * inner[(l, j)]).sum());
+        let rows = vectors(&uniform(d, 3, 1), Dtype::F64);
+        let batch = Batch::new(&rows).unwrap().mapped(Map::from(inner)).mapped(Map::from(outer));
+        assert_eq!(batch.map(), Some(&Map::from(product)), "{parts:?}");
     }
 }
 
@@ -342,8 +359,8 @@ fn rules_of_columns_see_the_mapped_rows() {
         // weights of a few quarters keep every sum exact
         let draw = uniform(k, m, 10);
         let weight = |i: usize, j: usize| (draw[i][j] * 4.0).round() / 4.0;
-        let w = Matrix::from_fn(k, m, |i, j| if (i + j) % part == 0 { weight(i, j) } else { 0.0 });
-        let made: Vec<Vec<f64>> = (0..k).map(|i| combination(&rows, w.row(i))).collect();
+        let w = Map::from(Matrix::from_fn(k, m, |i, j| if (i + j) % part == 0 { weight(i, j) } else { 0.0 }));
+        let made: Vec<Vec<f64>> = (0..k).map(|i| combination(&rows, &w.weights(i))).collect();
         for dtype in [Dtype::F32, Dtype::F64] {
             let vectors = vectors(&rows, dtype);
             let batch = Batch::new(&vectors).unwrap().mapped(w.clone());
@@ -370,7 +387,7 @@ fn a_map_that_picks_rows_is_those_rows() {
     let rows = uniform(19, 333, 23);
     let mut vectors = vectors(&rows, Dtype::F32);
     let at = [17, 2, 3, 11, 2, 8, 5];
-    let w = Matrix::from_fn(at.len(), 19, |i, j| f64::from(u8::from(at[i] == j)));
+    let w = Map::from_rows(19, at.map(|i| [(i, 1.0)]));
     let picked: Vec<Vector> = at.iter().map(|&i| vectors[i].clone()).collect();
     for rule in rules(at.len()) {
         let batch = Batch::new(&vectors).unwrap();
@@ -452,7 +469,7 @@ fn rows_that_are_not_finite_are_named() {
                 let named = Some(BatchError::NonFinite(bad));
                 assert_eq!(batch.gram().err(), named);
                 assert_eq!(batch.columns(&ColumnRule::LowerMedian, false).err(), named);
-                let mixed = batch.mapped(Matrix::from_fn(2, m, |i, j| f64::from(u8::from(i == j))));
+                let mixed = batch.mapped(Map::from_rows(m, (0..2).map(|i| (i < m).then_some((i, 1.0)))));
                 assert_eq!(mixed.gram().err(), named);
                 assert_eq!(mixed.columns(&ColumnRule::SignMajority, true).err(), named);
                 assert!(
@@ -478,7 +495,7 @@ fn the_number_of_threads_does_not_change_a_bit() {
             let batch = Batch::new(&vectors).unwrap();
             let gram = batch.gram().unwrap();
             let mut bits: Vec<u64> = (0..m * m).map(|at| gram.distance2(at / m, at % m).to_bits()).collect();
-            let mapped = batch.mapped(Matrix::from_fn(3, m, |i, j| 1.0 / (i + j + 1) as f64));
+            let mapped = batch.mapped(Map::from(Matrix::from_fn(3, m, |i, j| 1.0 / (i + j + 1) as f64)));
             for batch in [&batch, &mapped] {
                 let rule = ColumnRule::MeanAroundMedian { keep: 2, lower: false };
                 let found = batch.columns(&rule, true).unwrap();
@@ -512,7 +529,12 @@ fn shares_say_how_often_a_row_was_used() {
     assert_eq!(shares(ColumnRule::TrimmedMean { f: 0 }), [1.0; 4]);
     assert_eq!(shares(ColumnRule::MeanAroundMedian { keep: 3, lower: true }), [1.0, 1.0, 1.0, 0.0]);
     assert_eq!(shares(ColumnRule::SignMajority), [0.75, 0.75, 1.0, 1.0]);
-    assert!(batch.mapped(Matrix::from_fn(4, 4, |_, _| 0.25)).shares(&ColumnRule::LowerMedian).is_none());
+    assert!(
+        batch
+            .mapped(Map::from(Matrix::from_fn(4, 4, |_, _| 0.25)))
+            .shares(&ColumnRule::LowerMedian)
+            .is_none()
+    );
 }
 
 /// The same batches as tensors on the CPU.
@@ -534,7 +556,8 @@ mod torch {
             let host = vectors(&uniform(m, d, 20), Dtype::F32);
             let torch = tensors(&host);
             let (host, torch) = (Batch::new(&host).unwrap(), Batch::new(&torch).unwrap());
-            let w = Matrix::from_fn(m.div_ceil(2), m, |i, j| if (i + j) % 3 == 0 { 0.25 } else { 0.0 });
+            let weight = |i: usize, j: usize| if (i + j) % 3 == 0 { 0.25 } else { 0.0 };
+            let w = Map::from(Matrix::from_fn(m.div_ceil(2), m, weight));
             for (host, torch) in [(&host, &torch), (&host.mapped(w.clone()), &torch.mapped(w))] {
                 agree(host, torch);
             }

@@ -8,7 +8,7 @@ use std::{
 };
 
 use phalanx_robust::{
-    Dtype, Matrix, Size, Vector,
+    Dtype, Map, Size, Vector,
     aggregation::{Context, RuleError},
     describe::Preset,
     random::Seed,
@@ -195,8 +195,8 @@ enum Weights {
 }
 
 impl Weights {
-    fn of(matrix: &Matrix) -> Self {
-        Self::OfEach((0..matrix.rows()).map(|k| matrix.row(k).to_vec()).collect())
+    fn of(map: &Map) -> Self {
+        Self::OfEach((0..map.rows()).map(|k| map.weights(k)).collect())
     }
 }
 

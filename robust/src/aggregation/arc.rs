@@ -5,11 +5,11 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     Context, Layer, PreAggregator, Rule, RuleError,
-    clipping::{factor, norms2, scaling},
+    clipping::{factor, norms2},
     order::ascending,
 };
 use crate::{
-    Batch, Matrix, Size,
+    Batch, Map, Size,
     describe::{Described, ParameterError},
     state::Stateful,
 };
@@ -38,11 +38,11 @@ impl PreAggregator for Arc {
         Ok(size)
     }
 
-    fn weights(&mut self, batch: &Batch<'_>, context: &mut Context) -> Result<Matrix, RuleError> {
+    fn weights(&mut self, batch: &Batch<'_>, context: &mut Context) -> Result<Map, RuleError> {
         let (m, f) = (batch.m(), context.f);
         let lengths2 = norms2(batch)?;
         let clipped = 2 * f * (m - f) / m;
         let radius = lengths2[ascending(&lengths2)[m - 1 - clipped]].sqrt();
-        Ok(scaling(&lengths2.iter().map(|&n| factor(n, radius)).collect::<Vec<_>>()))
+        Ok(Map::scaling(&lengths2.iter().map(|&n| factor(n, radius)).collect::<Vec<_>>()))
     }
 }

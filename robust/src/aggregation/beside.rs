@@ -1,13 +1,15 @@
 //! A batch with one more row: a centre or a reference that the server brings along.
 
 use super::RuleError;
-use crate::{Batch, Matrix, Vector};
+use std::sync::Arc;
+
+use crate::{Batch, Map, Vector};
 
 /// The raw rows of a batch with a point beside them, under the batch's map.
 pub(super) struct Beside<'a> {
     beside: Batch<'a>,
     rows: Vec<Vector>,
-    map: Option<Matrix>,
+    map: Option<Arc<Map>>,
 }
 
 impl<'a> Beside<'a> {
@@ -24,13 +26,7 @@ impl<'a> Beside<'a> {
             return Err(RuleError::Failed { rule: rule.to_owned(), message });
         }
         let rows = batch.raw().iter().chain([point]).cloned().collect();
-        let map = batch.map().map(|w| {
-            let (k, m) = (w.rows(), w.columns());
-            Matrix::from_fn(k + 1, m + 1, |i, j| match (i == k, j == m) {
-                (false, false) => w[(i, j)],
-                (last_row, last_column) => f64::from(u8::from(last_row && last_column)),
-            })
-        });
+        let map = batch.map().map(|w| Arc::new(w.beside_one()));
         Ok(Self { beside: batch.clone(), rows, map })
     }
 

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Context, Layer, PreAggregator, Rule, RuleError};
 use crate::{
-    Batch, Matrix, Size,
+    Batch, Map, Size,
     describe::{Described, ParameterError, Preset},
     state::Stateful,
 };
@@ -67,15 +67,10 @@ impl PreAggregator for Bucketing {
         false
     }
 
-    fn weights(&mut self, batch: &Batch<'_>, context: &mut Context) -> Result<Matrix, RuleError> {
+    fn weights(&mut self, batch: &Batch<'_>, context: &mut Context) -> Result<Map, RuleError> {
         let m = batch.m();
         let mut order: Vec<usize> = (0..m).collect();
         order.shuffle(&mut context.rng);
-        let buckets: Vec<&[usize]> = order.chunks(self.size(Size::new(m, context.f))).collect();
-        let mut w = Matrix::zeros(buckets.len(), m);
-        for (b, members) in buckets.iter().enumerate() {
-            members.iter().for_each(|&i| w[(b, i)] = 1.0 / members.len() as f64);
-        }
-        Ok(w)
+        Ok(Map::means(order.chunks(self.size(Size::new(m, context.f))), m))
     }
 }

@@ -5,10 +5,10 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     Aggregate, Aggregator, Context, Even, Layer, Rule, RuleError,
-    order::{ascending, pairwise2, picking},
+    order::{ascending, pairwise2},
 };
 use crate::{
-    Batch, ColumnRule, Matrix, Size,
+    Batch, ColumnRule, Map, Matrix, Size,
     describe::{Described, ParameterError},
     state::Stateful,
 };
@@ -50,7 +50,7 @@ impl Aggregator for Bulyan {
         let (m, f) = (batch.m(), context.f);
         let chosen = choose(&pairwise2(batch.gram()?), f);
         let rule = ColumnRule::MeanAroundMedian { keep: m - 4 * f, lower: self.even == Even::Lower };
-        let columns = batch.mapped(picking(&chosen, m)).columns(&rule, context.wants_distances)?;
+        let columns = batch.mapped(Map::picking(&chosen, m)).columns(&rule, context.wants_distances)?;
         Ok(columns.into())
     }
 }

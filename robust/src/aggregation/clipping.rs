@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Context, Layer, PreAggregator, Rule, RuleError};
 use crate::{
-    Batch, Matrix, Size,
+    Batch, Map, Size,
     describe::{Described, ParameterError},
     state::Stateful,
 };
@@ -49,9 +49,9 @@ impl PreAggregator for Clipping {
         Ok(size)
     }
 
-    fn weights(&mut self, batch: &Batch<'_>, _: &mut Context) -> Result<Matrix, RuleError> {
+    fn weights(&mut self, batch: &Batch<'_>, _: &mut Context) -> Result<Map, RuleError> {
         let factors: Vec<f64> = norms2(batch)?.into_iter().map(|norm2| factor(norm2, self.radius)).collect();
-        Ok(scaling(&factors))
+        Ok(Map::scaling(&factors))
     }
 }
 
@@ -70,10 +70,4 @@ pub(super) fn norms2(batch: &Batch<'_>) -> Result<Vec<f64>, RuleError> {
 pub(super) fn factor(norm2: f64, radius: f64) -> f64 {
     let norm = norm2.sqrt();
     if norm <= radius { 1.0 } else { radius / norm }
-}
-
-/// The diagonal map of these factors.
-pub(super) fn scaling(factors: &[f64]) -> Matrix {
-    let m = factors.len();
-    Matrix::from_fn(m, m, |i, j| if i == j { factors[i] } else { 0.0 })
 }

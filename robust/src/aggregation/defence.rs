@@ -1,5 +1,7 @@
 //! A chain of rules as one: the server's whole defence.
 
+use std::sync::Arc;
+
 use rayon::prelude::*;
 
 use super::{Aggregate, Aggregator, Bound, Context, Layer, MetaAggregator, Output, PreAggregator, RuleError};
@@ -239,7 +241,7 @@ impl Aggregator for Under {
 
     fn aggregate(&mut self, batch: &Batch<'_>, context: &mut Context) -> Result<Aggregate, RuleError> {
         let inner = self.pre.inner_size(Size::new(batch.m(), context.f))?;
-        let w = self.pre.weights(batch, context)?;
+        let w = Arc::new(self.pre.weights(batch, context)?);
         let f = std::mem::replace(&mut context.f, inner.f);
         let workers = (!self.pre.keeps_workers()).then(|| std::mem::take(&mut context.workers));
         let result = self.inner.aggregate(&batch.mapped(w.clone()), context);

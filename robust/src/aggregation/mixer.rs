@@ -6,7 +6,7 @@ use super::{
     Context, Layer, PreAggregator, RuleError,
     defence::{require_finite, set_aside},
 };
-use crate::{Batch, BatchError, Matrix, Pass, Size, Vector, random::Stream};
+use crate::{Batch, BatchError, Map, Pass, Size, Vector, random::Stream};
 
 /// What a chain of pre-aggregators makes of a batch.
 #[derive(Clone, Debug)]
@@ -14,7 +14,7 @@ pub struct Mixed {
     /// The k vectors that a rule would see.
     pub rows: Vec<Vector>,
     /// Their k×m weights over the vectors that came in; 0 for those set aside.
-    pub weights: Matrix,
+    pub weights: Map,
     /// k, and how many of the k vectors may be Byzantine.
     pub size: Size,
     /// Vectors that were not finite and took no part.
@@ -71,30 +71,19 @@ impl Mixer {
     /// As [`mix`](Self::mix).
     pub fn mix_owned(&mut self, rows: Vec<Vector>, mut context: Context) -> Result<Mixed, RuleError> {
         let bad = match self.weigh(&rows, context.clone()) {
-            Ok((weights, size)) => {
-                return Ok(Mixed {
-                    rows: made(rows, &weights, &context)?,
-                    weights,
-                    size,
-                    set_aside: Vec::new(),
-                });
-            }
+            Ok(weighed) => return weighed.applied(rows, &context),
             Err(RuleError::Batch(BatchError::NonFinite(bad))) => bad,
             Err(other) => return Err(other),
         };
         let (kept, finite) = set_aside(&rows, &bad, &mut context)?;
         let m = rows.len();
         drop(rows);
-        let (part, size) = self.weigh(&finite, context.clone())?;
-        let mut weights = Matrix::zeros(part.rows(), m);
-        for k in 0..weights.rows() {
-            kept.iter().enumerate().for_each(|(at, &i)| weights[(k, i)] = part[(k, at)]);
-        }
-        Ok(Mixed { rows: made(finite, &part, &context)?, weights, size, set_aside: bad })
+        let mixed = self.weigh(&finite, context.clone())?.applied(finite, &context)?;
+        Ok(Mixed { weights: mixed.weights.spread(&kept, m), set_aside: bad, ..mixed })
     }
 
     /// The weights of the whole chain over these rows.
-    fn weigh(&mut self, rows: &[Vector], mut context: Context) -> Result<(Matrix, Size), RuleError> {
+    fn weigh(&mut self, rows: &[Vector], mut context: Context) -> Result<Weighed, RuleError> {
         let mut batch = Batch::new(rows)?.watched(context.watch.clone());
         let mut size = Size::new(batch.m(), context.f);
         for layer in &mut self.layers {
@@ -102,26 +91,43 @@ impl Mixer {
             batch = batch.mapped(layer.weights(&batch, &mut context)?);
             (size, context.f) = (inner, inner.f);
         }
-        if !batch.known_finite() {
-            require_finite(rows)?;
-        }
-        let weights = batch.map().cloned().unwrap_or_else(|| Matrix::zeros(0, rows.len()));
-        Ok((weights, size))
+        let made = if batch.known_finite() { None } else { Some(finite_rows(&batch)?) };
+        let weights = batch.map().cloned().unwrap_or_else(|| Map::picking(&[], rows.len()));
+        Ok(Weighed { weights, size, made })
     }
 }
 
+/// The weights of a chain over the rows it was given.
+struct Weighed {
+    weights: Map,
+    size: Size,
+    /// The rows of the result, if they had to be made to see whether all that they are made of is finite.
+    made: Option<Vec<Vector>>,
+}
+
+impl Weighed {
+    /// The result, from the rows that were weighed.
+    fn applied(self, rows: Vec<Vector>, context: &Context) -> Result<Mixed, RuleError> {
+        let Self { weights, size, made: known } = self;
+        let rows = known.map_or_else(|| made(rows, &weights, context), Ok)?;
+        Ok(Mixed { rows, weights, size, set_aside: Vec::new() })
+    }
+}
+
+/// The rows of a batch that has not been looked at. A number that is not finite would show in what it is part of.
+fn finite_rows(batch: &Batch<'_>) -> Result<Vec<Vector>, BatchError> {
+    let made = batch.to_rows();
+    if !made.par_iter().all(Vector::is_finite) {
+        require_finite(batch.raw())?;
+    }
+    Ok(made)
+}
+
 /// The rows of W times these.
-fn made(rows: Vec<Vector>, weights: &Matrix, context: &Context) -> Result<Vec<Vector>, RuleError> {
-    let Some(factors) = diagonal(weights) else {
+fn made(rows: Vec<Vector>, weights: &Map, context: &Context) -> Result<Vec<Vector>, RuleError> {
+    let Some(factors) = weights.factors() else {
         return Ok(Batch::new(&rows)?.watched(context.watch.clone()).mapped(weights.clone()).to_rows());
     };
     let scale = || rows.into_par_iter().zip(factors).map(|(row, c)| row.times(c)).collect();
     Ok(Pass::Combine.seen(context.watch.as_deref(), scale))
-}
-
-/// The diagonal, if everything else is zero.
-fn diagonal(weights: &Matrix) -> Option<Vec<f64>> {
-    let m = weights.rows();
-    let alone = |i: usize| weights.row(i).iter().enumerate().all(|(j, &w)| i == j || w == 0.0);
-    (m == weights.columns() && (0..m).all(alone)).then(|| (0..m).map(|i| weights[(i, i)]).collect())
 }

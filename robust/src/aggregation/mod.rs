@@ -86,7 +86,7 @@ use std::sync;
 use dyn_clone::DynClone;
 
 use crate::{
-    Batch, BatchError, Columns, Matrix, Size, Vector, Watch,
+    Batch, BatchError, Columns, Map, Size, Vector, Watch,
     describe::{Described, ParameterError},
     random::Stream,
     state::Stateful,
@@ -325,7 +325,7 @@ pub trait PreAggregator: DynClone + Stateful + Send + Sync {
     ///
     /// # Errors
     /// As [`Aggregator::aggregate`].
-    fn weights(&mut self, batch: &Batch<'_>, context: &mut Context) -> Result<Matrix, RuleError>;
+    fn weights(&mut self, batch: &Batch<'_>, context: &mut Context) -> Result<Map, RuleError>;
 
     /// Whether row i of the result still stands for the worker of row i.
     fn keeps_workers(&self) -> bool {

@@ -8,7 +8,7 @@ use super::{
     order::{each, smallest},
 };
 use crate::{
-    Batch, Matrix, Size,
+    Batch, Map, Size,
     describe::{Described, ParameterError},
     state::Stateful,
 };
@@ -42,7 +42,7 @@ impl PreAggregator for Nnm {
         Ok(size)
     }
 
-    fn weights(&mut self, batch: &Batch<'_>, context: &mut Context) -> Result<Matrix, RuleError> {
+    fn weights(&mut self, batch: &Batch<'_>, context: &mut Context) -> Result<Map, RuleError> {
         let gram = batch.gram()?;
         let (m, keep) = (batch.m(), batch.m() - context.f);
         let nearest = each(m, |i| {
@@ -50,11 +50,7 @@ impl PreAggregator for Nnm {
                 (0..m).map(|j| if i == j { -1.0 } else { gram.distance2(i, j) }).collect();
             smallest(&distances, keep)
         });
-        let mut w = Matrix::zeros(m, m);
-        for (i, nearest) in nearest.iter().enumerate() {
-            nearest.iter().for_each(|&j| w[(i, j)] = 1.0 / keep as f64);
-        }
-        Ok(w)
+        Ok(Map::means(nearest.iter().map(Vec::as_slice), m))
     }
 
     fn bound(&self, size: Size, inner: &Bound) -> Option<Bound> {

@@ -53,11 +53,6 @@ pub(super) fn pairwise2(gram: &Gram) -> Matrix {
     all
 }
 
-/// The k×m map that picks these rows.
-pub(super) fn picking(rows: &[usize], m: usize) -> Matrix {
-    Matrix::from_fn(rows.len(), m, |i, j| f64::from(u8::from(rows[i] == j)))
-}
-
 /// The middle value; the mean of the two middle ones if their number is even.
 pub(super) fn median(values: &[f64]) -> f64 {
     let order = ascending(values);

@@ -2,7 +2,7 @@
 //! that the distances of nearly equal vectors of large norm survive. Made by
 //! one pass over memory (`measure`), or from another by a linear map.
 
-use super::{Matrix, measure::Measured};
+use super::{Map, Matrix, measure::Measured};
 
 /// The geometry of m rows: every inner product among them and the origin.
 ///
@@ -36,19 +36,15 @@ impl Gram {
     }
 
     /// The geometry of the rows of W over these rows.
-    pub fn mapped(&self, w: &Matrix) -> Self {
-        let (k, m) = (w.rows(), self.m());
-        let lift = Matrix::from_fn(k + 1, m + 1, |i, j| match (i == k, j == m) {
-            (true, last) => f64::from(u8::from(last)),
-            (false, false) => w[(i, j)],
-            (false, true) => beyond_one(w.row(i).iter().sum()),
-        });
+    pub fn mapped(&self, w: &Map) -> Self {
+        let k = w.rows();
+        let lift = lift(w);
         // Lᵀ last and as L, for L is mostly zeros where rows are scaled or taken in buckets
-        let products = lift.product(&lift.product(&self.products).transposed());
+        let products = lift.times(&lift.times(&self.products).transposed());
         let mut distances = distances_of(&products);
         for (i, j) in pairs(k + 1) {
             if distances[(i, j)] <= CANCELLED * products[(i, i)].max(products[(j, j)]) {
-                let exact = self.difference2(lift.row(i), lift.row(j), j == k);
+                let exact = self.difference2(&lift.weights(i), &lift.weights(j), j == k);
                 (distances[(i, j)], distances[(j, i)]) = (exact, exact);
             }
         }
@@ -111,6 +107,16 @@ impl Gram {
 /// total - 1, and exactly 0 if only rounding keeps it from that: the centre may be large.
 fn beyond_one(total: f64) -> f64 {
     if (total - 1.0).abs() < 1e-12 { 0.0 } else { total - 1.0 }
+}
+
+/// The combinations of x_1 … x_m less c, and c, as combinations of y_1 … y_m and c.
+fn lift(w: &Map) -> Map {
+    let m = w.columns();
+    let row = |i: usize| {
+        let total = w.row(i).iter().map(|(_, w)| w).sum();
+        w.row(i).iter().copied().chain([(m, beyond_one(total))]).collect()
+    };
+    Map::from_rows(m + 1, (0..w.rows()).map(row).chain([vec![(m, 1.0)]]))
 }
 
 /// Coefficients over x_1 … x_m as coefficients over y_1 … y_m, c.

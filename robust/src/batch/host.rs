@@ -1,7 +1,7 @@
 //! Batches on the host: the operations of `Batch` by the kernels, over f32 or f64 rows.
 
 use super::{
-    BatchError, ColumnRule, Columns, Gram, Half, Matrix, kernels,
+    BatchError, ColumnRule, Columns, Gram, Half, Map, Matrix, kernels,
     measure::{self, Rows, Trust},
 };
 use crate::{Vector, simd::Real, vector::dot};
@@ -17,7 +17,7 @@ pub(super) fn gram<T: Real>(rows: &[Vector]) -> Result<Gram, BatchError> {
 
 pub(super) fn columns<T: Real>(
     rows: &[Vector],
-    map: Option<&Matrix>,
+    map: Option<&Map>,
     rule: &ColumnRule,
     distances: bool,
 ) -> Result<Columns, BatchError> {
@@ -31,7 +31,7 @@ pub(super) fn columns<T: Real>(
 
 pub(super) fn weighted_median<T: Real>(
     rows: &[Vector],
-    map: Option<&Matrix>,
+    map: Option<&Map>,
     weights: &[f64],
     half: Half,
 ) -> Result<Vector, BatchError> {
@@ -45,11 +45,11 @@ pub(super) fn combine<T: Real>(rows: &[Vector], coefficients: &[f64]) -> Vector 
 }
 
 /// The rows of `map` times the rows.
-pub(super) fn mixed<T: Real>(rows: &[Vector], map: &Matrix) -> Vec<Vector> {
+pub(super) fn mixed<T: Real>(rows: &[Vector], map: &Map) -> Vec<Vector> {
     kernels::mixed(&views::<T>(rows), map).into_iter().map(T::vector).collect()
 }
 
-pub(super) fn distances<T: Real>(rows: &[Vector], map: Option<&Matrix>, point: &Vector) -> Vec<f64> {
+pub(super) fn distances<T: Real>(rows: &[Vector], map: Option<&Map>, point: &Vector) -> Vec<f64> {
     kernels::distances(&views::<T>(rows), map, views([point])[0])
 }
 

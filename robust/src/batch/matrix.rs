@@ -1,6 +1,4 @@
-//! A small dense matrix of f64: maps over rows, Gram matrices.
-
-use super::kernels;
+//! A small dense matrix of f64: Gram matrices, distances.
 
 /// A dense matrix in row order.
 #[derive(Clone, Debug, PartialEq)]
@@ -59,11 +57,9 @@ impl Matrix {
         &self.values
     }
 
-    /// self · other.
-    pub fn product(&self, other: &Self) -> Self {
-        assert_eq!(self.columns, other.rows, "matrices that do not fit");
-        let values = kernels::product(&self.values, &other.values, self.columns, other.columns);
-        Self { rows: self.rows, columns: other.columns, values }
+    /// From all values, in row order.
+    pub(super) fn from_values(columns: usize, values: Vec<f64>) -> Self {
+        Self { rows: values.len() / columns, columns, values }
     }
 
     /// selfᵀ · x.

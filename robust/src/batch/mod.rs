@@ -11,6 +11,7 @@ mod columns;
 mod gram;
 mod host;
 mod kernels;
+mod map;
 mod matrix;
 mod measure;
 mod passes;
@@ -22,6 +23,7 @@ use std::sync::{Arc, OnceLock};
 
 pub use columns::{ColumnRule, Columns, Half};
 pub use gram::Gram;
+pub use map::Map;
 pub use matrix::Matrix;
 pub use passes::{Pass, Watch};
 
@@ -72,7 +74,7 @@ macro_rules! on_form {
 #[derive(Clone, Debug)]
 pub struct Batch<'a> {
     rows: &'a [Vector],
-    map: Option<Arc<Matrix>>,
+    map: Option<Arc<Map>>,
     raw_gram: Arc<OnceLock<Result<Gram, BatchError>>>,
     raw_norms2: Arc<OnceLock<Vec<f64>>>,
     gram: Arc<OnceLock<Gram>>,
@@ -144,18 +146,19 @@ impl<'a> Batch<'a> {
     }
 
     /// The map W (k×m) over the raw rows; `None` is the identity.
-    pub fn map(&self) -> Option<&Matrix> {
+    pub fn map(&self) -> Option<&Map> {
         self.map.as_deref()
     }
 
     /// The batch whose row i is Σ_j w_ij · (row j of this one). No pass over memory.
-    pub fn mapped(&self, w: Matrix) -> Self {
+    pub fn mapped(&self, w: impl Into<Arc<Map>>) -> Self {
+        let w = w.into();
         assert_eq!(w.columns(), self.m(), "a map of another number of rows");
         let map = match &self.map {
-            Some(inner) => w.product(inner),
+            Some(inner) => Arc::new(w.after(inner)),
             None => w,
         };
-        Self { map: Some(Arc::new(map)), gram: Arc::default(), ..self.clone() }
+        Self { map: Some(map), gram: Arc::default(), ..self.clone() }
     }
 
     /// Inner products of the (mapped) rows; the first call for these rows is one pass over memory.
@@ -244,7 +247,7 @@ impl<'a> Batch<'a> {
     /// The raw rows that the map picks, if it does no more than that, they are on the host and all are known to be finite.
     fn picked(&self) -> Option<Vec<Vector>> {
         let w = self.map().filter(|_| self.rows[0].is_on_host() && self.known_finite())?;
-        (0..w.rows()).map(|i| alone(w.row(i)).map(|at| self.rows[at].clone())).collect()
+        (0..w.rows()).map(|i| w.alone(i).map(|at| self.rows[at].clone())).collect()
     }
 
     /// The batch of the raw rows, with what is known of them.
@@ -345,26 +348,25 @@ impl<'a> Batch<'a> {
     pub fn row(&self, i: usize) -> Vector {
         match &self.map {
             None => self.rows[i].clone(),
-            Some(w) => self.combine_raw(w.row(i)),
+            Some(w) => self.combine_raw(&w.weights(i)),
         }
     }
 
     /// All (mapped) rows as vectors of their own. Under a map those that are no raw row are computed, in one pass.
     pub fn to_rows(&self) -> Vec<Vector> {
         let Some(w) = self.map() else { return self.rows.to_vec() };
-        let made: Vec<usize> = (0..w.rows()).filter(|&i| alone(w.row(i)).is_none()).collect();
-        let mut made =
-            self.mixed(&Matrix::from_fn(made.len(), w.columns(), |i, j| w[(made[i], j)])).into_iter();
-        let row = |i: usize| alone(w.row(i)).map(|at| self.rows[at].clone()).or_else(|| made.next());
+        let made: Vec<usize> = (0..w.rows()).filter(|&i| w.alone(i).is_none()).collect();
+        let mut made = self.mixed(&w.of_rows(&made)).into_iter();
+        let row = |i: usize| w.alone(i).map(|at| self.rows[at].clone()).or_else(|| made.next());
         (0..w.rows()).filter_map(row).collect()
     }
 
     /// The rows of W times the raw rows.
-    fn mixed(&self, w: &Matrix) -> Vec<Vector> {
+    fn mixed(&self, w: &Map) -> Vec<Vector> {
         on_form!(
             self.rows,
             T => self.pass(Pass::Combine, || host::mixed::<T>(self.rows, w)),
-            torch => (0..w.rows()).map(|i| self.combine_raw(w.row(i))).collect()
+            torch => (0..w.rows()).map(|i| self.combine_raw(&w.weights(i))).collect()
         )
     }
 

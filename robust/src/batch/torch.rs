@@ -7,7 +7,7 @@
 use tch::{Kind, Tensor, no_grad};
 
 use super::{
-    BatchError, ColumnRule, Columns, Gram, Half, Matrix,
+    BatchError, ColumnRule, Columns, Gram, Half, Map, Matrix,
     measure::{self, Rows, Trust},
 };
 use crate::{
@@ -36,7 +36,7 @@ pub(super) fn gram(rows: &[Vector], stack: &Shared) -> Result<Gram, BatchError> 
 
 pub(super) fn columns(
     stack: &Shared,
-    map: Option<&Matrix>,
+    map: Option<&Map>,
     rule: &ColumnRule,
     distances: bool,
 ) -> Result<Columns, BatchError> {
@@ -45,7 +45,7 @@ pub(super) fn columns(
 
 pub(super) fn weighted_median(
     stack: &Shared,
-    map: Option<&Matrix>,
+    map: Option<&Map>,
     weights: &[f64],
     half: Half,
 ) -> Result<Vector, BatchError> {
@@ -58,7 +58,7 @@ pub(super) fn weighted_median(
 /// Applies `rule` to the columns of every block.
 fn by_block(
     stack: &Shared,
-    map: Option<&Matrix>,
+    map: Option<&Map>,
     distances: bool,
     rule: impl Fn(&Tensor) -> Tensor,
 ) -> Result<Columns, BatchError> {
@@ -99,7 +99,7 @@ pub(super) fn combine(stack: &Shared, coefficients: &[f64]) -> Vector {
     })
 }
 
-pub(super) fn distances(stack: &Shared, map: Option<&Matrix>, point: &Vector) -> Vec<f64> {
+pub(super) fn distances(stack: &Shared, map: Option<&Map>, point: &Vector) -> Vec<f64> {
     let Vector::Torch(point) = point else { return Vec::new() };
     no_grad(|| {
         let rows = stack.tensor();
@@ -133,9 +133,9 @@ fn select(rows: &Tensor, kept: &[usize]) -> Tensor {
     rows.index_select(0, &Tensor::from_slice(&kept).to_device(rows.device()))
 }
 
-fn matrix_like(matrix: &Matrix, like: &Tensor) -> Tensor {
-    let shape = [matrix.rows() as i64, matrix.columns() as i64];
-    Tensor::from_slice(matrix.values()).view(shape).to_device(like.device()).to_kind(like.kind())
+fn matrix_like(map: &Map, like: &Tensor) -> Tensor {
+    let shape = [map.rows() as i64, map.columns() as i64];
+    Tensor::from_slice(map.to_matrix().values()).view(shape).to_device(like.device()).to_kind(like.kind())
 }
 
 /// The squared norm of every row, in f64.

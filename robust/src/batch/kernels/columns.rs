@@ -13,7 +13,7 @@ use super::{
     tile::{self, Ahead, Load, Tile},
 };
 use crate::{
-    batch::{ColumnRule, Matrix},
+    batch::{ColumnRule, Map},
     simd::{Real, vectorised},
     vector::dot,
 };
@@ -29,13 +29,13 @@ pub(in crate::batch) struct Found {
 /// Applies `rule` to every column of the rows, or of W over them. One pass over the rows.
 pub(in crate::batch) fn columns<T: Real>(
     rows: &[&[T]],
-    map: Option<&Matrix>,
+    map: Option<&Map>,
     rule: &ColumnRule,
     distances: bool,
     out: &mut [T],
 ) -> Found {
     let m = rows.len();
-    let k = map.map_or(m, Matrix::rows);
+    let k = map.map_or(m, Map::rows);
     let pass = Pass {
         rows,
         weights: map.map(Weights::of),
@@ -44,7 +44,7 @@ pub(in crate::batch) fn columns<T: Real>(
         distances,
     };
     let width = if map.is_some() { tile::mixed_width::<T>(m + k) } else { tile::width::<T>(m) };
-    let scratch = || Scratch::new(m, map.map(Matrix::rows), width);
+    let scratch = || Scratch::new(m, map.map(Map::rows), width);
     let chunk = chunks::size(m, width);
     let parts = chunks::fill(out, chunk, scratch, |scratch, start, out| pass.chunk(scratch, start, out));
     let (bad, squares): (Vec<Vec<bool>>, Vec<_>) = parts.into_iter().unzip();

@@ -11,7 +11,7 @@ use super::{
     tile::{self, Load, Tile},
 };
 use crate::{
-    batch::Matrix,
+    batch::Map,
     simd::{Real, vectorised},
     vector::dot,
 };
@@ -96,7 +96,7 @@ fn sum<T: Real>(terms: &[Term<'_, T>], scale: f64, first: usize, out: &mut [Mayb
 }
 
 /// ‖x_i - p‖² for every row, or for every row of W over them. One pass.
-pub(in crate::batch) fn distances<T: Real>(rows: &[&[T]], map: Option<&Matrix>, point: &[T]) -> Vec<f64> {
+pub(in crate::batch) fn distances<T: Real>(rows: &[&[T]], map: Option<&Map>, point: &[T]) -> Vec<f64> {
     match map {
         None => {
             sums(rows.len(), point.len(), |i, range| dot::distance2(&rows[i][range.clone()], &point[range]))
@@ -142,7 +142,7 @@ fn sums(count: usize, d: usize, part: impl Fn(usize, Range<usize>) -> f64 + Sync
     chunks::total(parts)
 }
 
-fn mapped_distances<T: Real>(rows: &[&[T]], map: &Matrix, point: &[T]) -> Vec<f64> {
+fn mapped_distances<T: Real>(rows: &[&[T]], map: &Map, point: &[T]) -> Vec<f64> {
     let (m, k) = (rows.len(), map.rows());
     let width = tile::mixed_width::<T>(m + k);
     let weights = Weights::<T>::of(map);

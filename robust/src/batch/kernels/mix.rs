@@ -7,7 +7,10 @@ use super::{
     chunks,
     tile::{self, Tile},
 };
-use crate::{batch::Matrix, simd::Real};
+use crate::{
+    batch::{Map, Matrix},
+    simd::Real,
+};
 
 /// A k×m matrix W in the form in which it is multiplied.
 pub(super) enum Weights<T> {
@@ -22,21 +25,12 @@ pub(super) enum Weights<T> {
 const SPARSE: f64 = 0.25;
 
 impl<T: Real> Weights<T> {
-    pub(super) fn of(map: &Matrix) -> Self {
-        Self::new(map.values(), map.columns())
-    }
-
-    /// From the values in row order.
-    fn new(values: &[f64], columns: usize) -> Self {
-        let terms = values.iter().filter(|w| **w != 0.0).count();
-        if terms as f64 > SPARSE * values.len() as f64 {
-            return Self::Dense(values.iter().map(|&w| T::from_f64(w)).collect());
+    pub(super) fn of(map: &Map) -> Self {
+        if map.terms() as f64 > SPARSE * (map.rows() * map.columns()) as f64 {
+            return Self::Dense(map.to_matrix().values().iter().map(|&w| T::from_f64(w)).collect());
         }
-        let terms = |row: &[f64]| {
-            let all = row.iter().enumerate().filter(|(_, w)| **w != 0.0);
-            all.map(|(j, &w)| (j, T::from_f64(w))).collect()
-        };
-        Self::Sparse(values.chunks_exact(columns).map(terms).collect())
+        let rows = (0..map.rows()).map(|i| map.row(i).iter().map(|&(j, w)| (j, T::from_f64(w))).collect());
+        Self::Sparse(rows.collect())
     }
 }
 
@@ -119,17 +113,19 @@ fn dense<S: Simd, T: Real>(
     }
 }
 
-/// A · B, in row order, where A has `inner` columns and B has `columns`.
-pub(in crate::batch) fn product(a: &[f64], b: &[f64], inner: usize, columns: usize) -> Vec<f64> {
-    let (n, width) = (a.len() / inner, tile::width::<f64>(inner));
-    let weights = Weights::new(a, inner);
+/// W · B.
+pub(in crate::batch) fn product(map: &Map, b: &Matrix) -> Matrix {
+    let (n, inner, columns) = (map.rows(), map.columns(), b.columns());
+    assert_eq!(inner, b.rows(), "a matrix that does not fit");
+    let width = tile::width::<f64>(inner);
+    let weights = Weights::of(map);
     let parts = chunks::map(
         columns,
         width,
         || Tile::new(inner, width),
         |from, range| {
-            let rows = b.chunks_exact(columns).enumerate();
-            rows.for_each(|(i, row)| from.row_mut(i)[..range.len()].copy_from_slice(&row[range.clone()]));
+            let part = |i: usize| &b.row(i)[range.clone()];
+            (0..inner).for_each(|i| from.row_mut(i)[..range.len()].copy_from_slice(part(i)));
             let mut to = Tile::new(n, width);
             Arch::new().dispatch(Mix { weights: &weights, from, to: &mut to });
             (range, to)
@@ -140,7 +136,7 @@ pub(in crate::batch) fn product(a: &[f64], b: &[f64], inner: usize, columns: usi
         let rows = out.chunks_exact_mut(columns).enumerate();
         rows.for_each(|(i, row)| row[range.clone()].copy_from_slice(&part.row(i)[..range.len()]));
     }
-    out
+    Matrix::from_values(columns, out)
 }
 
 /// C registers of all k rows of the product: six rows at a time, so that every register that is loaded is used for

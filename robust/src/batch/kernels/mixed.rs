@@ -8,24 +8,23 @@ use super::{
     mix::{Mix, Weights},
     tile::{self, Load, Tile},
 };
-use crate::{batch::Matrix, simd::Real};
+use crate::{batch::Map, simd::Real};
 
 /// Terms for each raw row, on average, from which on the whole product is cheaper than sums of single terms.
 const DENSE: usize = 4;
 
 /// The rows of W times the rows. One pass over them.
-pub(in crate::batch) fn mixed<T: Real>(rows: &[&[T]], map: &Matrix) -> Vec<Vec<T>> {
+pub(in crate::batch) fn mixed<T: Real>(rows: &[&[T]], map: &Map) -> Vec<Vec<T>> {
     let (m, k) = (rows.len(), map.rows());
-    let terms = (0..k).flat_map(|i| map.row(i)).filter(|w| **w != 0.0).count();
-    if terms > DENSE * m {
+    if map.terms() > DENSE * m {
         product(rows, map)
     } else {
-        (0..k).into_par_iter().map(|i| linear::combine(rows, map.row(i))).collect()
+        (0..k).into_par_iter().map(|i| linear::combine(rows, &map.weights(i))).collect()
     }
 }
 
 /// All rows together, tile by tile.
-fn product<T: Real>(rows: &[&[T]], map: &Matrix) -> Vec<Vec<T>> {
+fn product<T: Real>(rows: &[&[T]], map: &Map) -> Vec<Vec<T>> {
     let (m, k, d) = (rows.len(), map.rows(), rows[0].len());
     let width = tile::mixed_width::<T>(m + k);
     let chunk = chunks::size(m + k, width);

@@ -12,7 +12,7 @@ use super::{
     tile::{self, Ahead, Load, Tile},
 };
 use crate::{
-    batch::{Half, Matrix},
+    batch::{Half, Map},
     simd::{Real, vectorised},
 };
 
@@ -26,7 +26,7 @@ const ROUNDING: f64 = 1e-9;
 /// finite, and if there are any, the rest is void. One pass over the rows.
 pub(in crate::batch) fn weighted_median<T: Real>(
     rows: &[&[T]],
-    map: Option<&Matrix>,
+    map: Option<&Map>,
     weights: &[f64],
     half: Half,
     out: &mut [T],
