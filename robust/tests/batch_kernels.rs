@@ -540,7 +540,7 @@ fn shares_say_how_often_a_row_was_used() {
 /// The same batches as tensors on the CPU.
 #[cfg(feature = "torch")]
 mod torch {
-    use phalanx_robust::{Batch, BatchError, ColumnRule, Matrix, Vector};
+    use phalanx_robust::{Batch, BatchError, ColumnRule, Map, Matrix, Vector};
     use tch::Tensor;
 
     use super::{all_close, close, crowd, rules, uniform, vectors};
@@ -556,7 +556,7 @@ mod torch {
             let host = vectors(&uniform(m, d, 20), Dtype::F32);
             let torch = tensors(&host);
             let (host, torch) = (Batch::new(&host).unwrap(), Batch::new(&torch).unwrap());
-            let weight = |i: usize, j: usize| if (i + j) % 3 == 0 { 0.25 } else { 0.0 };
+            let weight = |i: usize, j: usize| if (i + j).is_multiple_of(3) { 0.25 } else { 0.0 };
             let w = Map::from(Matrix::from_fn(m.div_ceil(2), m, weight));
             for (host, torch) in [(&host, &torch), (&host.mapped(w.clone()), &torch.mapped(w))] {
                 agree(host, torch);
