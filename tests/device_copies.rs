@@ -1,6 +1,6 @@
 //! Vectors that are tensors stay on their device from gradient to step: what a
-//! round copies to the host does not depend on d, and it waits for the device a
-//! few times. Shown on libtorch's CPU, where the same code runs as on a GPU.
+//! round copies to the host does not depend on d, and it waits for the device
+//! when the rule decides and once more. Shown on libtorch's CPU, where the same code runs as on a GPU.
 
 #![cfg(feature = "torch")]
 #![expect(clippy::unwrap_used, reason = "a test may unwrap, and so may what it calls")]
@@ -117,7 +117,9 @@ fn what_a_round_copies_to_the_host_does_not_depend_on_d() {
             let (short, long) = (copies(100, layers(), make), copies(10_000, layers(), make));
             assert_eq!(short, long, "{rule} under {attack}: copies in each round");
             println!("{rule} under {attack}: {:?} copies and numbers", long[0]);
-            let few = |&(copies, numbers): &(u64, u64)| copies <= 5 && numbers < 100;
+            // one for each decision of the rule, and one for all that is told of the round
+            let decisions = if rule == "ctma nnm cwmed" { 2 } else { 1 };
+            let few = |&(copies, numbers): &(u64, u64)| copies <= decisions + 1 && numbers < 100;
             assert!(long.iter().all(few), "{rule} under {attack}: {long:?}");
         }
     }

@@ -310,6 +310,21 @@ fn a_map_that_is_mostly_zeros_has_its_geometry_too() {
 }
 
 #[test]
+fn distances_between_rows_are_those_of_their_differences() {
+    for (m, d) in shapes() {
+        let rows = uniform(m, d, 24);
+        let pairs: Vec<_> = (0..m).map(|i| (i, (i % 3 > 0).then_some((i * i + 1) % m))).collect();
+        let origin = vec![0.0; d];
+        let expected = pairs.iter().map(|&(i, j)| distance2(&rows[i], j.map_or(&origin, |j| &rows[j])));
+        let expected: Vec<f64> = expected.collect();
+        for dtype in [Dtype::F32, Dtype::F64] {
+            let vectors = vectors(&rows, dtype);
+            all_close(&Batch::new(&vectors).unwrap().distances_between(&pairs), &expected, 1e-12);
+        }
+    }
+}
+
+#[test]
 fn a_map_of_a_map_is_their_product() {
     // of every row one weight, all weights, or some: among them one that cancels
     let some = |k: usize, m: usize, part: usize| {
@@ -575,6 +590,9 @@ mod torch {
         let mean = host.mean();
         all_close(&torch.mean().to_f64(), &mean.to_f64(), 1e-5);
         all_close(&torch.distances(&torch.mean()), &host.distances(&mean), 1e-5);
+        let raw = host.raw().len();
+        let pairs: Vec<_> = (0..raw).map(|i| (i, (i % 3 > 0).then_some((i * i + 1) % raw))).collect();
+        all_close(&torch.distances_between(&pairs), &host.distances_between(&pairs), 1e-5);
         for rule in rules(m) {
             let (a, b) = (host.columns(&rule, true).unwrap(), torch.columns(&rule, true).unwrap());
             all_close(&b.output.to_f64(), &a.output.to_f64(), 1e-5);

@@ -90,43 +90,71 @@ impl Server {
         self.stepping.store(false, Ordering::Relaxed);
         let aggregation = self.defence.aggregate_in(&vectors, context)?;
         let aggregating = started.elapsed();
-        let norm = aggregation.output.norm();
-        // The square of a finite coordinate may overflow.
-        if !norm.is_finite() && !aggregation.output.is_finite() {
-            return Err(RuleError::NotFinite);
-        }
         let started = Instant::now();
         self.stepping.store(true, Ordering::Relaxed);
         self.step.step(round, &mut self.point, &aggregation.output);
         let stepping = started.elapsed();
-        let (honest_distance, honest_variance) =
-            honest.map_or((f64::NAN, f64::NAN), |honest| spread(honest, &aggregation.output));
+        let lengths = Lengths::of(honest.unwrap_or_default(), &aggregation.output, &self.point);
+        if !is_finite(lengths.aggregate, &aggregation.output) {
+            return Err(RuleError::NotFinite);
+        }
         Ok(Verdict {
             aggregation,
-            norm,
-            honest_distance,
-            honest_variance,
+            norm: lengths.aggregate,
+            honest_distance: lengths.honest_distance,
+            honest_variance: lengths.honest_variance,
             aggregating,
             stepping,
-            finite: self.point.is_finite(),
+            finite: is_finite(lengths.point, &self.point),
             skipped: false,
         })
     }
 }
 
-/// Distance of `output` to the mean of the honest vectors, and their variance; NaN without any. All distances come from
-/// one pass, which waits for a device once.
-fn spread(mut rows: Vec<Vector>, output: &Vector) -> (f64, f64) {
-    let honest = rows.len();
-    if honest == 0 {
-        return (f64::NAN, f64::NAN);
+/// Whether a vector of this norm is finite. The square of a finite coordinate may overflow.
+fn is_finite(norm: f64, vector: &Vector) -> bool {
+    norm.is_finite() || vector.is_finite()
+}
+
+/// What is to be known of a round's vectors. A device is waited for once for all of it, which is why the aggregate is
+/// looked at after the step only.
+struct Lengths {
+    /// Norm of the aggregate.
+    aggregate: f64,
+    /// Norm of the point.
+    point: f64,
+    /// Distance of the aggregate to the mean of the honest vectors; NaN without any.
+    honest_distance: f64,
+    /// Their variance; NaN without any.
+    honest_variance: f64,
+}
+
+impl Lengths {
+    fn of(mut rows: Vec<Vector>, output: &Vector, point: &Vector) -> Self {
+        let honest = rows.len();
+        let mean = Batch::new(&rows).map(|batch| batch.mean()).ok();
+        let (aggregate, at, centre) = (honest, honest + 1, honest + 2);
+        let mut pairs = vec![(aggregate, None), (at, None)];
+        if mean.is_some() {
+            pairs.extend((0..=aggregate).map(|i| (i, Some(centre))));
+        }
+        rows.extend([output.clone(), point.clone()].into_iter().chain(mean));
+        let Ok(batch) = Batch::new(&rows) else { return Self::apart(output, point) };
+        let lengths2 = batch.distances_between(&pairs);
+        let around = &lengths2[2..];
+        Self {
+            aggregate: lengths2[0].sqrt(),
+            point: lengths2[1].sqrt(),
+            honest_distance: around.last().map_or(f64::NAN, |length2| length2.sqrt()),
+            honest_variance: around.iter().take(honest).sum::<f64>() / honest as f64,
+        }
     }
-    rows.push(output.clone());
-    let Ok(batch) = Batch::new(&rows) else { return (f64::NAN, f64::NAN) };
-    let mut mean = vec![1.0 / honest as f64; honest];
-    mean.push(0.0);
-    let distances2 = batch.distances(&batch.combine(&mean));
-    (distances2[honest].sqrt(), distances2[..honest].iter().sum::<f64>() / honest as f64)
+
+    /// Of vectors that are not alike.
+    fn apart(output: &Vector, point: &Vector) -> Self {
+        let unknown = f64::NAN;
+        Self { aggregate: output.norm(), point: point.norm(), honest_distance: unknown, honest_variance: unknown }
+    }
 }
 
 #[cfg(test)]

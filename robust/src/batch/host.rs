@@ -53,6 +53,11 @@ pub(super) fn distances<T: Real>(rows: &[Vector], map: Option<&Map>, point: &Vec
     kernels::distances(&views::<T>(rows), map, views([point])[0])
 }
 
+/// The squared distances of these pairs of rows.
+pub(super) fn distances_between<T: Real>(rows: &[Vector], pairs: &[(usize, Option<usize>)]) -> Vec<f64> {
+    kernels::differences(&views::<T>(rows), pairs)
+}
+
 /// The squared norm of every row.
 pub(super) fn norms2<T: Real>(rows: &[Vector]) -> Vec<f64> {
     kernels::norms2(&views::<T>(rows))

@@ -294,6 +294,18 @@ impl<'a> Batch<'a> {
         })
     }
 
+    /// Squared distance of raw rows i and j for each of these pairs, or of row i and the origin where there is no j. One
+    /// pass over them, and a device is waited for once.
+    pub fn distances_between(&self, pairs: &[(usize, Option<usize>)]) -> Vec<f64> {
+        self.pass(Pass::Distances, || {
+            on_form!(
+                self.rows,
+                T => host::distances_between::<T>(self.rows, pairs),
+                torch => torch::distances_between(self.stack(), pairs)
+            )
+        })
+    }
+
     /// Squared distance of every (mapped) row to Σ_i c_i · (row i). From the Gram matrix if it is there; else in two
     /// passes.
     pub fn distances_to_span(&self, coefficients: &[f64]) -> Vec<f64> {

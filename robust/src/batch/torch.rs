@@ -31,7 +31,7 @@ pub(super) fn stack(rows: &[Vector]) -> Shared {
 }
 
 pub(super) fn gram(rows: &[Vector], stack: &Shared) -> Result<Gram, BatchError> {
-    no_grad(|| measure::gram(rows, |kept| Device(select(stack.tensor(), &kept))))
+    no_grad(|| measure::gram(rows, |kept| Device(select(stack.tensor(), &kept).into())))
 }
 
 pub(super) fn columns(
@@ -117,10 +117,31 @@ pub(super) fn distances(stack: &Shared, map: Option<&Map>, point: &Vector) -> Ve
     })
 }
 
+/// The squared distances of these pairs of rows, where row m is the origin.
+pub(super) fn distances_between(stack: &Shared, pairs: &[(usize, Option<usize>)]) -> Vec<f64> {
+    let rows = stack.tensor();
+    let m = rows.size()[0] as usize;
+    let places = |all: Vec<usize>| places(&all, rows);
+    no_grad(|| {
+        let left = places(pairs.iter().map(|&(i, _)| i).collect());
+        let right = places(pairs.iter().map(|&(_, j)| j.unwrap_or(m)).collect());
+        let part = |block: Tensor| {
+            let block = Tensor::cat(&[&block, &block.narrow(0, 0, 1).zeros_like()], 0).to_kind(Kind::Double);
+            norms2(&(block.index_select(0, &left) - block.index_select(0, &right)))
+        };
+        to_host(&sum(&blocks_for(rows, m + 1 + 2 * pairs.len()).map(part).collect::<Vec<_>>()))
+    })
+}
+
 /// Blocks of columns of an m×d matrix, left to right.
 fn blocks(rows: &Tensor) -> impl Iterator<Item = Tensor> {
-    let (m, d) = (rows.size()[0], rows.size()[1]);
-    let width = (VALUES as i64 / m).max(1);
+    blocks_for(rows, rows.size()[0] as usize)
+}
+
+/// Such blocks for work that keeps `height` rows of them.
+fn blocks_for(rows: &Tensor, height: usize) -> impl Iterator<Item = Tensor> {
+    let d = rows.size()[1];
+    let width = (VALUES as i64 / height as i64).max(1);
     (0..d).step_by(width as usize).map(move |at| rows.narrow(1, at, width.min(d - at)))
 }
 
@@ -129,8 +150,13 @@ fn select(rows: &Tensor, kept: &[usize]) -> Tensor {
     if kept.len() as i64 == rows.size()[0] {
         return rows.shallow_clone();
     }
-    let kept: Vec<i64> = kept.iter().map(|&i| i as i64).collect();
-    rows.index_select(0, &Tensor::from_slice(&kept).to_device(rows.device()))
+    rows.index_select(0, &places(kept, rows))
+}
+
+/// Indices of rows as a tensor beside them.
+fn places(indices: &[usize], rows: &Tensor) -> Tensor {
+    let indices: Vec<i64> = indices.iter().map(|&i| i as i64).collect();
+    Tensor::from_slice(&indices).to_device(rows.device())
 }
 
 fn matrix_like(map: &Map, like: &Tensor) -> Tensor {
@@ -202,11 +228,11 @@ fn nearest(sorted: &Tensor, centre: &Tensor, keep: i64) -> Tensor {
 }
 
 /// Rows on the device of their tensors, m×d.
-struct Device(Tensor);
+struct Device(Shared);
 
 impl Rows for Device {
     fn count(&self) -> usize {
-        self.0.size()[0] as usize
+        self.0.tensor().size()[0] as usize
     }
 
     fn products(&self, centre: usize, _exact: bool) -> Matrix {
@@ -217,7 +243,7 @@ impl Rows for Device {
             let y = Tensor::cat(&[&x - &c, c], 0);
             y.matmul(&y.tr())
         };
-        let products = to_host(&sum(&blocks(&self.0).map(part).collect::<Vec<_>>()));
+        let products = to_host(&sum(&blocks(self.0.tensor()).map(part).collect::<Vec<_>>()));
         Matrix::from_fn(m + 1, m + 1, |i, j| products[i * (m + 1) + j])
     }
 
@@ -226,11 +252,7 @@ impl Rows for Device {
     }
 
     fn differences(&self, pairs: &[(usize, Option<usize>)]) -> Vec<f64> {
-        let row = |i: usize| self.0.get(i as i64).to_kind(Kind::Double);
-        let difference = |(i, j): (usize, Option<usize>)| j.map_or_else(|| row(i), |j| row(i) - row(j));
-        let norms: Vec<Tensor> =
-            pairs.iter().map(|&pair| difference(pair).square().sum(Kind::Double)).collect();
-        to_host(&Tensor::stack(&norms, 0))
+        distances_between(&self.0, pairs)
     }
 
     fn is_finite(&self, i: usize) -> bool {
@@ -239,6 +261,6 @@ impl Rows for Device {
 
     fn same(&self, i: usize, j: usize) -> bool {
         count(1);
-        self.0.get(i as i64).equal(&self.0.get(j as i64))
+        self.0.tensor().get(i as i64).equal(&self.0.tensor().get(j as i64))
     }
 }

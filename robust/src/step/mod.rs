@@ -39,7 +39,8 @@ impl Domain {
 
 /// The server's optimiser.
 pub trait Step: DynClone + Stateful + Send {
-    /// Moves on: `x` is the query point x_t of `round` t (from 1), and becomes x_{t+1}.
+    /// Moves on: `x` is the query point x_t of `round` t (from 1), and becomes x_{t+1}. Only then is it looked at whether
+    /// `aggregate` is finite; if not, the run ends, and nobody sees the point.
     fn step(&mut self, round: u64, x: &mut Vector, aggregate: &Vector);
 }
 
