@@ -153,7 +153,12 @@ impl Lengths {
     /// Of vectors that are not alike.
     fn apart(output: &Vector, point: &Vector) -> Self {
         let unknown = f64::NAN;
-        Self { aggregate: output.norm(), point: point.norm(), honest_distance: unknown, honest_variance: unknown }
+        Self {
+            aggregate: output.norm(),
+            point: point.norm(),
+            honest_distance: unknown,
+            honest_variance: unknown,
+        }
     }
 }
 

@@ -1,6 +1,7 @@
 //! A batch of some of the coordinates, drawn at random.
 
 use rand::seq::index;
+use rayon::prelude::*;
 
 use super::RuleError;
 use crate::{Batch, Vector, random::Stream};
@@ -27,34 +28,17 @@ fn drawn(d: usize, count: usize, rng: &mut Stream) -> Vec<usize> {
     places
 }
 
-/// Places that are looked up in one row after the other before moving on: they stay in a first-level cache.
-const PLACES: usize = 1024;
-
 /// The (mapped) rows of `batch` at these places.
 fn rows_at(batch: &Batch<'_>, places: &[usize]) -> Result<Vec<Vector>, RuleError> {
-    let f32s: Option<Vec<&[f32]>> = batch.raw().iter().map(Vector::as_f32).collect();
-    let raw: Vec<Vector> = match f32s {
-        Some(rows) => picked(&rows, places).into_iter().map(Vector::from).collect(),
-        None => batch.raw().iter().map(|row| row.at(places).into()).collect(),
+    let picked = |row: &Vector| match row.as_f32() {
+        Some(row) => places.iter().map(|&at| row[at]).collect::<Vec<f32>>().into(),
+        None => row.at(places).into(),
     };
-    let rows = Batch::new(&raw)?;
+    let raw: Vec<Vector> = batch.raw().par_iter().map(picked).collect();
     Ok(match batch.map() {
         None => raw,
-        Some(w) => {
-            let mapped = rows.mapped(w.clone());
-            (0..mapped.m()).map(|i| mapped.row(i)).collect()
-        }
+        Some(w) => Batch::new(&raw)?.mapped(w.clone()).to_rows(),
     })
-}
-
-fn picked(rows: &[&[f32]], places: &[usize]) -> Vec<Vec<f32>> {
-    let mut all: Vec<Vec<f32>> = rows.iter().map(|_| Vec::with_capacity(places.len())).collect();
-    for places in places.chunks(PLACES) {
-        for (picked, row) in all.iter_mut().zip(rows) {
-            picked.extend(places.iter().map(|&at| row[at]));
-        }
-    }
-    all
 }
 
 #[cfg(test)]
