@@ -1,8 +1,8 @@
 //! A batch with one more row: a centre or a reference that the server brings along.
 
-use super::RuleError;
 use std::sync::Arc;
 
+use super::RuleError;
 use crate::{Batch, Map, Vector};
 
 /// The raw rows of a batch with a point beside them, under the batch's map.
