@@ -19,6 +19,8 @@ pub trait Real:
 {
     /// One SIMD register of these.
     type Lanes<S: Simd>: Copy;
+    /// Yes or no for each of these lanes.
+    type Mask<S: Simd>: Copy;
 
     /// The coordinates of a host vector of this format.
     fn view(vector: &Vector) -> Option<&[Self]>;
@@ -39,10 +41,26 @@ pub trait Real:
     fn min<S: Simd>(simd: S, a: Self::Lanes<S>, b: Self::Lanes<S>) -> Self::Lanes<S>;
     /// The larger value of every lane.
     fn max<S: Simd>(simd: S, a: Self::Lanes<S>, b: Self::Lanes<S>) -> Self::Lanes<S>;
+    /// a + b.
+    fn plus<S: Simd>(simd: S, a: Self::Lanes<S>, b: Self::Lanes<S>) -> Self::Lanes<S>;
     /// a·b + c, rounded once where the hardware does so.
     fn mul_add<S: Simd>(simd: S, a: Self::Lanes<S>, b: Self::Lanes<S>, c: Self::Lanes<S>) -> Self::Lanes<S>;
     /// The sum over the lanes.
     fn sum<S: Simd>(simd: S, a: Self::Lanes<S>) -> f64;
+
+    /// Whether a = b.
+    fn equal<S: Simd>(simd: S, a: Self::Lanes<S>, b: Self::Lanes<S>) -> Self::Mask<S>;
+    /// Whether a < b.
+    fn less_than<S: Simd>(simd: S, a: Self::Lanes<S>, b: Self::Lanes<S>) -> Self::Mask<S>;
+    /// Whether a ≤ b.
+    fn less_than_or_equal<S: Simd>(simd: S, a: Self::Lanes<S>, b: Self::Lanes<S>) -> Self::Mask<S>;
+    /// `yes` where the mask says so, else `no`.
+    fn select<S: Simd>(
+        simd: S,
+        mask: Self::Mask<S>,
+        yes: Self::Lanes<S>,
+        no: Self::Lanes<S>,
+    ) -> Self::Lanes<S>;
 }
 
 /// Runs plain loops compiled for the best instruction set at hand. `work` must be `#[inline(always)]`, and so
@@ -62,9 +80,10 @@ pub fn vectorised<R>(work: impl FnMut() -> R) -> R {
 }
 
 macro_rules! real {
-    ($type:ident, $variant:ident, $lanes:ident, $split:ident, $split_mut:ident, $splat:ident, $min:ident, $max:ident, $mul_add:ident, $sum:ident) => {
+    ($type:ident, $variant:ident, $lanes:ident, $mask:ident, $split:ident, $split_mut:ident, $splat:ident, $min:ident, $max:ident, $add:ident, $mul_add:ident, $sum:ident, $equal:ident, $less_than:ident, $less_than_or_equal:ident, $select:ident) => {
         impl Real for $type {
             type Lanes<S: Simd> = S::$lanes;
+            type Mask<S: Simd> = S::$mask;
 
             fn view(vector: &Vector) -> Option<&[Self]> {
                 match vector {
@@ -113,6 +132,11 @@ macro_rules! real {
             }
 
             #[inline(always)]
+            fn plus<S: Simd>(simd: S, a: S::$lanes, b: S::$lanes) -> S::$lanes {
+                simd.$add(a, b)
+            }
+
+            #[inline(always)]
             fn mul_add<S: Simd>(simd: S, a: S::$lanes, b: S::$lanes, c: S::$lanes) -> S::$lanes {
                 simd.$mul_add(a, b, c)
             }
@@ -120,6 +144,26 @@ macro_rules! real {
             #[inline(always)]
             fn sum<S: Simd>(simd: S, a: S::$lanes) -> f64 {
                 f64::from(simd.$sum(a))
+            }
+
+            #[inline(always)]
+            fn equal<S: Simd>(simd: S, a: S::$lanes, b: S::$lanes) -> S::$mask {
+                simd.$equal(a, b)
+            }
+
+            #[inline(always)]
+            fn less_than<S: Simd>(simd: S, a: S::$lanes, b: S::$lanes) -> S::$mask {
+                simd.$less_than(a, b)
+            }
+
+            #[inline(always)]
+            fn less_than_or_equal<S: Simd>(simd: S, a: S::$lanes, b: S::$lanes) -> S::$mask {
+                simd.$less_than_or_equal(a, b)
+            }
+
+            #[inline(always)]
+            fn select<S: Simd>(simd: S, mask: S::$mask, yes: S::$lanes, no: S::$lanes) -> S::$lanes {
+                simd.$select(mask, yes, no)
             }
         }
     };
@@ -129,23 +173,35 @@ real!(
     f32,
     F32,
     f32s,
+    m32s,
     as_simd_f32s,
     as_mut_simd_f32s,
     splat_f32s,
     min_f32s,
     max_f32s,
+    add_f32s,
     mul_add_e_f32s,
-    reduce_sum_f32s
+    reduce_sum_f32s,
+    equal_f32s,
+    less_than_f32s,
+    less_than_or_equal_f32s,
+    select_f32s
 );
 real!(
     f64,
     F64,
     f64s,
+    m64s,
     as_simd_f64s,
     as_mut_simd_f64s,
     splat_f64s,
     min_f64s,
     max_f64s,
+    add_f64s,
     mul_add_e_f64s,
-    reduce_sum_f64s
+    reduce_sum_f64s,
+    equal_f64s,
+    less_than_f64s,
+    less_than_or_equal_f64s,
+    select_f64s
 );

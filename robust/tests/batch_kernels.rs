@@ -151,7 +151,10 @@ fn weights_of_any_size_find_the_median() {
     let spread: Vec<f64> = drawn.iter().map(|w| (6.0 * w).exp()).collect();
     let heavy: Vec<f64> = (0..m).map(|i| if i == 3 { m as f64 } else { 1.0 }).collect();
     let few: Vec<f64> = (0..m).map(|i| if i < 2 { 1.0 } else { 1e-12 }).collect();
-    for weights in [spread, heavy, few] {
+    // whole, and with a total of 2^25 + 1, which f32 does not know
+    let vast: Vec<f64> =
+        [16_777_216, 16_777_218 - m, 2].into_iter().chain(vec![1; m - 3]).map(|w| w as f64).collect();
+    for weights in [spread, heavy, few, vast] {
         for rows in [uniform(m, d, 22), ties(m, d)] {
             let vectors = vectors(&rows, Dtype::F32);
             let found = Batch::new(&vectors).unwrap().weighted_median(&weights, Half::Midpoint).unwrap();

@@ -22,9 +22,25 @@ const REGISTERS: usize = 4;
 /// What rounding may change in a sum of weights, as a part of it.
 const ROUNDING: f64 = 1e-9;
 
+/// Whole numbers up to here, and their sums, are exact in every number format.
+const EXACT: f64 = (1 << 24) as f64;
+
 /// The median of every column of the rows, or of W over them, whose row i counts `weights[i]`; the rows that are not
 /// finite, and if there are any, the rest is void. One pass over the rows.
 pub(in crate::batch) fn weighted_median<T: Real>(
+    rows: &[&[T]],
+    map: Option<&Map>,
+    weights: &[f64],
+    half: Half,
+    out: &mut [T],
+) -> Vec<usize> {
+    let whole = weights.iter().all(|w| w.fract() == 0.0) && 2.0 * weights.iter().sum::<f64>() <= EXACT;
+    let pass = if whole { medians::<T, T> } else { medians::<T, f64> };
+    pass(rows, map, weights, half, out)
+}
+
+/// The same, where weights are added up as A.
+fn medians<T: Real, A: Real>(
     rows: &[&[T]],
     map: Option<&Map>,
     weights: &[f64],
@@ -35,8 +51,8 @@ pub(in crate::batch) fn weighted_median<T: Real>(
     let among = candidates(weights);
     let mut uses = vec![Use::Dropped; k];
     uses[among.clone()].fill(Use::Exact);
-    let width = tile::mixed_width::<f64>(k + among.len());
-    let scratch = || Scratch {
+    let width = tile::mixed_width::<A>(k + among.len());
+    let scratch = || Scratch::<T, A> {
         raw: Tile::new(m, width),
         mixed: map.map(|_| Tile::new(k, width)),
         values: Tile::new(k, width),
@@ -72,13 +88,13 @@ fn candidates(weights: &[f64]) -> Range<usize> {
 }
 
 /// Buffers of one thread.
-struct Scratch<T> {
+struct Scratch<T, A> {
     raw: Tile<T>,
     mixed: Option<Tile<T>>,
     /// All values, as they came.
-    values: Tile<f64>,
+    values: Tile<A>,
     /// Those that can be the median, in ascending order.
-    sorted: Tile<f64>,
+    sorted: Tile<A>,
 }
 
 struct Pass<'a, T> {
@@ -93,7 +109,7 @@ struct Pass<'a, T> {
 
 impl<T: Real> Pass<'_, T> {
     /// Fills `out`, which begins at coordinate `start`; which rows are not finite there.
-    fn chunk(&self, scratch: &mut Scratch<T>, start: usize, out: &mut [T]) -> Vec<bool> {
+    fn chunk<A: Real>(&self, scratch: &mut Scratch<T, A>, start: usize, out: &mut [T]) -> Vec<bool> {
         let (width, end) = (scratch.raw.width(), start + out.len());
         let mut bad = vec![false; self.rows.len()];
         for (at, out) in (start..).step_by(width).zip(out.chunks_mut(width)) {
@@ -105,7 +121,7 @@ impl<T: Real> Pass<'_, T> {
     }
 
     /// From a loaded tile to its medians.
-    fn tile(&self, scratch: &mut Scratch<T>, ahead: Ahead<'_, T>, out: &mut [T]) {
+    fn tile<A: Real>(&self, scratch: &mut Scratch<T, A>, ahead: Ahead<'_, T>, out: &mut [T]) {
         let (arch, Scratch { raw, mixed, values, sorted }) = (Arch::new(), scratch);
         let tile = match (&self.map, mixed) {
             (Some(map), Some(mixed)) => {
@@ -114,49 +130,56 @@ impl<T: Real> Pass<'_, T> {
             }
             _ => raw,
         };
-        widen(tile, 0, values);
+        copy(tile, 0, values);
         arch.dispatch(Exchange { network: &self.network, tile, ahead });
-        widen(tile, self.among.start, sorted);
+        copy(tile, self.among.start, sorted);
         arch.dispatch(Medians { values, sorted, weights: self.weights, half: self.half });
         vectorised(
             #[inline(always)]
-            || out.iter_mut().zip(sorted.row(0)).for_each(|(out, &median)| *out = T::from_f64(median)),
+            || {
+                out.iter_mut()
+                    .zip(sorted.row(0))
+                    .for_each(|(out, &median)| *out = T::from_f64(median.to_f64()))
+            },
         );
     }
 }
 
 /// Copies the rows of a tile from row `first` on.
-fn widen<T: Real>(from: &Tile<T>, first: usize, to: &mut Tile<f64>) {
+fn copy<T: Real, A: Real>(from: &Tile<T>, first: usize, to: &mut Tile<A>) {
     vectorised(
         #[inline(always)]
         || {
             for i in 0..to.rows() {
-                to.row_mut(i).iter_mut().zip(from.row(first + i)).for_each(|(to, from)| *to = from.to_f64());
+                to.row_mut(i)
+                    .iter_mut()
+                    .zip(from.row(first + i))
+                    .for_each(|(to, from)| *to = A::from_f64(from.to_f64()));
             }
         },
     );
 }
 
 /// Leaves the weighted medians in the first row of `sorted`.
-struct Medians<'a> {
-    values: &'a Tile<f64>,
-    sorted: &'a mut Tile<f64>,
+struct Medians<'a, A> {
+    values: &'a Tile<A>,
+    sorted: &'a mut Tile<A>,
     weights: &'a [f64],
     half: Half,
 }
 
-impl WithSimd for Medians<'_> {
+impl<A: Real> WithSimd for Medians<'_, A> {
     type Output = ();
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
         let rows = self.sorted.rows();
-        let columns = Columns {
-            values: S::as_simd_f64s(self.values.all()).0,
+        let columns = Columns::<S, A> {
+            values: A::split::<S>(self.values.all()).0,
             weights: self.weights,
-            total: simd.splat_f64s(self.weights.iter().sum()),
+            total: A::splat(simd, A::from_f64(self.weights.iter().sum())),
         };
-        let sorted = S::as_mut_simd_f64s(self.sorted.all_mut()).0;
+        let sorted = A::split_mut::<S>(self.sorted.all_mut()).0;
         for at in (0..sorted.len() / rows).step_by(REGISTERS) {
             columns.medians(simd, sorted, rows, self.half, at);
         }
@@ -164,50 +187,51 @@ impl WithSimd for Medians<'_> {
 }
 
 /// The values of a tile in registers, and what they count.
-struct Columns<'a, S: Simd> {
-    values: &'a [S::f64s],
+struct Columns<'a, S: Simd, A: Real> {
+    values: &'a [A::Lanes<S>],
     weights: &'a [f64],
-    total: S::f64s,
+    total: A::Lanes<S>,
 }
 
-impl<S: Simd> Columns<'_, S> {
+impl<S: Simd, A: Real> Columns<'_, S, A> {
     /// The medians of some columns, in the first row of `sorted`: by bisection the first of its `rows` values up to
     /// which there is half of the weight, and where there is no more than half, what is between it and the next value.
     #[inline(always)]
-    fn medians(&self, simd: S, sorted: &mut [S::f64s], rows: usize, half: Half, at: usize) {
+    fn medians(&self, simd: S, sorted: &mut [A::Lanes<S>], rows: usize, half: Half, at: usize) {
         let (stride, mut left) = (sorted.len() / rows, rows);
         while left > 1 {
             let middle = left / 2;
-            let twice = self.twice_up_to(simd, some::<S>(sorted, (middle - 1) * stride + at), at);
+            let twice = self.twice_up_to(simd, some::<S, A>(sorted, (middle - 1) * stride + at), at);
             for i in 0..left - middle {
                 for (c, &twice) in twice.iter().enumerate() {
                     let (low, high) = (i * stride + at + c, (i + middle) * stride + at + c);
-                    let less = simd.less_than_f64s(twice, self.total);
-                    sorted[low] = simd.select_f64s(less, sorted[high], sorted[low]);
+                    let less = A::less_than(simd, twice, self.total);
+                    sorted[low] = A::select(simd, less, sorted[high], sorted[low]);
                 }
             }
             left -= middle;
         }
-        let medians = some::<S>(sorted, at);
+        let medians = some::<S, A>(sorted, at);
         let (twice, after) = (self.twice_up_to(simd, medians, at), self.next(simd, medians, at));
         let (this, next) = half.parts();
+        let (this, next) = (A::splat(simd, A::from_f64(this)), A::splat(simd, A::from_f64(next)));
         for c in 0..REGISTERS {
-            let this = simd.mul_f64s(simd.splat_f64s(this), medians[c]);
-            let between = simd.add_f64s(this, simd.mul_f64s(simd.splat_f64s(next), after[c]));
-            sorted[at + c] = simd.select_f64s(simd.equal_f64s(twice[c], self.total), between, medians[c]);
+            let part = A::mul_add(simd, this, medians[c], A::splat(simd, A::default()));
+            let between = A::mul_add(simd, next, after[c], part);
+            sorted[at + c] = A::select(simd, A::equal(simd, twice[c], self.total), between, medians[c]);
         }
     }
 
     /// Twice the weight of the values up to `most`, added in the order of the rows: so it cannot fall where values join.
     #[inline(always)]
-    fn twice_up_to(&self, simd: S, most: [S::f64s; REGISTERS], at: usize) -> [S::f64s; REGISTERS] {
-        let mut sums = [simd.splat_f64s(0.0); REGISTERS];
+    fn twice_up_to(&self, simd: S, most: [A::Lanes<S>; REGISTERS], at: usize) -> [A::Lanes<S>; REGISTERS] {
+        let mut sums = [A::splat(simd, A::default()); REGISTERS];
         for (row, weight) in self.rows().zip(self.weights) {
-            let twice = simd.splat_f64s(2.0 * weight);
-            let x = some::<S>(row, at);
+            let twice = A::splat(simd, A::from_f64(2.0 * weight));
+            let x = some::<S, A>(row, at);
             for c in 0..REGISTERS {
-                let more = simd.add_f64s(sums[c], twice);
-                sums[c] = simd.select_f64s(simd.less_than_or_equal_f64s(x[c], most[c]), more, sums[c]);
+                let more = A::plus(simd, sums[c], twice);
+                sums[c] = A::select(simd, A::less_than_or_equal(simd, x[c], most[c]), more, sums[c]);
             }
         }
         sums
@@ -215,27 +239,27 @@ impl<S: Simd> Columns<'_, S> {
 
     /// The least values above `bound`; infinite if there are none.
     #[inline(always)]
-    fn next(&self, simd: S, bound: [S::f64s; REGISTERS], at: usize) -> [S::f64s; REGISTERS] {
-        let mut least = [simd.splat_f64s(f64::INFINITY); REGISTERS];
+    fn next(&self, simd: S, bound: [A::Lanes<S>; REGISTERS], at: usize) -> [A::Lanes<S>; REGISTERS] {
+        let mut least = [A::splat(simd, A::from_f64(f64::INFINITY)); REGISTERS];
         for row in self.rows() {
-            let x = some::<S>(row, at);
+            let x = some::<S, A>(row, at);
             for c in 0..REGISTERS {
-                let nearer = simd.min_f64s(x[c], least[c]);
-                least[c] = simd.select_f64s(simd.less_than_f64s(bound[c], x[c]), nearer, least[c]);
+                let nearer = A::min(simd, x[c], least[c]);
+                least[c] = A::select(simd, A::less_than(simd, bound[c], x[c]), nearer, least[c]);
             }
         }
         least
     }
 
     #[inline(always)]
-    fn rows(&self) -> std::slice::ChunksExact<'_, S::f64s> {
+    fn rows(&self) -> std::slice::ChunksExact<'_, A::Lanes<S>> {
         self.values.chunks_exact(self.values.len() / self.weights.len())
     }
 }
 
 /// The registers from one on.
 #[inline(always)]
-fn some<S: Simd>(registers: &[S::f64s], at: usize) -> [S::f64s; REGISTERS] {
+fn some<S: Simd, A: Real>(registers: &[A::Lanes<S>], at: usize) -> [A::Lanes<S>; REGISTERS] {
     let mut some = [registers[at]; REGISTERS];
     some.copy_from_slice(&registers[at..at + REGISTERS]);
     some
