@@ -17,7 +17,7 @@ use crate::{
     aggregator::{Aggregator, Begin, Company, Stopper},
     contain::message,
     error::{Part, RunError},
-    evaluator::Evaluator,
+    evaluator::{self, Evaluator},
     learner::{Learner, Sampler},
     learner_actor::LearnerActor,
     messages::Seat,
@@ -114,8 +114,9 @@ impl Cast {
     }
 
     fn run_here(self) -> Result<RunEnd, RunError> {
-        let compute = pool(self.settings.threads.max(1), "compute")?;
-        let evaluate = pool(1, "evaluate")?;
+        let threads = self.settings.threads.max(1);
+        let compute = pool(threads, "compute", |_| ())?;
+        let evaluate = pool(evaluator::threads(threads), "evaluate", |_| evaluator::give_way())?;
         let system = System::new();
         system.block_on(async {
             let arbiters = Rc::new(Arbiters::new(self.settings.threads));
@@ -194,9 +195,12 @@ fn check(ids: &Range<usize>, taken: &[Seat], group: Vec<Seat>) -> Result<Vec<Sea
     }
 }
 
-fn pool(threads: usize, name: &'static str) -> Result<Arc<ThreadPool>, RunError> {
-    let builder =
-        ThreadPoolBuilder::new().num_threads(threads).thread_name(move |i| format!("phalanx-{name}-{i}"));
+/// So many threads of this name, which begin with `start`.
+fn pool(threads: usize, name: &'static str, start: fn(usize)) -> Result<Arc<ThreadPool>, RunError> {
+    let builder = ThreadPoolBuilder::new()
+        .num_threads(threads)
+        .thread_name(move |i| format!("phalanx-{name}-{i}"))
+        .start_handler(start);
     let failed =
         |error: rayon::ThreadPoolBuildError| RunError::Threads { threads, message: error.to_string() };
     builder.build().map(Arc::new).map_err(failed)

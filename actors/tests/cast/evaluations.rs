@@ -86,6 +86,25 @@ fn a_slow_evaluation_runs_beside_the_rounds_until_two_are_waiting() {
     assert_eq!(evaluated.load(Ordering::SeqCst), 7);
 }
 
+/// The niceness of the calling thread (field 19 of its line in proc(5), 17 after the name).
+#[cfg(target_os = "linux")]
+fn niceness() -> f64 {
+    let line = std::fs::read_to_string("/proc/thread-self/stat").unwrap();
+    line.rsplit_once(')').unwrap().1.split_whitespace().nth(16).unwrap().parse().unwrap()
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn evaluations_have_as_many_threads_as_rounds_and_give_way_to_them() {
+    let settings = Settings { threads: 3, ..settings(Policy::Fail) };
+    let beside = niceness();
+    let played = with(settings, |_| Ok(niceness()));
+    assert!(played.evaluations.iter().all(|evaluation| evaluation.loss == (beside + 10.0).min(19.0)));
+    let settings = Settings { threads: 3, ..crate::stage::settings(Policy::Fail) };
+    let played = with(settings, |_| Ok(rayon::current_num_threads() as f64));
+    assert!(played.evaluations.iter().all(|evaluation| evaluation.loss == 3.0));
+}
+
 #[test]
 fn an_evaluation_that_fails_ends_the_run() {
     let settings = Settings { evaluate_every: 2, ..settings(Policy::Drop) };

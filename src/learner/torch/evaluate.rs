@@ -85,6 +85,9 @@ impl Snapshot {
         let parts: Vec<Part> = batches(held, batch).into_iter().map(part).collect();
         let model = &*self.model;
         let sums = |part: Part| on_one_thread(|| tch::no_grad(|| part.sums(model, held)));
+        if point.device() != Device::Cpu {
+            return parts.into_iter().map(sums).collect(); // one batch fills the device
+        }
         parts.into_par_iter().with_max_len(1).map(sums).collect()
     }
 }
