@@ -44,7 +44,7 @@ pub struct Figures {
     pub gradients_per_second: f64,
     pub arithmetic: Option<Speed>,
     pub aggregation: Speed,
-    /// One evaluation on one thread, beside the rounds.
+    /// One evaluation on one thread.
     pub evaluation_seconds: f64,
     /// The evaluations' share of the time of one core.
     pub evaluation_share: f64,
@@ -154,7 +154,7 @@ impl Note {
     }
 }
 
-/// Seconds of one evaluation on one thread, which is what it has beside the rounds.
+/// Seconds of one evaluation on one thread.
 fn timed(evaluation: EvaluationTask) -> Result<f64, LearnerError> {
     let pool =
         ThreadPoolBuilder::new().num_threads(1).build().map_err(|e| LearnerError::Model(e.to_string()))?;
