@@ -1,6 +1,7 @@
 //! Vectors that are tensors stay on their device from gradient to step: what a
 //! round copies to the host does not depend on d, and it waits for the device
-//! when the rule decides and once more. Shown on libtorch's CPU, where the same code runs as on a GPU.
+//! when the rule decides and once more. Shown on libtorch's CPU, where the same
+//! code runs as on a GPU.
 
 #![cfg(feature = "torch")]
 #![expect(clippy::unwrap_used, reason = "a test may unwrap, and so may what it calls")]

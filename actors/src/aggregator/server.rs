@@ -152,12 +152,11 @@ impl Lengths {
 
     /// Of vectors that are not alike.
     fn apart(output: &Vector, point: &Vector) -> Self {
-        let unknown = f64::NAN;
         Self {
             aggregate: output.norm(),
             point: point.norm(),
-            honest_distance: unknown,
-            honest_variance: unknown,
+            honest_distance: f64::NAN,
+            honest_variance: f64::NAN,
         }
     }
 }

@@ -78,6 +78,20 @@ fn what_is_not_finite_is_set_aside() {
 }
 
 #[test]
+fn what_is_not_finite_shows_in_what_is_made_of_it() {
+    for bad in [[f64::NAN, 0.0], [0.0, f64::INFINITY], [f64::INFINITY, f64::NEG_INFINITY]] {
+        let mut x = gaussian(9, 5, 3);
+        (x[2][0], x[6][0]) = (bad[0], bad[1]);
+        let aside: Vec<usize> = [2, 6].into_iter().filter(|&i| !x[i][0].is_finite()).collect();
+        let mut pairs = Mixer::new(vec![layer("bucketing", &json!({ "size": 2 }))]).unwrap();
+        let mixed = pairs.mix(&vectors(&x, Dtype::F64), 2, stream(1)).unwrap();
+        assert_eq!(mixed.rows.len(), (9 - aside.len()).div_ceil(2));
+        assert_eq!(mixed.set_aside, aside);
+        assert!(mixed.rows.iter().all(Vector::is_finite));
+    }
+}
+
+#[test]
 fn owned_vectors_are_scaled_in_their_place_and_others_left_alone() {
     let mut x = gaussian(40, 7, 4);
     x[3][2] = f64::INFINITY;
