@@ -29,7 +29,7 @@ fn time(name: &str, spread: &Spread, share: String) -> Vec<String> {
 fn rates(figures: &Figures) -> Vec<Vec<String>> {
     let row = |name: &str, text: String| vec![name.to_owned(), text];
     let evaluation = format!(
-        "{} each on one core, {} of one beside the rounds",
+        "{} each on one core, {} of the time of one",
         milliseconds(figures.evaluation_seconds),
         percent(figures.evaluation_share)
     );
