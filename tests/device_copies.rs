@@ -99,12 +99,13 @@ fn copies(d: usize, layers: Vec<Layer>, attack: &dyn Fn(Size) -> Box<dyn Attack>
 
 #[test]
 fn what_a_round_copies_to_the_host_does_not_depend_on_d() {
-    let rules: [(&str, MakeLayers); 4] = [
+    let rules: [(&str, MakeLayers); 5] = [
         ("ctma nnm cwmed", || {
             let layers = [Ctma::default().build(), Nnm::default().build(), Cwmed::default().build()];
             layers.map(Result::unwrap).into()
         }),
         ("geometric-median", || vec![GeometricMedian::default().build().unwrap()]),
+        ("ctma cwmed", || [Ctma::default().build(), Cwmed::default().build()].map(Result::unwrap).into()),
         ("krum", || vec![Krum::default().build().unwrap()]),
         ("cwtm", || vec![Cwtm::default().build().unwrap()]),
     ];

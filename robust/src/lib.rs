@@ -38,7 +38,7 @@ mod vector;
 
 pub use batch::{Batch, BatchError, ColumnRule, Columns, Gram, Half, Map, Matrix, Pass, Watch};
 #[cfg(feature = "torch")]
-pub use vector::{Copied, copied_to_host};
+pub use vector::{Copied, Shared, copied_to_host, to_device};
 pub use vector::{Dtype, Vector};
 
 /// How many vectors there are, and how many of them the rule must withstand.

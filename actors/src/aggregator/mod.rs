@@ -29,7 +29,7 @@ use tokio::time::{sleep, timeout};
 use self::{
     evaluations::Evaluations,
     floor::Floor,
-    record::{honest, record},
+    record::{honesty, record},
     server::{Input, Server, Verdict},
 };
 use crate::{
@@ -334,9 +334,9 @@ impl Rounds {
         let mut server = self.server.take().ok_or_else(|| gone(Part::Rule, String::new()))?;
         let stepping = server.stepping.clone();
         let part = || if stepping.load(Ordering::Relaxed) { Part::Step } else { Part::Rule };
-        let honest = self.settings.measure_honest.then(|| {
-            honest(self.floor.seats(), outcome.submissions.iter()).map(|s| s.vector.clone()).collect()
-        });
+        let mut is_honest = honesty(self.floor.seats());
+        let rows = outcome.submissions.iter().enumerate().filter(|(_, s)| is_honest(s.worker));
+        let honest = self.settings.measure_honest.then(|| rows.map(|(row, _)| row).collect());
         let vectors: Vec<Vector> = outcome.submissions.iter().map(|s| s.vector.clone()).collect();
         let ids = outcome.submissions.iter().map(|s| s.worker).collect();
         let submitted = vectors.len();

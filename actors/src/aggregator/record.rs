@@ -10,7 +10,7 @@ use crate::{
 };
 
 /// Tells of workers, asked in the order of their ids, whether they are honest.
-fn honesty(seats: &[Seat]) -> impl FnMut(usize) -> bool {
+pub(super) fn honesty(seats: &[Seat]) -> impl FnMut(usize) -> bool {
     let mut seats = seats.iter().peekable();
     move |worker| {
         while seats.next_if(|seat| seat.ids.end <= worker).is_some() {}

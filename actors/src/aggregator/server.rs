@@ -37,8 +37,8 @@ pub(super) struct Input {
     pub workers: Vec<usize>,
     /// What the server computed itself.
     pub reference: Option<Vector>,
-    /// The vectors of the honest workers, if they are to be measured.
-    pub honest: Option<Vec<Vector>>,
+    /// Which of the vectors are of honest workers, if those are to be measured.
+    pub honest: Option<Vec<usize>>,
 }
 
 /// What the server found in a round.
@@ -86,17 +86,24 @@ impl Server {
     pub fn settle(&mut self, input: Input) -> Result<Verdict, RuleError> {
         let Input { round, f, rng, vectors, workers, reference, honest } = input;
         let started = Instant::now();
-        let context = Context { workers, reference, ..Context::new(f, rng) };
+        // A device is asked later how far the vectors are from the aggregate, together with all the rest.
+        let wants_distances = vectors.first().is_none_or(Vector::is_on_host);
+        let context = Context { workers, reference, wants_distances, ..Context::new(f, rng) };
         self.stepping.store(false, Ordering::Relaxed);
-        let aggregation = self.defence.aggregate_in(&vectors, context)?;
+        let mut aggregation = self.defence.aggregate_in(&vectors, context)?;
         let aggregating = started.elapsed();
         let started = Instant::now();
         self.stepping.store(true, Ordering::Relaxed);
         self.step.step(round, &mut self.point, &aggregation.output);
         let stepping = started.elapsed();
-        let lengths = Lengths::of(honest.unwrap_or_default(), &aggregation.output, &self.point);
+        let honest = honest.unwrap_or_default();
+        let lengths = Lengths::of(vectors, &honest, !wants_distances, &aggregation.output, &self.point);
         if !is_finite(lengths.aggregate, &aggregation.output) {
             return Err(RuleError::NotFinite);
+        }
+        if let Some(mut distances) = lengths.distances {
+            aggregation.set_aside.iter().for_each(|&row| distances[row] = f64::NAN);
+            aggregation.distances = Some(distances);
         }
         Ok(Verdict {
             aggregation,
@@ -127,26 +134,35 @@ struct Lengths {
     honest_distance: f64,
     /// Their variance; NaN without any.
     honest_variance: f64,
+    /// Distance of every vector to the aggregate, if it is asked for.
+    distances: Option<Vec<f64>>,
 }
 
 impl Lengths {
-    fn of(mut rows: Vec<Vector>, output: &Vector, point: &Vector) -> Self {
-        let honest = rows.len();
-        let mean = Batch::new(&rows).map(|batch| batch.mean()).ok();
-        let (aggregate, at, centre) = (honest, honest + 1, honest + 2);
+    fn of(mut rows: Vec<Vector>, honest: &[usize], distances: bool, output: &Vector, point: &Vector) -> Self {
+        let (m, share) = (rows.len(), 1.0 / honest.len() as f64);
+        let mut shares = vec![0.0; m];
+        honest.iter().for_each(|&row| shares[row] = share);
+        let batch = Batch::new(&rows).ok().filter(|_| !honest.is_empty());
+        let mean = batch.map(|batch| batch.combine(&shares));
+        let (aggregate, at, centre) = (m, m + 1, m + 2);
         let mut pairs = vec![(aggregate, None), (at, None)];
         if mean.is_some() {
-            pairs.extend((0..=aggregate).map(|i| (i, Some(centre))));
+            pairs.push((aggregate, Some(centre)));
+            pairs.extend(honest.iter().map(|&row| (row, Some(centre))));
         }
+        let told = pairs.len();
+        pairs.extend((0..m).filter(|_| distances).map(|row| (row, Some(aggregate))));
         rows.extend([output.clone(), point.clone()].into_iter().chain(mean));
         let Ok(batch) = Batch::new(&rows) else { return Self::apart(output, point) };
         let lengths2 = batch.distances_between(&pairs);
-        let around = &lengths2[2..];
+        let (lengths2, to_aggregate) = lengths2.split_at(told);
         Self {
             aggregate: lengths2[0].sqrt(),
             point: lengths2[1].sqrt(),
-            honest_distance: around.last().map_or(f64::NAN, |length2| length2.sqrt()),
-            honest_variance: around.iter().take(honest).sum::<f64>() / honest as f64,
+            honest_distance: lengths2.get(2).map_or(f64::NAN, |length2| length2.sqrt()),
+            honest_variance: lengths2.iter().skip(3).sum::<f64>() / honest.len() as f64,
+            distances: distances.then(|| to_aggregate.iter().map(|length2| length2.sqrt()).collect()),
         }
     }
 
@@ -157,6 +173,7 @@ impl Lengths {
             point: point.norm(),
             honest_distance: f64::NAN,
             honest_variance: f64::NAN,
+            distances: None,
         }
     }
 }
@@ -179,7 +196,7 @@ mod tests {
         let mut server = Server { defence: Defence::base(Mean::default()), step, point, stepping };
         let vectors: Vec<Vector> =
             [[0.0, 2.0], [2.0, 2.0], [10.0, -1.0], [4.0, 1.0]].map(|v| Vector::from(v.to_vec())).to_vec();
-        let honest = Some(vectors[..2].to_vec());
+        let honest = Some(vec![0, 1]);
         let rng = Seed(1).stream("rule", 0, "aggregate", 1);
         let workers = vec![0, 1, 2, 3];
         let input = Input { round: 1, f: 1, rng, vectors, workers, reference: None, honest };

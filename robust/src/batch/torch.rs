@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     Vector,
-    vector::{Shared, count},
+    vector::{Shared, count, to_device},
 };
 
 /// Values in a block of columns.
@@ -49,7 +49,7 @@ pub(super) fn weighted_median(
     weights: &[f64],
     half: Half,
 ) -> Result<Vector, BatchError> {
-    let all = Tensor::from_slice(weights).to_device(stack.tensor().device());
+    let all = to_device(&Tensor::from_slice(weights), stack.tensor().device());
     let total = weights.iter().sum();
     let columns = by_block(stack, map, false, |block| weighted(block, &all, total, half))?;
     Ok(columns.output)
@@ -94,7 +94,7 @@ pub(super) fn combine(stack: &Shared, coefficients: &[f64]) -> Vector {
         let rows = stack.tensor();
         let kept: Vec<usize> = (0..coefficients.len()).filter(|&i| coefficients[i] != 0.0).collect();
         let c: Vec<f64> = kept.iter().map(|&i| coefficients[i]).collect();
-        let c = Tensor::from_slice(&c).to_device(rows.device()).to_kind(rows.kind());
+        let c = to_device(&Tensor::from_slice(&c).to_kind(rows.kind()), rows.device());
         c.matmul(&select(rows, &kept)).into()
     })
 }
@@ -156,12 +156,13 @@ fn select(rows: &Tensor, kept: &[usize]) -> Tensor {
 /// Indices of rows as a tensor beside them.
 fn places(indices: &[usize], rows: &Tensor) -> Tensor {
     let indices: Vec<i64> = indices.iter().map(|&i| i as i64).collect();
-    Tensor::from_slice(&indices).to_device(rows.device())
+    to_device(&Tensor::from_slice(&indices), rows.device())
 }
 
 fn matrix_like(map: &Map, like: &Tensor) -> Tensor {
     let shape = [map.rows() as i64, map.columns() as i64];
-    Tensor::from_slice(map.to_matrix().values()).view(shape).to_device(like.device()).to_kind(like.kind())
+    let values = Tensor::from_slice(map.to_matrix().values()).view(shape).to_kind(like.kind());
+    to_device(&values, like.device())
 }
 
 /// The squared norm of every row, in f64.

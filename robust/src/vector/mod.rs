@@ -8,9 +8,9 @@ mod torch;
 use std::{fmt, sync::Arc};
 
 #[cfg(feature = "torch")]
-pub use torch::{Copied, copied_to_host};
+pub(crate) use torch::count;
 #[cfg(feature = "torch")]
-pub(crate) use torch::{Shared, count};
+pub use torch::{Copied, Shared, copied_to_host, to_device};
 
 use crate::simd::{Real, vectorised};
 

@@ -29,6 +29,12 @@ pub(crate) fn count(numbers: usize) {
     NUMBERS.fetch_add(numbers as u64, Ordering::Relaxed);
 }
 
+/// The host's values on a device; it is not waited for what that computes. From memory of the host that is not locked, as
+/// this is, CUDA has taken the values when the call returns.
+pub fn to_device(host: &Tensor, device: Device) -> Tensor {
+    host.to_device_(device, host.kind(), true, false)
+}
+
 /// A tensor that is never written through a shared reference.
 #[derive(Debug)]
 pub struct Shared(Tensor);
@@ -63,7 +69,7 @@ impl Shared {
     }
 
     pub(super) fn like(&self, values: &[f64]) -> Self {
-        Self(Tensor::from_slice(values).to_kind(self.0.kind()).to_device(self.0.device()))
+        Self(to_device(&Tensor::from_slice(values).to_kind(self.0.kind()), self.0.device()))
     }
 
     /// The values as f64 on the host.
@@ -77,7 +83,7 @@ impl Shared {
 
     pub(super) fn at(&self, places: &[usize]) -> Vec<f64> {
         let places: Vec<i64> = places.iter().map(|&i| i as i64).collect();
-        let places = Tensor::from_slice(&places).to_device(self.0.device());
+        let places = to_device(&Tensor::from_slice(&places), self.0.device());
         self.map(|x| x.index_select(0, &places)).to_f64()
     }
 

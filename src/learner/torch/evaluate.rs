@@ -3,7 +3,7 @@
 use std::{ops::Range, sync::Arc};
 
 use phalanx_actors::learner::{Evaluation, LearnerError};
-use phalanx_robust::{Dtype, Vector};
+use phalanx_robust::{Dtype, Vector, to_device};
 use rayon::prelude::*;
 use tch::{Device, Kind, TchError, Tensor};
 
@@ -99,13 +99,13 @@ fn batches(held: &Inputs, batch: usize) -> Vec<Range<usize>> {
 
 impl Part {
     fn sums(self, model: &Model, held: &Inputs) -> Result<Sums, TchError> {
-        let parameters = pass::parameters(model, &self.point, 1)?;
+        let parameters = pass::parameters(model, &self.point.f_unsqueeze(0)?, 1)?;
         let picks = Inputs::plain(self.samples);
         let labels = Tensor::f_from_slice(&held.labels(&picks))?;
         let x = held.gather(&[picks])?;
         let mut pass = Pass::evaluate(&parameters, &self.running, x.kind());
         let logits = model.forward(x, &mut pass)?.to_kind(self.point.kind());
-        let labels = labels.to_device(logits.device()).f_unsqueeze(0)?;
+        let labels = to_device(&labels, logits.device()).f_unsqueeze(0)?;
         let losses = pass::losses(&logits, &labels)?.f_sum(Kind::Double)?;
         let right = logits.f_argmax(2, false)?.f_eq_tensor(&labels)?.f_sum(Kind::Double)?;
         Ok((convert::values(&losses)[0], convert::values(&right)[0]))

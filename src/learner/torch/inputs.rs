@@ -1,5 +1,5 @@
-//! From pixels in memory to the input of a pass: gathering, augmentation and
-//! normalisation, for a whole tile of workers at once.
+//! From pixels to the input of a pass: gathering, augmentation and normalisation, for a whole tile of workers at once. On
+//! the CPU the pixels stay in memory; on another device they lie there ([`Resident`]).
 
 use std::ops::Range;
 
@@ -7,7 +7,10 @@ use phalanx_actors::learner::Draw;
 use rand::RngExt;
 use tch::{Device, Kind, TchError, Tensor, kind::Element};
 
-use super::kernels::{self, Real};
+use super::{
+    kernels::{self, Real},
+    resident::Resident,
+};
 use crate::data::{Augmentation, Images, Normalisation};
 
 /// Images and what makes inputs of them. Cloning is cheap but for a table of 256 values a channel.
@@ -17,7 +20,8 @@ pub(super) struct Inputs {
     table: Table,
     augmentation: Augmentation,
     kind: Kind,
-    device: Device,
+    /// The images on the device, if that is not the CPU.
+    resident: Option<Resident>,
 }
 
 /// The input that a pixel becomes: 256 values a channel.
@@ -30,10 +34,10 @@ enum Table {
 /// One image to be gathered, and how it is shifted and mirrored.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Pick {
-    index: usize,
-    down: isize,
-    right: isize,
-    mirrored: bool,
+    pub index: usize,
+    pub down: isize,
+    pub right: isize,
+    pub mirrored: bool,
 }
 
 impl Pick {
@@ -71,14 +75,24 @@ struct Layout {
     pixel: usize,
 }
 
+impl Table {
+    fn tensor(&self) -> Result<Tensor, TchError> {
+        match self {
+            Self::F32(values) => Tensor::f_from_slice(values),
+            Self::F64(values) => Tensor::f_from_slice(values),
+        }
+    }
+}
+
 impl Inputs {
+    /// The images for passes on `device`, in this format of activations.
     pub fn new(
         images: Images,
         normalisation: &Normalisation,
         augmentation: Augmentation,
         kind: Kind,
         device: Device,
-    ) -> Self {
+    ) -> Result<Self, TchError> {
         let values = normalisation.mean.iter().zip(&normalisation.std).flat_map(|(&mean, &std)| {
             (0..=255u8).map(move |pixel| (f64::from(pixel) / 255.0 - f64::from(mean)) / f64::from(std))
         });
@@ -86,7 +100,9 @@ impl Inputs {
             Kind::Double => Table::F64(values.collect()),
             _ => Table::F32(values.map(|v| v as f32).collect()),
         };
-        Self { images, table, augmentation, kind, device }
+        let there = || Resident::new(&images, &table.tensor()?.to_kind(kind), device);
+        let resident = if device == Device::Cpu { None } else { Some(there()?) };
+        Ok(Self { images, table, augmentation, kind, resident })
     }
 
     /// The samples of a worker's draw, as its stream shifts and mirrors them.
@@ -127,11 +143,14 @@ impl Inputs {
 
     /// The inputs `[b, g * C, H, W]` of g workers with b samples each, in the format of activations.
     pub fn gather(&self, workers: &[Vec<Pick>]) -> Result<Tensor, TchError> {
+        if let Some(resident) = &self.resident {
+            return resident.gather(workers, self.augmentation != Augmentation::None);
+        }
         let (groups, batch) = (workers.len(), workers.first().map_or(0, Vec::len));
         let Images { channels, height, width, .. } = self.images;
         let pixels = height * width;
         // Below double precision oneDNN is fastest with the channels innermost.
-        let innermost = self.device == Device::Cpu && matches!(self.table, Table::F32(_));
+        let innermost = matches!(self.table, Table::F32(_));
         let layout = if innermost {
             let pixel = groups * channels;
             Layout { sample: pixels * pixel, worker: channels, channel: 1, pixel }
@@ -149,7 +168,7 @@ impl Inputs {
         } else {
             flat.f_reshape([b, gc, h, w])?
         };
-        Ok(x.to_kind(self.kind).to_device(self.device))
+        Ok(x.to_kind(self.kind))
     }
 }
 
@@ -194,7 +213,7 @@ fn place<T: Copy>(images: &Images, image: &[u8], table: &[T], layout: &Layout, o
 mod tests {
     use std::sync::Arc;
 
-    use super::{Augmentation, Device, Images, Inputs, Kind, Normalisation, Pick};
+    use super::{Augmentation, Device, Images, Inputs, Kind, Normalisation, Pick, Resident};
     use crate::learner::torch::convert;
 
     fn inputs(kind: Kind) -> Inputs {
@@ -207,7 +226,13 @@ mod tests {
             labels: Arc::new(vec![0, 1]),
         };
         let normalisation = Normalisation { mean: vec![0.0, 1.0 / 255.0], std: vec![1.0 / 255.0; 2] };
-        Inputs::new(images, &normalisation, Augmentation::None, kind, Device::Cpu)
+        Inputs::new(images, &normalisation, Augmentation::None, kind, Device::Cpu).unwrap()
+    }
+
+    /// The same, as on a device of its own.
+    fn resident(kind: Kind) -> Resident {
+        let inputs = inputs(kind);
+        Resident::new(&inputs.images, &inputs.table.tensor().unwrap().to_kind(kind), Device::Cpu).unwrap()
     }
 
     #[test]
@@ -257,6 +282,26 @@ mod tests {
         // Row 1 of channel 0 is 3 4 5; cut one to the left it is 0 3 4, mirrored 4 3 0; then black.
         for (got, want) in x.iter().zip([4.0, 3.0, 0.0, 0.0, 0.0, 0.0, 9.0, 8.0, -1.0, -1.0, -1.0, -1.0]) {
             assert!((got - want).abs() < 1e-4, "{x:?}");
+        }
+    }
+    /// Of two workers, with every shift and mirror.
+    #[test]
+    fn a_device_makes_the_same_inputs_as_memory_does() {
+        let moves = (-3..=3).flat_map(|down| (-4..=4).map(move |right| (down, right)));
+        let pick = |index, (down, right)| Pick { index, down, right, mirrored: (down + right) % 2 == 0 };
+        let moved: Vec<Pick> = moves.map(|by| pick(1, by)).collect();
+        let still: Vec<Pick> = (0..moved.len()).map(|i| Pick { index: i % 2, ..Pick::default() }).collect();
+        for kind in [Kind::Float, Kind::Double, Kind::BFloat16] {
+            let here = |workers: &[Vec<Pick>]| convert::values(&inputs(kind).gather(workers).unwrap());
+            let there = |workers: &[Vec<Pick>], moved| {
+                let x = resident(kind).gather(workers, moved).unwrap();
+                assert_eq!(x.kind(), kind);
+                convert::values(&x)
+            };
+            let still = [still.clone(), still.iter().rev().copied().collect()];
+            assert_eq!(there(&still, false), here(&still), "{kind:?}");
+            let moved = [moved.clone(), moved.iter().rev().copied().collect()];
+            assert_eq!(there(&moved, true), here(&moved), "{kind:?}");
         }
     }
 }

@@ -8,9 +8,10 @@ use phalanx_robust::{
     estimator::Gradients,
     random::Seed,
     state::{State, StateError, Stateful},
+    to_device,
 };
 use rayon::prelude::*;
-use tch::{Device, TchError, Tensor};
+use tch::{Device, Kind, TchError, Tensor};
 
 use super::{
     BatchNormPolicy, Model, Precision,
@@ -116,7 +117,8 @@ impl TorchLearner {
         let Settings { precision, device, .. } = settings;
         let inputs = |images: &crate::data::Images, augmentation| {
             let kind = precision.activations();
-            Arc::new(Inputs::new(images.clone(), &dataset.normalisation, augmentation, kind, device))
+            let made = Inputs::new(images.clone(), &dataset.normalisation, augmentation, kind, device);
+            made.map(Arc::new).map_err(failed)
         };
         if precision == Precision::Bf16 {
             // The layers built in compute in all formats; of another one it is better known before the first round.
@@ -124,9 +126,13 @@ impl TorchLearner {
         }
         let start = model.start(&mut seed.stream("model", 0, "init", 0));
         Ok(Self {
-            train: inputs(&dataset.train, dataset.augmentation),
-            test: inputs(&dataset.test, Augmentation::None),
-            validation: dataset.validation.as_ref().map(|images| inputs(images, Augmentation::None)),
+            train: inputs(&dataset.train, dataset.augmentation)?,
+            test: inputs(&dataset.test, Augmentation::None)?,
+            validation: dataset
+                .validation
+                .as_ref()
+                .map(|images| inputs(images, Augmentation::None))
+                .transpose()?,
             start: convert::vector(start, precision.vectors(), device).map_err(failed)?,
             running: Running::new(model.tracked(), device).map_err(failed)?,
             model: Arc::new(model),
@@ -244,21 +250,22 @@ impl TorchLearner {
         model: &Model,
         jobs: &[Job],
         tasks: Vec<T>,
-        run: impl Fn(&Round<'_>, T) -> Result<Done<'t>, TchError> + Sync,
+        run: impl Fn(&Round<'_>, T) -> Result<Vec<Done<'t>>, TchError> + Sync,
     ) -> Result<Vec<Learned>, LearnerError> {
         jobs.iter().try_for_each(|job| self.check(job))?;
         let network = self.network(model);
         let (train, spares, settings) = (&*self.train, &*self.spares, self.settings);
         let round = Round { model, network, train, spares, jobs, settings };
-        let done: Vec<Done<'t>> = tasks
+        let done: Vec<Vec<Done<'t>>> = tasks
             .into_par_iter()
             .with_max_len(1)
             .map(|task| on_one_thread(|| run(&round, task)))
             .collect::<Result<_, TchError>>()
             .map_err(failed)?;
+        let done: Vec<Done<'t>> = done.into_iter().flatten().collect();
         self.track(&done, true).map_err(failed)?;
         self.track(&done, false).map_err(failed)?;
-        Ok(answers(done, jobs.len()))
+        answers(done, jobs.len()).map_err(failed)
     }
 
     /// The model's kernels, if they are what computes.
@@ -278,7 +285,7 @@ impl TorchLearner {
         order.sort_by_key(|&row| jobs[row as usize]);
         let means: Vec<&Tensor> = found.iter().map(|(mean, _)| mean).collect();
         let vars: Vec<&Tensor> = found.iter().map(|(_, var)| var).collect();
-        let order = Tensor::f_from_slice(&order)?.to_device(self.settings.device);
+        let order = to_device(&Tensor::f_from_slice(&order)?, self.settings.device);
         let sorted = |all: &[&Tensor]| Tensor::f_cat(all, 0)?.f_index_select(0, &order);
         self.running.update(self.settings.batch_norm, &sorted(&means)?, &sorted(&vars)?)
     }
@@ -302,7 +309,8 @@ impl Learner for TorchLearner {
     fn gradients(&mut self, query: &Query, jobs: &[Job]) -> Result<Vec<Learned>, LearnerError> {
         let (tiles, model) = (self.cut(jobs), self.model.clone());
         let points = self.points(&model, query)?;
-        let tasks = points.tasks(&tiles);
+        let together = self.settings.device != Device::Cpu;
+        let tasks = points.tasks(&tiles, together).map_err(failed)?;
         self.answer(&model, jobs, tasks, |round, task| round.run(task))
     }
 
@@ -320,15 +328,23 @@ impl LocalLearner for TorchLearner {
     }
 }
 
-/// Brings what the tasks found into the order of the jobs.
-fn answers(done: Vec<Done<'_>>, jobs: usize) -> Vec<Learned> {
+/// Brings what the tasks found into the order of the jobs. A device is waited for once.
+fn answers(done: Vec<Done<'_>>, jobs: usize) -> Result<Vec<Learned>, TchError> {
+    if done.is_empty() {
+        return Ok(Vec::new());
+    }
+    let here = done.iter().filter(|d| !d.previous);
+    let told: Vec<Tensor> =
+        here.flat_map(|d| [&d.losses, &d.accuracies]).map(|t| t.to_kind(Kind::Double)).collect();
+    let mut told = convert::values(&Tensor::f_cat(&told, 0)?).into_iter();
     let mut previous: Vec<Option<Vector>> = vec![None; jobs];
     let mut current: Vec<Option<(Vector, f64, f64)>> = vec![None; jobs];
     for d in done {
         if d.previous {
             d.tile.iter().zip(d.rows).for_each(|(&job, row)| previous[job] = Some(row));
         } else {
-            let (losses, accuracies) = (convert::values(&d.losses), convert::values(&d.accuracies));
+            let losses: Vec<f64> = told.by_ref().take(d.tile.len()).collect();
+            let accuracies = told.by_ref().take(d.tile.len());
             for (((&job, row), loss), accuracy) in d.tile.iter().zip(d.rows).zip(losses).zip(accuracies) {
                 current[job] = Some((row, loss, accuracy));
             }
@@ -338,7 +354,7 @@ fn answers(done: Vec<Done<'_>>, jobs: usize) -> Vec<Learned> {
         let (current, loss, accuracy) = current?;
         Some(Learned { gradients: Gradients { current, previous }, loss, accuracy })
     };
-    current.into_iter().zip(previous).filter_map(answer).collect()
+    Ok(current.into_iter().zip(previous).filter_map(answer).collect())
 }
 
 /// Runs `f` with libtorch's own threads off on this thread: tiles are what is spread over threads.

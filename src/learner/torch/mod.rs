@@ -24,6 +24,7 @@ pub mod model;
 mod pass;
 mod peak;
 mod precision;
+mod resident;
 mod round;
 mod running;
 mod tiles;

@@ -140,27 +140,28 @@ pub(super) struct Found {
     pub statistics: Option<(Tensor, Tensor)>,
 }
 
-/// The model's parameters at `point` for g workers, `[g, n]` each; nothing is copied. `point` is that of all, `[d]`,
-/// or one for each, `[g, d]`.
-pub(super) fn parameters(model: &Model, point: &Tensor, groups: i64) -> Result<Vec<Tensor>, TchError> {
+/// The model's parameters at `points`, `[p, d]`, for g workers, `[g, n]` each: the first g / p workers are at the first
+/// point, and so on. Nothing is copied for one point, or one for each worker.
+pub(super) fn parameters(model: &Model, points: &Tensor, groups: i64) -> Result<Vec<Tensor>, TchError> {
+    let (count, _) = points.size2()?;
     let mut at = 0;
     let one = |parameter: &super::layer::Parameter| {
         let len = parameter.len as i64;
-        let values = point.f_narrow(-1, at, len)?;
+        let values = points.f_narrow(1, at, len)?.f_unsqueeze(1)?;
         at += len;
-        values.f_expand([groups, len], false)
+        values.f_expand([count, groups / count, len], false)?.f_reshape([groups, len])
     };
     model.parameters().iter().map(one).collect()
 }
 
-/// Every worker's gradient of the mean cross-entropy of its batch at `point`, `[d]` or `[g, d]`,
+/// Every worker's gradient of the mean cross-entropy of its batch at its point of `points`, `[p, d]`,
 /// for images `[b, g * C, H, W]`, in the format of which the model computes, and labels `[g, b]`.
-pub(super) fn learn(model: &Model, point: &Tensor, x: Tensor, labels: &Tensor) -> Result<Found, TchError> {
+pub(super) fn learn(model: &Model, points: &Tensor, x: Tensor, labels: &Tensor) -> Result<Found, TchError> {
     let (groups, _) = labels.size2()?;
     let leaves: Vec<Tensor> =
-        parameters(model, point, groups)?.iter().map(|p| p.detach().set_requires_grad(true)).collect();
+        parameters(model, points, groups)?.iter().map(|p| p.detach().set_requires_grad(true)).collect();
     let mut pass = Pass::train(groups, &leaves, x.kind());
-    let logits = model.forward(x, &mut pass)?.to_kind(point.kind());
+    let logits = model.forward(x, &mut pass)?.to_kind(points.kind());
     let losses = losses(&logits, labels)?.f_mean_dim([1i64].as_slice(), false, None)?;
     let total = losses.f_sum(losses.kind())?;
     let gradients = Tensor::f_run_backward(&[total], &leaves, false, false)?;

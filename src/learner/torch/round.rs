@@ -1,7 +1,7 @@
 //! The passes of one round: every tile of jobs at every point it asks for, in the kernels or in libtorch.
 
 use phalanx_actors::learner::Job;
-use phalanx_robust::Vector;
+use phalanx_robust::{Vector, to_device};
 use tch::{TchError, Tensor};
 
 use super::{
@@ -32,19 +32,19 @@ pub(super) enum Points<'a> {
     Torch(Tensor, Option<Tensor>),
 }
 
-/// One tile at one point.
+/// One tile at one point, or in libtorch at both of them.
 pub(super) struct Task<'a> {
     tile: &'a Tile,
-    previous: bool,
     at: At<'a>,
 }
 
 enum At<'a> {
-    Kernels(&'a Ready<'a>),
-    Torch(Tensor),
+    Kernels(&'a Ready<'a>, bool),
+    /// `[p, d]`, and of each point whether it is the previous one.
+    Torch(Tensor, &'static [bool]),
 }
 
-/// What a task found, in the order of the tile's jobs.
+/// What a task found at one point, in the order of the tile's jobs.
 pub(super) struct Done<'a> {
     pub tile: &'a Tile,
     /// Whether it was at x_{t-1}.
@@ -60,46 +60,56 @@ pub(super) struct Done<'a> {
 }
 
 impl Points<'_> {
-    fn at(&self, previous: bool) -> Option<At<'_>> {
-        match self {
-            Self::Kernels(_, there) if previous => there.as_ref().map(At::Kernels),
-            Self::Kernels(here, _) => Some(At::Kernels(here)),
-            Self::Torch(_, there) if previous => there.as_ref().map(|t| At::Torch(t.shallow_clone())),
-            Self::Torch(here, _) => Some(At::Torch(here.shallow_clone())),
-        }
-    }
-
-    /// One task for each tile and point, the previous point first.
-    pub fn tasks<'a>(&'a self, tiles: &'a [Tile]) -> Vec<Task<'a>> {
+    /// The tasks of all tiles, the previous point first. A device takes a tile's two points `together`.
+    pub fn tasks<'a>(&'a self, tiles: &'a [Tile], together: bool) -> Result<Vec<Task<'a>>, TchError> {
         let mut tasks = Vec::new();
         for tile in tiles {
-            for previous in [true, false].into_iter().filter(|&p| tile.previous || !p) {
-                tasks.extend(self.at(previous).map(|at| Task { tile, previous, at }));
-            }
+            tasks.extend(self.at(tile.previous, together)?.into_iter().map(|at| Task { tile, at }));
         }
-        tasks
+        Ok(tasks)
+    }
+
+    /// What is to be computed at.
+    fn at(&self, previous: bool, together: bool) -> Result<Vec<At<'_>>, TchError> {
+        let row = |point: &Tensor| point.f_unsqueeze(0);
+        Ok(match self {
+            Self::Kernels(here, there) => {
+                let there = there.iter().filter(|_| previous).map(|point| At::Kernels(point, true));
+                there.chain([At::Kernels(here, false)]).collect()
+            }
+            Self::Torch(here, Some(there)) if previous && together => {
+                vec![At::Torch(Tensor::f_stack(&[there, here], 0)?, &[true, false])]
+            }
+            Self::Torch(here, Some(there)) if previous => {
+                vec![At::Torch(row(there)?, &[true]), At::Torch(row(here)?, &[false])]
+            }
+            Self::Torch(here, _) => vec![At::Torch(row(here)?, &[false])],
+        })
     }
 }
 
 impl Round<'_> {
-    pub fn run<'t>(&self, task: Task<'t>) -> Result<Done<'t>, TchError> {
-        let Task { tile, previous, at } = task;
+    /// What the task finds at each of its points.
+    pub fn run<'t>(&self, task: Task<'t>) -> Result<Vec<Done<'t>>, TchError> {
+        let Task { tile, at } = task;
         match at {
-            At::Kernels(ready) => self.kernels(tile, previous, ready),
-            At::Torch(point) => self.torch(tile, previous, &point),
+            At::Kernels(ready, previous) => Ok(vec![self.kernels(tile, previous, ready)?]),
+            At::Torch(points, previous) => self.torch(tile, previous, &points),
         }
     }
 
     /// The tile's gradients, each job's at its own point of `points`.
-    pub fn run_at<'t>(&self, tile: &'t Tile, points: &[Vector]) -> Result<Done<'t>, TchError> {
+    pub fn run_at<'t>(&self, tile: &'t Tile, points: &[Vector]) -> Result<Vec<Done<'t>>, TchError> {
         let Settings { precision, device, .. } = self.settings;
         let vectors = precision.vectors();
         match self.network.zip(tile.first()) {
-            Some((network, &job)) => self.kernels(tile, false, &Ready::new(network, &points[job], vectors)),
+            Some((network, &job)) => {
+                Ok(vec![self.kernels(tile, false, &Ready::new(network, &points[job], vectors))?])
+            }
             None => {
                 let tensor = |&job: &usize| convert::tensor(&points[job], convert::kind(vectors), device);
                 let points: Vec<Tensor> = tile.iter().map(tensor).collect::<Result<_, _>>()?;
-                self.torch(tile, false, &Tensor::f_stack(&points, 0)?)
+                self.torch(tile, &[false], &Tensor::f_stack(&points, 0)?)
             }
         }
     }
@@ -131,21 +141,36 @@ impl Round<'_> {
         })
     }
 
-    fn torch<'t>(&self, tile: &'t Tile, previous: bool, point: &Tensor) -> Result<Done<'t>, TchError> {
+    /// One pass, in which the tile's workers come once for each of `previous`; `points` are `[p, d]`.
+    fn torch<'t>(
+        &self,
+        tile: &'t Tile,
+        previous: &[bool],
+        points: &Tensor,
+    ) -> Result<Vec<Done<'t>>, TchError> {
         let draws = || tile.iter().map(|&job| &self.jobs[job].draw);
         let picks: Vec<_> = draws().map(|draw| self.train.picks(draw)).collect();
         let x = self.train.gather(&picks)?;
         let labels: Vec<i64> = draws().flat_map(|draw| draw.labels.iter().copied()).collect();
-        let labels =
-            Tensor::f_from_slice(&labels)?.to_device(x.device()).f_reshape([tile.len() as i64, -1])?;
-        let found = pass::learn(self.model, point, x, &labels)?;
-        Ok(Done {
-            tile,
-            previous,
-            rows: convert::rows(&found.gradients, self.model.dim(), self.settings.clip)?,
-            losses: found.losses,
-            accuracies: found.accuracies,
-            statistics: found.statistics,
-        })
+        let groups = tile.len() as i64;
+        let labels = to_device(&Tensor::f_from_slice(&labels)?, x.device()).f_reshape([groups, -1])?;
+        let found = match previous.len() as i64 {
+            1 => pass::learn(self.model, points, x, &labels)?,
+            n => pass::learn(self.model, points, x.f_repeat([1, n, 1, 1])?, &labels.f_repeat([n, 1])?)?,
+        };
+        let mut rows = convert::rows(&found.gradients, self.model.dim(), self.settings.clip)?.into_iter();
+        let done = |(at, &previous): (usize, &bool)| {
+            let part = |all: &Tensor| all.f_narrow(0, at as i64 * groups, groups);
+            let statistics = |(mean, var): &(Tensor, Tensor)| Ok::<_, TchError>((part(mean)?, part(var)?));
+            Ok(Done {
+                tile,
+                previous,
+                rows: rows.by_ref().take(tile.len()).collect(),
+                losses: part(&found.losses)?,
+                accuracies: part(&found.accuracies)?,
+                statistics: found.statistics.as_ref().map(statistics).transpose()?,
+            })
+        };
+        previous.iter().enumerate().map(done).collect()
     }
 }

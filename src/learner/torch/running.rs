@@ -3,6 +3,7 @@
 use phalanx_robust::{
     Vector,
     state::{State, StateError},
+    to_device,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -108,7 +109,7 @@ fn tracked(old: &Tensor, found: &Tensor) -> Result<Tensor, TchError> {
     let n = found.size2()?.0 as i32;
     let keep = 1.0 - MOMENTUM;
     let weights: Vec<f64> = (1..=n).map(|i| MOMENTUM * keep.powi(n - i)).collect();
-    let weights = Tensor::f_from_slice(&weights)?.to_device(old.device());
+    let weights = to_device(&Tensor::f_from_slice(&weights)?, old.device());
     old.f_mul_scalar(keep.powi(n))?.f_add(&found.f_transpose(0, 1)?.f_mv(&weights)?)
 }
 

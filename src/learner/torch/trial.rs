@@ -20,7 +20,7 @@ const SAMPLES: i64 = 2;
 pub(super) fn check(model: &Model, device: Device) -> Result<(), LearnerError> {
     let (vectors, activations) = (Precision::Bf16.vectors(), Precision::Bf16.activations());
     let zeros = |size: &[i64], kind| Tensor::f_zeros(size, (kind, device)).map_err(failed);
-    let point = zeros(&[model.dim() as i64], convert::kind(vectors))?;
+    let point = zeros(&[1, model.dim() as i64], convert::kind(vectors))?;
     let parameters = pass::parameters(model, &point, 1).map_err(failed)?;
     let [channels, height, width] = model.input().map(|n| n as i64);
     let mut x = zeros(&[SAMPLES, channels, height, width], activations)?;
