@@ -20,7 +20,7 @@ export PHALANX_DATA
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help libtorch build demo test test-slurm test-monitoring soak deep-test monitor data deny docs fmt fmt-check lint check-experiments paper bench peers clean clean-all
+.PHONY: help libtorch build demo test test-gpu test-slurm test-monitoring soak deep-test monitor data deny docs fmt fmt-check lint check-experiments paper bench peers clean clean-all
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{ printf "  make %-18s %s\n", $$1, $$2 }'
@@ -50,6 +50,9 @@ deep-test: build ## models of every message order, Miri, ThreadSanitizer, Valgri
 
 monitor: ## start Prometheus for runs with --metrics; says how to open Grafana
 	@scripts/monitor.sh
+
+test-gpu: libtorch ## run what only a GPU can show (LIBTORCH of a CUDA build; without a GPU it says so)
+	$(CARGO) test $(LOCKED) --release -p phalanx --test gpu -- --nocapture
 
 test-slurm: libtorch ## run the tests of sweeps on a Slurm cluster of this machine alone (as root)
 	scripts/slurm-node.sh $(CARGO) test $(LOCKED) --release --workspace --test slurm

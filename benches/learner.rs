@@ -1,7 +1,7 @@
 //! Times per-worker gradients: every way, beside the speed of a large matrix product on the same threads.
 //!
-//! `cargo bench -p phalanx --bench learner -- [MODEL] [--threads N] [--workers M] [--batch B] [--f32 | --f64 | --bf16] [--tile N]`. One line
-//! for each way, precision and batch: the median, the floating-point rate, and its share of the product's. `--tile`, which
+//! `cargo bench -p phalanx --bench learner -- [MODEL] [--threads N] [--workers M] [--batch B] [--f32 | --f64 | --bf16] [--tile N]
+//! [--gpu]`. One line for each way, precision and batch: the median, the floating-point rate, and its share of the product's. `--tile`, which
 //! may be given several times, is the most workers in a pass of libtorch; without it the model's cost decides.
 //! `benches/peers/gradients.py` prints the same for PyTorch's own ways.
 
@@ -16,7 +16,7 @@ use phalanx::{
 };
 use phalanx_actors::learner::{Draw, Job, Learner, Query};
 use phalanx_robust::{estimator::Points, random::Seed};
-use tch::{Device, Kind, Tensor};
+use tch::{Cuda, Device, Kind, Tensor};
 
 struct Options {
     model: String,
@@ -25,6 +25,7 @@ struct Options {
     batches: Vec<usize>,
     precisions: Vec<Precision>,
     tiles: Vec<usize>,
+    device: Device,
 }
 
 fn options() -> Options {
@@ -35,6 +36,7 @@ fn options() -> Options {
         batches: vec![4, 32, 128],
         precisions: vec![Precision::F32, Precision::F64, Precision::Bf16],
         tiles: Vec::new(),
+        device: Device::Cpu,
     };
     let mut arguments = std::env::args().skip(1);
     while let Some(argument) = arguments.next() {
@@ -47,6 +49,7 @@ fn options() -> Options {
             "--tile" => options.tiles.push(number()),
             "--f32" => options.precisions = vec![Precision::F32],
             "--f64" => options.precisions = vec![Precision::F64],
+            "--gpu" => options.device = Device::Cuda(0),
             "--bf16" => options.precisions = vec![Precision::Bf16],
             model => options.model = model.to_owned(),
         }
@@ -85,10 +88,13 @@ fn jobs(workers: usize, batch: usize) -> Vec<Job> {
 }
 
 /// Median seconds of `f`, after two calls that do not count.
-fn median(mut f: impl FnMut()) -> f64 {
+fn median(device: Device, mut f: impl FnMut()) -> f64 {
     let mut time = || {
         let began = Instant::now();
         f();
+        if let Device::Cuda(number) = device {
+            Cuda::synchronize(number as i64);
+        }
         began.elapsed().as_secs_f64()
     };
     time();
@@ -102,15 +108,15 @@ fn median(mut f: impl FnMut()) -> f64 {
 }
 
 /// Floating-point operations a second of a product of two 1024 x 1024 matrices.
-fn peak(precision: Precision) -> f64 {
+fn peak(precision: Precision, device: Device) -> f64 {
     let kind = match precision {
         Precision::F32 => Kind::Float,
         Precision::F64 => Kind::Double,
         Precision::Bf16 => Kind::BFloat16,
     };
-    let matrix = || Tensor::randn([1024, 1024], (Kind::Float, Device::Cpu)).to_kind(kind);
+    let matrix = || Tensor::randn([1024, 1024], (Kind::Float, device)).to_kind(kind);
     let (a, b) = (matrix(), matrix());
-    2.0 * 1024f64.powi(3) / median(|| drop(a.matmul(&b)))
+    2.0 * 1024f64.powi(3) / median(device, || drop(a.matmul(&b)))
 }
 
 impl Options {
@@ -127,7 +133,8 @@ impl Options {
     fn ways(&self, precision: Precision) -> Vec<(Way, Option<usize>)> {
         let tiles =
             if self.tiles.is_empty() { vec![None] } else { self.tiles.iter().map(|&n| Some(n)).collect() };
-        let kernels = (precision != Precision::Bf16).then_some((Way::Kernels, None));
+        let kernels =
+            (precision != Precision::Bf16 && self.device == Device::Cpu).then_some((Way::Kernels, None));
         kernels.into_iter().chain(tiles.into_iter().map(|tile| (Way::Torch, tile))).collect()
     }
 
@@ -137,7 +144,7 @@ impl Options {
         let query = Query { round: 1, current: learner.start(), previous: None };
         let jobs = jobs(self.workers, batch);
         let tile = learner.tile(batch).min(self.workers);
-        (median(|| drop(learner.gradients(&query, &jobs).expect("gradients"))), tile)
+        (median(settings.device, || drop(learner.gradients(&query, &jobs).expect("gradients"))), tile)
     }
 }
 
@@ -146,12 +153,13 @@ fn main() {
     let pool = rayon::ThreadPoolBuilder::new().num_threads(options.threads).build().expect("threads");
     for &precision in &options.precisions {
         tch::set_num_threads(options.threads as i32);
-        let peak = peak(precision);
+        let peak = peak(precision, options.device);
         println!("{precision:?}: a product runs at {:.0} GFLOP/s on {} threads", peak / 1e9, options.threads);
         for &batch in &options.batches {
             let work = options.model().flops() as f64 * (options.workers * batch) as f64;
             for (way, tile) in options.ways(precision) {
-                let settings = Settings { precision, way: Some(way), tile, ..Settings::default() };
+                let device = options.device;
+                let settings = Settings { precision, device, way: Some(way), tile, ..Settings::default() };
                 let (seconds, tile) = pool.install(|| options.time(settings, batch));
                 let rate = work / seconds;
                 println!(

@@ -7,6 +7,9 @@
 Prints one JSON object. `cargo bench -p phalanx --bench learner` times our own learner on the same work.
 
     python benches/peers/gradients.py [--threads 2] [--workers 17] [--batches 4 32 128] [--precisions f32 f64]
+        [--device cuda]
+
+On a GPU f32 means f32 (no TF32), as in our learner.
 """
 
 import argparse
@@ -58,6 +61,8 @@ def median_ms(f):
     def once():
         began = time.perf_counter()
         f()
+        if torch.get_default_device().type == "cuda":
+            torch.cuda.synchronize()
         return 1000 * (time.perf_counter() - began)
 
     once(), once()
@@ -73,7 +78,10 @@ def main():
     parser.add_argument("--workers", type=int, default=17)
     parser.add_argument("--batches", type=int, nargs="+", default=[4, 32, 128])
     parser.add_argument("--precisions", nargs="+", choices=["f32", "f64"], default=["f32", "f64"])
+    parser.add_argument("--device", default="cpu")
     options = parser.parse_args()
+    torch.set_default_device(options.device)
+    torch.backends.cudnn.allow_tf32 = False
     torch.manual_seed(1)
     torch.set_num_threads(options.threads)
     report = {"torch": torch.__version__, "threads": options.threads, "workers": options.workers}

@@ -18,6 +18,7 @@ use super::{
     alone::{Ready, Spares},
     convert,
     evaluate::{Point, Snapshot},
+    exact,
     inputs::Inputs,
     kernels::Network,
     round::{Done, Points, Round},
@@ -115,6 +116,7 @@ impl TorchLearner {
             }
         }
         let Settings { precision, device, .. } = settings;
+        exact::ask_for(device);
         let inputs = |images: &crate::data::Images, augmentation| {
             let kind = precision.activations();
             let made = Inputs::new(images.clone(), &dataset.normalisation, augmentation, kind, device);

@@ -16,6 +16,7 @@
 mod alone;
 mod convert;
 mod evaluate;
+mod exact;
 mod inputs;
 mod kernels;
 pub mod layer;

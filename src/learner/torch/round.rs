@@ -174,3 +174,71 @@ impl Round<'_> {
         previous.iter().enumerate().map(done).collect()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use phalanx_actors::learner::Draw;
+    use phalanx_robust::{estimator, random::Seed};
+    use tch::{Device, Kind};
+
+    use super::*;
+    use crate::{
+        data::{Augmentation, Images, Normalisation},
+        learner::torch::{ModelRule, Precision, model::SimpleCnn},
+    };
+
+    fn job(worker: usize) -> Job {
+        let (indices, labels) = (vec![worker, worker + 1], vec![worker as i64, 9 - worker as i64]);
+        let rng = Seed(1).stream("worker", worker as u64, "batch", 1);
+        Job { worker, draw: Draw { indices, labels, rng }, points: estimator::Points::CurrentAndPrevious }
+    }
+
+    /// A device takes both points in one pass; the CPU does here what it does.
+    #[test]
+    fn two_points_together_give_what_they_give_apart() {
+        let model = SimpleCnn {}.build([1, 28, 28], 10).unwrap();
+        let images = Images {
+            channels: 1,
+            height: 28,
+            width: 28,
+            classes: 10,
+            pixels: Arc::new((0..5 * 784).map(|i| (i * i % 251) as u8).collect()),
+            labels: Arc::new(vec![0; 5]),
+        };
+        let normalisation = Normalisation { mean: vec![0.1], std: vec![0.3] };
+        let train =
+            Inputs::new(images, &normalisation, Augmentation::None, Kind::Double, Device::Cpu).unwrap();
+        let start = model.start(&mut Seed(2).stream("model", 0, "init", 0));
+        let here = Tensor::from_slice(&start);
+        let points = Points::Torch(here.shallow_clone(), Some(&here * 1.5));
+        let jobs: Vec<Job> = (0..4).map(job).collect();
+        let tiles =
+            vec![Tile { jobs: vec![3, 0, 2], previous: true }, Tile { jobs: vec![1], previous: true }];
+        let settings = Settings { precision: Precision::F64, clip: Some(1.0), ..Settings::default() };
+        let spares = Spares::default();
+        let round =
+            Round { model: &model, network: None, train: &train, spares: &spares, jobs: &jobs, settings };
+        let found = |together| -> Vec<Done<'_>> {
+            let tasks = points.tasks(&tiles, together).unwrap();
+            assert_eq!(tasks.len(), if together { 2 } else { 4 });
+            tasks.into_iter().flat_map(|task| round.run(task).unwrap()).collect()
+        };
+        let (apart, together) = (found(false), found(true));
+        assert_eq!(apart.len(), together.len());
+        let near =
+            |a: &[f64], b: &[f64]| a.len() == b.len() && a.iter().zip(b).all(|(a, b)| (a - b).abs() < 1e-9);
+        let numbers = |done: &Done<'_>| -> Vec<Vec<f64>> {
+            let (mean, var) = done.statistics.as_ref().unwrap();
+            let told =
+                [&done.losses, &done.accuracies, mean, var].map(|t| convert::values(&t.flatten(0, -1)));
+            told.into_iter().chain(done.rows.iter().map(Vector::to_f64)).collect()
+        };
+        for (a, b) in apart.iter().zip(&together) {
+            assert_eq!((a.tile, a.previous), (b.tile, b.previous));
+            assert!(numbers(a).iter().zip(numbers(b)).all(|(a, b)| near(a, &b)));
+        }
+        assert!(!near(&numbers(&apart[0])[0], &numbers(&apart[1])[0]), "the points differ");
+    }
+}

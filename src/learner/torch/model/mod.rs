@@ -61,6 +61,7 @@ pub struct Model {
     parameters: Vec<Parameter>,
     tracked: usize,
     products: u64,
+    activations: usize,
     network: Option<Network>,
 }
 
@@ -79,6 +80,7 @@ impl Model {
             parameters: Vec::new(),
             tracked: 0,
             products: 0,
+            activations: 0,
         };
         let mut shape = images;
         for (i, layer) in layers.iter().enumerate() {
@@ -88,6 +90,7 @@ impl Model {
             model.parameters.extend(layer.parameters(shape).into_iter().map(named));
             model.tracked += layer.tracked(shape);
             model.products += layer.products(shape);
+            model.activations += output.len();
             shape = output;
         }
         if shape != Shape::Flat(classes) {
@@ -127,6 +130,11 @@ impl Model {
     /// multiplication, forward and twice as many backward.
     pub fn flops(&self) -> u64 {
         6 * self.products
+    }
+
+    /// Values that the layers give for one sample, all together.
+    pub(super) fn activations(&self) -> usize {
+        self.activations
     }
 
     /// The layers, the first one first.
