@@ -4,8 +4,8 @@
 //!
 //! The cores are shared out: each of N runs at a time computes with a N-th of
 //! them, unless its number of threads is told. Results do not depend on it.
-//! Runs on one GPU share it: the same context and stream, so that their work
-//! takes turns.
+//! Runs on one GPU share it, by one context and one stream: while one run has its
+//! kernels computed, others launch theirs.
 
 use std::{
     path::Path,
