@@ -43,7 +43,7 @@ def grouped(model, images, labels):
     x = images.transpose(0, 1).reshape(b, g, 28, 28)
     for weight, bias, scale, shift in ((w1, b1, n1, s1), (w2, b2, n2, s2)):
         x = F.conv2d(x, weight.reshape(-1, *weight.shape[2:]), bias.reshape(-1), padding=2, groups=g)
-        mean, var = torch.zeros(x.shape[1], dtype=x.dtype), torch.ones(x.shape[1], dtype=x.dtype)
+        mean, var = torch.zeros_like(x[0, :, 0, 0]), torch.ones_like(x[0, :, 0, 0])
         x = F.batch_norm(x, mean, var, scale.reshape(-1), shift.reshape(-1), training=True)
         x = F.max_pool2d(F.relu(x), 2)
     x = x.reshape(b, g, -1).transpose(0, 1)
@@ -57,11 +57,11 @@ def plain(model, images, labels):
     return torch.autograd.grad(F.cross_entropy(logits, labels.reshape(-1)), list(model.parameters()))
 
 
-def median_ms(f):
+def median_ms(f, device):
     def once():
         began = time.perf_counter()
         f()
-        if torch.get_default_device().type == "cuda":
+        if device.type == "cuda":
             torch.cuda.synchronize()
         return 1000 * (time.perf_counter() - began)
 
@@ -78,23 +78,24 @@ def main():
     parser.add_argument("--workers", type=int, default=17)
     parser.add_argument("--batches", type=int, nargs="+", default=[4, 32, 128])
     parser.add_argument("--precisions", nargs="+", choices=["f32", "f64"], default=["f32", "f64"])
-    parser.add_argument("--device", default="cpu")
+    parser.add_argument("--device", type=torch.device, default="cpu")
     options = parser.parse_args()
-    torch.set_default_device(options.device)
+    device = options.device
     torch.backends.cudnn.allow_tf32 = False
     torch.manual_seed(1)
     torch.set_num_threads(options.threads)
     report = {"torch": torch.__version__, "threads": options.threads, "workers": options.workers}
     for name in options.precisions:
         dtype = {"f32": torch.float32, "f64": torch.float64}[name]
-        a, b = torch.randn(2, 1024, 1024, dtype=dtype)
-        rates = {"product_gflops": round(2 * 1024**3 / median_ms(lambda: a @ b) / 1e6, 1)}
-        model = simple_cnn().to(dtype)
+        a, b = torch.randn(2, 1024, 1024, dtype=dtype, device=device)
+        rates = {"product_gflops": round(2 * 1024**3 / median_ms(lambda: a @ b, device) / 1e6, 1)}
+        model = simple_cnn().to(device, dtype)
         for batch in options.batches:
-            images = torch.randn(options.workers, batch, 1, 28, 28, dtype=dtype)
-            labels = torch.randint(CLASSES, (options.workers, batch))
-            ways = {f.__name__: median_ms(lambda: f(model, images, labels)) for f in (one_by_one, grouped, plain)}
-            rates[f"batch {batch}, ms"] = ways
+            images = torch.randn(options.workers, batch, 1, 28, 28, dtype=dtype, device=device)
+            labels = torch.randint(CLASSES, (options.workers, batch), device=device)
+            ways = (one_by_one, grouped, plain)
+            times = {f.__name__: median_ms(lambda: f(model, images, labels), device) for f in ways}
+            rates[f"batch {batch}, ms"] = times
         report[name] = rates
     print(json.dumps(report, indent=2))
 
