@@ -206,5 +206,21 @@ mod tests {
         assert!((verdict.norm - 17f64.sqrt()).abs() < 1e-12);
         assert!((verdict.honest_distance - 10f64.sqrt()).abs() < 1e-12, "the honest mean is (1, 2)");
         assert!((verdict.honest_variance - 1.0).abs() < 1e-12);
+        let distances = verdict.aggregation.distances.unwrap();
+        assert_eq!(distances, [17f64, 5.0, 40.0, 0.0].map(f64::sqrt));
+    }
+
+    #[test]
+    fn distances_are_told_with_the_rest_if_the_rule_did_not() {
+        let rows = [[0.0, 2.0], [2.0, 2.0], [10.0, -1.0], [4.0, 1.0]];
+        let rows = rows.map(|v| Vector::from(v.to_vec())).to_vec();
+        let (output, point) = (Vector::from(vec![4.0, 1.0]), Vector::from(vec![3.0, 4.0]));
+        for honest in [vec![0, 1], vec![]] {
+            let lengths = Lengths::of(rows.clone(), &honest, true, &output, &point);
+            assert_eq!(lengths.distances.unwrap(), [17f64, 5.0, 40.0, 0.0].map(f64::sqrt));
+            assert_eq!((lengths.aggregate, lengths.point), (17f64.sqrt(), 5.0));
+            assert_eq!(lengths.honest_variance.is_nan(), honest.is_empty());
+            assert_eq!(lengths.honest_distance.is_nan(), honest.is_empty());
+        }
     }
 }
