@@ -17,7 +17,7 @@ use phalanx_actors::{
 use phalanx_robust::{
     Copied, Size, Vector,
     aggregation::{Ctma, Cwmed, Cwtm, Defence, GeometricMedian, Krum, Layer, Nnm, Rule},
-    attack::{Alie, Attack, AttackRule, Ipm, SignFlip},
+    attack::{Alie, Attack, AttackRule, Inf, Ipm, SignFlip},
     copied_to_host,
     estimator::{EstimatorRule, Gradients, Points, Storm},
     random::Seed,
@@ -77,21 +77,31 @@ fn members(ids: std::ops::Range<usize>) -> Vec<Member> {
     ids.map(|id| Member { sampler: sampler(id), estimator: Storm::default().build().unwrap() }).collect()
 }
 
-/// Copies of each round after the first, and the numbers in them.
-fn copies(d: usize, layers: Vec<Layer>, attack: &dyn Fn(Size) -> Box<dyn Attack>) -> Vec<(u64, u64)> {
+/// Runs four rounds of d numbers before `observer`.
+fn run(
+    d: usize,
+    layers: Vec<Layer>,
+    attack: &dyn Fn(Size) -> Box<dyn Attack>,
+    observer: impl Observer + 'static,
+) {
     let all = HONEST + ATTACKERS;
     let settings = Settings { rounds: 4, f: ATTACKERS, ..Settings::default() };
     let learner = OnTensors(d);
     let step = AnytimeSgd::default().build(&learner.start(), Domain::Everywhere).unwrap();
     let attack = attack(Size::new(all, ATTACKERS));
     let scheme = Scheme { name: "attack".into(), group: 0, attack, classes: 0 };
-    let noted = Copies::default();
     Cast::new(settings, Box::new(learner), Defence::new(layers).unwrap(), step)
         .seat(0..HONEST, Workers(members(0..HONEST)))
         .seat(HONEST..all, Attackers { scheme, members: members(HONEST..all) })
-        .observe(noted.clone())
+        .observe(observer)
         .run()
         .unwrap();
+}
+
+/// Copies of each round after the first, and the numbers in them.
+fn copies(d: usize, layers: Vec<Layer>, attack: &dyn Fn(Size) -> Box<dyn Attack>) -> Vec<(u64, u64)> {
+    let noted = Copies::default();
+    run(d, layers, attack, noted.clone());
     let noted = noted.0.lock().unwrap();
     let more = |pair: &[Copied]| (pair[1].copies - pair[0].copies, pair[1].numbers - pair[0].numbers);
     noted.windows(2).map(more).collect()
@@ -125,4 +135,24 @@ fn what_a_round_copies_to_the_host_does_not_depend_on_d() {
             assert!(long.iter().all(few), "{rule} under {attack}: {long:?}");
         }
     }
+}
+
+/// Checks what is told of every worker.
+struct Distances;
+
+impl Observer for Distances {
+    fn round(&mut self, report: &RoundReport) -> Result<(), String> {
+        for worker in &report.workers {
+            let distance = worker.distance.unwrap();
+            assert_eq!(worker.set_aside, !worker.honest);
+            assert_eq!(distance.is_nan(), worker.set_aside, "{distance}");
+            assert!(worker.set_aside || distance < 10.0, "{distance}");
+        }
+        Ok(())
+    }
+}
+
+#[test]
+fn distances_of_workers_are_told_and_those_set_aside_have_none() {
+    run(100, vec![Cwmed::default().build().unwrap()], &|size| Inf::default().build(size).unwrap(), Distances);
 }

@@ -4,8 +4,7 @@
 //!
 //! The cores are shared out: each of N runs at a time computes with a N-th of
 //! them, unless its number of threads is told. Results do not depend on it.
-//! Runs on one GPU share it, by one context and one stream: while one run has its
-//! kernels computed, others launch theirs.
+//! Runs on one GPU share it, by one context and one stream.
 
 use std::{
     path::Path,

@@ -1,7 +1,7 @@
 //! Has cuDNN compute what is asked for: in libtorch, f32 convolutions take TF32 (10 bits of mantissa) and may add in another
 //! order each time. tch binds neither switch; both are libtorch's own.
 
-use std::ffi::c_void;
+use std::{ffi::c_void, sync::Once};
 
 use tch::Device;
 
@@ -17,13 +17,15 @@ unsafe extern "C" {
 
 /// From now on convolutions on GPUs give the same bits each time, and f32 is f32, in the whole process.
 pub(super) fn ask_for(device: Device) {
-    if device.is_cuda() {
-        // SAFETY: a member function takes the object first, as a C function would (the C++ ABI of all but Windows). The
-        // context is made once and never freed, and these set one flag of it.
-        unsafe {
-            let context = global_context();
-            set_deterministic(context, true);
-            set_tf32(context, false);
-        }
+    static ASKED: Once = Once::new();
+    if !device.is_cuda() {
+        return;
     }
+    // SAFETY: a member function takes the object first, as a C function would (the C++ ABI of all but Windows). The
+    // context is made once and never freed. Its two flags are set once, before the first learner of a GPU computes.
+    ASKED.call_once(|| unsafe {
+        let context = global_context();
+        set_deterministic(context, true);
+        set_tf32(context, false);
+    });
 }

@@ -63,3 +63,22 @@ pub(super) fn cut(jobs: &[Job], largest: impl Fn(usize) -> usize) -> Vec<Tile> {
     }
     tiles
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::learner::torch::{ModelRule, model::SimpleCnn};
+
+    /// 29,034 parameters; 62,730 values a sample: three of 16 x 784, one of 16 x 196, three of 32 x 196, two of 1,568, and
+    /// the 10 classes.
+    #[test]
+    fn a_pass_on_a_gpu_holds_what_it_may() {
+        let model = SimpleCnn {}.build([1, 28, 28], 10).unwrap();
+        assert_eq!(model.activations(), 62_730);
+        let most = |batch: usize| (1u64 << 31) / (8 * (29_034 + batch as u64 * 62_730));
+        for batch in [4, 600] {
+            assert_eq!(largest(&model, batch, Device::Cuda(0)) as u64, most(batch));
+        }
+        assert_eq!(largest(&model, 1 << 20, Device::Cuda(0)), 1);
+    }
+}
