@@ -6,7 +6,7 @@
 #![cfg(feature = "torch")]
 #![expect(clippy::unwrap_used, reason = "a test may unwrap, and so may what it calls")]
 
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use phalanx::data::sampler::NoiseSampler;
 use phalanx_actors::{
@@ -77,6 +77,9 @@ fn members(ids: std::ops::Range<usize>) -> Vec<Member> {
     ids.map(|id| Member { sampler: sampler(id), estimator: Storm::default().build().unwrap() }).collect()
 }
 
+/// Copies are counted for the whole process, so that one run goes at a time.
+static ALONE: Mutex<()> = Mutex::new(());
+
 /// Runs four rounds of d numbers before `observer`.
 fn run(
     d: usize,
@@ -84,6 +87,7 @@ fn run(
     attack: &dyn Fn(Size) -> Box<dyn Attack>,
     observer: impl Observer + 'static,
 ) {
+    let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
     let all = HONEST + ATTACKERS;
     let settings = Settings { rounds: 4, f: ATTACKERS, ..Settings::default() };
     let learner = OnTensors(d);
