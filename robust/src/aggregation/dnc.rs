@@ -9,11 +9,12 @@ use super::{
     Aggregate, Aggregator, Context, Layer, Rule, RuleError,
     defence::require_finite,
     order::{mean_of, pairwise2, smallest},
-    sample::sampled,
+    sample::drawn,
     spectrum::{centred, top},
 };
 use crate::{
-    Batch, Gram, Pass, Size,
+    Batch, Gram, Size,
+    batch::Places,
     describe::{Described, ParameterError},
     random::Stream,
     state::Stateful,
@@ -74,8 +75,11 @@ impl Aggregator for Dnc {
         let m = batch.m();
         let keep = m - self.failed(context.f);
         let whole = self.sub_dim >= batch.d(); // every test is then the same one
-        let tests =
-            if whole { vec![passing(batch.gram()?, keep)] } else { self.tests(batch, keep, context)? };
+        let tests = if whole {
+            vec![passing(batch.gram()?, keep)]
+        } else {
+            rayon::scope(|_| self.tests(batch, keep, context))? // in the pool as a whole, else each step would wake it
+        };
         let mut passed = vec![0; m];
         tests.into_iter().flatten().for_each(|i| passed[i] += 1);
         let most = passed.iter().copied().max().unwrap_or(0);
@@ -98,17 +102,15 @@ impl Dnc {
         context: &mut Context,
     ) -> Result<Vec<Vec<usize>>, RuleError> {
         let streams: Vec<Stream> = (0..self.iterations).map(|_| Stream::from_rng(&mut context.rng)).collect();
-        let test = |mut rng: Stream| {
-            let rows = sampled(batch, self.sub_dim, &mut rng)?;
-            match Batch::new(&rows)?.gram() {
-                Ok(gram) => Ok(passing(gram, keep)),
-                Err(error) => {
-                    require_finite(batch.raw())?; // names the raw rows
-                    Err(error.into())
-                }
+        let draw = |mut rng| drawn(batch.d(), self.sub_dim, &mut rng);
+        let samples: Vec<Places> = streams.into_par_iter().map(draw).collect();
+        match batch.grams_at(&samples) {
+            Ok(grams) => Ok(grams.par_iter().map(|gram| passing(gram, keep)).collect()),
+            Err(error) => {
+                require_finite(batch.raw())?; // names the raw rows
+                Err(error.into())
             }
-        };
-        Pass::Gram.seen(context.watch.as_deref(), || streams.into_par_iter().map(test).collect())
+        }
     }
 }
 

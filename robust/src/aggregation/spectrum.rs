@@ -2,7 +2,8 @@
 
 use crate::Matrix;
 
-/// The eigenvalue of the process so far takes longer to find than some steps.
+/// The eigenvalue of the process so far takes longer to find than some steps: after so many it is asked for, and not
+/// before the end of a process of few of these.
 const LOOK: usize = 8;
 
 /// The Gram matrix of the rows around their mean under `weights`, from their squared distances:
@@ -17,8 +18,8 @@ pub(super) fn centred(distances2: &Matrix, weights: &[f64]) -> Matrix {
 }
 
 /// The largest eigenvalue of a symmetric positive semi-definite matrix and its unit eigenvector, by the
-/// Lanczos process with full reorthogonalisation, run until the residual is that of rounding, which every
-/// [`LOOK`] steps are asked for.
+/// Lanczos process with full reorthogonalisation, run until the residual is that of rounding, which is
+/// looked at every [`LOOK`] steps.
 pub(super) fn top(matrix: &Matrix) -> (f64, Vec<f64>) {
     let n = matrix.rows();
     // any start with no reason to be orthogonal to the eigenvector will do
@@ -41,7 +42,7 @@ pub(super) fn top(matrix: &Matrix) -> (f64, Vec<f64>) {
         }
         let left = dot(&next, &next).sqrt();
         let last = basis.len() == n || left <= 1e-15 * scale;
-        if last || basis.len().is_multiple_of(LOOK) {
+        if last || (n > 3 * LOOK && basis.len().is_multiple_of(LOOK)) {
             let (value, vector) = top_of_tridiagonal(&alpha, &beta);
             let residual = left * vector[vector.len() - 1].abs();
             if last || residual <= 1e-14 * value {

@@ -1,7 +1,9 @@
 //! Batches on the host: the operations of `Batch` by the kernels, over f32 or f64 rows.
 
+use std::borrow::Cow;
+
 use super::{
-    BatchError, ColumnRule, Columns, Gram, Half, Map, Matrix, kernels,
+    BatchError, ColumnRule, Columns, Gram, Half, Map, Matrix, Places, kernels,
     measure::{self, Rows, Trust},
 };
 use crate::{Vector, simd::Real, vector::dot};
@@ -11,8 +13,24 @@ fn views<'a, T: Real>(rows: impl IntoIterator<Item = &'a Vector>) -> Vec<&'a [T]
     rows.into_iter().filter_map(T::view).collect()
 }
 
+/// The geometry of the rows.
 pub(super) fn gram<T: Real>(rows: &[Vector]) -> Result<Gram, BatchError> {
-    measure::gram(rows, |kept| Host::<T>(views(kept.iter().map(|&i| &rows[i]))))
+    let all = |kept: Vec<usize>| {
+        vec![Host::<T> { rows: views(kept.iter().map(|&i| &rows[i])), places: None, first: None }]
+    };
+    Ok(measure::grams(rows, all)?.remove(0))
+}
+
+/// The geometry of the rows' coordinates at each of these sets of places.
+pub(super) fn grams_at<T: Real>(rows: &[Vector], samples: &[Places]) -> Result<Vec<Gram>, BatchError> {
+    measure::grams(rows, |kept| {
+        let rows = views::<T>(kept.iter().map(|&i| &rows[i]));
+        let windows: Vec<_> =
+            samples.iter().map(|places| kernels::Window { rows: &rows, places: Some(places) }).collect();
+        let firsts = kernels::centred::<T, T>(&windows, 0);
+        let host = |(first, places)| Host { rows: rows.clone(), places: Some(places), first: Some(first) };
+        firsts.into_iter().zip(samples).map(host).collect()
+    })
 }
 
 pub(super) fn columns<T: Real>(
@@ -63,23 +81,41 @@ pub(super) fn norms2<T: Real>(rows: &[Vector]) -> Vec<f64> {
     kernels::norms2(&views::<T>(rows))
 }
 
-struct Host<'a, T>(Vec<&'a [T]>);
+/// Rows, or their coordinates at some places.
+struct Host<'a, T> {
+    rows: Vec<&'a [T]>,
+    places: Option<&'a Places>,
+    /// The first products around row 0, where several forms of the rows have come by them in one pass.
+    first: Option<Matrix>,
+}
+
+impl<T: Real> Host<'_, T> {
+    /// What is seen of row i.
+    fn seen(&self, i: usize) -> Cow<'_, [T]> {
+        match self.places {
+            None => self.rows[i].into(),
+            Some(places) => places.iter().map(|at| self.rows[i][at]).collect(),
+        }
+    }
+}
 
 impl<T: Real> Rows for Host<'_, T> {
     fn count(&self) -> usize {
-        self.0.len()
+        self.rows.len()
     }
 
     fn products(&self, centre: usize, exact: bool) -> Matrix {
-        if exact {
-            kernels::centred::<T, f64>(&self.0, centre)
-        } else {
-            kernels::centred::<T, T>(&self.0, centre)
-        }
+        let windows = [kernels::Window { rows: &self.rows, places: self.places }];
+        let mut products = match &self.first {
+            Some(first) if centre == 0 && !exact => return first.clone(),
+            _ if exact => kernels::centred::<T, f64>(&windows, centre),
+            _ => kernels::centred::<T, T>(&windows, centre),
+        };
+        products.remove(0)
     }
 
     fn trust(&self, exact: bool) -> Trust {
-        let d = self.0[0].len() as f64;
+        let d = self.places.map_or(self.rows[0].len(), Places::len) as f64;
         if exact || size_of::<T>() == size_of::<f64>() {
             Trust::OF_F64
         } else {
@@ -88,14 +124,19 @@ impl<T: Real> Rows for Host<'_, T> {
     }
 
     fn differences(&self, pairs: &[(usize, Option<usize>)]) -> Vec<f64> {
-        kernels::differences(&self.0, pairs)
+        if self.places.is_none() {
+            return kernels::differences(&self.rows, pairs);
+        }
+        let seen: Vec<Cow<'_, [T]>> = (0..self.count()).map(|i| self.seen(i)).collect();
+        kernels::differences(&seen.iter().map(|row| &**row).collect::<Vec<_>>(), pairs)
     }
 
     fn is_finite(&self, i: usize) -> bool {
-        dot::dot(self.0[i], self.0[i]).is_finite()
+        let row = self.seen(i);
+        dot::dot(&row, &row).is_finite()
     }
 
     fn same(&self, i: usize, j: usize) -> bool {
-        self.0[i] == self.0[j]
+        self.seen(i) == self.seen(j)
     }
 }

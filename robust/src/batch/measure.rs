@@ -64,14 +64,15 @@ pub(super) struct Measured {
 /// At most this many passes look for a good centre.
 const PASSES: usize = 4;
 
-/// Measures `vectors`; `rows` makes the form of those at the places it is given, which share no memory.
+/// Measures `vectors`, once for each of the forms that `rows` makes of those at the places it is given, which share no
+/// memory.
 ///
 /// # Errors
 /// [`BatchError::NonFinite`].
-pub(super) fn gram<R: Rows>(
+pub(super) fn grams<R: Rows>(
     vectors: &[Vector],
-    rows: impl FnOnce(Vec<usize>) -> R,
-) -> Result<Gram, BatchError> {
+    rows: impl FnOnce(Vec<usize>) -> Vec<R>,
+) -> Result<Vec<Gram>, BatchError> {
     let (mut known, mut first) = (HashMap::new(), Vec::new());
     let mut shared = Vec::with_capacity(vectors.len());
     for (i, vector) in vectors.iter().enumerate() {
@@ -81,9 +82,12 @@ pub(super) fn gram<R: Rows>(
         }
     }
     let all = |bad: Vec<usize>| (0..vectors.len()).filter(|&i| bad.contains(&shared[i])).collect();
-    let measured = measure(&rows(first)).map_err(|bad| BatchError::NonFinite(all(bad)))?;
-    let class: Vec<usize> = shared.iter().map(|&i| measured.class[i]).collect();
-    Ok(Gram::new(measured, &class))
+    let gram = |rows: R| {
+        let measured = measure(&rows).map_err(|bad| BatchError::NonFinite(all(bad)))?;
+        let class: Vec<usize> = shared.iter().map(|&i| measured.class[i]).collect();
+        Ok(Gram::new(measured, &class))
+    };
+    rows(first).into_iter().map(gram).collect()
 }
 
 /// The measured rows, or those that are not finite.

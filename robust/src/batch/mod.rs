@@ -15,6 +15,7 @@ mod map;
 mod matrix;
 mod measure;
 mod passes;
+mod places;
 mod shares;
 #[cfg(feature = "torch")]
 mod torch;
@@ -26,6 +27,7 @@ pub use gram::Gram;
 pub use map::Map;
 pub use matrix::Matrix;
 pub use passes::{Pass, Watch};
+pub(crate) use places::Places;
 
 use crate::Vector;
 
@@ -168,6 +170,25 @@ impl<'a> Batch<'a> {
     pub fn gram(&self) -> Result<&Gram, BatchError> {
         let raw = self.raw_gram.get_or_init(|| self.measured()).as_ref().map_err(Clone::clone)?;
         Ok(self.mapped_gram(raw))
+    }
+
+    /// Inner products of the (mapped) rows over some of the coordinates, once for each set of their places. One pass
+    /// over these; nothing of them is kept.
+    ///
+    /// # Errors
+    /// [`BatchError::NonFinite`] naming the raw rows that are not finite at some of the places.
+    pub(crate) fn grams_at(&self, samples: &[Places]) -> Result<Vec<Gram>, BatchError> {
+        let raw = self.pass(Pass::Gram, || {
+            on_form!(
+                self.rows,
+                T => host::grams_at::<T>(self.rows, samples),
+                torch => torch::grams_at(self.rows, self.stack(), samples)
+            )
+        });
+        match self.map() {
+            None => raw,
+            Some(w) => Ok(raw?.iter().map(|gram| gram.mapped(w)).collect()),
+        }
     }
 
     /// [`gram`](Self::gram), if a pass for it has been made.

@@ -7,7 +7,7 @@
 use tch::{Kind, Tensor, no_grad};
 
 use super::{
-    BatchError, ColumnRule, Columns, Gram, Half, Map, Matrix,
+    BatchError, ColumnRule, Columns, Gram, Half, Map, Matrix, Places,
     measure::{self, Rows, Trust},
 };
 use crate::{
@@ -31,7 +31,21 @@ pub(super) fn stack(rows: &[Vector]) -> Shared {
 }
 
 pub(super) fn gram(rows: &[Vector], stack: &Shared) -> Result<Gram, BatchError> {
-    no_grad(|| measure::gram(rows, |kept| Device(select(stack.tensor(), &kept).into())))
+    no_grad(|| {
+        let all = |kept: Vec<usize>| vec![Device(select(stack.tensor(), &kept).into())];
+        Ok(measure::grams(rows, all)?.remove(0))
+    })
+}
+
+/// The geometry of the rows' coordinates at each of these sets of places.
+pub(super) fn grams_at(rows: &[Vector], stack: &Shared, samples: &[Places]) -> Result<Vec<Gram>, BatchError> {
+    no_grad(|| {
+        measure::grams(rows, |kept| {
+            let rows = select(stack.tensor(), &kept);
+            let at = |sample: &Places| places(&sample.iter().collect::<Vec<_>>(), &rows);
+            samples.iter().map(|sample| Device(rows.index_select(1, &at(sample)).into())).collect()
+        })
+    })
 }
 
 pub(super) fn columns(

@@ -17,6 +17,7 @@ mod mixed;
 mod network;
 mod products;
 mod reduce;
+mod seen;
 mod tile;
 mod weighted;
 
@@ -24,5 +25,5 @@ pub(super) use columns::columns;
 pub(super) use linear::{combine, differences, distances, norms2};
 pub(super) use mix::product;
 pub(super) use mixed::mixed;
-pub(super) use products::centred;
+pub(super) use products::{Window, centred};
 pub(super) use weighted::weighted_median;

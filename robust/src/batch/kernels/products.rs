@@ -10,10 +10,11 @@ use rayon::prelude::*;
 
 use super::{
     chunks,
-    tile::{LINE, Tile, prefetch},
+    seen::{SPARE, Seen},
+    tile::{GROUP, LINE, Tile, prefetch},
 };
 use crate::{
-    batch::Matrix,
+    batch::{Matrix, Places},
     simd::{Real, vectorised},
 };
 
@@ -29,16 +30,26 @@ const CHUNKS: usize = 64;
 /// Rows of the products that one thread sums, where threads share a tile.
 const BAND: usize = 12;
 
-/// The (m+1)×(m+1) products of x_1 - c, …, x_m - c and c, where c is row `centre`.
+/// Rows, or what of them is at some places.
+#[derive(Clone, Copy)]
+pub(in crate::batch) struct Window<'a, R> {
+    /// The rows, whole.
+    pub rows: &'a [&'a [R]],
+    /// Which of their coordinates are seen; all without.
+    pub places: Option<&'a Places>,
+}
+
+/// The (m+1)×(m+1) products of x_1 - c, …, x_m - c and c, where c is row `centre`, for every window on the same rows.
 /// Rows of R are packed and multiplied as A. One pass over the rows.
-pub(in crate::batch) fn centred<R: Real, A: Real>(rows: &[&[R]], centre: usize) -> Matrix {
-    let n = rows.len() + 1;
-    let sums = match n > FEW {
+pub(in crate::batch) fn centred<R: Real, A: Real>(windows: &[Window<'_, R>], centre: usize) -> Vec<Matrix> {
+    let n = windows.first().map_or(0, |window| window.rows.len()) + 1;
+    if n > FEW {
+        let one = |window| Matrix::symmetric(n, together::<R, A>(window, centre));
         // in the pool as a whole, else every tile would wait for its threads
-        true => rayon::scope(|_| together::<R, A>(rows, centre)),
-        false => apart::<R, A>(rows, centre),
-    };
-    Matrix::symmetric(n, sums)
+        return rayon::scope(|_| windows.iter().map(one).collect());
+    }
+    let sums = apart::<R, A>(windows, n, centre);
+    sums.chunks_exact(n * n).map(|sums| Matrix::symmetric(n, sums.to_vec())).collect()
 }
 
 /// A tile for n vectors with room for whole blocks.
@@ -46,25 +57,19 @@ fn tile<A: Real>(n: usize) -> Tile<A> {
     Tile::new(n.next_multiple_of(3).max(n.next_multiple_of(4)), WIDTH)
 }
 
-/// The lower triangle, where every thread works on columns of its own.
-fn apart<R: Real, A: Real>(rows: &[&[R]], centre: usize) -> Vec<f64> {
-    let (n, d) = (rows.len() + 1, rows[centre].len());
-    let chunk = chunks::size(n, WIDTH).max(d.div_ceil(CHUNKS).next_multiple_of(WIDTH));
+/// The lower triangle of each window, where every thread works on coordinates of its own.
+fn apart<R: Real, A: Real>(windows: &[Window<'_, R>], n: usize, centre: usize) -> Vec<f64> {
+    let d = windows.first().map_or(0, Window::d);
+    let several = windows.iter().map(|window| window.holding(2 * WIDTH)).max().unwrap_or(WIDTH);
+    let chunk = chunks::size(n, WIDTH).max(several).max(d.div_ceil(CHUNKS)).next_multiple_of(WIDTH);
     let parts = chunks::map(
         d,
         chunk,
         || tile::<A>(n),
         |tile, range| {
-            let mut sums = vec![0.0; n * n];
-            for at in range.clone().step_by(WIDTH) {
-                let end = range.end.min(at + WIDTH);
-                vectorised(
-                    #[inline(always)]
-                    || pack(rows, centre, at..end, 0, tile.all_mut()),
-                );
-                let next = end..range.end.min(end + WIDTH);
-                let ahead = rows.iter().map(|row| &row[next.clone()]).collect();
-                Arch::new().dispatch(Multiply { tile, n, band: 0..n, sums: &mut sums, ahead });
+            let mut sums = vec![0.0; windows.len() * n * n];
+            for (window, sums) in windows.iter().zip(sums.chunks_exact_mut(n * n)) {
+                window.add(centre, range.clone(), tile, sums);
             }
             sums
         },
@@ -73,53 +78,89 @@ fn apart<R: Real, A: Real>(rows: &[&[R]], centre: usize) -> Vec<f64> {
 }
 
 /// The lower triangle, where the threads go through the columns side by side and each sums rows of its own.
-fn together<R: Real, A: Real>(rows: &[&[R]], centre: usize) -> Vec<f64> {
-    let (n, d) = (rows.len() + 1, rows[centre].len());
+fn together<R: Real, A: Real>(window: &Window<'_, R>, centre: usize) -> Vec<f64> {
+    let (n, d) = (window.rows.len() + 1, window.d());
     let (mut tile, mut sums) = (tile::<A>(n), vec![0.0; n * n]);
-    for at in (0..d).step_by(WIDTH) {
-        let range = at..d.min(at + WIDTH);
+    let mut at = 0..window.end(0, d);
+    while !at.is_empty() {
         tile.all_mut().par_chunks_mut(BAND * WIDTH).enumerate().for_each(|(band, target)| {
             vectorised(
                 #[inline(always)]
-                || pack(rows, centre, range.clone(), band * BAND, target),
+                || _ = window.pack(centre, at.clone(), band * BAND, target),
             );
         });
         let tile = &tile;
         // the longest bands first
         sums.par_chunks_mut(BAND * n).enumerate().rev().for_each(|(band, sums)| {
             let band = band * BAND..n.min((band + 1) * BAND);
-            Arch::new().dispatch(Multiply { tile, n, band, sums, ahead: Vec::<&[R]>::new() });
+            Arch::new().dispatch(Multiply { tile, used: WIDTH, n, band, sums, ahead: Vec::<&[R]>::new() });
         });
+        at = at.end..window.end(at.end, d);
     }
     sums
 }
 
-/// Fills the rows `first` … of a tile with coordinates `range` of x_i - c, and of c behind the last x_i.
-#[inline(always)]
-fn pack<R: Real, A: Real>(rows: &[&[R]], centre: usize, range: Range<usize>, first: usize, tile: &mut [A]) {
-    let c = &rows[centre][range.clone()];
-    let length = c.len();
-    for (i, target) in (first..=rows.len()).zip(tile.chunks_exact_mut(WIDTH)) {
-        match rows.get(i) {
-            Some(row) => {
-                for ((y, &x), &c) in target.iter_mut().zip(&row[range.clone()]).zip(c) {
-                    *y = widened::<R, A>(x) - widened(c);
-                }
-            }
-            None => target.iter_mut().zip(c).for_each(|(y, &c)| *y = widened(c)),
-        }
-        target[length..].fill(A::default());
+impl<'a, R: Real> Window<'a, R> {
+    /// Number of coordinates, seen or not.
+    fn d(&self) -> usize {
+        self.rows[0].len()
     }
-}
 
-#[inline(always)]
-fn widened<R: Real, A: Real>(x: R) -> A {
-    A::from_f64(x.to_f64())
+    /// Coordinates of which `seen` are seen, more or less.
+    fn holding(&self, seen: usize) -> usize {
+        self.places.map_or(seen, |places| places.holding(seen))
+    }
+
+    /// Where the tile ends that begins at coordinate `at`.
+    fn end(&self, at: usize, end: usize) -> usize {
+        match self.places {
+            None => end.min(at + WIDTH),
+            Some(places) => end.min(places.end(at, WIDTH - SPARE)),
+        }
+    }
+
+    /// What of the rows to ask for ahead of coordinates `range`; nothing where few of them are seen.
+    fn ahead(&self, range: Range<usize>) -> Vec<&'a [R]> {
+        if self.places.is_some_and(|places| !places.are_dense(range.clone())) {
+            return Vec::new();
+        }
+        self.rows.iter().map(|row| &row[range.clone()]).collect()
+    }
+
+    /// Adds the products over coordinates `range` to the lower triangle.
+    fn add<A: Real>(&self, centre: usize, range: Range<usize>, tile: &mut Tile<A>, sums: &mut [f64]) {
+        let n = self.rows.len() + 1;
+        let mut at = range.start..self.end(range.start, range.end);
+        while !at.is_empty() {
+            let used = vectorised(
+                #[inline(always)]
+                || self.pack(centre, at.clone(), 0, tile.all_mut()),
+            );
+            at = at.end..self.end(at.end, range.end);
+            let ahead = self.ahead(at.clone());
+            Arch::new().dispatch(Multiply { tile, used, n, band: 0..n, sums: &mut *sums, ahead });
+        }
+    }
+
+    /// Fills the rows `first` … of a tile with what is seen of coordinates `range` of x_i - c, and of c behind the
+    /// last x_i; says how many values of each row to use, a multiple of [`GROUP`].
+    #[inline(always)]
+    fn pack<A: Real>(&self, centre: usize, range: Range<usize>, first: usize, tile: &mut [A]) -> usize {
+        let seen = Seen::new(self.rows[centre], range, self.places);
+        let mut count = 0;
+        for (i, target) in (first..=self.rows.len()).zip(tile.chunks_exact_mut(WIDTH)) {
+            count = seen.write(self.rows.get(i).copied(), target);
+            target[count..].fill(A::default());
+        }
+        count.next_multiple_of(GROUP)
+    }
 }
 
 /// Adds the products of the rows `band` of a tile, of which the first `n` count, to those rows of the lower triangle.
 struct Multiply<'a, R, A> {
     tile: &'a Tile<A>,
+    /// Values of each row that count.
+    used: usize,
     n: usize,
     /// Begins at a multiple of 3.
     band: Range<usize>,
@@ -133,11 +174,21 @@ impl<R: Real, A: Real> WithSimd for Multiply<'_, R, A> {
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
+        match self.used {
+            WIDTH => self.add::<S>(simd, WIDTH), // compiled for this width: a tenth faster with many rows
+            used => self.add::<S>(simd, used),
+        }
+    }
+}
+
+impl<R: Real, A: Real> Multiply<'_, R, A> {
+    #[inline(always)]
+    fn add<S: Simd>(self, simd: S, used: usize) {
         let Range { start, end } = self.band.clone();
         let n = self.n;
         // about one row of the next tile for each block, more only if there are few blocks
         let mut ahead = self.ahead.chunks(self.ahead.len().div_ceil(n * n / 24 + n / 4 + 1).max(1));
-        let row = |i: usize| A::split::<S>(self.tile.row(i)).0;
+        let row = |i: usize| A::split::<S>(&self.tile.row(i)[..used]).0;
         for panel in (0..end).step_by(PANEL) {
             for i in (start.max(panel / 3 * 3)..end).step_by(3) {
                 for j in (panel..end.min(panel + PANEL).min(i + 3)).step_by(4) {

@@ -1,0 +1,222 @@
+//! Some of d coordinates.
+
+use std::ops::Range;
+
+use rand::Rng;
+
+use crate::random::Stream;
+
+/// A set of places among d, one bit for each.
+#[derive(Clone, Debug)]
+pub(crate) struct Places {
+    words: Vec<u64>,
+    d: usize,
+    count: usize,
+}
+
+impl Places {
+    /// None of d.
+    pub fn none(d: usize) -> Self {
+        Self { words: vec![0; d.div_ceil(64)], d, count: 0 }
+    }
+
+    /// Each of d with probability `level` / 256.
+    pub fn random(d: usize, level: u8, rng: &mut Stream) -> Self {
+        let mut places = Self::none(d);
+        if level > 0 {
+            places.words.iter_mut().for_each(|word| *word = random_bits(level, rng));
+            places.trim();
+        }
+        places
+    }
+
+    /// Number of places in the set.
+    pub fn len(&self) -> usize {
+        self.count
+    }
+
+    /// Takes a place in, below d.
+    #[inline]
+    pub fn insert(&mut self, at: usize) {
+        let (word, bit) = (&mut self.words[at / 64], 1 << (at % 64));
+        self.count += usize::from(*word & bit == 0);
+        *word |= bit;
+    }
+
+    /// Those of d that are not in the set.
+    pub fn complement(mut self) -> Self {
+        self.words.iter_mut().for_each(|word| *word = !*word);
+        self.trim();
+        self
+    }
+
+    /// Leaves out what is not below d, and counts.
+    fn trim(&mut self) {
+        if let Some(last) = self.words.last_mut().filter(|_| !self.d.is_multiple_of(64)) {
+            *last &= (1 << (self.d % 64)) - 1;
+        }
+        self.count = self.words.iter().map(|word| word.count_ones() as usize).sum();
+    }
+
+    /// The places, ascending.
+    pub fn iter(&self) -> impl Iterator<Item = usize> {
+        self.within(0..self.d)
+    }
+
+    /// Those in `range`, which begins at a multiple of 64 and ends at one or at d.
+    pub fn within(&self, range: Range<usize>) -> impl Iterator<Item = usize> {
+        let start = range.start / 64;
+        self.words(range).iter().enumerate().flat_map(move |(i, &word)| {
+            let next = |bits: &u64| Some(bits & bits.wrapping_sub(1));
+            let left = std::iter::successors(Some(word), next).take_while(|&bits| bits != 0);
+            left.map(move |bits| 64 * (start + i) + bits.trailing_zeros() as usize)
+        })
+    }
+
+    /// The bits of `range`, which begins at a multiple of 64 and ends at one or at d.
+    pub fn words(&self, range: Range<usize>) -> &[u64] {
+        &self.words[range.start / 64..range.end.div_ceil(64)]
+    }
+
+    /// Whether most cache lines of `range`, which is as for [`within`](Self::within), hold several of the places.
+    pub fn are_dense(&self, range: Range<usize>) -> bool {
+        let len = range.len();
+        4 * self.words(range).iter().map(|word| word.count_ones() as usize).sum::<usize>() >= len
+    }
+
+    /// A multiple of 64 that holds about `seen` of the places if they lie evenly.
+    pub fn holding(&self, seen: usize) -> usize {
+        (seen as f64 * self.d as f64 / self.count.max(1) as f64) as usize / 64 * 64 + 64
+    }
+
+    /// Where the longest range from `at`, a multiple of 64, ends that has no more than `most` of the places and at
+    /// least 64 coordinates.
+    pub fn end(&self, at: usize, most: usize) -> usize {
+        let words = &self.words[at.div_ceil(64).min(self.words.len())..];
+        let mut sum = 0;
+        let fits = |&&word: &&u64| {
+            sum += word.count_ones() as usize;
+            sum <= most
+        };
+        at + 64 * words.iter().take_while(fits).count().max(1)
+    }
+}
+
+/// Bits of which each is set with probability `level` / 256: from the lowest digit of the level on, a fair bit is the
+/// next digit of a number that is compared with it.
+fn random_bits(level: u8, rng: &mut Stream) -> u64 {
+    (level.trailing_zeros()..8).fold(0, |bits, digit| {
+        let fair = rng.next_u64();
+        if level >> digit & 1 == 1 { bits | fair } else { bits & fair }
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Places, random_bits};
+    use crate::{Batch, BatchError, Gram, Vector, random::Seed};
+
+    fn of(d: usize, all: impl IntoIterator<Item = usize>) -> Places {
+        let mut places = Places::none(d);
+        all.into_iter().for_each(|at| places.insert(at));
+        places
+    }
+
+    #[test]
+    fn a_set_holds_what_was_taken_in_once() {
+        for d in [1, 63, 64, 65, 200] {
+            let all: Vec<usize> = (0..d).filter(|at| at * at % 7 < 3).collect();
+            let places = of(d, all.iter().chain(&all).copied());
+            assert_eq!((places.len(), places.iter().collect::<Vec<_>>()), (all.len(), all.clone()));
+            let others: Vec<usize> = (0..d).filter(|at| !all.contains(at)).collect();
+            let complement = places.complement();
+            assert_eq!((complement.len(), complement.iter().collect::<Vec<_>>()), (others.len(), others));
+        }
+    }
+
+    #[test]
+    fn ranges_hold_what_they_may() {
+        let places = of(300, (0..300).filter(|at| at % 64 < 40)); // 40 in each word, 40 in the last 44 coordinates
+        assert_eq!([0, 40, 80, 119, 120, 1000].map(|most| places.end(0, most)), [64, 64, 128, 128, 192, 320]);
+        assert_eq!((places.end(256, 1000), places.end(300, 1000)), (320, 364));
+        assert!(places.within(64..128).eq(64..104));
+        assert!(places.within(256..300).eq(256..296));
+        assert_eq!(places.holding(100), 192); // 150 coordinates on average
+        assert!(places.are_dense(64..300) && !of(300, (0..300).step_by(5)).are_dense(0..300));
+    }
+
+    /// 64,000 bits a level: a share has a standard deviation of at most 0.002.
+    #[test]
+    fn bits_are_as_likely_as_asked() {
+        let mut rng = Seed(1).stream("test", 0, "bits", 1);
+        for level in [1u8, 2, 77, 128, 255] {
+            let ones: u32 = (0..1000).map(|_| random_bits(level, &mut rng).count_ones()).sum();
+            let share = f64::from(ones) / 64_000.0;
+            assert!((share - f64::from(level) / 256.0).abs() < 0.01, "{level}: {share}");
+        }
+    }
+
+    /// Two groups of rows far from the origin, close together within a group: distances cancel in the products.
+    fn rows(m: usize, d: usize) -> Vec<Vec<f64>> {
+        let value = |i: usize, t: usize| ((i * 31 + t * 17) as f64 * 0.37).sin();
+        let row = |i: usize| (0..d).map(|t| 100.0 * value(i % 2, t) + 0.1 * value(i + 2, t)).collect();
+        (0..m).map(row).collect()
+    }
+
+    /// Holds the geometry at `places` against that of vectors that have no other coordinates.
+    fn check(rows: &[Vec<f64>], places: &Places, gram: &Gram, tolerance: f64) {
+        let picked = |row: &Vec<f64>| Vector::from(places.iter().map(|at| row[at]).collect::<Vec<f64>>());
+        let picked: Vec<Vector> = rows.iter().map(picked).collect();
+        let batch = Batch::new(&picked).unwrap();
+        let expected = batch.gram().unwrap();
+        let near = |a: f64, b: f64| (a - b).abs() <= tolerance * b.abs();
+        for i in 0..rows.len() {
+            assert!(near(gram.row_norm2(i), expected.row_norm2(i)), "row {i} of {}", rows.len());
+            for j in 0..i {
+                let (found, expected) = (gram.distance2(i, j), expected.distance2(i, j));
+                assert!(near(found, expected), "rows {i} {j} of {}: {found} {expected}", rows.len());
+            }
+        }
+    }
+
+    type Form = (fn(&Vec<f64>) -> Vector, f64);
+
+    #[test]
+    fn the_geometry_at_places_is_that_of_no_other_coordinates() {
+        let forms: &[Form] = &[
+            (|row| row.iter().map(|&x| x as f32).collect::<Vec<f32>>().into(), 1e-4),
+            (|row| row.clone().into(), 1e-7),
+            #[cfg(feature = "torch")]
+            (|row| tch::Tensor::from_slice(row).into(), 1e-7),
+        ];
+        for (m, d) in if cfg!(miri) { vec![(4, 100)] } else { vec![(4, 1000), (17, 5003), (150, 333)] } {
+            // values that f32 holds, so that the forms have the same
+            let exact = |row: Vec<f64>| row.into_iter().map(|x| f64::from(x as f32)).collect();
+            let rows: Vec<Vec<f64>> = rows(m, d).into_iter().map(exact).collect();
+            let samples = [of(d, [d - 1]), of(d, (0..d).step_by(3)), of(d, 10..d - 5)];
+            for (form, tolerance) in forms {
+                let vectors: Vec<Vector> = rows.iter().map(form).collect();
+                let batch = Batch::new(&vectors).unwrap();
+                for (places, gram) in samples.iter().zip(batch.grams_at(&samples).unwrap()) {
+                    check(&rows, places, &gram, *tolerance);
+                }
+                let means: Vec<Vec<(usize, f64)>> =
+                    (0..m / 2).map(|i| vec![(i, 0.5), (i + 1, 0.5)]).collect();
+                let mapped = batch.mapped(crate::batch::Map::from_rows(m, means));
+                let means: Vec<Vec<f64>> = mapped.to_rows().iter().map(Vector::to_f64).collect();
+                check(&means, &samples[1], &mapped.grams_at(&samples).unwrap()[1], 10.0 * tolerance);
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_not_finite_counts_where_it_is_seen() {
+        let mut rows: Vec<Vec<f32>> = vec![vec![1.0; 100]; 3];
+        rows[2][70] = f32::NAN;
+        let rows: Vec<Vector> = rows.into_iter().map(Vector::from).collect();
+        let batch = Batch::new(&rows).unwrap();
+        assert!(batch.grams_at(&[of(100, 0..70)]).is_ok());
+        let error = batch.grams_at(&[of(100, 0..70), of(100, 65..75)]).unwrap_err();
+        assert_eq!(error, BatchError::NonFinite(vec![2]));
+    }
+}
