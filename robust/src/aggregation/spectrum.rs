@@ -1,6 +1,6 @@
 //! The largest eigenvalue of a small symmetric matrix, and covariance matrices made from distances.
 
-use crate::Matrix;
+use crate::{Matrix, vector::dot::dot};
 
 /// The eigenvalue of the process so far takes longer to find than some steps: after so many it is asked for, and not
 /// before the end of a process of few of these.
@@ -72,28 +72,26 @@ fn top_of_tridiagonal(a: &[f64], b: &[f64]) -> (f64, Vec<f64>) {
     let mut high = (0..n).map(|i| a[i] + reach(i)).fold(f64::NEG_INFINITY, f64::max);
     let spread = high.abs().max(low.abs()).max(f64::MIN_POSITIVE);
     high += 4.0 * f64::EPSILON * spread;
-    let pivots = |shift: f64| -> Option<Vec<f64>> {
-        let mut all: Vec<f64> = Vec::with_capacity(n);
-        for i in 0..n {
-            let coupled = if i > 0 { b[i - 1] * b[i - 1] / all[i - 1] } else { 0.0 };
-            let pivot = a[i] - shift - coupled;
-            if pivot >= 0.0 {
-                return None; // an eigenvalue is at or above the shift
-            }
-            all.push(pivot);
-        }
-        Some(all)
+    // of elimination in the matrix less `shift`; all are negative if no eigenvalue is at or above it
+    let pivots = |shift: f64| {
+        (0..n).scan(f64::INFINITY, move |pivot, i| {
+            let coupled = if i > 0 { b[i - 1] * b[i - 1] / *pivot } else { 0.0 };
+            *pivot = a[i] - shift - coupled;
+            Some(*pivot)
+        })
     };
+    let is_above = |shift: f64| pivots(shift).all(|pivot| pivot < 0.0);
     while high - low > 2.0 * f64::EPSILON * spread {
         let middle = low + (high - low) / 2.0;
         if middle <= low || middle >= high {
             break;
         }
-        if pivots(middle).is_some() { high = middle } else { low = middle }
+        if is_above(middle) { high = middle } else { low = middle }
     }
-    let Some(p) = pivots(high) else {
+    if !is_above(high) {
         return (high, unit(vec![1.0; n]));
-    };
+    }
+    let p: Vec<f64> = pivots(high).collect();
     let mut x = unit((0..n).map(|i| 1.0 + 0.1 * (i % 3) as f64).collect());
     for _ in 0..3 {
         for i in 1..n {
@@ -106,10 +104,6 @@ fn top_of_tridiagonal(a: &[f64], b: &[f64]) -> (f64, Vec<f64>) {
         x = unit(x);
     }
     (high, x)
-}
-
-fn dot(a: &[f64], b: &[f64]) -> f64 {
-    a.iter().zip(b).map(|(x, y)| x * y).sum()
 }
 
 fn unit(mut x: Vec<f64>) -> Vec<f64> {
