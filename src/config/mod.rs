@@ -382,8 +382,8 @@ pub enum Absence {
 pub struct Machine {
     /// Number of threads; 0 takes all cores.
     pub threads: usize,
-    /// Gigabytes (10^9 bytes) that the vectors of a run may take; 0: what the machine has available. A run that needs
-    /// more is refused.
+    /// Gigabytes (10^9 bytes) that the vectors of a run may take; 0: what the machine has available, or the GPU has in
+    /// all. A run that needs more is refused.
     pub memory_gb: f64,
     /// Where workers keep what their estimators remember between rounds.
     pub state: StatePlace,

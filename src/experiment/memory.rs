@@ -41,6 +41,8 @@ pub(super) struct Need {
 /// How vectors that estimators remember are kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Kept {
+    /// On a GPU, where they stay.
+    pub gpu: bool,
     /// In 2 bytes a number.
     pub half: bool,
     /// In a file.
@@ -49,11 +51,32 @@ pub(super) struct Kept {
 
 /// A run for which the memory does not suffice.
 #[derive(Clone, Debug, thiserror::Error)]
-#[error("the run needs about {}, {} {what}: {need}", gigabytes(.need.bytes()), gigabytes(*.limit))]
+#[error("the run needs about {}, {} {}: {need}", gigabytes(.need.bytes()), gigabytes(.limit.bytes), .limit.what)]
 pub struct MemoryError {
     need: Need,
-    limit: u64,
+    limit: Limit,
+}
+
+/// How much memory a run may take.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Limit {
+    bytes: u64,
+    /// The rest of the sentence "so much ...".
     what: &'static str,
+}
+
+impl Limit {
+    /// `asked` gigabytes, or if these are 0 what there is: all memory of GPU number `gpu`, or without a GPU what the
+    /// machine has available. None if that is not known.
+    pub fn find(asked: f64, gpu: Option<usize>) -> Option<Self> {
+        if asked > 0.0 {
+            return Some(Self { bytes: (asked * 1e9) as u64, what: "are allowed by machine.memory_gb" });
+        }
+        match gpu {
+            Some(number) => Some(Self { bytes: machine::gpu_memory(number)?, what: "are on the GPU" }),
+            None => Some(Self { bytes: machine::available_memory()?, what: "are available" }),
+        }
+    }
 }
 
 impl Need {
@@ -100,7 +123,7 @@ impl Need {
         let pairs = product(&[PAIRS, m, m, size_of::<f64>() as u64]);
         let d = self.d as u64;
         let held = match self.kept {
-            Kept { half: false, file: false } => product(&[self.remembered, d, self.number]),
+            Kept { half: false, file: false, .. } => product(&[self.remembered, d, self.number]),
             // What was put away comes back as it was, for the workers in a round.
             Kept { file, .. } => {
                 let packed = if file { 0 } else { self.stored() };
@@ -125,15 +148,13 @@ impl Need {
         Self { kept: Kept { file: true, ..self.kept }, ..self }
     }
 
-    /// `Ok` if it fits: into `limit` bytes, or without one into what the machine has available.
+    /// `Ok` if it fits, or if there is no limit.
     ///
     /// # Errors
     /// [`MemoryError`].
-    pub fn check(self, limit: Option<u64>) -> Result<(), MemoryError> {
-        let found = limit.map(|limit| (limit, "are allowed by machine.memory_gb"));
-        let found = found.or_else(|| Some((machine::available_memory()?, "are available")));
-        match found {
-            Some((limit, what)) if self.bytes() > limit => Err(MemoryError { need: self, limit, what }),
+    pub fn check(self, limit: Option<Limit>) -> Result<(), MemoryError> {
+        match limit {
+            Some(limit) if self.bytes() > limit.bytes => Err(MemoryError { need: self, limit }),
             _ => Ok(()),
         }
     }
@@ -142,13 +163,13 @@ impl Need {
 impl fmt::Display for Need {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { m, d, number, vectors, remembered, in_use, kept } = self;
-        let held = vectors + if *kept == (Kept { half: false, file: false }) { remembered } else { in_use };
+        let held = vectors + if !kept.half && !kept.file { remembered } else { in_use };
         write!(f, "{m} workers hold {held} vectors of {d} numbers of {number} bytes")?;
         if kept.half && !kept.file {
             write!(f, ", and {remembered} in 2 bytes a number")?;
         }
         let filed = self.in_file();
-        if !kept.file && filed.bytes() < self.bytes() {
+        if !kept.gpu && !kept.file && filed.bytes() < self.bytes() {
             let (disk, left) = (gigabytes(filed.stored()), gigabytes(filed.bytes()));
             write!(f, "; machine.state = \"file\" puts {disk} on disk and needs {left}")?;
         }
@@ -190,9 +211,13 @@ fn gigabytes(bytes: u64) -> String {
 mod tests {
     use phalanx_robust::estimator::{EstimatorRule, Momentum, Sgd, Storm};
 
-    use super::{Dtype, Kept, Need, appetite};
+    use super::{Dtype, Kept, Limit, Need, appetite};
 
-    const PLAIN: Kept = Kept { half: false, file: false };
+    const PLAIN: Kept = Kept { gpu: false, half: false, file: false };
+
+    fn bytes(bytes: u64) -> Option<Limit> {
+        Some(Limit { bytes, what: "are enough" })
+    }
 
     /// two gradients and what is remembered of each worker.
     fn need(m: usize, d: usize) -> Need {
@@ -207,13 +232,19 @@ mod tests {
             Need { m: 100, d: 1000, number: 4, vectors: 108, remembered: 100_000, in_use: 100, kept: PLAIN };
         let pairs = 3 * 100 * 100 * 8;
         assert_eq!(need.bytes(), 100_108 * 4000 + pairs);
-        let half = Need { kept: Kept { half: true, file: false }, ..need };
+        let half = Need { kept: Kept { half: true, ..PLAIN }, ..need };
         assert_eq!(half.bytes(), 208 * 4000 + 100_000 * 2000 + pairs);
         assert_eq!((need.in_file().bytes(), need.in_file().stored()), (208 * 4000 + pairs, 400_000_000));
         assert_eq!(half.in_file().stored(), 200_000_000);
-        let error = need.check(Some(1_000_000)).unwrap_err().to_string();
+        let error = need.check(bytes(1_000_000)).unwrap_err().to_string();
         assert!(error.contains("machine.state = \"file\" puts 0.4 GB on disk"), "{error}");
-        assert!(!need.in_file().check(Some(1)).unwrap_err().to_string().contains("machine.state"));
+        assert!(!need.in_file().check(bytes(1)).unwrap_err().to_string().contains("machine.state"));
+        let gpu = Need { kept: Kept { gpu: true, ..PLAIN }, ..need };
+        assert_eq!(gpu.bytes(), need.bytes());
+        assert!(
+            !gpu.check(bytes(1)).unwrap_err().to_string().contains("machine.state"),
+            "vectors stay there"
+        );
     }
 
     #[test]
@@ -226,8 +257,8 @@ mod tests {
 
     #[test]
     fn ten_thousand_workers_of_ten_million_parameters_are_refused() {
-        let error = need(10_000, 10_000_000).check(None).unwrap_err().to_string();
-        assert!(error.contains("1202.7 GB"), "{error}");
+        let error = need(10_000, 10_000_000).check(Limit::find(0.0, None)).unwrap_err().to_string();
+        assert!(error.contains("1202.7 GB") && error.contains("GB are available"), "{error}");
         assert!(error.contains("10000 workers hold 30008 vectors of 10000000 numbers of 4 bytes"), "{error}");
     }
 
@@ -235,10 +266,12 @@ mod tests {
     fn a_limit_of_ones_own_holds_in_place_of_the_machines() {
         let small = need(17, 1000);
         assert_eq!(small.bytes(), 59 * 4000 + 3 * 17 * 17 * 8);
-        assert!(small.check(None).is_ok());
-        assert!(small.check(Some(small.bytes())).is_ok());
-        let error = small.check(Some(small.bytes() - 1)).unwrap_err().to_string();
-        assert!(error.contains("machine.memory_gb"), "{error}");
+        assert!(small.check(None).is_ok() && small.check(Limit::find(0.0, None)).is_ok());
+        assert!(small.check(bytes(small.bytes())).is_ok() && small.check(bytes(small.bytes() - 1)).is_err());
+        for gpu in [None, Some(0)] {
+            let error = small.check(Limit::find(1e-6, gpu)).unwrap_err().to_string();
+            assert!(error.contains("0.0 GB are allowed by machine.memory_gb"), "{error}");
+        }
     }
 
     #[test]

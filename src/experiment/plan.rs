@@ -13,7 +13,7 @@ use phalanx_robust::{
 use super::{
     cast::{Group, groups},
     cohorts::Turnout,
-    memory::{Kept, MemoryError, Need},
+    memory::{Kept, Limit, MemoryError, Need},
     workload::{Subject, Workload},
 };
 use crate::{
@@ -318,24 +318,23 @@ impl Planner<'_> {
     ) -> Result<Option<u64>, PlanError> {
         let machine = &self.config.machine;
         let (place, half) = (machine.state, self.config.task.state == StateFormat::Bf16);
-        if machine.device != "cpu" {
-            let message = "what workers remember stays on the GPU as it is";
-            return match (half, place) {
-                (true, _) => Err(self.error("task.state", message).into()),
-                (_, StatePlace::File) => Err(self.error("machine.state", message).into()),
-                _ => Ok(None),
-            };
+        let gpu = machine.device.strip_prefix("cuda:").and_then(|number| number.parse().ok());
+        if gpu.is_some() && (half || place == StatePlace::File) {
+            let key = if half { "task.state" } else { "machine.state" };
+            return Err(self.error(key, "what workers remember stays on the GPU as it is").into());
         }
-        let limit = Some(machine.memory_gb).filter(|limit| *limit > 0.0).map(|limit| (limit * 1e9) as u64);
-        let kept = Kept { half, file: place == StatePlace::File };
+        let limit = Limit::find(machine.memory_gb, gpu);
+        let kept = Kept { gpu: gpu.is_some(), half, file: place == StatePlace::File };
         let reused = groups.iter().filter(|_| self.config.barrier.absence == Absence::Reuse);
-        let reused = reused.map(|group| group.ids.len()).sum();
+        let reused: usize = reused.map(|group| group.ids.len()).sum();
+        // libtorch takes the vectors of a round as one matrix.
+        let stacked = if gpu.is_some() { called } else { 0 };
         let local = self.config.task.local_steps > 1;
         // Estimators are tried out.
         let need =
             self.guarded("workers", || Need::of(groups, called, &workload.learner.start(), kept, local));
-        let mut need = need??.and_one_each(reused);
-        if place == StatePlace::Auto && need.check(limit).is_err() {
+        let mut need = need??.and_one_each(reused + stacked);
+        if gpu.is_none() && place == StatePlace::Auto && need.check(limit).is_err() {
             need = need.in_file();
         }
         need.check(limit)?;

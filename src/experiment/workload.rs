@@ -116,7 +116,13 @@ fn objective(planner: &mut Planner<'_>, named: &Named) -> Result<Arc<dyn Objecti
         let message = "models compute in bf16; f32 and f64 are accepted for an objective";
         return Err(planner.error("task.precision", message));
     }
+    if planner.config.machine.device.starts_with("cuda") {
+        return Err(
+            planner.error("machine.device", "an objective is computed on the CPU; cpu and auto are accepted")
+        );
+    }
     let Resolved { component: objective, named } = draw(planner, named)?;
+    planner.config.machine.device = "cpu".into();
     planner.config.task.objective = Some(named);
     // Where nothing is dealt, a wrong name is wrong all the same.
     planner.make(&planner.registry.partitions, "task.partition", &planner.config.task.partition)?;

@@ -1,12 +1,14 @@
-//! What the machine says of itself: memory that is left, what this process
+//! What the machine says of itself: memory that is left, that of a GPU, what this process
 //! took of it and since when, how fast memory is read. Only Linux says all of it.
 //!
 //! Nothing here may affect a result.
 
 mod bandwidth;
+mod gpu;
 mod memory;
 mod process;
 
 pub use bandwidth::read_bandwidth;
+pub use gpu::gpu_memory;
 pub use memory::{available_memory, peak_memory};
 pub use process::age;

@@ -51,6 +51,7 @@ const TYPED: &[Case] = &[
 const MEANT: &[Case] = &[
     (&["run", "good.toml", "--threads", "1000000"], &["machine.threads", "1000000", "1024"]),
     (&["run", "good.toml", "--device", "7"], &["--set machine.device", "`7` is no device", "cpu"]),
+    (&["run", "good.toml", "--device", "cuda:0"], &["machine.device", "computed on the CPU"]),
     (&["run", "good.toml", "--device", ""], &["machine.device"]),
     (&["run", "good.toml", "--device", "cuda:-1"], &["machine.device", "cuda:-1"]),
     (&["run", "good.toml", "--device", "cuda:99999999999999999999"], &["machine.device"]),

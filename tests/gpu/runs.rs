@@ -77,6 +77,16 @@ fn a_run_is_near_that_on_the_cpu() {
 }
 
 #[test]
+fn a_run_beyond_the_memory_of_the_gpu_is_refused() {
+    let Some(place) = Place::new() else { return };
+    let sets = [GPU, "task.model=resnet18", "workers.0.count=10000"];
+    let done = phalanx().args(arguments(&place, "large", &sets)).output().unwrap();
+    let said = String::from_utf8_lossy(&done.stderr);
+    assert_eq!(done.status.code(), Some(2), "{said}");
+    assert!(said.contains("GB are on the GPU") && !said.contains("machine.state"), "{said}");
+}
+
+#[test]
 fn a_stopped_run_goes_on_as_if_it_had_not_been() {
     let Some(place) = Place::new() else { return };
     let sets = [GPU, "rounds=600", "evaluation.every=0"];
