@@ -215,7 +215,11 @@ impl Vector {
             (Self::F32(x), Self::F32(y)) => zip(x, y, |a, b| a + c as f32 * b),
             (Self::F64(x), Self::F64(y)) => zip(x, y, |a, b| a + c * b),
             #[cfg(feature = "torch")]
-            (Self::Torch(x), Self::Torch(y)) => x.update(|x| x + y.tensor() * c),
+            (Self::Torch(x), Self::Torch(y)) => x.update(|x| match c {
+                1.0 => x + y.tensor(), // one kernel, not two
+                -1.0 => x - y.tensor(),
+                _ => x + y.tensor() * c,
+            }),
             _ => unalike(),
         }
     }
@@ -226,7 +230,7 @@ impl Vector {
             (Self::F32(x), Self::F32(y)) => zip(x, y, |a, b| (1.0 - t) as f32 * a + t as f32 * b),
             (Self::F64(x), Self::F64(y)) => zip(x, y, |a, b| (1.0 - t) * a + t * b),
             #[cfg(feature = "torch")]
-            (Self::Torch(x), Self::Torch(y)) => x.update(|x| x * (1.0 - t) + y.tensor() * t),
+            (Self::Torch(x), Self::Torch(y)) => x.update(|x| x.lerp(y.tensor(), t)), // one kernel, not three
             _ => unalike(),
         }
     }
@@ -353,5 +357,26 @@ mod tests {
         assert_eq!(x.to_f64(), [1.5, 3.0]);
         x.lerp(1.0, &y);
         assert_eq!(x.to_f64(), y.to_f64());
+    }
+
+    #[cfg(feature = "torch")]
+    #[test]
+    fn tensors_are_combined_as_host_vectors_are() {
+        let [a, b] =
+            [1.0, -0.3].map(|scale| (0..100).map(|i| scale * f64::from(i).sin()).collect::<Vec<f64>>());
+        let on_host = [&a, &b].map(|values| Vector::from(values.clone()));
+        let on_torch = [&a, &b].map(|values| Vector::from(tch::Tensor::from_slice(values)));
+        let check = |combine: &dyn Fn(&mut Vector, &Vector)| {
+            let [host, torch] = [&on_host, &on_torch].map(|[a, b]| {
+                let mut a = a.clone();
+                combine(&mut a, b);
+                a.to_f64()
+            });
+            assert!(host.iter().zip(&torch).all(|(x, y)| (x - y).abs() < 1e-15), "{host:?} {torch:?}");
+        };
+        for c in [1.0, -1.0, 0.7, 0.0] {
+            check(&|a, b| a.axpy(c, b));
+            check(&|a, b| a.lerp(c.abs(), b));
+        }
     }
 }
