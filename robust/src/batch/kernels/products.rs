@@ -174,21 +174,11 @@ impl<R: Real, A: Real> WithSimd for Multiply<'_, R, A> {
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
-        match self.used {
-            WIDTH => self.add::<S>(simd, WIDTH), // compiled for this width: a tenth faster with many rows
-            used => self.add::<S>(simd, used),
-        }
-    }
-}
-
-impl<R: Real, A: Real> Multiply<'_, R, A> {
-    #[inline(always)]
-    fn add<S: Simd>(self, simd: S, used: usize) {
         let Range { start, end } = self.band.clone();
         let n = self.n;
         // about one row of the next tile for each block, more only if there are few blocks
         let mut ahead = self.ahead.chunks(self.ahead.len().div_ceil(n * n / 24 + n / 4 + 1).max(1));
-        let row = |i: usize| A::split::<S>(&self.tile.row(i)[..used]).0;
+        let row = |i: usize| A::split::<S>(&self.tile.row(i)[..self.used]).0;
         for panel in (0..end).step_by(PANEL) {
             for i in (start.max(panel / 3 * 3)..end).step_by(3) {
                 for j in (panel..end.min(panel + PANEL).min(i + 3)).step_by(4) {
