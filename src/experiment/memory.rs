@@ -51,7 +51,7 @@ pub(super) struct Kept {
 
 /// A run for which the memory does not suffice.
 #[derive(Clone, Debug, thiserror::Error)]
-#[error("the run needs about {}, {} {}: {need}", gigabytes(.need.bytes()), gigabytes(.limit.bytes), .limit.what)]
+#[error("the run needs about {}, {} {}: {need}", size(.need.bytes()), size(.limit.bytes), .limit.what)]
 pub struct MemoryError {
     need: Need,
     limit: Limit,
@@ -170,7 +170,7 @@ impl fmt::Display for Need {
         }
         let filed = self.in_file();
         if !kept.gpu && !kept.file && filed.bytes() < self.bytes() {
-            let (disk, left) = (gigabytes(filed.stored()), gigabytes(filed.bytes()));
+            let (disk, left) = (size(filed.stored()), size(filed.bytes()));
             write!(f, "; machine.state = \"file\" puts {disk} on disk and needs {left}")?;
         }
         Ok(())
@@ -203,8 +203,14 @@ fn appetite(estimator: &mut dyn Estimator, dtype: Dtype) -> (u64, u64) {
     (gradients, estimator.state().vectors.len() as u64)
 }
 
-fn gigabytes(bytes: u64) -> String {
-    format!("{:.1} GB", bytes as f64 / 1e9)
+/// In gigabytes, and what is small in what shows it.
+fn size(bytes: u64) -> String {
+    let (unit, name) = match bytes {
+        ..100_000 => (1e3, "kB"),
+        100_000..100_000_000 => (1e6, "MB"),
+        _ => (1e9, "GB"),
+    };
+    format!("{:.1} {name}", bytes as f64 / unit)
 }
 
 #[cfg(test)]
@@ -270,7 +276,8 @@ mod tests {
         assert!(small.check(bytes(small.bytes())).is_ok() && small.check(bytes(small.bytes() - 1)).is_err());
         for gpu in [None, Some(0)] {
             let error = small.check(Limit::find(1e-6, gpu)).unwrap_err().to_string();
-            assert!(error.contains("0.0 GB are allowed by machine.memory_gb"), "{error}");
+            assert!(error.contains("about 0.2 MB"), "{error}");
+            assert!(error.contains("1.0 kB are allowed by machine.memory_gb"), "{error}");
         }
     }
 
