@@ -30,7 +30,7 @@ pub(super) fn drawn(d: usize, count: usize, rng: &mut Stream) -> Places {
 /// Places of which each is taken with the same probability, a little less than count/d, are equally likely given
 /// their number; then places are added one by one. So where there are many, most of them cost a few random bits each.
 fn few(d: usize, count: usize, rng: &mut Stream) -> Places {
-    let level = 256.0 * count as f64 / d as f64 - 512.0 / (d as f64).sqrt(); // less four standard deviations at most
+    let level = 256.0 * count as f64 / d as f64 - 512.0 / (d as f64).sqrt(); // less four times the largest standard deviation
     let level = if level < FEW { 0 } else { level as u8 };
     let mut places = loop {
         let places = Places::random(d, level, rng);

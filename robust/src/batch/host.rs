@@ -1,6 +1,6 @@
 //! Batches on the host: the operations of `Batch` by the kernels, over f32 or f64 rows.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, cell::Cell};
 
 use super::{
     BatchError, ColumnRule, Columns, Gram, Half, Map, Matrix, Places, kernels,
@@ -16,7 +16,7 @@ fn views<'a, T: Real>(rows: impl IntoIterator<Item = &'a Vector>) -> Vec<&'a [T]
 /// The geometry of the rows.
 pub(super) fn gram<T: Real>(rows: &[Vector]) -> Result<Gram, BatchError> {
     let all = |kept: Vec<usize>| {
-        vec![Host::<T> { rows: views(kept.iter().map(|&i| &rows[i])), places: None, first: None }]
+        vec![Host::<T> { rows: views(kept.iter().map(|&i| &rows[i])), places: None, first: Cell::default() }]
     };
     Ok(measure::grams(rows, all)?.remove(0))
 }
@@ -28,7 +28,11 @@ pub(super) fn grams_at<T: Real>(rows: &[Vector], samples: &[Places]) -> Result<V
         let windows: Vec<_> =
             samples.iter().map(|places| kernels::Window { rows: &rows, places: Some(places) }).collect();
         let firsts = kernels::centred::<T, T>(&windows, 0);
-        let host = |(first, places)| Host { rows: rows.clone(), places: Some(places), first: Some(first) };
+        let host = |(first, places)| Host {
+            rows: rows.clone(),
+            places: Some(places),
+            first: Cell::new(Some(first)),
+        };
         firsts.into_iter().zip(samples).map(host).collect()
     })
 }
@@ -85,8 +89,9 @@ pub(super) fn norms2<T: Real>(rows: &[Vector]) -> Vec<f64> {
 struct Host<'a, T> {
     rows: Vec<&'a [T]>,
     places: Option<&'a Places>,
-    /// The first products around row 0, where several forms of the rows have come by them in one pass.
-    first: Option<Matrix>,
+    /// The first products around row 0, where several forms of the rows have come by them in one pass; they are
+    /// handed out once.
+    first: Cell<Option<Matrix>>,
 }
 
 impl<T: Real> Host<'_, T> {
@@ -105,11 +110,13 @@ impl<T: Real> Rows for Host<'_, T> {
     }
 
     fn products(&self, centre: usize, exact: bool) -> Matrix {
+        if let Some(first) = self.first.take().filter(|_| centre == 0 && !exact) {
+            return first;
+        }
         let windows = [kernels::Window { rows: &self.rows, places: self.places }];
-        let mut products = match &self.first {
-            Some(first) if centre == 0 && !exact => return first.clone(),
-            _ if exact => kernels::centred::<T, f64>(&windows, centre),
-            _ => kernels::centred::<T, T>(&windows, centre),
+        let mut products = match exact {
+            true => kernels::centred::<T, f64>(&windows, centre),
+            false => kernels::centred::<T, T>(&windows, centre),
         };
         products.remove(0)
     }

@@ -1,6 +1,6 @@
 //! From rows to their geometry: which row is the centre, what number format a
 //! pass needs, and which distances must be computed from the difference
-//! itself. Called by `Batch::gram`; it sees rows of any device through [`Rows`].
+//! itself. Called by `Batch::gram` and `Batch::grams_at`; it sees rows of any device through [`Rows`].
 //!
 //! A pass gives products relative to a centre. The distance of two rows that
 //! lie close together but far from the centre cancels in them. So every pair is

@@ -156,10 +156,13 @@ mod tests {
         assert_eq!(Places::random(100, 0, &mut rng).len(), 0);
     }
 
-    /// Two groups of rows far from the origin, close together within a group: distances cancel in the products.
-    fn rows(m: usize, d: usize) -> Vec<Vec<f64>> {
+    /// Two groups of rows far from the origin, close together within a group: distances cancel in the products. The
+    /// first row is `first` times as long: far from all others it is no centre.
+    fn rows(m: usize, d: usize, first: f64) -> Vec<Vec<f64>> {
         let value = |i: usize, t: usize| ((i * 31 + t * 17) as f64 * 0.37).sin();
-        let row = |i: usize| (0..d).map(|t| 100.0 * value(i % 2, t) + 0.1 * value(i + 2, t)).collect();
+        let scale = |i: usize| if i == 0 { first } else { 1.0 };
+        let row =
+            |i: usize| (0..d).map(|t| scale(i) * (100.0 * value(i % 2, t) + 0.1 * value(i + 2, t))).collect();
         (0..m).map(row).collect()
     }
 
@@ -189,10 +192,11 @@ mod tests {
             #[cfg(feature = "torch")]
             (|row| tch::Tensor::from_slice(row).into(), 1e-6),
         ];
-        for (m, d) in if cfg!(miri) { vec![(4, 100)] } else { vec![(4, 1000), (17, 5003), (150, 333)] } {
+        let sizes = if cfg!(miri) { vec![(4, 100)] } else { vec![(4, 1000), (17, 5003), (150, 333)] };
+        for ((m, d), first) in sizes.into_iter().flat_map(|size| [(size, 1.0), (size, 1e4)]) {
             // values that f32 holds, so that the forms have the same
             let exact = |row: Vec<f64>| row.into_iter().map(|x| f64::from(x as f32)).collect();
-            let rows: Vec<Vec<f64>> = rows(m, d).into_iter().map(exact).collect();
+            let rows: Vec<Vec<f64>> = rows(m, d, first).into_iter().map(exact).collect();
             let samples = [of(d, [d - 1]), of(d, (0..d).step_by(3)), of(d, 10..d - 5)];
             for (form, tolerance) in forms {
                 let vectors: Vec<Vector> = rows.iter().map(form).collect();
