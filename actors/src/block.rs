@@ -3,13 +3,14 @@
 //! vectors from its answer. So a round costs a message an actor, not a worker.
 //!
 //! What a worker's own code does stays with that worker: its panic is caught,
-//! and the others go on. Only a worker that never ends takes its actor with it.
+//! and the others go on. Only a worker that never ends takes its actor with it, and is named by [`Busy`].
 
 use actix::{MailboxError, Recipient, dev::RecipientRequest};
 use futures_util::future::OptionFuture;
 use phalanx_robust::state::{State, StateError};
 
 use crate::{
+    busy::Busy,
     contain::contained,
     learner::{Draw, Job, Learned, LearnerError, Query},
     messages::{Ask, Fault, Reply, Submission},
@@ -25,14 +26,15 @@ pub struct Block {
     first: usize,
     members: Vec<Protocol>,
     learner: Recipient<Ask>,
+    busy: Busy,
     /// Those that could not ask in the open round, ascending, and why.
     failed: Vec<(usize, Fault)>,
 }
 
 impl Block {
     /// The workers `first`, `first + 1`, …, who ask at `learner`.
-    pub fn new(first: usize, members: Vec<Protocol>, learner: Recipient<Ask>) -> Self {
-        Self { first, members, learner, failed: Vec::new() }
+    pub fn new(first: usize, members: Vec<Protocol>, learner: Recipient<Ask>, busy: Busy) -> Self {
+        Self { first, members, learner, busy, failed: Vec::new() }
     }
 
     /// Lets `workers` begin anew. Whoever cannot fails in the round that begins.
@@ -74,8 +76,9 @@ impl Block {
         worker: usize,
         poison: &mut impl FnMut(&mut Draw) -> Result<(), Fault>,
     ) -> Result<Job, Fault> {
+        let busy = self.busy.clone();
         let member = self.member(worker)?;
-        let mut job = contained(|| member.job(query)).map_err(Fault::Panicked)?;
+        let mut job = busy.with(worker, || contained(|| member.job(query))).map_err(Fault::Panicked)?;
         poison(&mut job.draw)?;
         Ok(job)
     }
@@ -97,13 +100,15 @@ impl Block {
         };
         let mut failed = std::mem::take(&mut self.failed).into_iter().peekable();
         let mut learned = learned.into_iter();
+        let busy = self.busy.clone();
         let one = |&worker: &usize| {
             if let Some((_, fault)) = failed.next_if(|(id, _)| *id == worker) {
                 return Err(fault);
             }
             let learned = learned.next().ok_or(Fault::NoLearner)?;
             let member = self.member(worker)?;
-            contained(|| member.learned(round, learned)).map(&mut reply).map_err(Fault::Panicked)
+            let vector = busy.with(worker, || contained(|| member.learned(round, learned)));
+            vector.map(&mut reply).map_err(Fault::Panicked)
         };
         Ok(Reply::Several(workers.iter().map(one).collect()))
     }

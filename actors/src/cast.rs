@@ -15,6 +15,7 @@ use rayon::{ThreadPool, ThreadPoolBuilder};
 
 use crate::{
     aggregator::{Aggregator, Begin, Company, Stopper},
+    busy::Busy,
     contain::message,
     error::{Part, RunError},
     evaluator::{self, Evaluator},
@@ -141,6 +142,7 @@ impl Cast {
         }
         let snapshot = self.snapshot.map(Arc::new);
         let workers = seatings.iter().map(|(ids, _)| ids.len()).sum();
+        let busy = Busy::new(seatings.iter().map(|(ids, _)| ids.end).max().unwrap_or(0));
         let evaluator = Evaluator::start_in_arbiter(&arbiters.start(), |_| Evaluator { pool: evaluate });
         let pool = compute.clone();
         let learner = LearnerActor::start_in_arbiter(&arbiters.start(), move |_| {
@@ -155,6 +157,7 @@ impl Cast {
                 pool: compute.clone(),
                 block: settings.hosted(workers),
                 snapshot: snapshot.clone(),
+                busy: busy.clone(),
                 arbiters: arbiters.clone(),
             };
             let failed = |message| RunError::Seating { from: ids.start, to: ids.end, message };
@@ -164,6 +167,7 @@ impl Cast {
         let learner = learner.into();
         let company = Company {
             seats,
+            busy,
             learner,
             defence,
             step,

@@ -11,7 +11,7 @@
 //! - [`Seating`]: how workers and attackers are seated, and how custom actors are;
 //! - [`Learner`]: the door to a model; [`messages`]: what the actors say to one another;
 //! - [`barrier`]: where submissions meet; [`fault`]: what befalls them on the way; [`aggregator`]: who runs the rounds;
-//! - [`worker`], [`attacker`], [`block`], [`collusion`], [`learner_actor`]: the other actors, and what they share;
+//! - [`worker`], [`attacker`], [`block`], [`busy`], [`collusion`], [`learner_actor`]: the other actors, and what they share;
 //! - [`Observer`], [`RoundReport`], [`RunEnd`], [`RunError`]: what comes of it;
 //! - [`Snapshot`]: a run between two rounds as a value, from which it can go on.
 
@@ -19,6 +19,7 @@ pub mod aggregator;
 pub mod attacker;
 pub mod barrier;
 pub mod block;
+pub mod busy;
 pub mod cast;
 mod cohort;
 pub mod collusion;

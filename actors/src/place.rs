@@ -25,6 +25,7 @@ use rayon::ThreadPool;
 use crate::{
     attacker::Attacker,
     block::Block,
+    busy::Busy,
     collusion::{Collusion, Scheme},
     learner::Sampler,
     messages::{Ask, AttackerSeat, Memory, Seat},
@@ -56,6 +57,8 @@ pub struct Place {
     pub block: usize,
     /// Where the run goes on from; none for a new one.
     pub snapshot: Option<Arc<Snapshot>>,
+    /// Where it is said whose own code runs.
+    pub busy: Busy,
     pub(crate) arbiters: Rc<Arbiters>,
 }
 
@@ -148,13 +151,13 @@ fn blocks(
     for (id, member) in place.ids.clone().zip(&mut members) {
         place.restore(&snapshot::worker(id), member.estimator.as_mut())?;
     }
-    let learner = place.learner.clone();
+    let (learner, busy) = (place.learner.clone(), place.busy.clone());
     let mut members = members.into_iter();
     let block = move |ids: Range<usize>| {
         let hosted = ids.clone().zip(members.by_ref());
         let protocol = |(id, Member { sampler, estimator })| Protocol::new(id, sampler, estimator);
         let hosted = hosted.map(protocol).collect();
-        (ids.clone(), Block::new(ids.start, hosted, learner.clone()))
+        (ids.clone(), Block::new(ids.start, hosted, learner.clone(), busy.clone()))
     };
     Ok(place.blocks().map(block))
 }

@@ -18,6 +18,7 @@ use tokio::time::{Instant as Clock, sleep, timeout};
 use super::record::honest;
 use crate::{
     barrier::{Barrier, Outcome},
+    busy::Busy,
     cohort::cohort,
     error::{Part, Reason, RunError},
     fault::post::{Bill, Post},
@@ -38,6 +39,7 @@ type Heard = Result<Result<Reply, Fault>, MailboxError>;
 /// The seats and the barrier before them.
 pub(super) struct Floor {
     seats: Vec<Seat>,
+    busy: Busy,
     learner: LearnerSeat,
     root: Option<Box<dyn Sampler>>,
     policy: Policy,
@@ -84,6 +86,7 @@ impl Floor {
     /// The floor of these seats, which have ascending ids; vectors are of the kind of `shape`.
     pub fn new(
         seats: Vec<Seat>,
+        busy: Busy,
         learner: LearnerSeat,
         root: Option<Box<dyn Sampler>>,
         settings: &Settings,
@@ -93,6 +96,7 @@ impl Floor {
             all: Arc::new(seats.iter().flat_map(|seat| seat.ids.clone()).collect()),
             barrier: Barrier::new(shape),
             seats,
+            busy,
             learner,
             root,
             policy: settings.policy,
@@ -145,7 +149,7 @@ impl Floor {
                 },
                 () = &mut patience => {
                     if tally.is_some() {
-                        self.give_up(self.outstanding(), Reason::Silent(self.deadlines.worker))?;
+                        self.wait_no_more(self.outstanding(), Reason::Silent(self.deadlines.worker))?;
                         break;
                     }
                     tally = Some(self.too_late_to_ask().await?);
@@ -401,8 +405,8 @@ impl Floor {
         let (unasked, rest): (Vec<_>, Vec<_>) =
             self.outstanding().into_iter().partition(|worker| tally.missing.binary_search(worker).is_ok());
         let silent = rest.into_iter().filter(|&worker| !self.seat(worker).learns).collect();
-        self.give_up(unasked, Reason::Unasked(self.deadlines.worker))?;
-        self.give_up(silent, Reason::Silent(self.deadlines.worker))?;
+        self.wait_no_more(unasked, Reason::Unasked(self.deadlines.worker))?;
+        self.wait_no_more(silent, Reason::Silent(self.deadlines.worker))?;
         Ok(tally)
     }
 
@@ -431,6 +435,14 @@ impl Floor {
         let waiting: HashSet<usize> = self.waiting.iter().copied().collect();
         let silent = |worker: &usize| !waiting.contains(worker) && self.barrier.is_missing(*worker);
         self.workers().iter().copied().filter(silent).collect()
+    }
+
+    /// Gives up those whose deadline has passed. Those whose own code still runs come first, so that a run that ends by
+    /// this does so in their name, not in that of those behind them on the same thread.
+    fn wait_no_more(&mut self, late: Vec<usize>, reason: Reason) -> Result<(), RunError> {
+        let (busy, behind) = late.into_iter().partition(|&worker| self.busy.is(worker));
+        self.give_up(busy, reason.clone())?;
+        self.give_up(behind, reason)
     }
 
     /// Does without these workers in this round, if the policy allows it.

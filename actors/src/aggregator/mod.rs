@@ -34,6 +34,7 @@ use self::{
 };
 use crate::{
     barrier::{Outcome, kind},
+    busy::Busy,
     contain::{Trouble, computed, contained},
     error::{Part, RunError},
     learner::{Evaluation, Query, Sampler},
@@ -73,6 +74,8 @@ pub struct Stop;
 pub struct Company {
     /// The actors of the workers, in any order; ids are unique.
     pub seats: Vec<Seat>,
+    /// Whose own code runs.
+    pub busy: Busy,
     /// The learner.
     pub learner: LearnerSeat,
     /// The server's rule.
@@ -165,13 +168,24 @@ struct Rounds {
 
 impl Rounds {
     fn new(company: Company, settings: Settings) -> Self {
-        let Company { mut seats, learner, defence, step, start, root, observers, pool, stopper, keeper } =
-            company;
+        let Company {
+            mut seats,
+            busy,
+            learner,
+            defence,
+            step,
+            start,
+            root,
+            observers,
+            pool,
+            stopper,
+            keeper,
+        } = company;
         seats.sort_by_key(|seat| seat.ids.start);
         let shape = start.zeros_like();
         let deadlines = settings.deadlines;
         Self {
-            floor: Floor::new(seats, learner.clone(), root, &settings, shape.clone()),
+            floor: Floor::new(seats, busy, learner.clone(), root, &settings, shape.clone()),
             evaluations: Evaluations::new(learner.clone(), deadlines.evaluation),
             settings,
             learner,

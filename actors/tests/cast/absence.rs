@@ -6,7 +6,12 @@ use phalanx_actors::{
     messages::{Fault, Reply},
 };
 
-use phalanx_robust::attack::Knowledge;
+use phalanx_robust::{
+    Vector,
+    attack::Knowledge,
+    estimator::{Estimator, Gradients, Points},
+    state::Stateful,
+};
 
 use crate::stage::*;
 
@@ -135,6 +140,34 @@ fn a_worker_that_blocks_its_thread_ends_the_run_and_is_left_behind() {
     let Err(RunError::Workers { round: 1, workers, reason }) = played.end else { panic!("{:?}", played.end) };
     assert!(workers.contains(&4));
     assert_eq!(*reason, Reason::Silent(SHORT));
+}
+
+/// Never ends its second update.
+#[derive(Clone)]
+struct Endless;
+
+impl Stateful for Endless {}
+
+impl Estimator for Endless {
+    fn points(&self, _: u64) -> Points {
+        Points::Current
+    }
+
+    fn update(&mut self, round: u64, gradients: Gradients) -> Vector {
+        while round > 1 {
+            std::thread::park();
+        }
+        gradients.current
+    }
+}
+
+#[test]
+fn a_worker_that_never_ends_is_named_and_not_those_who_share_its_actor() {
+    let mut members = members(0..5);
+    members[2].estimator = Box::new(Endless);
+    let settings = Settings { block: 5, ..impatient(Policy::Fail) };
+    let played = play(cast(settings).seat(0..5, Workers(members)));
+    assert_eq!(played.error(), "round 2: worker 2 stayed silent for 200ms");
 }
 
 #[test]
