@@ -9,15 +9,13 @@ use std::{
     ops::{Add, Sub},
 };
 
-#[cfg(target_arch = "x86_64")]
-use pulp::x86::V4;
-use pulp::{Arch, Simd, WithSimd, bytemuck::Pod};
+use pulp::{Arch, Simd, WithSimd};
 
 use crate::Vector;
 
 /// f32 or f64, alone and in SIMD lanes.
 pub trait Real:
-    Debug + Default + PartialOrd + Send + Sync + Pod + Add<Output = Self> + Sub<Output = Self>
+    Copy + Debug + Default + PartialOrd + Send + Sync + Add<Output = Self> + Sub<Output = Self> + 'static
 {
     /// One SIMD register of these.
     type Lanes<S: Simd>: Copy;
@@ -32,6 +30,11 @@ pub trait Real:
     fn to_f64(self) -> f64;
     /// The nearest value; overflow becomes infinite.
     fn from_f64(value: f64) -> Self;
+    /// The nearest value to one of the other format, or the same.
+    #[inline(always)]
+    fn of<R: Real>(value: R) -> Self {
+        Self::from_f64(value.to_f64())
+    }
 
     /// The whole registers at the start of a slice, and what is left.
     fn split<S: Simd>(values: &[Self]) -> (&[Self::Lanes<S>], &[Self]);
@@ -45,8 +48,6 @@ pub trait Real:
     fn max<S: Simd>(simd: S, a: Self::Lanes<S>, b: Self::Lanes<S>) -> Self::Lanes<S>;
     /// a + b.
     fn plus<S: Simd>(simd: S, a: Self::Lanes<S>, b: Self::Lanes<S>) -> Self::Lanes<S>;
-    /// a - b.
-    fn minus<S: Simd>(simd: S, a: Self::Lanes<S>, b: Self::Lanes<S>) -> Self::Lanes<S>;
     /// a·b + c, rounded once where the hardware does so.
     fn mul_add<S: Simd>(simd: S, a: Self::Lanes<S>, b: Self::Lanes<S>, c: Self::Lanes<S>) -> Self::Lanes<S>;
     /// The sum over the lanes.
@@ -65,10 +66,6 @@ pub trait Real:
         yes: Self::Lanes<S>,
         no: Self::Lanes<S>,
     ) -> Self::Lanes<S>;
-
-    /// The lanes whose bit is set, moved to the front, and zeros behind them.
-    #[cfg(target_arch = "x86_64")]
-    fn compress(simd: V4, bits: u64, a: Self::Lanes<V4>) -> Self::Lanes<V4>;
 }
 
 /// Runs plain loops compiled for the best instruction set at hand. `work` must be `#[inline(always)]`, and so
@@ -87,15 +84,8 @@ pub fn vectorised<R>(work: impl FnMut() -> R) -> R {
     Arch::new().dispatch(Loops(work))
 }
 
-/// The values, if the two formats are one.
-#[cfg(target_arch = "x86_64")]
-pub(crate) fn as_format<A: Real, R: Real>(values: &mut [A]) -> Option<&mut [R]> {
-    let same = std::any::TypeId::of::<A>() == std::any::TypeId::of::<R>();
-    same.then(|| pulp::bytemuck::cast_slice_mut(values))
-}
-
 macro_rules! real {
-    ($type:ident, $variant:ident, $lanes:ident, $mask:ident, $split:ident, $split_mut:ident, $splat:ident, $min:ident, $max:ident, $add:ident, $sub:ident, $mul_add:ident, $sum:ident, $equal:ident, $less_than:ident, $less_than_or_equal:ident, $select:ident, $compress:ident) => {
+    ($type:ident, $variant:ident, $lanes:ident, $mask:ident, $split:ident, $split_mut:ident, $splat:ident, $min:ident, $max:ident, $add:ident, $mul_add:ident, $sum:ident, $equal:ident, $less_than:ident, $less_than_or_equal:ident, $select:ident) => {
         impl Real for $type {
             type Lanes<S: Simd> = S::$lanes;
             type Mask<S: Simd> = S::$mask;
@@ -152,11 +142,6 @@ macro_rules! real {
             }
 
             #[inline(always)]
-            fn minus<S: Simd>(simd: S, a: S::$lanes, b: S::$lanes) -> S::$lanes {
-                simd.$sub(a, b)
-            }
-
-            #[inline(always)]
             fn mul_add<S: Simd>(simd: S, a: S::$lanes, b: S::$lanes, c: S::$lanes) -> S::$lanes {
                 simd.$mul_add(a, b, c)
             }
@@ -185,12 +170,6 @@ macro_rules! real {
             fn select<S: Simd>(simd: S, mask: S::$mask, yes: S::$lanes, no: S::$lanes) -> S::$lanes {
                 simd.$select(mask, yes, no)
             }
-
-            #[cfg(target_arch = "x86_64")]
-            #[inline(always)]
-            fn compress(simd: V4, bits: u64, a: Self::Lanes<V4>) -> Self::Lanes<V4> {
-                pulp::cast(simd.avx512f.$compress(bits as _, pulp::cast(a)))
-            }
         }
     };
 }
@@ -206,14 +185,12 @@ real!(
     min_f32s,
     max_f32s,
     add_f32s,
-    sub_f32s,
     mul_add_e_f32s,
     reduce_sum_f32s,
     equal_f32s,
     less_than_f32s,
     less_than_or_equal_f32s,
-    select_f32s,
-    _mm512_maskz_compress_ps
+    select_f32s
 );
 real!(
     f64,
@@ -226,12 +203,10 @@ real!(
     min_f64s,
     max_f64s,
     add_f64s,
-    sub_f64s,
     mul_add_e_f64s,
     reduce_sum_f64s,
     equal_f64s,
     less_than_f64s,
     less_than_or_equal_f64s,
-    select_f64s,
-    _mm512_maskz_compress_pd
+    select_f64s
 );

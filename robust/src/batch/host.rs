@@ -25,9 +25,7 @@ pub(super) fn gram<T: Real>(rows: &[Vector]) -> Result<Gram, BatchError> {
 pub(super) fn grams_at<T: Real>(rows: &[Vector], samples: &[Places]) -> Result<Vec<Gram>, BatchError> {
     measure::grams(rows, |kept| {
         let rows = views::<T>(kept.iter().map(|&i| &rows[i]));
-        let windows: Vec<_> =
-            samples.iter().map(|places| kernels::Window { rows: &rows, places: Some(places) }).collect();
-        let firsts = kernels::centred::<T, T>(&windows, 0);
+        let firsts = kernels::centred_at::<T, T>(&rows, 0, &samples.iter().collect::<Vec<_>>());
         let host = |(first, places)| Host {
             rows: rows.clone(),
             places: Some(places),
@@ -113,12 +111,12 @@ impl<T: Real> Rows for Host<'_, T> {
         if let Some(first) = self.first.take().filter(|_| centre == 0 && !exact) {
             return first;
         }
-        let windows = [kernels::Window { rows: &self.rows, places: self.places }];
-        let mut products = match exact {
-            true => kernels::centred::<T, f64>(&windows, centre),
-            false => kernels::centred::<T, T>(&windows, centre),
-        };
-        products.remove(0)
+        match (self.places, exact) {
+            (None, true) => kernels::centred::<T, f64>(&self.rows, centre),
+            (None, false) => kernels::centred::<T, T>(&self.rows, centre),
+            (Some(places), true) => kernels::centred_at::<T, f64>(&self.rows, centre, &[places]).remove(0),
+            (Some(places), false) => kernels::centred_at::<T, T>(&self.rows, centre, &[places]).remove(0),
+        }
     }
 
     fn trust(&self, exact: bool) -> Trust {

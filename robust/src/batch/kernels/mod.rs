@@ -9,6 +9,7 @@
 //! sums are added in the order of the chunks, so results are the same bits
 //! for any number of threads.
 
+mod cells;
 mod chunks;
 mod columns;
 mod linear;
@@ -17,6 +18,7 @@ mod mixed;
 mod network;
 mod products;
 mod reduce;
+mod sampled;
 mod seen;
 mod tile;
 mod weighted;
@@ -25,5 +27,6 @@ pub(super) use columns::columns;
 pub(super) use linear::{combine, differences, distances, norms2};
 pub(super) use mix::product;
 pub(super) use mixed::mixed;
-pub(super) use products::{Window, centred};
+pub(super) use products::centred;
+pub(super) use sampled::centred_at;
 pub(super) use weighted::weighted_median;

@@ -1,6 +1,6 @@
 //! A cache-sized window on the rows: a few coordinates of all of them, packed.
 
-use std::ops::Range;
+use std::{any::Any, cell::Cell, ops::Range};
 
 use pulp::{Simd, WithSimd};
 
@@ -40,10 +40,20 @@ pub(super) struct Tile<T> {
 impl<T: Real> Tile<T> {
     /// A tile of zeros; `width` is a multiple of [`GROUP`].
     pub(super) fn new(rows: usize, width: usize) -> Self {
-        let spare = 64 / size_of::<T>();
-        let values = vec![T::default(); rows * width + spare];
-        let start = values.as_ptr().align_offset(64).min(spare);
-        Self { values, start, rows, width }
+        let mut tile = Self { values: Vec::new(), start: 0, rows: 0, width: 0 };
+        tile.shape(rows, width);
+        tile
+    }
+
+    /// Gives it another form, of any values; `width` is a multiple of [`GROUP`].
+    pub(super) fn shape(&mut self, rows: usize, width: usize) {
+        let spare = LINE / size_of::<T>();
+        let length = rows * width + spare;
+        if self.values.len() < length {
+            self.values = vec![T::default(); length];
+            self.start = self.values.as_ptr().align_offset(LINE).min(spare);
+        }
+        (self.rows, self.width) = (rows, width);
     }
 
     pub(super) fn rows(&self) -> usize {
@@ -70,6 +80,19 @@ impl<T: Real> Tile<T> {
         let width = self.width;
         &mut self.all_mut()[i * width..(i + 1) * width]
     }
+}
+
+/// Lends `work` a tile of any form and values that the thread keeps: one that is too large for an allocator to keep would
+/// be mapped anew, page by page, in every pass.
+pub(super) fn with_kept<T: Real, R>(work: impl FnOnce(&mut Tile<T>) -> R) -> R {
+    thread_local! {
+        static KEPT: Cell<Option<Box<dyn Any>>> = const { Cell::new(None) };
+    }
+    let kept = KEPT.take().and_then(|kept| kept.downcast().ok());
+    let mut tile = kept.unwrap_or_else(|| Box::new(Tile::new(0, 0)));
+    let result = work(&mut tile);
+    KEPT.set(Some(tile));
+    result
 }
 
 /// Asks for the cache lines of the next tile, bit by bit, while there is work on this one: else memory would
