@@ -30,9 +30,9 @@ pub trait Real:
     fn to_f64(self) -> f64;
     /// The nearest value; overflow becomes infinite.
     fn from_f64(value: f64) -> Self;
-    /// The nearest value to one of the other format, or the same.
+    /// The nearest to a value of either format.
     #[inline(always)]
-    fn of<R: Real>(value: R) -> Self {
+    fn nearest<R: Real>(value: R) -> Self {
         Self::from_f64(value.to_f64())
     }
 

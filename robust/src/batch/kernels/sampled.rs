@@ -108,9 +108,9 @@ fn look_up<R: Real, A: Real>(row: &[R], cells: &Cells, around: Option<&[A]>, tar
         let all = found.iter_mut().zip(listed);
         match around {
             Some(around) => {
-                all.zip(&around[columns]).for_each(|((y, &at), &c)| *y = A::of(row[at as usize]) - c);
+                all.zip(&around[columns]).for_each(|((y, &at), &c)| *y = A::nearest(row[at as usize]) - c);
             }
-            None => all.for_each(|(y, &at)| *y = A::of(row[at as usize])),
+            None => all.for_each(|(y, &at)| *y = A::nearest(row[at as usize])),
         }
         padding.fill(A::default());
     }

@@ -24,9 +24,9 @@ impl Seen<'_> {
     pub fn write<R: Real, A: Real>(&self, row: &[R], out: &mut [A]) {
         match self {
             Self::Range(range) => {
-                out.iter_mut().zip(&row[range.clone()]).for_each(|(y, &x)| *y = A::of(x));
+                out.iter_mut().zip(&row[range.clone()]).for_each(|(y, &x)| *y = A::nearest(x));
             }
-            Self::Listed(listed) => out.iter_mut().zip(*listed).for_each(|(y, &at)| *y = A::of(row[at])),
+            Self::Listed(listed) => out.iter_mut().zip(*listed).for_each(|(y, &at)| *y = A::nearest(row[at])),
         }
     }
 
@@ -36,11 +36,11 @@ impl Seen<'_> {
         match self {
             Self::Range(range) => {
                 let both = row[range.clone()].iter().zip(centre);
-                out.iter_mut().zip(both).for_each(|(y, (&x, &c))| *y = A::of(x) - c);
+                out.iter_mut().zip(both).for_each(|(y, (&x, &c))| *y = A::nearest(x) - c);
             }
             Self::Listed(listed) => {
                 let both = listed.iter().zip(centre);
-                out.iter_mut().zip(both).for_each(|(y, (&at, &c))| *y = A::of(row[at]) - c);
+                out.iter_mut().zip(both).for_each(|(y, (&at, &c))| *y = A::nearest(row[at]) - c);
             }
         }
     }

@@ -136,7 +136,7 @@ impl<T: Real> Pass<'_, T> {
         arch.dispatch(Medians { values, sorted, weights: self.weights, half: self.half });
         vectorised(
             #[inline(always)]
-            || out.iter_mut().zip(sorted.row(0)).for_each(|(out, &median)| *out = T::of(median)),
+            || out.iter_mut().zip(sorted.row(0)).for_each(|(out, &median)| *out = T::nearest(median)),
         );
     }
 }
@@ -147,7 +147,10 @@ fn copy<T: Real, A: Real>(from: &Tile<T>, first: usize, to: &mut Tile<A>) {
         #[inline(always)]
         || {
             for i in 0..to.rows() {
-                to.row_mut(i).iter_mut().zip(from.row(first + i)).for_each(|(to, &from)| *to = A::of(from));
+                to.row_mut(i)
+                    .iter_mut()
+                    .zip(from.row(first + i))
+                    .for_each(|(to, &from)| *to = A::nearest(from));
             }
         },
     );
