@@ -382,8 +382,8 @@ pub enum Absence {
 pub struct Machine {
     /// Number of threads; 0 takes all cores.
     pub threads: usize,
-    /// Gigabytes (10^9 bytes) that the vectors of a run may take; 0: what the machine has available, or the GPU has in
-    /// all. A run that needs more is refused.
+    /// Gigabytes (10^9 bytes) that the vectors of a run and the passes of its model may take; 0: what the machine has
+    /// available, or the GPU has in all. A run that needs more is refused.
     pub memory_gb: f64,
     /// Where workers keep what their estimators remember between rounds.
     pub state: StatePlace,
@@ -393,6 +393,16 @@ pub struct Machine {
     pub device: String,
     /// Folder for results.
     pub out: PathBuf,
+}
+
+impl Machine {
+    /// Number of threads that compute.
+    pub fn threads(&self) -> usize {
+        match self.threads {
+            0 => std::thread::available_parallelism().map_or(1, usize::from),
+            threads => threads,
+        }
+    }
 }
 
 /// Where workers keep what their estimators remember between rounds.

@@ -1,6 +1,6 @@
 //! A model on a data set: loads the data, fits the model to it, finds the device.
 
-use std::path::Path;
+use std::{collections::BTreeMap, path::Path};
 
 use phalanx_robust::{random::Seed, step::Domain};
 use tch::{Cuda, Device};
@@ -77,6 +77,7 @@ pub(super) fn images(
         .guarded("task.model", || TorchLearner::new(network, &dataset, settings, seed))?
         .map_err(|error| planner.error("task.model", error.to_string()))?;
     let computation = computation(&planner.config, groups, &learner);
+    let passes = passes(planner, groups, &learner);
     let classes = dataset.train.classes as i64;
     Ok(Workload {
         learner: walking(&planner.config.task, Box::new(learner)),
@@ -87,7 +88,16 @@ pub(super) fn images(
         summary,
         computation,
         arithmetic,
+        passes,
     })
+}
+
+/// Bytes that the passes of a round hold at once, more or less.
+fn passes(planner: &Planner<'_>, groups: &[Group], learner: &TorchLearner) -> u64 {
+    let threads = planner.config.machine.threads();
+    let mut workers = BTreeMap::new();
+    groups.iter().for_each(|group| *workers.entry(group.batch_size).or_insert(0) += group.ids.len());
+    workers.into_iter().map(|(batch, workers)| learner.held(batch, workers, threads)).max().unwrap_or(0)
 }
 
 fn arithmetic(network: &Model, precision: Precision, device: Device) -> Arithmetic {

@@ -19,7 +19,7 @@ const WALKING: u64 = 2;
 /// Numbers that a chain of rules holds for every pair of vectors: the Gram matrix, distances, weights.
 const PAIRS: u64 = 3;
 
-/// What a run needs beyond what the plan itself holds (data set, objective) and one pass of a model takes.
+/// What a run needs beyond what the plan itself holds (data set, objective).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Need {
     /// Number of workers in a round.
@@ -36,6 +36,8 @@ pub(super) struct Need {
     in_use: u64,
     /// How they are kept.
     kept: Kept,
+    /// Bytes that passes of the model hold at once.
+    passes: u64,
 }
 
 /// How vectors that estimators remember are kept.
@@ -109,12 +111,17 @@ impl Need {
         let share = |all: u64| (all * called as u64).div_ceil(m.max(1) as u64);
         let (vectors, in_use) = (others + share(asked), share(remembered));
         let number = start.dtype().size() as u64;
-        Ok(Self { m: called, d: start.len(), number, vectors, remembered, in_use, kept })
+        Ok(Self { m: called, d: start.len(), number, vectors, remembered, in_use, kept, passes: 0 })
     }
 
     /// The same, and another vector for every one of `workers`.
     pub fn and_one_each(self, workers: usize) -> Self {
         Self { vectors: self.vectors + workers as u64, ..self }
+    }
+
+    /// The same, and so many bytes that passes of the model hold at once.
+    pub fn and_passes(self, passes: u64) -> Self {
+        Self { passes, ..self }
     }
 
     /// All of it; the largest number for more than that.
@@ -130,7 +137,9 @@ impl Need {
                 packed.saturating_add(product(&[self.in_use, d, self.number]))
             }
         };
-        product(&[self.vectors, d, self.number]).saturating_add(held).saturating_add(pairs)
+        [held, pairs, self.passes]
+            .into_iter()
+            .fold(product(&[self.vectors, d, self.number]), u64::saturating_add)
     }
 
     /// Bytes of what all estimators remember, as it is kept.
@@ -162,11 +171,14 @@ impl Need {
 
 impl fmt::Display for Need {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { m, d, number, vectors, remembered, in_use, kept } = self;
+        let Self { m, d, number, vectors, remembered, in_use, kept, passes } = self;
         let held = vectors + if !kept.half && !kept.file { remembered } else { in_use };
         write!(f, "{m} workers hold {held} vectors of {d} numbers of {number} bytes")?;
         if kept.half && !kept.file {
             write!(f, ", and {remembered} in 2 bytes a number")?;
+        }
+        if *passes > 0 {
+            write!(f, ", passes of the model {} (less with smaller batches)", size(*passes))?;
         }
         let filed = self.in_file();
         if !kept.gpu && !kept.file && filed.bytes() < self.bytes() {
@@ -228,14 +240,22 @@ mod tests {
     /// two gradients and what is remembered of each worker.
     fn need(m: usize, d: usize) -> Need {
         let all = m as u64;
-        Need { m, d, number: 4, vectors: 2 * all + 8, remembered: all, in_use: all, kept: PLAIN }
+        Need { m, d, number: 4, vectors: 2 * all + 8, remembered: all, in_use: all, kept: PLAIN, passes: 0 }
     }
 
     #[test]
     fn what_is_put_away_counts_for_those_in_the_round() {
         // 100 of 100,000 workers with momentum: each of the 100 holds a gradient and its momentum.
-        let need =
-            Need { m: 100, d: 1000, number: 4, vectors: 108, remembered: 100_000, in_use: 100, kept: PLAIN };
+        let need = Need {
+            m: 100,
+            d: 1000,
+            number: 4,
+            vectors: 108,
+            remembered: 100_000,
+            in_use: 100,
+            kept: PLAIN,
+            passes: 0,
+        };
         let pairs = 3 * 100 * 100 * 8;
         assert_eq!(need.bytes(), 100_108 * 4000 + pairs);
         let half = Need { kept: Kept { half: true, ..PLAIN }, ..need };
@@ -279,6 +299,18 @@ mod tests {
             assert!(error.contains("about 0.2 MB"), "{error}");
             assert!(error.contains("1.0 kB are allowed by machine.memory_gb"), "{error}");
         }
+    }
+
+    #[test]
+    fn what_passes_hold_counts_too() {
+        let need = need(17, 1000);
+        let more = need.and_passes(3_000_000_000);
+        assert_eq!(more.bytes(), need.bytes() + 3_000_000_000);
+        let error = more.check(bytes(1_000_000)).unwrap_err().to_string();
+        assert!(
+            error.ends_with("of 4 bytes, passes of the model 3.0 GB (less with smaller batches)"),
+            "{error}"
+        );
     }
 
     #[test]

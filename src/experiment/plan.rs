@@ -308,8 +308,8 @@ impl Planner<'_> {
         }
     }
 
-    /// Refuses what cannot fit; answers how many bytes workers remember if a file is to hold them. On a GPU vectors
-    /// take the device's memory, which is not looked at.
+    /// Refuses what cannot fit; answers how many bytes workers remember if a file is to hold them. On a GPU it is the
+    /// device's memory that must hold vectors and passes.
     fn check_memory(
         &mut self,
         groups: &[Group],
@@ -333,7 +333,7 @@ impl Planner<'_> {
         // Estimators are tried out.
         let need =
             self.guarded("workers", || Need::of(groups, called, &workload.learner.start(), kept, local));
-        let mut need = need??.and_one_each(reused + stacked);
+        let mut need = need??.and_one_each(reused + stacked).and_passes(workload.passes);
         if gpu.is_none() && place == StatePlace::Auto && need.check(limit).is_err() {
             need = need.in_file();
         }

@@ -205,10 +205,7 @@ impl Plan {
 
     /// Number of threads that compute.
     pub fn threads(&self) -> usize {
-        match self.config.machine.threads {
-            0 => std::thread::available_parallelism().map_or(1, usize::from),
-            threads => threads,
-        }
+        self.config.machine.threads()
     }
 
     fn settings(&self) -> Settings {

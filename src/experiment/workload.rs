@@ -44,6 +44,8 @@ pub(super) struct Workload {
     pub computation: Computation,
     /// What the model's arithmetic costs; none for a convex objective.
     pub arithmetic: Option<Arithmetic>,
+    /// Bytes that passes of the model hold at once, more or less; 0 for a convex objective.
+    pub passes: u64,
 }
 
 /// What `[task]` names, found and written out in full; nothing is dealt, drawn or fitted yet.
@@ -175,6 +177,7 @@ fn convex(
             device: "cpu".into(),
         },
         arithmetic: None,
+        passes: 0,
     })
 }
 

@@ -138,3 +138,30 @@ fn a_run_that_cannot_fit_is_refused_with_both_numbers() {
     let message = Program::fails(&["check", &small, "--set", "machine.memory_gb=0.000001"]);
     assert!(message.contains("allowed by machine.memory_gb"), "{message}");
 }
+
+#[cfg(feature = "torch")]
+#[test]
+fn a_run_whose_passes_cannot_fit_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let task = "dataset = \"digits\"\nmodel = \"simple-cnn\"";
+    let text = harness::CONVEX.replace("objective = { least-squares = { dim = 30 } }", task);
+    let file = experiment(folder.path(), "passes.toml", &text);
+    let checked = |batch: usize, way: &str| {
+        let sets = [
+            format!("workers.0.batch_size={batch}"),
+            format!("task.way={way}"),
+            "machine.threads=2".to_owned(),
+            "machine.memory_gb=0.006".to_owned(),
+        ];
+        let sets = sets.iter().flat_map(|set| ["--set", set]);
+        Program::run(&["check", &file].into_iter().chain(sets).collect::<Vec<_>>())
+    };
+    // 36 vectors of 14,634 numbers take 2.1 MB, and a sample on its way through the model 51 kB; through
+    // libtorch as many workers go as make 600 MFLOP.
+    for way in ["kernels", "torch"] {
+        assert_eq!(checked(2, way).status, 0, "{}", checked(2, way).stderr);
+        let refused = checked(80, way);
+        assert_eq!(refused.status, 2, "{}", refused.stderr);
+        assert!(refused.stderr.contains(" MB (less with smaller batches)"), "{}", refused.stderr);
+    }
+}

@@ -178,6 +178,16 @@ impl TorchLearner {
         }
     }
 
+    /// Bytes that the passes of `workers` with batches of this size hold at once, more or less, if `threads` compute.
+    pub fn held(&self, batch: usize, workers: usize, threads: usize) -> u64 {
+        let Settings { precision, device, .. } = self.settings;
+        let tile = self.tile(batch).min(workers).max(1);
+        let passes = if device == Device::Cpu { threads.min(workers.div_ceil(tile)) } else { 1 };
+        let values =
+            tiles::values(&self.model, batch, device) + batch * self.model.input().iter().product::<usize>();
+        (passes * tile * values * precision.activations().elt_size_in_bytes()) as u64
+    }
+
     /// Number of workers in each pass of a round with these jobs.
     pub fn tiles(&self, jobs: &[Job]) -> Vec<usize> {
         self.cut(jobs).iter().map(|t| t.len()).collect()

@@ -45,7 +45,16 @@ pub(super) fn largest(model: &Model, batch: usize, device: Device) -> usize {
         let work = (model.flops() * batch as u64).max(1);
         WORK.div_ceil(work).max(1) as usize
     } else {
-        (DEVICE_VALUES / (COPIES * (model.dim() + batch * model.activations())).max(1)).max(1)
+        (DEVICE_VALUES / values(model, batch, device).max(1)).max(1)
+    }
+}
+
+/// Values that a pass holds for each of its workers with such batches, more or less: on a device at two points. The layers
+/// that have kernels are known to a value, and libtorch is seen to hold no more on the CPU.
+pub(super) fn values(model: &Model, batch: usize, device: Device) -> usize {
+    match model.network().filter(|_| device == Device::Cpu) {
+        Some(network) => model.dim() + batch * network.kept(),
+        None => COPIES * (model.dim() + batch * model.activations()),
     }
 }
 

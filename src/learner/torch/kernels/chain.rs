@@ -60,6 +60,13 @@ impl Chain {
         self.links.iter().map(|link| f32::of(link.kernel.as_ref()).least_batch()).max().unwrap_or(1)
     }
 
+    /// Values that a pass keeps of a sample: all outputs, what layers keep, and two gradients between layers.
+    pub fn kept(&self) -> usize {
+        let one = |link: &Link| link.output + f32::of(link.kernel.as_ref()).kept();
+        let largest = self.links.iter().map(|link| link.output).max().unwrap_or(0);
+        self.links.iter().map(one).sum::<usize>() + 2 * largest
+    }
+
     /// Packs every layer's parameters.
     pub fn pack<T: Real>(&self, parameters: &[T]) -> Buffers<T> {
         let pack = |link: &Link| T::of(link.kernel.as_ref()).pack(&parameters[link.parameters.clone()]);

@@ -227,6 +227,10 @@ impl<T: Real> Run<T> for ConvKernel {
         Buffers { own: vec![forward, turned, bias], inner: Vec::new() }
     }
 
+    fn kept(&self) -> usize {
+        self.framed_x().sample() + self.framed_dy().sample()
+    }
+
     fn forward(&self, Forward { weights, batch, x, y, memory, .. }: Forward<'_, T>) {
         let frame = self.framed_x();
         let framed = memory.sized(FRAMED_X, batch * frame.sample());

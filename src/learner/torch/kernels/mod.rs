@@ -56,6 +56,11 @@ pub trait Run<T: Real> {
         1
     }
 
+    /// Values that the layer keeps of a sample beside its output.
+    fn kept(&self) -> usize {
+        0
+    }
+
     /// Writes all of the output.
     fn forward(&self, pass: Forward<'_, T>);
 

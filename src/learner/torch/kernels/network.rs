@@ -49,6 +49,11 @@ impl Network {
         self.chain.least_batch()
     }
 
+    /// Values that a pass keeps of a sample, its input aside.
+    pub fn kept(&self) -> usize {
+        self.chain.kept()
+    }
+
     /// The network at `point`.
     pub fn at<T: Real>(&self, point: &[T]) -> Prepared<'_, T> {
         Prepared { network: self, weights: self.chain.pack(point) }
@@ -105,4 +110,44 @@ impl<T: Real> Spare<T> {
 /// Room for `len` values of input and what registers may read past them.
 pub fn input<T: Real>(len: usize) -> Vec<T> {
     vec![T::default(); len + SLACK]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Buffers, Spare, input};
+    use crate::learner::torch::{
+        Model, ModelRule,
+        model::{CnnMnist, Mlp, Resnet18, SimpleCnn},
+    };
+
+    /// Values that there is memory for.
+    fn values(memory: &Buffers<f32>) -> usize {
+        memory.own.iter().map(Vec::capacity).sum::<usize>() + memory.inner.iter().map(values).sum::<usize>()
+    }
+
+    /// Values that one pass over so many samples leaves behind.
+    fn left(model: &Model, batch: usize) -> usize {
+        let network = model.network().expect("it has kernels");
+        let spare = Spare::default();
+        let x = input::<f32>(batch * model.input().iter().product::<usize>());
+        network.at(&vec![0.01; model.dim()]).learn(&x, &vec![0; batch], &spare);
+        spare.0.lock().expect("no pass panicked").iter().map(values).sum()
+    }
+
+    #[test]
+    fn what_a_pass_keeps_of_a_sample_is_known() {
+        let mnist = [1, 28, 28];
+        let models = [
+            SimpleCnn {}.build(mnist, 10),
+            CnnMnist {}.build(mnist, 10),
+            Mlp::default().build(mnist, 10),
+            Resnet18 {}.build([3, 32, 32], 10),
+        ];
+        for (at, model) in models.into_iter().map(Result::unwrap).enumerate() {
+            let (few, many) = (3, 5);
+            let measured = (left(&model, many) - left(&model, few)) as f64 / (many - few) as f64;
+            let ratio = model.network().unwrap().kept() as f64 / measured;
+            assert!((0.95..1.3).contains(&ratio), "model {at}: {ratio}");
+        }
+    }
 }

@@ -25,6 +25,10 @@ impl<T: Real> Run<T> for ResidualKernel {
         self.body.least_batch().max(self.shortcut.least_batch())
     }
 
+    fn kept(&self) -> usize {
+        self.body.kept() + self.shortcut.kept()
+    }
+
     fn forward(&self, Forward { weights, batch, x, y, mut norms, memory }: Forward<'_, T>) {
         memory.inner.resize_with(2, Buffers::default);
         let channels = self.body.tracked();
