@@ -41,7 +41,7 @@ impl Block {
     pub fn forget(&mut self, workers: &[usize]) {
         self.failed.clear();
         for &worker in workers {
-            let forgotten = self.member(worker).and_then(|member| {
+            let forgotten = member(&mut self.members, self.first, worker).and_then(|member| {
                 let failed = |error: StateError| Fault::Custom(format!("cannot begin anew: {error}"));
                 contained(|| member.forget()).map_err(Fault::Panicked)?.map_err(failed)
             });
@@ -76,9 +76,8 @@ impl Block {
         worker: usize,
         poison: &mut impl FnMut(&mut Draw) -> Result<(), Fault>,
     ) -> Result<Job, Fault> {
-        let busy = self.busy.clone();
-        let member = self.member(worker)?;
-        let mut job = busy.with(worker, || contained(|| member.job(query))).map_err(Fault::Panicked)?;
+        let member = member(&mut self.members, self.first, worker)?;
+        let mut job = self.busy.with(worker, || contained(|| member.job(query))).map_err(Fault::Panicked)?;
         poison(&mut job.draw)?;
         Ok(job)
     }
@@ -100,14 +99,13 @@ impl Block {
         };
         let mut failed = std::mem::take(&mut self.failed).into_iter().peekable();
         let mut learned = learned.into_iter();
-        let busy = self.busy.clone();
         let one = |&worker: &usize| {
             if let Some((_, fault)) = failed.next_if(|(id, _)| *id == worker) {
                 return Err(fault);
             }
             let learned = learned.next().ok_or(Fault::NoLearner)?;
-            let member = self.member(worker)?;
-            let vector = busy.with(worker, || contained(|| member.learned(round, learned)));
+            let member = member(&mut self.members, self.first, worker)?;
+            let vector = self.busy.with(worker, || contained(|| member.learned(round, learned)));
             vector.map(&mut reply).map_err(Fault::Panicked)
         };
         Ok(Reply::Several(workers.iter().map(one).collect()))
@@ -121,9 +119,10 @@ impl Block {
         let one = |member: &Protocol| Ok((snapshot::worker(member.id()), contained(|| member.state())?));
         self.members.iter().map(one).collect::<Result<_, String>>().map_err(Fault::Panicked)
     }
+}
 
-    fn member(&mut self, worker: usize) -> Result<&mut Protocol, Fault> {
-        let member = worker.checked_sub(self.first).and_then(|at| self.members.get_mut(at));
-        member.ok_or_else(|| Fault::Custom(format!("worker {worker} is not hosted here")))
-    }
+/// The one of `members`, whose ids begin at `first`, who is `worker`.
+fn member(members: &mut [Protocol], first: usize, worker: usize) -> Result<&mut Protocol, Fault> {
+    let member = worker.checked_sub(first).and_then(|at| members.get_mut(at));
+    member.ok_or_else(|| Fault::Custom(format!("worker {worker} is not hosted here")))
 }

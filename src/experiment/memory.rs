@@ -178,7 +178,8 @@ impl fmt::Display for Need {
             write!(f, ", and {remembered} in 2 bytes a number")?;
         }
         if *passes > 0 {
-            write!(f, ", passes of the model {} (less with smaller batches)", size(*passes))?;
+            let tile = if kept.gpu { " or a smaller task.tile" } else { "" };
+            write!(f, ", passes of the model {} (less with smaller batches{tile})", size(*passes))?;
         }
         let filed = self.in_file();
         if !kept.gpu && !kept.file && filed.bytes() < self.bytes() {

@@ -168,38 +168,26 @@ struct Rounds {
 
 impl Rounds {
     fn new(company: Company, settings: Settings) -> Self {
-        let Company {
-            mut seats,
-            busy,
-            learner,
-            defence,
-            step,
-            start,
-            root,
-            observers,
-            pool,
-            stopper,
-            keeper,
-        } = company;
+        let Company { mut seats, defence, step, start: point, .. } = company;
         seats.sort_by_key(|seat| seat.ids.start);
-        let shape = start.zeros_like();
-        let deadlines = settings.deadlines;
+        let shape = point.zeros_like();
+        let learner = company.learner;
         Self {
-            floor: Floor::new(seats, busy, learner.clone(), root, &settings, shape.clone()),
-            evaluations: Evaluations::new(learner.clone(), deadlines.evaluation),
+            floor: Floor::new(seats, company.busy, learner.clone(), company.root, &settings, shape.clone()),
+            evaluations: Evaluations::new(learner.clone(), settings.deadlines.evaluation),
             settings,
             learner,
-            observers,
-            pool,
-            stopper,
-            server: Some(Server { defence, step, point: start.clone(), stepping: Arc::default() }),
-            point: start,
+            observers: company.observers,
+            pool: company.pool,
+            stopper: company.stopper,
+            server: Some(Server { defence, step, point: point.clone(), stepping: Arc::default() }),
+            point,
             previous: None,
             last_aggregate: shape.clone(),
             shape,
             evaluation: None,
             report: RoundReport::default(),
-            keeper,
+            keeper: company.keeper,
             done: 0,
         }
     }
