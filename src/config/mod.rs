@@ -395,6 +395,13 @@ pub struct Machine {
     pub out: PathBuf,
 }
 
+impl Task {
+    /// Samples that make the server's batch in a round, all local steps together; 0 without a root set.
+    pub fn server_batch(&self) -> usize {
+        if self.root_batch == 0 { self.root } else { self.root_batch }
+    }
+}
+
 impl Machine {
     /// Number of threads that compute.
     pub fn threads(&self) -> usize {

@@ -62,9 +62,8 @@ pub(super) fn root(
         return Ok(None);
     }
     let indices: Arc<[u32]> = (dealt(planner, labels).len()..labels.len()).map(|at| at as u32).collect();
-    let batch = if task.root_batch == 0 { task.root } else { task.root_batch };
     let shard = Shard { worker: id, indices, labels: labels.clone() };
-    let sampler = ShardSampler::new(shard, batch, Order::Epochs, seed)
+    let sampler = ShardSampler::new(shard, task.server_batch(), Order::Epochs, seed)
         .map_err(|error| planner.error("task.root", error.to_string()))?;
     Ok(Some(Box::new(sampler)))
 }

@@ -77,7 +77,7 @@ pub(super) fn images(
         .guarded("task.model", || TorchLearner::new(network, &dataset, settings, seed))?
         .map_err(|error| planner.error("task.model", error.to_string()))?;
     let computation = computation(&planner.config, groups, &learner);
-    let passes = passes(planner, groups, &learner);
+    let passes = passes(&planner.config, groups, &learner);
     let classes = dataset.train.classes as i64;
     Ok(Workload {
         learner: walking(&planner.config.task, Box::new(learner)),
@@ -92,12 +92,17 @@ pub(super) fn images(
     })
 }
 
-/// Bytes that the passes of a round hold at once, more or less.
-fn passes(planner: &Planner<'_>, groups: &[Group], learner: &TorchLearner) -> u64 {
-    let threads = planner.config.machine.threads();
-    let mut workers = BTreeMap::new();
+/// Bytes that the passes of a round hold at once, more or less: those of workers with batches of one size, or the server's.
+fn passes(config: &Config, groups: &[Group], learner: &TorchLearner) -> u64 {
+    let most = match config.participation.cohort {
+        0 => usize::MAX,
+        cohort => cohort,
+    };
+    let mut workers = BTreeMap::from([(config.task.server_batch() / config.task.local_steps, 1)]);
     groups.iter().for_each(|group| *workers.entry(group.batch_size).or_insert(0) += group.ids.len());
-    workers.into_iter().map(|(batch, workers)| learner.held(batch, workers, threads)).max().unwrap_or(0)
+    let held =
+        |(batch, workers): (usize, usize)| learner.held(batch, workers.min(most), config.machine.threads());
+    workers.into_iter().map(held).max().unwrap_or(0)
 }
 
 fn arithmetic(network: &Model, precision: Precision, device: Device) -> Arithmetic {

@@ -237,7 +237,7 @@ impl Planner<'_> {
         }
         let device = c.machine.device.as_str();
         let numbered = device.strip_prefix("cuda:").is_some_and(|n| n.parse::<usize>().is_ok());
-        let root_batch = if c.task.root_batch == 0 { c.task.root } else { c.task.root_batch };
+        let root_batch = c.task.server_batch();
         let checks = [
             (c.rounds > 0, "rounds", "at least one round is needed".to_owned()),
             (

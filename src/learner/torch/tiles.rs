@@ -49,8 +49,8 @@ pub(super) fn largest(model: &Model, batch: usize, device: Device) -> usize {
     }
 }
 
-/// Values that a pass holds for each of its workers with such batches, more or less: on a device at two points. The layers
-/// that have kernels are known to a value, and libtorch is seen to hold no more on the CPU.
+/// Values that a pass holds for each of its workers with such batches, more or less: on a device at two points. Of layers
+/// that have kernels it is known to a third, and libtorch is seen to hold no more on the CPU.
 pub(super) fn values(model: &Model, batch: usize, device: Device) -> usize {
     match model.network().filter(|_| device == Device::Cpu) {
         Some(network) => model.dim() + batch * network.kept(),
