@@ -146,10 +146,12 @@ fn a_run_whose_passes_cannot_fit_is_refused() {
     let task = "dataset = \"digits\"\nmodel = \"simple-cnn\"";
     let text = harness::CONVEX.replace("objective = { least-squares = { dim = 30 } }", task);
     let file = experiment(folder.path(), "passes.toml", &text);
-    let checked = |batch: usize, way: &str| {
+    let checked = |batch: usize, way: &str, root: usize| {
         let sets = [
+            format!("task.root={root}"),
             format!("workers.0.batch_size={batch}"),
             format!("task.way={way}"),
+            "aggregator.rule=[\"fltrust\"]".to_owned(),
             "machine.threads=2".to_owned(),
             "machine.memory_gb=0.006".to_owned(),
         ];
@@ -159,9 +161,10 @@ fn a_run_whose_passes_cannot_fit_is_refused() {
     // 36 vectors of 14,634 numbers take 2.1 MB, and a sample on its way through the model 51 kB; through
     // libtorch as many workers go as make 600 MFLOP.
     for way in ["kernels", "torch"] {
-        assert_eq!(checked(2, way).status, 0, "{}", checked(2, way).stderr);
-        let refused = checked(80, way);
-        assert_eq!(refused.status, 2, "{}", refused.stderr);
-        assert!(refused.stderr.contains(" MB (less with smaller batches)"), "{}", refused.stderr);
+        assert_eq!(checked(2, way, 40).status, 0, "{}", checked(2, way, 40).stderr);
+        for refused in [checked(80, way, 40), checked(2, way, 400)] {
+            assert_eq!(refused.status, 2, "{}", refused.stderr);
+            assert!(refused.stderr.contains(" MB (less with smaller batches)"), "{}", refused.stderr);
+        }
     }
 }
