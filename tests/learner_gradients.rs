@@ -8,7 +8,7 @@ mod learner_support;
 use learner_support::{F64, boxed, close, dataset, job, jobs, query, tiny, tiny_round};
 use phalanx::learner::torch::{
     Model, ModelRule, Precision, Settings, TorchLearner, Way,
-    layer::{AvgPool, BatchNorm, Conv, Flatten, Linear},
+    layer::{AvgPool, BatchNorm, Conv, Flatten, Linear, MaxPool, Relu},
     model::{Logistic, Mlp},
 };
 use phalanx_actors::learner::{Learned, Learner};
@@ -76,6 +76,58 @@ fn one_pass_of_libtorch_for_all_gives_what_the_kernels_give_each() {
             close(&previous(a), &previous(b), 1e-10);
             close(&[a.loss], &[b.loss], 1e-10);
             assert_eq!(a.accuracy, b.accuracy);
+        }
+    }
+}
+
+/// Normalisations, rectifiers and poolings that one kernel does together, with as many channels as a register has, more
+/// and fewer, and one pooling that leaves pixels out.
+fn joined() -> [Model; 2] {
+    let norm_first = vec![
+        boxed(Conv::new(18, 3, 1)),
+        boxed(BatchNorm),
+        boxed(Relu),
+        boxed(MaxPool { kernel: 2 }),
+        boxed(Conv::new(20, 3, 1)),
+        boxed(Relu),
+        boxed(MaxPool { kernel: 2 }),
+        boxed(Conv::new(16, 3, 1)),
+        boxed(BatchNorm),
+        boxed(MaxPool { kernel: 3 }),
+        boxed(Flatten),
+        boxed(Linear { out: 10 }),
+    ];
+    let pool_first = vec![
+        boxed(Conv::new(33, 3, 1)),
+        boxed(MaxPool { kernel: 2 }),
+        boxed(Relu),
+        boxed(BatchNorm),
+        boxed(MaxPool { kernel: 2 }),
+        boxed(Conv::new(5, 3, 1)),
+        boxed(BatchNorm),
+        boxed(Relu),
+        boxed(Flatten),
+        boxed(Linear { out: 10 }),
+    ];
+    [norm_first, pool_first].map(|layers| Model::new([3, 14, 14], 10, layers).expect("a sound test"))
+}
+
+#[test]
+fn layers_that_one_kernel_does_give_what_libtorch_gives() {
+    let jobs = jobs(3, 4, Points::Current);
+    for (precision, tolerance) in [(Precision::F64, 1e-10), (Precision::F32, 1e-4)] {
+        let learn = |model: Model, way| {
+            let settings = Settings { precision, way: Some(way), ..F64 };
+            let mut learner = TorchLearner::new(model, &dataset(3, 14), settings, Seed(3)).unwrap();
+            let start = learner.start();
+            learner.gradients(&query(start, None), &jobs).expect("a sound test")
+        };
+        for (kernels, torch) in joined().into_iter().zip(joined()) {
+            for (a, b) in learn(kernels, Way::Kernels).iter().zip(&learn(torch, Way::Torch)) {
+                let (a, b) = (a.gradients.current.to_f64(), b.gradients.current.to_f64());
+                assert!(a.iter().filter(|g| g.abs() > 1e-3).count() > a.len() / 10);
+                close(&a, &b, tolerance);
+            }
         }
     }
 }

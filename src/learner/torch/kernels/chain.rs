@@ -11,7 +11,7 @@ pub struct Chain {
     links: Vec<Link>,
 }
 
-/// One layer: its kernel, values of one sample that come out, and its share of the chain's parameters and channels.
+/// One layer, or several that one kernel does: its kernel, values of one sample that come out, and its share of the chain's parameters and channels.
 #[derive(Debug)]
 struct Link {
     kernel: Box<dyn Kernel>,
@@ -20,21 +20,40 @@ struct Link {
     tracked: Range<usize>,
 }
 
+impl Link {
+    /// Both as one, if a kernel does both.
+    fn joined(&self, next: &Self) -> Option<Self> {
+        Some(Self {
+            kernel: f32::of(self.kernel.as_ref()).joined(next.kernel.as_ref())?,
+            output: next.output,
+            parameters: self.parameters.start..next.parameters.end,
+            tracked: self.tracked.start..next.tracked.end,
+        })
+    }
+}
+
 impl Chain {
     /// The kernels of `layers` for inputs of this form; none if a layer has no kernel.
     pub fn new(layers: &[Box<dyn Layer>], input: Shape) -> Option<Self> {
         let (mut shape, mut parameters, mut tracked) = (input, 0, 0);
-        let mut links = Vec::new();
+        let mut links: Vec<Link> = Vec::new();
         for layer in layers {
             let output = layer.output(shape).ok()?;
             let own: usize = layer.parameters(shape).iter().map(|p| p.len).sum();
             let channels = layer.tracked(shape);
-            links.push(Link {
+            let link = Link {
                 kernel: layer.kernel(shape)?,
                 output: output.len(),
                 parameters: parameters..parameters + own,
                 tracked: tracked..tracked + channels,
-            });
+            };
+            match links.pop() {
+                None => links.push(link),
+                Some(last) => match last.joined(&link) {
+                    Some(both) => links.push(both),
+                    None => links.extend([last, link]),
+                },
+            }
             (shape, parameters, tracked) = (output, parameters + own, tracked + channels);
         }
         Some(Self { links })
@@ -60,11 +79,16 @@ impl Chain {
         self.links.iter().map(|link| f32::of(link.kernel.as_ref()).least_batch()).max().unwrap_or(1)
     }
 
-    /// Values that a pass keeps of a sample: all outputs, what layers keep, and two gradients between layers.
-    pub fn kept(&self) -> usize {
-        let one = |link: &Link| link.output + f32::of(link.kernel.as_ref()).kept();
-        let largest = self.links.iter().map(|link| link.output).max().unwrap_or(0);
-        self.links.iter().map(one).sum::<usize>() + 2 * largest
+    /// Values that a pass keeps of a sample: all outputs, what layers keep, and the gradients at the outputs, which take
+    /// turns in two buffers.
+    pub fn kept(&self, input_gradient: bool) -> usize {
+        let one = |(i, link): (usize, &Link)| {
+            link.output + f32::of(link.kernel.as_ref()).kept(input_gradient || i > 0)
+        };
+        let gradients =
+            |turn: usize| self.links.iter().rev().skip(turn).step_by(2).map(|link| link.output).max();
+        let turns = [0, 1].map(|turn| gradients(turn).unwrap_or(0));
+        self.links.iter().enumerate().map(one).chain(turns).sum()
     }
 
     /// Packs every layer's parameters.
@@ -127,7 +151,9 @@ impl Chain {
         let mut next = std::mem::take(&mut memory.own[n + 1]);
         for (i, link) in self.links.iter().enumerate().rev() {
             let x = if i == 0 { x } else { &memory.own[i - 1] };
-            next.resize(x.len(), T::default());
+            if i > 0 {
+                next.resize(x.len(), T::default());
+            }
             T::of(link.kernel.as_ref()).backward(Backward {
                 weights: &weights.inner[i],
                 batch,

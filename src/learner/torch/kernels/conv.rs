@@ -10,7 +10,7 @@ use std::ops::Range;
 use super::{
     Backward, Buffers, Forward, Real, Run, SLACK,
     product::{Left, Product, Right, STRIP, Segment, Start, Walk},
-    sums::{channel_sums, repeated},
+    sums::channel_sums,
 };
 
 /// A convolution with square windows; the frame of zeros is narrower than a window.
@@ -132,15 +132,30 @@ struct Windows {
     inside: usize,
 }
 
+impl Windows {
+    /// Where the windows of a line of positions, counted through the batch, start.
+    fn line(&self, line: usize) -> usize {
+        let (n, y) = (line / self.height, line % self.height);
+        n * self.frame.sample() + y * self.stride * self.frame.row()
+    }
+}
+
 impl Walk for Windows {
     fn rows(&self) -> usize {
         self.batch * self.height * self.width
     }
 
-    fn offset(&self, m: usize) -> usize {
-        let (line, x) = (m / self.width, m % self.width);
-        let (n, y) = (line / self.height, line % self.height);
-        n * self.frame.sample() + y * self.stride * self.frame.row() + x * self.stride * self.frame.channels
+    fn offsets(&self, rows: Range<usize>, offsets: &mut [usize]) {
+        let (mut line, mut x) = (rows.start / self.width, rows.start % self.width);
+        let mut start = self.line(line);
+        for offset in offsets {
+            *offset = start + x * self.stride * self.frame.channels;
+            x += 1;
+            if x == self.width {
+                (line, x) = (line + 1, 0);
+                start = self.line(line);
+            }
+        }
     }
 
     fn segments(&self, rows: Range<usize>, segments: &mut Vec<Segment>) {
@@ -179,8 +194,15 @@ impl Walk for Taps {
         self.windows.kernel * self.across()
     }
 
-    fn offset(&self, m: usize) -> usize {
-        m / self.across() * self.windows.frame.row() + m % self.across()
+    fn offsets(&self, rows: Range<usize>, offsets: &mut [usize]) {
+        let (mut y, mut x) = (rows.start / self.across(), rows.start % self.across());
+        for offset in offsets {
+            *offset = y * self.windows.frame.row() + x;
+            x += 1;
+            if x == self.across() {
+                (y, x) = (y + 1, 0);
+            }
+        }
     }
 
     fn segments(&self, rows: Range<usize>, segments: &mut Vec<Segment>) {
@@ -227,8 +249,8 @@ impl<T: Real> Run<T> for ConvKernel {
         Buffers { own: vec![forward, turned, bias], inner: Vec::new() }
     }
 
-    fn kept(&self) -> usize {
-        self.framed_x().sample() + self.framed_dy().sample()
+    fn kept(&self, input_gradient: bool) -> usize {
+        self.framed_x().sample() + if input_gradient { self.framed_dy().sample() } else { 0 }
     }
 
     fn forward(&self, Forward { weights, batch, x, y, memory, .. }: Forward<'_, T>) {
@@ -312,27 +334,20 @@ impl ConvKernel {
         let (weight, bias) = gradient.split_at_mut(window * self.out);
         self.in_pytorchs_order(sums, weight);
         if self.bias {
-            let none = repeated(self.out, |_| 0.0);
-            let dy = &dy[..batch * sample];
-            let sums = channel_sums(
-                self.out,
-                dy,
-                dy,
-                &none,
-                #[inline(always)]
-                |dy, _, _| dy,
-            );
+            let sums = channel_sums(self.out, &dy[..batch * sample], None);
             bias.iter_mut().zip(sums).for_each(|(b, sum)| *b = T::from_f64(sum));
         }
     }
 
-    /// From `[taps, channels, out]` to `[out, channels, taps]`.
+    /// From `[taps, channels, out]` to `[out, channels, taps]`, in bands of `out` whose lines a cache holds.
     fn in_pytorchs_order<T: Real>(&self, from: &[T], to: &mut [T]) {
-        let taps = self.kernel * self.kernel;
-        for (o, to) in to.chunks_exact_mut(self.window()).enumerate() {
-            for (i, to) in to.chunks_exact_mut(taps).enumerate() {
-                for (tap, to) in to.iter_mut().enumerate() {
-                    *to = from[(tap * self.channels + i) * self.out + o];
+        let (taps, window) = (self.kernel * self.kernel, self.window());
+        for (band, to) in to.chunks_mut(STRIP * window).enumerate() {
+            let first = band * STRIP;
+            for (i, tap) in (0..self.channels).flat_map(|i| (0..taps).map(move |tap| (i, tap))) {
+                let from = &from[(tap * self.channels + i) * self.out + first..];
+                for (&value, to) in from.iter().zip(to.chunks_exact_mut(window)) {
+                    to[i * taps + tap] = value;
                 }
             }
         }

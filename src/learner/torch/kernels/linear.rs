@@ -3,7 +3,7 @@
 use super::{
     Backward, Buffers, Forward, Real, Run, SLACK,
     product::{Left, Product, Right, Rows, STRIP, Start},
-    sums::{channel_sums, repeated},
+    sums::channel_sums,
 };
 
 /// y = W x + b.
@@ -68,16 +68,7 @@ impl<T: Real> Run<T> for LinearKernel {
             columns: self.input,
         }
         .run();
-        let none = repeated(self.out, |_| 0.0);
-        let all = &dy[..batch * self.out];
-        let sums = channel_sums(
-            self.out,
-            all,
-            all,
-            &none,
-            #[inline(always)]
-            |dy, _, _| dy,
-        );
+        let sums = channel_sums(self.out, &dy[..batch * self.out], None);
         bias.iter_mut().zip(sums).for_each(|(b, sum)| *b = T::from_f64(sum));
         let Some(dx) = dx else { return };
         Product {

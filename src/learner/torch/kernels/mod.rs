@@ -12,6 +12,7 @@ mod batch_norm;
 mod chain;
 mod conv;
 mod flatten;
+mod lanes;
 mod linear;
 mod loss;
 mod network;
@@ -21,8 +22,9 @@ mod real;
 mod relu;
 mod residual;
 mod sums;
+mod windows;
 
-use std::{fmt::Debug, ops::Range};
+use std::{any::Any, fmt::Debug, ops::Range};
 
 use phalanx_robust::simd::vectorised;
 
@@ -32,16 +34,17 @@ pub(super) use conv::ConvKernel;
 pub(super) use flatten::FlattenKernel;
 pub(super) use linear::LinearKernel;
 pub(super) use network::{Network, Prepared, Spare, input};
-pub(super) use pool::{AvgPoolKernel, MaxPoolKernel, Windows as PoolWindows};
+pub(super) use pool::{AvgPoolKernel, MaxPoolKernel};
 use product::SLACK;
 pub use real::Real;
 pub(super) use relu::ReluKernel;
 pub(super) use residual::ResidualKernel;
+pub(super) use windows::Windows;
 
 /// A layer's arithmetic in both number formats.
-pub trait Kernel: Run<f32> + Run<f64> + Debug + Send + Sync {}
+pub trait Kernel: Run<f32> + Run<f64> + Any + Debug + Send + Sync {}
 
-impl<K: Run<f32> + Run<f64> + Debug + Send + Sync> Kernel for K {}
+impl<K: Run<f32> + Run<f64> + Any + Debug + Send + Sync> Kernel for K {}
 
 /// A layer's arithmetic for the batch of one worker.
 pub trait Run<T: Real> {
@@ -51,13 +54,20 @@ pub trait Run<T: Real> {
         Buffers::default()
     }
 
+    /// One kernel for this layer and the `next` one, if there is one: what lies between them is then not kept.
+    fn joined(&self, next: &dyn Kernel) -> Option<Box<dyn Kernel>> {
+        let _ = next;
+        None
+    }
+
     /// Samples without which there is nothing to compute.
     fn least_batch(&self) -> usize {
         1
     }
 
-    /// Values that the layer keeps of a sample beside its output.
-    fn kept(&self) -> usize {
+    /// Values that the layer keeps of a sample beside its output; whether the gradient at its input is asked for is told.
+    fn kept(&self, input_gradient: bool) -> usize {
+        let _ = input_gradient;
         0
     }
 

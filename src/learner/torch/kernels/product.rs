@@ -11,7 +11,10 @@ use std::ops::Range;
 
 use pulp::{Arch, Simd, WithSimd};
 
-use super::Real;
+use super::{
+    Real,
+    lanes::{lanes, load, load_some, save},
+};
 
 /// Columns that lie beside each other in a packed right factor.
 pub(super) const STRIP: usize = 16;
@@ -36,8 +39,8 @@ pub(super) struct Segment {
 pub(super) trait Walk {
     /// Number of rows.
     fn rows(&self) -> usize;
-    /// Where row `m` starts.
-    fn offset(&self, m: usize) -> usize;
+    /// Where `rows` start.
+    fn offsets(&self, rows: Range<usize>, offsets: &mut [usize]);
     /// The segments that these rows need, in order.
     fn segments(&self, rows: Range<usize>, segments: &mut Vec<Segment>);
 }
@@ -91,7 +94,7 @@ impl<T: Real, W: Walk> WithSimd for Product<'_, T, W> {
 
     #[inline(always)]
     fn with_simd<S: Simd>(mut self, simd: S) {
-        let lanes = size_of::<T::Lanes<S>>() / size_of::<T>();
+        let lanes = lanes::<T, S>();
         let registers = self.columns.div_ceil(lanes);
         let mut segments = Vec::new();
         for register in (0..registers).step_by(2) {
@@ -132,7 +135,7 @@ impl<T: Real, W: Walk> Product<'_, T, W> {
         tile: Range<usize>,
         column: usize,
     ) -> [[T::Lanes<S>; N]; R] {
-        let lanes = size_of::<T::Lanes<S>>() / size_of::<T>();
+        let lanes = lanes::<T, S>();
         let mut sums = [[T::splat(simd, T::default()); N]; R];
         for (i, sums) in sums.iter_mut().enumerate() {
             for (n, sum) in sums.iter_mut().enumerate() {
@@ -141,11 +144,8 @@ impl<T: Real, W: Walk> Product<'_, T, W> {
                     Start::Zero => {}
                     Start::Row(row) => *sum = load::<T, S>(&row[c..]),
                     Start::Out if i < tile.len() => {
-                        let row = &self.out[(tile.start + i) * self.stride..][..self.columns];
-                        let mut values = [T::default(); STRIP];
-                        let there = lanes.min(row.len() - c);
-                        values[..there].copy_from_slice(&row[c..][..there]);
-                        *sum = load::<T, S>(&values);
+                        let row = &self.out[(tile.start + i) * self.stride..][..self.columns][c..];
+                        *sum = load_some::<T, S>(row);
                     }
                     Start::Out => {}
                 }
@@ -164,12 +164,13 @@ impl<T: Real, W: Walk> Product<'_, T, W> {
         segments: &[Segment],
         sums: &mut [[T::Lanes<S>; N]; R],
     ) {
-        let lanes = size_of::<T::Lanes<S>>() / size_of::<T>();
+        let lanes = lanes::<T, S>();
         let (left, right, len) = (&self.left, &self.right, self.len);
         let mut rows = [0; R];
-        for (i, row) in rows.iter_mut().enumerate() {
-            *row = left.walk.offset((tile.start + i).min(tile.end - 1));
-        }
+        let count = tile.len();
+        left.walk.offsets(tile, &mut rows[..count]);
+        let last = rows[count - 1];
+        rows[count..].fill(last);
         let mut columns = [0; N];
         for (n, at) in columns.iter_mut().enumerate() {
             let c = column + n * lanes;
@@ -214,35 +215,14 @@ impl<T: Real, W: Walk> Product<'_, T, W> {
         column: usize,
         sums: &[[T::Lanes<S>; N]; R],
     ) {
-        let lanes = size_of::<T::Lanes<S>>() / size_of::<T>();
+        let lanes = lanes::<T, S>();
         for (m, sums) in tile.zip(sums) {
             let row = &mut self.out[m * self.stride..][..self.columns];
             for (n, &sum) in sums.iter().enumerate() {
-                let row = &mut row[column + n * lanes..];
-                if row.len() >= lanes {
-                    save::<T, S>(sum, row);
-                } else {
-                    let mut values = [T::default(); STRIP];
-                    save::<T, S>(sum, &mut values);
-                    row.copy_from_slice(&values[..row.len()]);
-                }
+                save::<T, S>(sum, &mut row[column + n * lanes..]);
             }
         }
     }
-}
-
-#[inline(always)]
-fn load<T: Real, S: Simd>(values: &[T]) -> T::Lanes<S> {
-    assert!(size_of_val(values) >= size_of::<T::Lanes<S>>());
-    // SAFETY: the slice is long enough, and lanes hold any bits.
-    unsafe { values.as_ptr().cast::<T::Lanes<S>>().read_unaligned() }
-}
-
-#[inline(always)]
-fn save<T: Real, S: Simd>(lanes: T::Lanes<S>, values: &mut [T]) {
-    assert!(size_of_val(values) >= size_of::<T::Lanes<S>>());
-    // SAFETY: the slice is long enough, and every lane is a value.
-    unsafe { values.as_mut_ptr().cast::<T::Lanes<S>>().write_unaligned(lanes) }
 }
 
 /// The rows of a matrix in memory, `len` values apart, with a single segment.
@@ -256,8 +236,8 @@ impl Walk for Rows {
         self.rows
     }
 
-    fn offset(&self, m: usize) -> usize {
-        m * self.len
+    fn offsets(&self, rows: Range<usize>, offsets: &mut [usize]) {
+        offsets.iter_mut().zip(rows).for_each(|(offset, m)| *offset = m * self.len);
     }
 
     fn segments(&self, _: Range<usize>, segments: &mut Vec<Segment>) {

@@ -1,6 +1,8 @@
 //! The rectifier.
 
-use super::{Backward, Forward, Real, Run, vectorised};
+use std::any::Any;
+
+use super::{Backward, Forward, Kernel, MaxPoolKernel, Real, Run, vectorised};
 
 /// max(x, 0); NaN stays NaN.
 #[derive(Debug)]
@@ -13,6 +15,12 @@ pub(super) fn rectified<T: Real>(x: T) -> T {
 }
 
 impl<T: Real> Run<T> for ReluKernel {
+    fn joined(&self, next: &dyn Kernel) -> Option<Box<dyn Kernel>> {
+        let next: &dyn Any = next;
+        let pool = next.downcast_ref::<MaxPoolKernel>()?;
+        Some(Box::new(MaxPoolKernel { windows: pool.windows, rectified: true }))
+    }
+
     fn forward(&self, Forward { x, y, .. }: Forward<'_, T>) {
         vectorised(
             #[inline(always)]

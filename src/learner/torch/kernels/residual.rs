@@ -1,6 +1,6 @@
 //! The residual block.
 
-use super::{Backward, Buffers, Chain, Forward, Real, Run, relu::rectified};
+use super::{Backward, Buffers, Chain, Forward, Real, Run, relu::rectified, vectorised};
 
 /// max(body(x) + shortcut(x), 0); an empty shortcut is x itself.
 #[derive(Debug)]
@@ -25,8 +25,8 @@ impl<T: Real> Run<T> for ResidualKernel {
         self.body.least_batch().max(self.shortcut.least_batch())
     }
 
-    fn kept(&self) -> usize {
-        self.body.kept() + self.shortcut.kept()
+    fn kept(&self, input_gradient: bool) -> usize {
+        self.body.kept(input_gradient) + self.shortcut.kept(input_gradient)
     }
 
     fn forward(&self, Forward { weights, batch, x, y, mut norms, memory }: Forward<'_, T>) {
@@ -38,15 +38,23 @@ impl<T: Real> Run<T> for ResidualKernel {
         self.shortcut.forward(&weights.inner[SHORTCUT], batch, x, shortcut, &mut memory.inner[SHORTCUT]);
         let body = self.body.output(&memory.inner[BODY]);
         let beside = if self.shortcut.is_empty() { x } else { self.shortcut.output(&memory.inner[SHORTCUT]) };
-        y.iter_mut().zip(body).zip(beside).for_each(|((y, &a), &b)| *y = rectified(a + b));
+        vectorised(
+            #[inline(always)]
+            || y.iter_mut().zip(body).zip(beside).for_each(|((y, &a), &b)| *y = rectified(a + b)),
+        );
     }
 
     fn backward(&self, pass: Backward<'_, T>) {
         let Backward { weights, batch, x, y, dy, mut dx, gradient, memory } = pass;
         let through = |sum: &mut [T]| {
-            for ((sum, &dy), &y) in sum.iter_mut().zip(dy).zip(y) {
-                *sum = if y > T::default() { dy } else { T::default() };
-            }
+            vectorised(
+                #[inline(always)]
+                || {
+                    for ((sum, &dy), &y) in sum.iter_mut().zip(dy).zip(y) {
+                        *sum = if y > T::default() { dy } else { T::default() };
+                    }
+                },
+            );
         };
         let (body, shortcut) = gradient.split_at_mut(self.body.dim());
         through(self.body.output_gradient(&mut memory.inner[BODY]).0);
@@ -63,7 +71,10 @@ impl<T: Real> Run<T> for ResidualKernel {
             self.shortcut.backward(&weights.inner[SHORTCUT], batch, x, into, shortcut, memory);
         }
         if let Some(dx) = dx {
-            dx.iter_mut().zip(beside).for_each(|(dx, beside)| *dx += beside);
+            vectorised(
+                #[inline(always)]
+                || dx.iter_mut().zip(&beside).for_each(|(dx, &beside)| *dx += beside),
+            );
         }
     }
 }

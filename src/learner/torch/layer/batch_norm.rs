@@ -3,7 +3,7 @@
 use tch::{TchError, Tensor};
 
 use super::{Kernel, Layer, Parameter, Pass, Shape, Start};
-use crate::learner::torch::kernels::BatchNormKernel;
+use crate::learner::torch::kernels::{BatchNormKernel, Windows};
 
 /// Normalises every channel of an image over the batch, with PyTorch's epsilon
 /// 1e-5, then scales and shifts it. Every worker has statistics of its own.
@@ -42,6 +42,7 @@ impl Layer for BatchNorm {
 
     fn kernel(&self, input: Shape) -> Option<Box<dyn Kernel>> {
         let Shape::Image { channels, height, width } = input else { return None };
-        Some(Box::new(BatchNormKernel { channels, pixels: height * width }))
+        let windows = Windows::pixels(channels, height, width);
+        Some(Box::new(BatchNormKernel { windows, rectified: false }))
     }
 }

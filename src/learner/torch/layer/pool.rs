@@ -3,7 +3,7 @@
 use tch::{TchError, Tensor};
 
 use super::{Kernel, Layer, Pass, Shape, windows};
-use crate::learner::torch::kernels::{AvgPoolKernel, MaxPoolKernel, PoolWindows};
+use crate::learner::torch::kernels::{AvgPoolKernel, MaxPoolKernel, Windows};
 
 /// The largest value of every window; windows do not overlap.
 #[derive(Clone, Copy, Debug)]
@@ -24,9 +24,9 @@ fn pooled(input: Shape, kernel: usize) -> Result<Shape, String> {
     Ok(Shape::Image { channels, height, width })
 }
 
-fn pool_windows(input: Shape, kernel: usize) -> Option<PoolWindows> {
+fn pool_windows(input: Shape, kernel: usize) -> Option<Windows> {
     let Shape::Image { channels, height, width } = input else { return None };
-    Some(PoolWindows { channels, height, width, kernel })
+    Some(Windows { channels, height, width, kernel })
 }
 
 impl Layer for MaxPool {
@@ -40,7 +40,8 @@ impl Layer for MaxPool {
     }
 
     fn kernel(&self, input: Shape) -> Option<Box<dyn Kernel>> {
-        Some(Box::new(MaxPoolKernel(pool_windows(input, self.kernel)?)))
+        let windows = pool_windows(input, self.kernel)?;
+        Some(Box::new(MaxPoolKernel { windows, rectified: false }))
     }
 }
 
