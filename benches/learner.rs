@@ -12,7 +12,7 @@ use phalanx::{
     data::{Augmentation, Dataset, Images, Normalisation},
     learner::torch::{
         Model, ModelRule, Precision, Settings, TorchLearner, Way,
-        model::{CnnMnist, SimpleCnn},
+        model::{CnnMnist, Resnet18, SimpleCnn},
     },
 };
 use phalanx_actors::learner::{Draw, Job, Learner, Query};
@@ -58,14 +58,14 @@ fn options() -> Options {
     options
 }
 
-/// Images of noise in the form of MNIST.
-fn dataset() -> Dataset {
+/// Images of noise.
+fn dataset([channels, height, width]: [usize; 3]) -> Dataset {
     let images = |count: usize| Images {
-        channels: 1,
-        height: 28,
-        width: 28,
+        channels,
+        height,
+        width,
         classes: 10,
-        pixels: Arc::new((0..count * 784).map(|i| (i * i % 251) as u8).collect()),
+        pixels: Arc::new((0..count * channels * height * width).map(|i| (i * i % 251) as u8).collect()),
         labels: Arc::new((0..count).map(|i| (i * 7 % 10) as u8).collect()),
     };
     Dataset {
@@ -73,7 +73,7 @@ fn dataset() -> Dataset {
         train: images(4096),
         validation: None,
         test: images(16),
-        normalisation: Normalisation { mean: vec![0.1307], std: vec![0.3081] },
+        normalisation: Normalisation { mean: vec![0.1307; channels], std: vec![0.3081; channels] },
         augmentation: Augmentation::None,
     }
 }
@@ -122,10 +122,11 @@ fn peak(precision: Precision, device: Device) -> f64 {
 
 impl Options {
     fn model(&self) -> Model {
-        let input = [1, 28, 28];
+        let (mnist, cifar) = ([1, 28, 28], [3, 32, 32]);
         let model = match self.model.as_str() {
-            "cnn-mnist" => CnnMnist {}.build(input, 10),
-            _ => SimpleCnn {}.build(input, 10),
+            "cnn-mnist" => CnnMnist {}.build(mnist, 10),
+            "resnet18" => Resnet18 {}.build(cifar, 10),
+            _ => SimpleCnn {}.build(mnist, 10),
         };
         model.expect("images of this form")
     }
@@ -141,7 +142,9 @@ impl Options {
 
     /// Seconds of the gradients of all workers, and the most workers in a pass.
     fn time(&self, settings: Settings, batch: usize) -> (f64, usize) {
-        let mut learner = TorchLearner::new(self.model(), &dataset(), settings, Seed(1)).expect("a learner");
+        let model = self.model();
+        let data = dataset(model.input());
+        let mut learner = TorchLearner::new(model, &data, settings, Seed(1)).expect("a learner");
         let query = Query { round: 1, current: learner.start(), previous: None };
         let jobs = jobs(self.workers, batch);
         let tile = learner.tile(batch).min(self.workers);

@@ -46,6 +46,10 @@ const BIAS: usize = 2;
 const FRAMED_X: usize = 0;
 const FRAMED_DY: usize = 1;
 const GRADIENT: usize = 2;
+const PACKED: usize = 3;
+
+/// Channels that come out whose weights learn together: two registers.
+const BAND: usize = 2 * STRIP;
 
 impl ConvKernel {
     fn side(&self, size: usize) -> usize {
@@ -225,16 +229,30 @@ fn strips<T: Real>(
     out: usize,
     weight: impl Fn(usize, usize, usize) -> T,
 ) -> Vec<T> {
-    let mut packed = Vec::with_capacity(out.div_ceil(STRIP) * kernel * kernel * into * STRIP);
-    for strip in (0..out).step_by(STRIP) {
-        for tap in 0..kernel * kernel {
-            for i in 0..into {
-                let column = |o| if o < out { weight(o, i, tap) } else { T::default() };
-                packed.extend((strip..strip + STRIP).map(column));
-            }
+    let taps = kernel * kernel;
+    let strip = taps * into * STRIP;
+    let mut packed = vec![T::default(); out.div_ceil(STRIP) * strip];
+    for (n, packed) in packed.chunks_exact_mut(strip).enumerate() {
+        let columns = n * STRIP..out.min((n + 1) * STRIP);
+        for (i, tap) in (0..into).flat_map(|i| (0..taps).map(move |tap| (i, tap))) {
+            let line = &mut packed[(tap * into + i) * STRIP..][..STRIP];
+            line.iter_mut().zip(columns.clone()).for_each(|(value, o)| *value = weight(o, i, tap));
         }
     }
     packed
+}
+
+/// Columns of the rows of a matrix in strips: strip, row, column. Neighbouring rows of a wide matrix would share few lines
+/// of the cache.
+fn columns_in_strips<T: Real>(rows: &[T], wide: usize, columns: Range<usize>, packed: &mut [T]) {
+    let count = rows.len() / wide;
+    let starts = columns.clone().step_by(STRIP);
+    for (first, packed) in starts.zip(packed.chunks_exact_mut(count * STRIP)) {
+        let columns = first..columns.end.min(first + STRIP);
+        for (row, packed) in rows.chunks_exact(wide).zip(packed.chunks_exact_mut(STRIP)) {
+            packed[..columns.len()].copy_from_slice(&row[columns.clone()]);
+        }
+    }
 }
 
 impl<T: Real> Run<T> for ConvKernel {
@@ -308,44 +326,54 @@ impl ConvKernel {
     /// The gradient of weights and bias.
     fn learn<T: Real>(&self, batch: usize, dy: &[T], gradient: &mut [T], memory: &mut Buffers<T>) {
         let (window, sample) = (self.window(), self.pixels() * self.out);
-        memory.sized(GRADIENT, window * self.out);
-        let [framed, _, sums] = &mut memory.own[..] else { return };
         let frame = self.framed_x();
-        let out = [self.side(self.height), self.side(self.width)];
-        let each = (RESIDENT / (frame.sample() + sample)).max(1);
-        for first in (0..batch).step_by(each) {
-            let batch = each.min(batch - first);
-            let windows = self.windows(frame, out, self.stride, batch, self.height);
-            Product {
-                left: Left {
-                    values: &framed[first * frame.sample()..],
-                    walk: Taps { windows, line: out[1] * self.out },
-                    step: self.stride * self.channels,
-                },
-                right: Right { values: &dy[first * sample..], strip: STRIP, step: self.out },
-                len: out[1],
-                start: if first == 0 { Start::Zero } else { Start::Out },
-                out: sums,
-                stride: self.out,
-                columns: self.out,
-            }
-            .run();
-        }
+        let each = (RESIDENT / (frame.sample() + sample)).clamp(1, batch);
+        memory.sized(PACKED, if self.out > BAND { each * self.pixels() * BAND } else { 0 });
+        memory.sized(GRADIENT, window * BAND);
+        let [framed, _, sums, packed] = &mut memory.own[..] else { return };
+        let side = [self.side(self.height), self.side(self.width)];
         let (weight, bias) = gradient.split_at_mut(window * self.out);
-        self.in_pytorchs_order(sums, weight);
+        for (band, weight) in weight.chunks_mut(BAND * window).enumerate() {
+            let columns = band * BAND..self.out.min((band + 1) * BAND);
+            for first in (0..batch).step_by(each) {
+                let batch = each.min(batch - first);
+                let dy = &dy[first * sample..];
+                let right = if self.out > BAND {
+                    columns_in_strips(&dy[..batch * sample], self.out, columns.clone(), packed);
+                    Right { values: packed, strip: batch * self.pixels() * STRIP, step: STRIP }
+                } else {
+                    Right { values: dy, strip: STRIP, step: self.out }
+                };
+                let windows = self.windows(frame, side, self.stride, batch, self.height);
+                Product {
+                    left: Left {
+                        values: &framed[first * frame.sample()..],
+                        walk: Taps { windows, line: side[1] * right.step },
+                        step: self.stride * self.channels,
+                    },
+                    right,
+                    len: side[1],
+                    start: if first == 0 { Start::Zero } else { Start::Out },
+                    out: sums,
+                    stride: BAND,
+                    columns: columns.len(),
+                }
+                .run();
+            }
+            self.in_pytorchs_order(sums, weight);
+        }
         if self.bias {
             let sums = channel_sums(self.out, &dy[..batch * sample], None);
             bias.iter_mut().zip(sums).for_each(|(b, sum)| *b = T::from_f64(sum));
         }
     }
 
-    /// From `[taps, channels, out]` to `[out, channels, taps]`, in bands of `out` whose lines a cache holds.
+    /// From `[taps, channels, BAND]` to `[out, channels, taps]`, some `out` at a time, whose lines a cache holds.
     fn in_pytorchs_order<T: Real>(&self, from: &[T], to: &mut [T]) {
         let (taps, window) = (self.kernel * self.kernel, self.window());
-        for (band, to) in to.chunks_mut(STRIP * window).enumerate() {
-            let first = band * STRIP;
+        for (strip, to) in to.chunks_mut(STRIP * window).enumerate() {
             for (i, tap) in (0..self.channels).flat_map(|i| (0..taps).map(move |tap| (i, tap))) {
-                let from = &from[(tap * self.channels + i) * self.out + first..];
+                let from = &from[(tap * self.channels + i) * BAND + strip * STRIP..];
                 for (&value, to) in from.iter().zip(to.chunks_exact_mut(window)) {
                     to[i * taps + tap] = value;
                 }
