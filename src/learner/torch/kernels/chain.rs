@@ -11,7 +11,8 @@ pub struct Chain {
     links: Vec<Link>,
 }
 
-/// One layer, or several that one kernel does: its kernel, values of one sample that come out, and its share of the chain's parameters and channels.
+/// One layer, or several that one kernel does: the kernel, values of one sample that come out, and its share of the
+/// chain's parameters and channels.
 #[derive(Debug)]
 struct Link {
     kernel: Box<dyn Kernel>,

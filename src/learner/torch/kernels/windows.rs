@@ -129,12 +129,12 @@ impl<T: Real> Stage<T> {
 
     /// From the batch at the input to that at the output.
     pub fn forward(&self, batch: usize, x: &[T], y: &mut [T]) {
-        Arch::new().dispatch(Forward { stage: self, batch, x, y });
+        Arch::new().dispatch(Unrolled(Forward { stage: self, batch, x, y }));
     }
 
     /// Back through a batch: `visit` sees every pixel of the windows.
     pub fn backward(&self, batch: usize, [x, y, dy]: [&[T]; 3], visit: &mut impl Visit<T>) {
-        Arch::new().dispatch(Backward { stage: self, batch, x, y, dy, visit });
+        Arch::new().dispatch(Unrolled(Backward { stage: self, batch, x, y, dy, visit }));
     }
 
     /// What makes of a pixel what is compared, in channels from `first` on.
@@ -149,6 +149,30 @@ impl<T: Real> Stage<T> {
     fn groups<S: Simd>(&self) -> impl Iterator<Item = (usize, usize)> + use<S, T> {
         let (channels, lanes) = (self.windows.channels, lanes::<T, S>());
         (0..channels).step_by(lanes).map(move |fresh| (fresh.min(channels.saturating_sub(lanes)), fresh))
+    }
+}
+
+/// A pass over all lines of windows, which is compiled for each of the commonest windows.
+trait Lines {
+    type Number: Real;
+    fn windows(&self) -> Windows;
+    /// The pass over windows whose pixels lie at `offsets` from the corner; where `WHOLE`, a pixel's channels fill a register.
+    fn lines<S: Simd, const WHOLE: bool>(self, simd: S, offsets: impl AsRef<[usize]>);
+}
+
+struct Unrolled<L>(L);
+
+impl<L: Lines> WithSimd for Unrolled<L> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) {
+        let windows = self.0.windows();
+        match (windows.kernel, windows.channels >= lanes::<L::Number, S>()) {
+            (1, true) => self.0.lines::<S, true>(simd, [0]),
+            (2, true) => self.0.lines::<S, true>(simd, windows.four()),
+            _ => self.0.lines::<S, false>(simd, windows.offsets().collect::<Vec<_>>()),
+        }
     }
 }
 
@@ -177,21 +201,13 @@ struct Forward<'a, T> {
     y: &'a mut [T],
 }
 
-impl<T: Real> WithSimd for Forward<'_, T> {
-    type Output = ();
+impl<T: Real> Lines for Forward<'_, T> {
+    type Number = T;
 
-    #[inline(always)]
-    fn with_simd<S: Simd>(self, simd: S) {
-        let windows = self.stage.windows;
-        match (windows.kernel, windows.channels >= lanes::<T, S>()) {
-            (1, true) => self.lines::<S, true>(simd, [0]),
-            (2, true) => self.lines::<S, true>(simd, windows.four()),
-            _ => self.lines::<S, false>(simd, windows.offsets().collect::<Vec<_>>()),
-        }
+    fn windows(&self) -> Windows {
+        self.stage.windows
     }
-}
 
-impl<T: Real> Forward<'_, T> {
     #[inline(always)]
     fn lines<S: Simd, const WHOLE: bool>(self, simd: S, offsets: impl AsRef<[usize]>) {
         let Self { stage, batch, x, y } = self;
@@ -229,21 +245,13 @@ struct Backward<'a, T, V> {
     visit: &'a mut V,
 }
 
-impl<T: Real, V: Visit<T>> WithSimd for Backward<'_, T, V> {
-    type Output = ();
+impl<T: Real, V: Visit<T>> Lines for Backward<'_, T, V> {
+    type Number = T;
 
-    #[inline(always)]
-    fn with_simd<S: Simd>(self, simd: S) {
-        let windows = self.stage.windows;
-        match (windows.kernel, windows.channels >= lanes::<T, S>()) {
-            (1, true) => self.lines::<S, true>(simd, [0]),
-            (2, true) => self.lines::<S, true>(simd, windows.four()),
-            _ => self.lines::<S, false>(simd, windows.offsets().collect::<Vec<_>>()),
-        }
+    fn windows(&self) -> Windows {
+        self.stage.windows
     }
-}
 
-impl<T: Real, V: Visit<T>> Backward<'_, T, V> {
     #[inline(always)]
     fn lines<S: Simd, const WHOLE: bool>(self, simd: S, offsets: impl AsRef<[usize]>) {
         let Self { stage, batch, x, y, dy, visit } = self;
