@@ -183,8 +183,8 @@ impl TorchLearner {
         let Settings { precision, device, .. } = self.settings;
         let tile = self.tile(batch).min(workers).max(1);
         let passes = if device == Device::Cpu { threads.min(workers.div_ceil(tile)) } else { 1 };
-        let values =
-            tiles::values(&self.model, batch, device) + batch * self.model.input().iter().product::<usize>();
+        let values = tiles::values(&self.model, batch, device, self.way())
+            + batch * self.model.input().iter().product::<usize>();
         (passes * tile * values * precision.activations().elt_size_in_bytes()) as u64
     }
 
