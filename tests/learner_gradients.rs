@@ -114,7 +114,7 @@ fn joined() -> [Model; 2] {
 
 #[test]
 fn layers_that_one_kernel_does_give_what_libtorch_gives() {
-    let jobs = jobs(3, 4, Points::Current);
+    let jobs = jobs(3, 20, Points::Current); // more samples than a convolution learns from at a time
     for (precision, tolerance) in [(Precision::F64, 1e-10), (Precision::F32, 1e-4)] {
         let learn = |model: Model, way| {
             let settings = Settings { precision, way: Some(way), ..F64 };
