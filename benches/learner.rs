@@ -1,8 +1,8 @@
 //! Times per-worker gradients: every way, beside the speed of a large matrix product on the same threads.
 //!
 //! `cargo bench -p phalanx --bench learner -- [MODEL] [--threads N] [--workers M] [--batch B] [--f32 | --f64 | --bf16]
-//! [--tile N] [--gpu]`. One line for each way, precision and batch: the median, the floating-point rate, and its share of
-//! the product's. `--tile`, which may be given several times, is the most workers in a pass of libtorch; without it the
+//! [--tile N] [--gpu]`, where MODEL is simple-cnn, cnn-mnist or resnet18. One line for each way, precision and batch: the
+//! median, the floating-point rate, and its share of the product's. `--tile`, which may be given several times, is the most workers in a pass of libtorch; without it the
 //! model's cost decides. `--gpu` takes the first GPU.
 //! `benches/peers/gradients.py` prints the same for PyTorch's own ways.
 

@@ -80,6 +80,16 @@ mod tests {
     use super::*;
     use crate::learner::torch::{ModelRule, model::SimpleCnn};
 
+    /// Peak memory was seen to grow by 0.38 MB a sample on two threads, in f32 and from 500 to 3,000 samples.
+    #[test]
+    fn libtorch_is_counted_with_what_it_was_seen_to_hold() {
+        let model = SimpleCnn {}.build([1, 28, 28], 10).unwrap();
+        let a_sample = |way| values(&model, 1001, Device::Cpu, way) - values(&model, 1, Device::Cpu, way);
+        let seen = 1000 * 380_000 / (2 * 4);
+        assert!((seen..3 * seen).contains(&a_sample(Way::Torch)));
+        assert!(a_sample(Way::Kernels) < a_sample(Way::Torch));
+    }
+
     /// 29,034 parameters; 62,730 values a sample: three of 16 x 784, one of 16 x 196, three of 32 x 196, two of 1,568, and
     /// the 10 classes.
     #[test]

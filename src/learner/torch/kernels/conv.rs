@@ -327,7 +327,7 @@ impl ConvKernel {
     fn learn<T: Real>(&self, batch: usize, dy: &[T], gradient: &mut [T], memory: &mut Buffers<T>) {
         let (window, sample) = (self.window(), self.pixels() * self.out);
         let frame = self.framed_x();
-        let each = (RESIDENT / (frame.sample() + sample)).clamp(1, batch);
+        let each = (RESIDENT / (frame.sample() + sample)).min(batch).max(1);
         memory.sized(PACKED, if self.out > BAND { each * self.pixels() * BAND } else { 0 });
         memory.sized(GRADIENT, window * BAND);
         let [framed, _, sums, packed] = &mut memory.own[..] else { return };
@@ -337,13 +337,7 @@ impl ConvKernel {
             let columns = band * BAND..self.out.min((band + 1) * BAND);
             for first in (0..batch).step_by(each) {
                 let batch = each.min(batch - first);
-                let dy = &dy[first * sample..];
-                let right = if self.out > BAND {
-                    columns_in_strips(&dy[..batch * sample], self.out, columns.clone(), packed);
-                    Right { values: packed, strip: batch * self.pixels() * STRIP, step: STRIP }
-                } else {
-                    Right { values: dy, strip: STRIP, step: self.out }
-                };
+                let right = self.band(batch, &dy[first * sample..], columns.clone(), packed);
                 let windows = self.windows(frame, side, self.stride, batch, self.height);
                 Product {
                     left: Left {
@@ -366,6 +360,22 @@ impl ConvKernel {
             let sums = channel_sums(self.out, &dy[..batch * sample], None);
             bias.iter_mut().zip(sums).for_each(|(b, sum)| *b = T::from_f64(sum));
         }
+    }
+
+    /// A band of the gradient at the output as a right factor: as it lies, or, where it is not all columns, packed.
+    fn band<'a, T: Real>(
+        &self,
+        batch: usize,
+        dy: &'a [T],
+        columns: Range<usize>,
+        packed: &'a mut [T],
+    ) -> Right<'a, T> {
+        if self.out <= BAND {
+            return Right { values: dy, strip: STRIP, step: self.out };
+        }
+        let pixels = batch * self.pixels();
+        columns_in_strips(&dy[..pixels * self.out], self.out, columns, packed);
+        Right { values: packed, strip: pixels * STRIP, step: STRIP }
     }
 
     /// From `[taps, channels, BAND]` to `[out, channels, taps]`, some `out` at a time, whose lines a cache holds.

@@ -7,7 +7,7 @@ use super::{
     windows::{Pass, Stage},
 };
 
-/// The largest value of every window, or 0 if that is larger and a rectifier goes before.
+/// The largest value of every window, or 0 if that is larger and a rectifier goes before or behind.
 #[derive(Debug)]
 pub struct MaxPoolKernel {
     /// The windows.

@@ -18,7 +18,8 @@ const ABREAST: usize = 4;
 
 /// Σ x over the pixels, or Σ (x - about)², for each channel; x is `[pixels, channels]`.
 pub(super) fn channel_sums<T: Real>(channels: usize, x: &[T], about: Option<&[f64]>) -> Vec<f64> {
-    let least = channels / gcd(channels, STRIP) * STRIP;
+    let shared = channels.trailing_zeros().min(STRIP.trailing_zeros());
+    let least = channels * (STRIP >> shared); // pixels that fill whole registers
     let wide = (ABREAST * STRIP).next_multiple_of(least);
     let shift = (0..wide).map(|i| T::from_f64(about.map_or(0.0, |about| -about[i % channels]))).collect();
     let totals = Arch::new().dispatch(Rows { x, shift, squares: about.is_some() });
@@ -27,10 +28,6 @@ pub(super) fn channel_sums<T: Real>(channels: usize, x: &[T], about: Option<&[f6
         sums.iter_mut().zip(pixel).for_each(|(sum, total)| *sum += total);
     }
     sums
-}
-
-fn gcd(a: usize, b: usize) -> usize {
-    if b == 0 { a } else { gcd(b, a % b) }
 }
 
 /// Rows as long as `shift`, which is whole registers; the last may be shorter.

@@ -4,7 +4,7 @@
 //! That is a normalisation, a rectifier and a pooling in one, or less of it. What lies between them is not kept: the way
 //! back computes it again from the input, which costs less than to write it and to read it.
 
-use std::ops::Range;
+use std::{array, ops::Range};
 
 use pulp::{Arch, Simd, WithSimd};
 
@@ -78,17 +78,14 @@ impl Windows {
         (self.height / self.kernel) * (self.width / self.kernel) * self.channels
     }
 
-    /// Where the pixels of a window lie from its corner, row by row.
-    pub(super) fn offsets(&self) -> impl Iterator<Item = usize> {
-        (0..self.kernel * self.kernel)
-            .map(|i| (i / self.kernel * self.width + i % self.kernel) * self.channels)
+    /// Where pixel `i` of a window lies from its corner, counted row by row.
+    fn offset(&self, i: usize) -> usize {
+        (i / self.kernel * self.width + i % self.kernel) * self.channels
     }
 
-    /// The same of windows of two by two.
-    #[inline(always)]
-    fn four(&self) -> [usize; 4] {
-        let row = self.width * self.channels;
-        [0, self.channels, row, row + self.channels]
+    /// Where all pixels of a window lie from its corner.
+    pub(super) fn offsets(&self) -> impl Iterator<Item = usize> {
+        (0..self.kernel * self.kernel).map(|i| self.offset(i))
     }
 
     /// Calls `f` with every line of windows: where it starts in the input and in the output.
@@ -116,7 +113,7 @@ pub(super) fn coefficients<T: Real>(channels: usize, of: impl Fn(usize) -> f64) 
 }
 
 impl<T: Real> Stage<T> {
-    /// Pooling alone, and a rectifier before it.
+    /// Pooling alone, rectified or not.
     pub fn pooling(windows: Windows, rectified: bool) -> Self {
         let all = |value| coefficients(windows.channels, |_| value);
         Self { windows, shift: all(0.0), slope: all(1.0), bias: all(0.0), floor: Self::floor(rectified) }
@@ -129,12 +126,15 @@ impl<T: Real> Stage<T> {
 
     /// From the batch at the input to that at the output.
     pub fn forward(&self, batch: usize, x: &[T], y: &mut [T]) {
-        Arch::new().dispatch(Unrolled(Forward { stage: self, batch, x, y }));
+        Arch::new().dispatch(Unrolled { windows: self.windows, pass: Forward { stage: self, batch, x, y } });
     }
 
     /// Back through a batch: `visit` sees every pixel of the windows.
     pub fn backward(&self, batch: usize, [x, y, dy]: [&[T]; 3], visit: &mut impl Visit<T>) {
-        Arch::new().dispatch(Unrolled(Backward { stage: self, batch, x, y, dy, visit }));
+        Arch::new().dispatch(Unrolled {
+            windows: self.windows,
+            pass: Backward { stage: self, batch, x, y, dy, visit },
+        });
     }
 
     /// What makes of a pixel what is compared, in channels from `first` on.
@@ -155,23 +155,26 @@ impl<T: Real> Stage<T> {
 /// A pass over all lines of windows, which is compiled for each of the commonest windows.
 trait Lines {
     type Number: Real;
-    fn windows(&self) -> Windows;
     /// The pass over windows whose pixels lie at `offsets` from the corner; where `WHOLE`, a pixel's channels fill a register.
     fn lines<S: Simd, const WHOLE: bool>(self, simd: S, offsets: impl AsRef<[usize]>);
 }
 
-struct Unrolled<L>(L);
+struct Unrolled<L> {
+    windows: Windows,
+    pass: L,
+}
 
 impl<L: Lines> WithSimd for Unrolled<L> {
     type Output = ();
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
-        let windows = self.0.windows();
+        let Self { windows, pass } = self;
+        let offset = |i| windows.offset(i);
         match (windows.kernel, windows.channels >= lanes::<L::Number, S>()) {
-            (1, true) => self.0.lines::<S, true>(simd, [0]),
-            (2, true) => self.0.lines::<S, true>(simd, windows.four()),
-            _ => self.0.lines::<S, false>(simd, windows.offsets().collect::<Vec<_>>()),
+            (1, true) => pass.lines::<S, true>(simd, array::from_fn::<_, 1, _>(offset)),
+            (2, true) => pass.lines::<S, true>(simd, array::from_fn::<_, 4, _>(offset)),
+            _ => pass.lines::<S, false>(simd, windows.offsets().collect::<Vec<_>>()),
         }
     }
 }
@@ -203,10 +206,6 @@ struct Forward<'a, T> {
 
 impl<T: Real> Lines for Forward<'_, T> {
     type Number = T;
-
-    fn windows(&self) -> Windows {
-        self.stage.windows
-    }
 
     #[inline(always)]
     fn lines<S: Simd, const WHOLE: bool>(self, simd: S, offsets: impl AsRef<[usize]>) {
@@ -247,10 +246,6 @@ struct Backward<'a, T, V> {
 
 impl<T: Real, V: Visit<T>> Lines for Backward<'_, T, V> {
     type Number = T;
-
-    fn windows(&self) -> Windows {
-        self.stage.windows
-    }
 
     #[inline(always)]
     fn lines<S: Simd, const WHOLE: bool>(self, simd: S, offsets: impl AsRef<[usize]>) {
