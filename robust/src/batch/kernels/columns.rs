@@ -1,15 +1,13 @@
 //! A rule on every column, in one pass: load a tile, map it, sort its columns
 //! as far as the rule needs, reduce.
 
-use std::sync::Arc;
-
 use pulp::Arch;
 
 use super::{
     chunks,
     mix::{Mix, Weights},
-    network::{self, Comparator, Exchange},
     reduce,
+    sorted::{self, Sorting},
     tile::{self, Ahead, Load, Tile},
 };
 use crate::{
@@ -40,11 +38,11 @@ pub(in crate::batch) fn columns<T: Real>(
         rows,
         weights: map.map(Weights::of),
         rule,
-        network: reduce::uses(rule, k).map(network::known).unwrap_or_default(),
+        sorting: reduce::uses(rule, k).map(Sorting::of),
         distances,
     };
     let width = if map.is_some() { tile::mixed_width::<T>(m + k) } else { tile::width::<T>(m) };
-    let scratch = || Scratch::new(m, map.map(Map::rows), width);
+    let scratch = || Scratch::of(&pass, k, width);
     let chunk = chunks::size(m, width);
     let parts = chunks::fill(out, chunk, scratch, |scratch, start, out| pass.chunk(scratch, start, out));
     let (bad, squares): (Vec<Vec<bool>>, Vec<_>) = parts.into_iter().unzip();
@@ -55,13 +53,21 @@ pub(in crate::batch) fn columns<T: Real>(
 /// Buffers of one thread.
 struct Scratch<T> {
     raw: Tile<T>,
-    mixed: Option<Tile<T>>,
+    mixed: Tile<T>,
+    sorted: Tile<T>,
     sums: Vec<f64>,
 }
 
 impl<T: Real> Scratch<T> {
-    fn new(m: usize, mapped: Option<usize>, width: usize) -> Self {
-        Self { raw: Tile::new(m, width), mixed: mapped.map(|k| Tile::new(k, width)), sums: vec![0.0; width] }
+    /// What the pass needs for `k` mapped rows.
+    fn of(pass: &Pass<'_, T>, k: usize, width: usize) -> Self {
+        let tile = |rows, needed: bool| Tile::new(if needed { rows } else { 0 }, width);
+        Self {
+            raw: tile(pass.rows.len(), true),
+            mixed: tile(k, pass.weights.is_some()),
+            sorted: tile(k, matches!(pass.sorting, Some(Sorting::InRegisters { .. }))),
+            sums: vec![0.0; width],
+        }
     }
 }
 
@@ -69,7 +75,8 @@ struct Pass<'a, T> {
     rows: &'a [&'a [T]],
     weights: Option<Weights<T>>,
     rule: &'a ColumnRule,
-    network: Arc<[Comparator]>,
+    /// None where the rule needs no order.
+    sorting: Option<Sorting>,
     distances: bool,
 }
 
@@ -79,29 +86,52 @@ impl<T: Real> Pass<'_, T> {
         let (m, width, end) = (self.rows.len(), scratch.raw.width(), start + out.len());
         let (mut bad, mut squares) = (vec![false; m], vec![0.0; if self.distances { m } else { 0 }]);
         for (at, out) in (start..).step_by(width).zip(out.chunks_mut(width)) {
-            Arch::new().dispatch(Load { rows: self.rows, at, tile: &mut scratch.raw, bad: &mut bad });
-            let next = end.min(at + width)..end.min(at + 2 * width);
-            self.tile(scratch, Ahead::new(self.rows, next), out);
+            if !self.straight(scratch, at, out) {
+                Arch::new().dispatch(Load { rows: self.rows, at, tile: &mut scratch.raw, bad: &mut bad });
+                let next = end.min(at + width)..end.min(at + 2 * width);
+                self.tile(scratch, Ahead::new(self.rows, next), out);
+            }
             let each = squares.iter_mut().zip(self.rows);
             each.for_each(|(sum, row)| *sum += dot::distance2(&row[at..at + out.len()], out));
         }
         (bad, squares)
     }
 
+    /// The rule's values of a tile, straight from the rows where they lie, if that can be done and all are finite.
+    fn straight(&self, scratch: &mut Scratch<T>, at: usize, out: &mut [T]) -> bool {
+        let (None, Some(Sorting::InRegisters { middle })) = (&self.weights, &self.sorting) else {
+            return false;
+        };
+        let Scratch { sorted, sums, .. } = scratch;
+        let range = at..at + sorted.width();
+        if out.len() < range.len() {
+            return false;
+        }
+        let finite = sorted::sort(|i| &self.rows[i][range.clone()], sorted, *middle);
+        if finite {
+            self.reduce(sorted, sums, out);
+        }
+        finite
+    }
+
     /// From a loaded tile to the rule's values.
     fn tile(&self, scratch: &mut Scratch<T>, ahead: Ahead<'_, T>, out: &mut [T]) {
-        let arch = Arch::new();
-        let tile = match (&self.weights, &mut scratch.mixed) {
-            (Some(weights), Some(mixed)) => {
-                arch.dispatch(Mix { weights, from: &scratch.raw, to: mixed });
-                mixed
-            }
-            _ => &mut scratch.raw,
-        };
-        arch.dispatch(Exchange { network: &self.network, tile, ahead });
+        let Scratch { raw, mixed, sorted, sums } = scratch;
+        let mut tile = raw;
+        if let Some(weights) = &self.weights {
+            Arch::new().dispatch(Mix { weights, from: tile, to: mixed });
+            tile = mixed;
+        }
+        if let Some(sorting) = &self.sorting {
+            tile = sorting.sorted(tile, sorted, ahead);
+        }
+        self.reduce(tile, sums, out);
+    }
+
+    fn reduce(&self, tile: &mut Tile<T>, sums: &mut [f64], out: &mut [T]) {
         vectorised(
             #[inline(always)]
-            || reduce::reduce(self.rule, tile, &mut scratch.sums, out),
+            || reduce::reduce(self.rule, tile, sums, out),
         );
     }
 }

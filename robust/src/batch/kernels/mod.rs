@@ -20,6 +20,7 @@ mod products;
 mod reduce;
 mod sampled;
 mod seen;
+mod sorted;
 mod tile;
 mod weighted;
 

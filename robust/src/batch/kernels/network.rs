@@ -64,39 +64,61 @@ pub(super) fn known(uses: Vec<Use>) -> Arc<[Comparator]> {
 
 /// The comparators that bring every output with a use to its place among `uses.len()` values.
 fn network(uses: &[Use]) -> Vec<Comparator> {
-    let mut pairs = Vec::new();
-    pairwise(0, 1, uses.len().next_power_of_two(), uses.len(), &mut pairs);
+    let (m, count) = (uses.len(), uses.len().next_power_of_two());
+    let mut pairs = vec![(0, 0); pairwise(0, 1, count, m, &mut [], 0)];
+    pairwise(0, 1, count, m, &mut pairs, 0);
     pruned(&pairs, uses)
 }
 
+/// The wires of the lower and of the higher value.
+pub(super) type Pair = (usize, usize);
+
 /// The network over the `count` wires `start`, `start + stride` …; wires from `m` on hold infinity, so nothing
-/// happens there.
-fn pairwise(start: usize, stride: usize, count: usize, m: usize, pairs: &mut Vec<(usize, usize)>) {
+/// happens there. Its comparators stand in `pairs` from `at` on, as far as there is room; where they end.
+pub(super) const fn pairwise(
+    start: usize,
+    stride: usize,
+    count: usize,
+    m: usize,
+    pairs: &mut [Pair],
+    at: usize,
+) -> usize {
     if count < 2 || start + stride >= m {
-        return;
+        return at;
     }
-    let wire = |i: usize| start + i * stride;
-    let mut add = |low: usize, high: usize| {
-        if high < m {
-            pairs.push((low, high));
-        }
-    };
-    (0..count).step_by(2).for_each(|i| add(wire(i), wire(i + 1)));
-    pairwise(start, 2 * stride, count / 2, m, pairs);
-    pairwise(start + stride, 2 * stride, count / 2, m, pairs);
+    let mut at = at;
+    let mut i = 0;
+    while i < count {
+        at = with((start + i * stride, start + (i + 1) * stride), m, pairs, at);
+        i += 2;
+    }
+    at = pairwise(start, 2 * stride, count / 2, m, pairs, at);
+    at = pairwise(start + stride, 2 * stride, count / 2, m, pairs, at);
     let mut reach = count / 4;
     while reach > 0 {
-        for i in 0..count / 2 - reach {
-            if wire(2 * (i + reach)) < m {
-                pairs.push((wire(2 * i + 1), wire(2 * (i + reach))));
-            }
+        let mut i = 0;
+        while i + reach < count / 2 {
+            at = with((start + (2 * i + 1) * stride, start + 2 * (i + reach) * stride), m, pairs, at);
+            i += 1;
         }
         reach /= 2;
     }
+    at
+}
+
+/// One comparator more, unless it has a wire from `m` on.
+const fn with(pair: Pair, m: usize, pairs: &mut [Pair], at: usize) -> usize {
+    if pair.1 >= m {
+        return at;
+    }
+    if at < pairs.len() {
+        pairs[at] = pair;
+    }
+    at + 1
 }
 
 /// Drops, from the last to the first, the comparators that change nothing that is used.
-fn pruned(pairs: &[(usize, usize)], uses: &[Use]) -> Vec<Comparator> {
+fn pruned(pairs: &[Pair], uses: &[Use]) -> Vec<Comparator> {
     let mut uses = uses.to_vec();
     let mut kept = Vec::with_capacity(pairs.len());
     for &(low, high) in pairs.iter().rev() {

@@ -1,14 +1,15 @@
 //! The weighted median of every column, in one pass: the few values of a tile that can be it are sorted, and the
 //! weight of all values up to one of them says on which side of it the median is.
 
-use std::{ops::Range, sync::Arc};
+use std::ops::Range;
 
 use pulp::{Arch, Simd, WithSimd};
 
 use super::{
     chunks,
     mix::{Mix, Weights},
-    network::{self, Comparator, Exchange, Use},
+    network::Use,
+    sorted::Sorting,
     tile::{self, Ahead, Load, Tile},
 };
 use crate::{
@@ -56,6 +57,7 @@ fn medians<T: Real, A: Real>(
         raw: Tile::new(m, width),
         mixed: map.map(|_| Tile::new(k, width)),
         values: Tile::new(k, width),
+        ordered: Tile::new(k, width),
         sorted: Tile::new(among.len(), width),
     };
     let pass = Pass {
@@ -64,7 +66,7 @@ fn medians<T: Real, A: Real>(
         weights,
         half,
         among: among.clone(),
-        network: network::known(uses),
+        sorting: Sorting::of(uses),
     };
     let chunk = chunks::size(m, width);
     let bad = chunks::fill(out, chunk, scratch, |scratch, start, out| pass.chunk(scratch, start, out));
@@ -93,6 +95,8 @@ struct Scratch<T, A> {
     mixed: Option<Tile<T>>,
     /// All values, as they came.
     values: Tile<A>,
+    /// The same in ascending order.
+    ordered: Tile<T>,
     /// Those that can be the median, in ascending order.
     sorted: Tile<A>,
 }
@@ -104,7 +108,7 @@ struct Pass<'a, T> {
     half: Half,
     /// Where the median can be in a sorted column.
     among: Range<usize>,
-    network: Arc<[Comparator]>,
+    sorting: Sorting,
 }
 
 impl<T: Real> Pass<'_, T> {
@@ -122,7 +126,7 @@ impl<T: Real> Pass<'_, T> {
 
     /// From a loaded tile to its medians.
     fn tile<A: Real>(&self, scratch: &mut Scratch<T, A>, ahead: Ahead<'_, T>, out: &mut [T]) {
-        let (arch, Scratch { raw, mixed, values, sorted }) = (Arch::new(), scratch);
+        let (arch, Scratch { raw, mixed, values, ordered, sorted }) = (Arch::new(), scratch);
         let tile = match (&self.map, mixed) {
             (Some(map), Some(mixed)) => {
                 arch.dispatch(Mix { weights: map, from: raw, to: mixed });
@@ -131,8 +135,7 @@ impl<T: Real> Pass<'_, T> {
             _ => raw,
         };
         copy(tile, 0, values);
-        arch.dispatch(Exchange { network: &self.network, tile, ahead });
-        copy(tile, self.among.start, sorted);
+        copy(self.sorting.sorted(tile, ordered, ahead), self.among.start, sorted);
         arch.dispatch(Medians { values, sorted, weights: self.weights, half: self.half });
         vectorised(
             #[inline(always)]
