@@ -65,6 +65,7 @@ pub struct RunMetrics {
     virtual_seconds: f64,
     /// By role and state.
     actors: [[Gauge; 4]; 2],
+    /// By id.
     workers: Vec<WorkerSeries>,
 }
 
@@ -171,8 +172,10 @@ impl Observer for RunMetrics {
             self.measure(report);
         }
         self.count_actors(&report.workers);
-        for (series, worker) in self.workers.iter().zip(&report.workers) {
-            series.set(worker);
+        for worker in &report.workers {
+            if let Some(series) = self.workers.get(worker.worker) {
+                series.set(worker);
+            }
         }
         Ok(())
     }
@@ -260,5 +263,45 @@ impl WorkerSeries {
         if let Some(distance) = worker.distance.filter(finite) {
             self.distance.set(distance);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use metrics_exporter_prometheus::PrometheusBuilder;
+
+    use super::*;
+
+    /// Five workers, the last of them an attacker; the first four get series of their own.
+    fn five() -> RunFacts {
+        RunFacts { rounds: 9, workers: 5, attackers: 1, worker_series: 4, ..RunFacts::default() }
+    }
+
+    fn weighed(worker: usize, weight: f64) -> WorkerReport {
+        WorkerReport { worker, honest: worker < 4, weight: Some(weight), ..WorkerReport::default() }
+    }
+
+    /// The values of all series of `metric`, as they are exported.
+    fn lines(meter: &Meter, metric: names::Metric) -> Vec<String> {
+        let page = meter.handle().render();
+        let mut lines: Vec<String> = page
+            .lines()
+            .filter_map(|line| line.strip_prefix(metric.name))
+            .filter(|rest| rest.starts_with(['{', ' ']))
+            .map(str::to_owned)
+            .collect();
+        lines.sort();
+        lines
+    }
+
+    #[test]
+    fn a_cohort_sets_the_series_of_those_who_are_in_it() {
+        let meter = Meter::new(PrometheusBuilder::new().build_recorder());
+        let mut metrics = RunMetrics::new(&meter, &five());
+        let round = |workers| RoundReport { workers, ..RoundReport::default() };
+        metrics.round(&round(vec![weighed(1, 0.25), weighed(3, 0.5), weighed(4, 0.125)])).unwrap();
+        let of = |id, weight: &str| format!(r#"{{worker="{id}",role="honest"}} {weight}"#);
+        let expected = [of(0, "0"), of(1, "0.25"), of(2, "0"), of(3, "0.5")];
+        assert_eq!(lines(&meter, names::WORKER_WEIGHT), expected);
     }
 }
