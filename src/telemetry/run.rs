@@ -21,6 +21,8 @@ const OUTCOMES: [&str; 4] = ["accepted", "rejected", "late", "lost"];
 pub struct RunFacts {
     /// Rounds that the configuration asks for.
     pub rounds: u64,
+    /// Rounds that an earlier process has completed, of which this one goes on.
+    pub completed: u64,
     /// Workers, attackers among them.
     pub workers: usize,
     /// Attackers.
@@ -70,7 +72,7 @@ pub struct RunMetrics {
 }
 
 impl RunMetrics {
-    /// The series of a run that begins.
+    /// The series of a run that begins, or goes on.
     pub fn new(meter: &Meter, facts: &RunFacts) -> Self {
         state(meter, facts);
         let phase = |name| meter.histogram(names::PHASE_SECONDS, &[(names::PHASE, name)]);
@@ -111,8 +113,9 @@ impl RunMetrics {
         .seated(facts)
     }
 
-    /// Everybody is there before the first round.
+    /// Everybody is there before the first round of this process, and earlier rounds count.
     fn seated(self, facts: &RunFacts) -> Self {
+        self.rounds.absolute(facts.completed);
         self.actors[0][0].set((facts.workers - facts.attackers) as f64);
         self.actors[1][0].set(facts.attackers as f64);
         self
@@ -292,6 +295,15 @@ mod tests {
             .collect();
         lines.sort();
         lines
+    }
+
+    #[test]
+    fn a_run_that_goes_on_counts_its_rounds_from_where_it_was() {
+        let meter = Meter::new(PrometheusBuilder::new().build_recorder());
+        let mut metrics = RunMetrics::new(&meter, &RunFacts { completed: 40, ..five() });
+        assert_eq!(lines(&meter, names::ROUNDS), [" 40"]);
+        metrics.round(&RoundReport { round: 41, ..RoundReport::default() }).unwrap();
+        assert_eq!(lines(&meter, names::ROUNDS), [" 41"]);
     }
 
     #[test]
