@@ -400,6 +400,11 @@ impl Task {
     pub fn server_batch(&self) -> usize {
         if self.root_batch == 0 { self.root } else { self.root_batch }
     }
+
+    /// Samples that the server draws for each of the local steps.
+    pub fn server_draw(&self) -> usize {
+        self.server_batch() / self.local_steps
+    }
 }
 
 impl Machine {
