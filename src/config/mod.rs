@@ -249,7 +249,8 @@ pub enum BatchNorm {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Aggregator {
-    /// The rule as a chain, outermost first.
+    /// The rule as a chain, outermost first: a list, or names with commas between them.
+    #[serde(deserialize_with = "named::chain")]
     pub rule: Vec<Named>,
     /// What the server does with the aggregate.
     pub step: Named,
