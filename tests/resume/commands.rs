@@ -1,6 +1,6 @@
 //! What `phalanx resume` says and refuses.
 
-use std::{fs, path::Path};
+use std::{fs, io::Read, path::Path};
 
 use rustix::process::Signal;
 
@@ -149,6 +149,32 @@ fn a_folder_in_which_a_process_works_is_refused() {
         child.kill().unwrap();
         child.wait().unwrap();
     }
+}
+
+#[test]
+fn a_run_whose_process_was_killed_is_not_watched_for_ever() {
+    let place = Place::new(&experiment(CASTS[0], 1_000_000, 20));
+    let (mut child, run) = place.start("watched", &[]);
+    wait_for(|| (rows(&run) > 5).then_some(()));
+    let out = place.folder.path().join("watched");
+    let watch = || {
+        let mut watch = phalanx();
+        watch.args(["watch", "--plain"]);
+        watch
+    };
+    let mut watching = watch().arg("--out").arg(&out).spawn().unwrap();
+    // It has found the run once it says something.
+    let mut said = watching.stdout.take().unwrap();
+    said.read_exact(&mut [0]).unwrap();
+    kill(&child, Signal::KILL);
+    child.wait().unwrap();
+    let refused = |done: std::process::Output, words: &str| {
+        let stderr = String::from_utf8_lossy(&done.stderr).into_owned();
+        assert!(done.status.code() == Some(2) && stderr.contains(words), "{stderr}");
+    };
+    refused(watching.wait_with_output().unwrap(), "the run ended without a summary");
+    refused(watch().arg(&run).output().unwrap(), "the run ended without a summary");
+    refused(watch().arg("--out").arg(&out).output().unwrap(), "no run is under way");
 }
 
 #[test]
