@@ -1,6 +1,7 @@
 //! `phalanx aggregate`: a rule on a matrix in a file.
 
 use std::{
+    fs,
     path::{Path, PathBuf},
     process::ExitCode,
     sync::Arc,
@@ -64,6 +65,9 @@ pub fn main(registry: &Registry, arguments: &Arguments) -> ExitCode {
 }
 
 fn aggregate(registry: &Registry, arguments: &Arguments) -> Result<(), Failure> {
+    if let Some(report) = &arguments.report {
+        apart(&arguments.out, report)?;
+    }
     let (chain, rule) = Chain::parse(registry, &arguments.rule, arguments.preset)?;
     let file = MatrixFile::open(&arguments.input)?;
     let size = Size::new(file.m(), arguments.f.unwrap_or(0));
@@ -115,6 +119,27 @@ fn aggregate(registry: &Registry, arguments: &Arguments) -> Result<(), Failure> 
         passes: watch.laps(),
     };
     Ok(write_json(path, &report)?)
+}
+
+/// An error if the report would take the place of the result. A device takes both.
+fn apart(out: &Path, report: &Path) -> Result<(), Failure> {
+    let device = fs::metadata(out).is_ok_and(|found| !found.is_file());
+    if device || place(out) != place(report) {
+        return Ok(());
+    }
+    Err(Failure::flag(
+        "--report",
+        format!("{} is where --out goes; it needs a file of its own", report.display()),
+    ))
+}
+
+/// The path of a file by its folder's real name, and by its own if it is there.
+fn place(path: &Path) -> PathBuf {
+    let beside = || {
+        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+        Some(folder.unwrap_or(Path::new(".")).canonicalize().ok()?.join(path.file_name()?))
+    };
+    path.canonicalize().ok().or_else(beside).unwrap_or_else(|| path.to_owned())
 }
 
 /// What a chain made of the rows.

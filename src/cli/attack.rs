@@ -126,23 +126,27 @@ fn defence(
     }
 }
 
-/// The attackers' own vectors, if the attack follows the protocol.
+/// The attackers' own vectors, which an attack that follows the protocol needs.
 fn own(
     arguments: &Arguments,
     attack: &dyn Attack,
     honest: &MatrixFile,
 ) -> Result<Option<Vec<Vector>>, Failure> {
-    if !attack.follows_protocol() {
-        return Ok(None);
+    let needed = attack.follows_protocol();
+    match &arguments.own {
+        // A file that is of no use must be right all the same, but stays out of the attack's sight.
+        Some(path) => {
+            beside("--own", path, arguments.f, honest).map(|vectors| Some(vectors).filter(|_| needed))
+        }
+        None if needed => {
+            let message = format!(
+                "`{}` starts from what the attackers computed themselves, which must be given: a {} x {} matrix",
+                arguments.attack,
+                arguments.f,
+                honest.d()
+            );
+            Err(Failure::flag("--own", message))
+        }
+        None => Ok(None),
     }
-    let Some(path) = &arguments.own else {
-        let message = format!(
-            "`{}` starts from what the attackers computed themselves, which must be given: a {} x {} matrix",
-            arguments.attack,
-            arguments.f,
-            honest.d()
-        );
-        return Err(Failure::flag("--own", message));
-    };
-    beside("--own", path, arguments.f, honest).map(Some)
 }

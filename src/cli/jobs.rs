@@ -7,6 +7,8 @@
 //! Runs on one GPU share it, by one context and one stream.
 
 use std::{
+    collections::HashMap,
+    net::SocketAddr,
     path::Path,
     process::ExitCode,
     sync::atomic::{AtomicUsize, Ordering},
@@ -47,8 +49,29 @@ struct Office<'a> {
 impl Office<'_> {
     /// Says of every file that cannot run why. The plans are not kept, as they hold the data.
     fn all_can_run(&self) -> bool {
-        let errors = self.arguments.files.iter().filter_map(|file| self.plan(file).err());
+        let mut doors = HashMap::new();
+        let errors = self.arguments.files.iter().filter_map(|file| match self.plan(file) {
+            Ok(plan) => self.complaint(file, &plan, &mut doors),
+            Err(error) => Some(error.to_string()),
+        });
         errors.inspect(|error| eprintln!("error: {error}")).count() == 0
+    }
+
+    /// What is wrong with running `file` beside those before it, whose metrics are at the `doors`.
+    fn complaint<'f>(
+        &self,
+        file: &'f Path,
+        plan: &Plan,
+        doors: &mut HashMap<SocketAddr, &'f Path>,
+    ) -> Option<String> {
+        let address = plan.config().telemetry.only_address().filter(|_| self.jobs() > 1)?;
+        let other = doors.insert(address, file)?;
+        Some(format!(
+            "{}: telemetry.listen: {address} is that of {} too, which may run at the same time; \
+             telemetry.port_in_use = \"next\" takes the next free port",
+            file.display(),
+            other.display()
+        ))
     }
 
     fn plan(&self, file: &Path) -> Result<Plan, PlanError> {

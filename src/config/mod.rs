@@ -249,7 +249,8 @@ pub enum BatchNorm {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Aggregator {
-    /// The rule as a chain, outermost first.
+    /// The rule as a chain, outermost first: a list, or names with commas between them.
+    #[serde(deserialize_with = "named::chain")]
     pub rule: Vec<Named>,
     /// What the server does with the aggregate.
     pub step: Named,
@@ -399,6 +400,11 @@ impl Task {
     /// Samples that make the server's batch in a round, all local steps together; 0 without a root set.
     pub fn server_batch(&self) -> usize {
         if self.root_batch == 0 { self.root } else { self.root_batch }
+    }
+
+    /// Samples that the server draws for each of the local steps.
+    pub fn server_draw(&self) -> usize {
+        self.server_batch() / self.local_steps
     }
 }
 

@@ -7,7 +7,7 @@ use std::fmt;
 use figment::value::{Dict, Value};
 use serde::{
     Deserialize, Deserializer, Serialize, Serializer,
-    de::{Error, MapAccess, Visitor},
+    de::{Error, MapAccess, SeqAccess, Visitor, value::SeqAccessDeserializer},
     ser::SerializeMap,
 };
 
@@ -68,6 +68,32 @@ impl Serialize for Named {
         let mut map = serializer.serialize_map(Some(1))?;
         map.serialize_entry(&self.name, &self.parameters)?;
         map.end()
+    }
+}
+
+/// Reads a chain: a list, or a string as [`Named::chain`] takes it.
+///
+/// # Errors
+/// Those of the format.
+pub(super) fn chain<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Named>, D::Error> {
+    deserializer.deserialize_any(ChainVisitor)
+}
+
+struct ChainVisitor;
+
+impl<'de> Visitor<'de> for ChainVisitor {
+    type Value = Vec<Named>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a list, or names with commas between them")
+    }
+
+    fn visit_str<E: Error>(self, text: &str) -> Result<Vec<Named>, E> {
+        Named::chain(text).map_err(E::custom)
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, list: A) -> Result<Vec<Named>, A::Error> {
+        Vec::deserialize(SeqAccessDeserializer::new(list))
     }
 }
 

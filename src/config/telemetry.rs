@@ -51,6 +51,11 @@ impl Telemetry {
         self.listen.parse().ok()
     }
 
+    /// Where to listen, if it is there or nowhere: nobody else can listen there at the same time.
+    pub fn only_address(&self) -> Option<SocketAddr> {
+        self.listen_address().filter(|address| self.port_in_use == PortInUse::Fail && address.port() != 0)
+    }
+
     /// Where to push, if at all.
     pub fn push_url(&self) -> Option<&str> {
         Some(self.push.as_str()).filter(|url| !url.is_empty())

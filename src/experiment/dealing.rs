@@ -50,8 +50,8 @@ pub(super) fn dealt<'a>(planner: &Planner<'_>, labels: &'a [u8]) -> &'a [u8] {
     &labels[..labels.len().saturating_sub(planner.config.task.root)]
 }
 
-/// Where the server's own batches come from: its root set, the end of the training set with these labels. Its batches
-/// are those of the worker `id`. None without a root set.
+/// Where the server's own batches come from: its root set, the end of the training set with these labels. They are
+/// those of the worker `id`, one for each local step. None without a root set.
 pub(super) fn root(
     planner: &Planner<'_>,
     id: usize,
@@ -63,7 +63,7 @@ pub(super) fn root(
     }
     let indices: Arc<[u32]> = (dealt(planner, labels).len()..labels.len()).map(|at| at as u32).collect();
     let shard = Shard { worker: id, indices, labels: labels.clone() };
-    let sampler = ShardSampler::new(shard, task.server_batch(), Order::Epochs, seed)
+    let sampler = ShardSampler::new(shard, task.server_draw(), Order::Epochs, seed)
         .map_err(|error| planner.error("task.root", error.to_string()))?;
     Ok(Some(Box::new(sampler)))
 }
@@ -104,4 +104,34 @@ pub(super) fn samplers(
     let deal = deal(planner, groups, &dealt)?;
     deal.samplers(&dealt, &batches(groups), Seed(planner.config.seed))
         .map_err(|error| planner.error("task.partition", error.to_string()))
+}
+
+#[cfg(all(test, feature = "torch"))]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use crate::{experiment::Plan, registry::Registry};
+
+    const TRUSTING: &str = "name = 'trusting'\nrounds = 1\n[task]\ndataset = 'digits'\nmodel = 'logistic'\n\
+         root = 100\n[aggregator]\nrule = ['fltrust']\n[[workers]]\ncount = 3\n";
+
+    /// Samples that the server draws in the first round, under the `sets`.
+    fn drawn(sets: &[String]) -> Vec<usize> {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("trusting.toml");
+        std::fs::write(&file, TRUSTING).unwrap();
+        let plan = Plan::read(&Registry::default(), &file, sets, None).unwrap();
+        plan.workload.root.unwrap().draw(1).indices
+    }
+
+    #[test]
+    fn the_servers_batch_is_that_of_all_local_steps_together() {
+        for (steps, batch, samples) in [(1, 0, 100), (1, 12, 12), (3, 12, 12), (4, 0, 100)] {
+            let sets =
+                ["local_lr=0.1".to_owned(), format!("local_steps={steps}"), format!("root_batch={batch}")];
+            let drawn = drawn(&sets.map(|set| format!("task.{set}")));
+            let different: BTreeSet<usize> = drawn.iter().copied().collect();
+            assert_eq!((drawn.len(), different.len()), (samples, samples), "{batch} in {steps} steps");
+        }
+    }
 }

@@ -98,7 +98,7 @@ fn passes(config: &Config, groups: &[Group], learner: &TorchLearner) -> u64 {
         0 => usize::MAX,
         cohort => cohort,
     };
-    let mut workers = BTreeMap::from([(config.task.server_batch() / config.task.local_steps, 1)]);
+    let mut workers = BTreeMap::from([(config.task.server_draw(), 1)]);
     groups.iter().for_each(|group| *workers.entry(group.batch_size).or_insert(0) += group.ids.len());
     let held =
         |(batch, workers): (usize, usize)| learner.held(batch, workers.min(most), config.machine.threads());

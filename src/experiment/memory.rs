@@ -1,5 +1,10 @@
 //! How much memory a run will need, before it is needed: a run that cannot fit
 //! is refused by the plan, not ended by the system.
+//!
+//! Counted are the vectors of a round, what estimators remember, the passes of the model, and tables of all pairs of
+//! vectors, which are held by rules that ask for distances and counted for every rule. Not counted is what a rule or an
+//! attack remembers from round to round, such as `safeguard` (two vectors a worker) or `stale` (its members' vectors of
+//! as many rounds as it waits).
 
 use std::fmt;
 
@@ -16,7 +21,7 @@ use crate::machine;
 const SERVER: u64 = 8;
 /// Vectors that a worker under way holds beside the difference it has made.
 const WALKING: u64 = 2;
-/// Numbers that a chain of rules holds for every pair of vectors: the Gram matrix, distances, weights.
+/// Numbers that a chain of rules may hold for every pair of vectors: the Gram matrix, distances, weights.
 const PAIRS: u64 = 3;
 
 /// What a run needs beyond what the plan itself holds (data set, objective).
@@ -126,8 +131,6 @@ impl Need {
 
     /// All of it; the largest number for more than that.
     pub fn bytes(&self) -> u64 {
-        let m = self.m as u64;
-        let pairs = product(&[PAIRS, m, m, size_of::<f64>() as u64]);
         let d = self.d as u64;
         let held = match self.kept {
             Kept { half: false, file: false, .. } => product(&[self.remembered, d, self.number]),
@@ -137,9 +140,15 @@ impl Need {
                 packed.saturating_add(product(&[self.in_use, d, self.number]))
             }
         };
-        [held, pairs, self.passes]
+        [held, self.tables(), self.passes]
             .into_iter()
             .fold(product(&[self.vectors, d, self.number]), u64::saturating_add)
+    }
+
+    /// Bytes of the tables of all pairs of vectors.
+    fn tables(&self) -> u64 {
+        let m = self.m as u64;
+        product(&[PAIRS, m, m, size_of::<f64>() as u64])
     }
 
     /// Bytes of what all estimators remember, as it is kept.
@@ -177,6 +186,7 @@ impl fmt::Display for Need {
         if kept.half && !kept.file {
             write!(f, ", and {remembered} in 2 bytes a number")?;
         }
+        write!(f, ", tables of {m} x {m} numbers for the rule {}", size(self.tables()))?;
         if *passes > 0 {
             let tile = if kept.gpu { " or a smaller task.tile" } else { "" };
             write!(f, ", passes of the model {} (less with smaller batches{tile})", size(*passes))?;
@@ -309,9 +319,20 @@ mod tests {
         assert_eq!(more.bytes(), need.bytes() + 3_000_000_000);
         let error = more.check(bytes(1_000_000)).unwrap_err().to_string();
         assert!(
-            error.ends_with("of 4 bytes, passes of the model 3.0 GB (less with smaller batches)"),
+            error.ends_with(
+                "of 4 bytes, tables of 17 x 17 numbers for the rule 6.9 kB, passes of the model 3.0 GB (less with \
+                 smaller batches)"
+            ),
             "{error}"
         );
+    }
+
+    #[test]
+    fn tables_of_pairs_are_named_with_what_they_take() {
+        // 40,000 workers of one parameter: what is large is the tables, 3 x 40,000^2 numbers of 8 bytes.
+        let error = need(40_000, 1).check(bytes(1_000_000_000)).unwrap_err().to_string();
+        assert!(error.contains("the run needs about 38.4 GB"), "{error}");
+        assert!(error.ends_with("tables of 40000 x 40000 numbers for the rule 38.4 GB"), "{error}");
     }
 
     #[test]

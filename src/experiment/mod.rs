@@ -23,4 +23,4 @@ pub use memory::MemoryError;
 pub use plan::{Plan, PlanError};
 pub use rehearse::{Arithmetic, RehearsalError};
 pub use run::RunOutcome;
-pub use stop::{interrupted, wait_always};
+pub use stop::{at_signals, interrupted, wait_always};

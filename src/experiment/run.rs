@@ -113,8 +113,10 @@ impl Plan {
         snapshot: Option<Snapshot>,
     ) -> Result<RunOutcome, PlanError> {
         let telemetry = door.map(|door| self.telemetry(door, &folder)).transpose()?;
-        let progress = Arc::new(AtomicU64::new(snapshot.as_ref().map_or(0, |snapshot| snapshot.round)));
-        let metrics = telemetry.as_ref().map(|telemetry| RunMetrics::new(telemetry.meter(), &self.facts()));
+        let completed = snapshot.as_ref().map_or(0, |snapshot| snapshot.round);
+        let progress = Arc::new(AtomicU64::new(completed));
+        let metrics =
+            telemetry.as_ref().map(|telemetry| RunMetrics::new(telemetry.meter(), &self.facts(completed)));
         let origin = Origin::here(&self.config);
         let keeper = Checkpoints::new(folder.path().to_owned(), origin, &self.config.checkpoint);
         let before = tables.before();

@@ -27,12 +27,13 @@ impl Plan {
         Ok(telemetry)
     }
 
-    /// What the metrics say before the first round.
-    pub(super) fn facts(&self) -> RunFacts {
+    /// What the metrics say before the first round of this process, which goes on after round `completed`.
+    pub(super) fn facts(&self, completed: u64) -> RunFacts {
         let workers = self.groups.iter().map(|group| group.ids.len()).sum();
         let honest: usize = self.groups.iter().filter(|g| g.is_honest()).map(|group| group.ids.len()).sum();
         RunFacts {
             rounds: self.config.rounds,
+            completed,
             workers,
             attackers: workers - honest,
             classes: usize::try_from(self.workload.classes).unwrap_or(0),

@@ -1,9 +1,17 @@
-//! Ctrl-C and SIGTERM, for all runs of this process. The first ends every run
+//! Ctrl-C, SIGTERM and SIGHUP, for all runs of this process. The first ends every run
 //! after the round in hand, and no other should begin; the second ends the process, unless that is to wait.
 
-use std::sync::{Mutex, MutexGuard, Once, PoisonError};
+use std::{
+    fs, io,
+    sync::{Mutex, MutexGuard, Once, PoisonError},
+    thread,
+};
 
 use phalanx_actors::Stopper;
+use signal_hook::{
+    consts::{SIGHUP, SIGINT, SIGTERM},
+    iterator::Signals,
+};
 
 /// The process status of an interrupted run.
 const INTERRUPTED: i32 = 130;
@@ -20,7 +28,7 @@ struct Runs {
 /// Lets a signal stop the run behind `stopper`; one that came before stops it too.
 pub(super) fn on_signal(stopper: Stopper) {
     HANDLER.call_once(|| {
-        if let Err(error) = ctrlc::set_handler(signalled) {
+        if let Err(error) = at_signals(signalled) {
             eprintln!("warning: Ctrl-C will not be handled: {error}");
         }
     });
@@ -29,6 +37,26 @@ pub(super) fn on_signal(stopper: Stopper) {
         stopper.stop();
     }
     runs.stoppers.push(stopper);
+}
+
+/// Calls `act` at every Ctrl-C, SIGTERM and SIGHUP, on a thread of its own. A SIGHUP that this process was started to
+/// ignore, as `nohup` does it, stays ignored.
+///
+/// # Errors
+/// Those of the system.
+pub fn at_signals(mut act: impl FnMut() + Send + 'static) -> io::Result<()> {
+    let hangup = (!ignores_hangup()).then_some(SIGHUP);
+    let mut signals = Signals::new([SIGINT, SIGTERM].into_iter().chain(hangup))?;
+    thread::Builder::new().name("signals".into()).spawn(move || signals.forever().for_each(|_| act()))?;
+    Ok(())
+}
+
+/// Whether SIGHUP is ignored. Linux shows the ignored signals as the bits of a hexadecimal number, signal 1 lowest.
+fn ignores_hangup() -> bool {
+    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    let ignored = ignored.and_then(|bits| u64::from_str_radix(bits.trim(), 16).ok());
+    ignored.is_some_and(|bits| bits & (1 << (SIGHUP - 1)) != 0)
 }
 
 /// From now on a second signal is no more than the first, and the round in hand is waited for: for a process that is

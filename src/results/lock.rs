@@ -3,6 +3,7 @@
 
 use std::{
     fs::{File, OpenOptions, TryLockError},
+    io,
     path::Path,
 };
 
@@ -29,7 +30,15 @@ impl FolderLock {
         }
     }
 
-    /// The same, but another process is waited for.
+    /// Whether a process works in `folder`, as far as can be seen: where locks cannot be asked for, one may.
+    pub fn is_held(folder: &Path) -> bool {
+        match File::open(folder.join(LOCK)) {
+            Ok(file) => file.try_lock_shared().is_err(),
+            Err(error) => error.kind() != io::ErrorKind::NotFound,
+        }
+    }
+
+    /// The same as [`take`](Self::take), but another process is waited for.
     ///
     /// # Errors
     /// As [`take`](Self::take).
@@ -45,4 +54,20 @@ fn open(folder: &Path) -> Result<(std::path::PathBuf, File), ResultsError> {
     let file = OpenOptions::new().create(true).truncate(false).write(true).open(&path);
     let file = file.map_err(ResultsError::at(&path))?;
     Ok((path, file))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::FolderLock;
+
+    #[test]
+    fn a_lock_is_seen_while_it_is_held() {
+        let folder = tempfile::tempdir().unwrap();
+        assert!(!FolderLock::is_held(folder.path()), "nobody has ever worked here");
+        let lock = FolderLock::take(folder.path()).unwrap();
+        assert!(lock.is_some() && FolderLock::is_held(folder.path()));
+        drop(lock);
+        assert!(!FolderLock::is_held(folder.path()));
+        assert!(FolderLock::take(folder.path()).unwrap().is_some(), "to ask leaves no lock behind");
+    }
 }

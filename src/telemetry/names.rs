@@ -67,12 +67,18 @@ pub const ACTIVE: Metric = gauge("phalanx_run_active", "1 while the run is under
 /// Rounds that the configuration asks for.
 pub const PLANNED: Metric = gauge("phalanx_rounds_planned", "Rounds that the configuration asks for.");
 /// Rounds completed.
-pub const ROUNDS: Metric = counter("phalanx_rounds_total", "Rounds completed.");
+pub const ROUNDS: Metric = counter(
+    "phalanx_rounds_total",
+    "Rounds completed, those before the checkpoint that the run goes on from among them.",
+);
 /// Gradients computed.
-pub const GRADIENTS: Metric = counter("phalanx_gradients_total", "Gradients computed, of one batch each.");
+pub const GRADIENTS: Metric =
+    counter("phalanx_gradients_total", "Gradients that this process has computed, of one batch each.");
 /// Bytes of the vectors that were submitted.
-pub const AGGREGATED: Metric =
-    counter("phalanx_aggregated_bytes_total", "Bytes of the vectors that were submitted to the rule.");
+pub const AGGREGATED: Metric = counter(
+    "phalanx_aggregated_bytes_total",
+    "Bytes of the vectors that were submitted to the rule in the rounds of this process.",
+);
 
 /// Time of a whole round.
 pub const ROUND_SECONDS: Metric = histogram("phalanx_round_duration_seconds", "Time of a whole round.");
@@ -136,18 +142,20 @@ pub const BYZANTINE_WEIGHT: Metric = gauge(
 pub const BYZANTINE_SHARE: Metric =
     gauge("phalanx_byzantine_share_ratio", "The attackers' share of the workers.");
 /// Vectors that were not finite.
-pub const SET_ASIDE: Metric =
-    counter("phalanx_rows_set_aside_total", "Vectors that were not finite and were set aside by the rule.");
+pub const SET_ASIDE: Metric = counter(
+    "phalanx_rows_set_aside_total",
+    "Vectors that were not finite and were set aside by the rule in the rounds of this process.",
+);
 /// Values that cannot be exported.
 pub const NON_FINITE: Metric = counter(
     "phalanx_non_finite_values_total",
-    "Times at which a value was not finite; its gauge keeps the last finite value.",
+    "Times in this process at which a value was not finite; its gauge keeps the last finite value.",
 );
 
 /// What became of messages to the barrier.
 pub const SUBMISSIONS: Metric = counter(
     "phalanx_submissions_total",
-    "Messages to the barrier by outcome: accepted, rejected, late or lost.",
+    "Messages to the barrier in the rounds of this process by outcome: accepted, rejected, late or lost.",
 );
 /// Virtual time.
 pub const VIRTUAL_SECONDS: Metric = gauge(

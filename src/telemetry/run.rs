@@ -21,6 +21,8 @@ const OUTCOMES: [&str; 4] = ["accepted", "rejected", "late", "lost"];
 pub struct RunFacts {
     /// Rounds that the configuration asks for.
     pub rounds: u64,
+    /// Rounds that an earlier process has completed, of which this one goes on.
+    pub completed: u64,
     /// Workers, attackers among them.
     pub workers: usize,
     /// Attackers.
@@ -65,11 +67,12 @@ pub struct RunMetrics {
     virtual_seconds: f64,
     /// By role and state.
     actors: [[Gauge; 4]; 2],
+    /// By id.
     workers: Vec<WorkerSeries>,
 }
 
 impl RunMetrics {
-    /// The series of a run that begins.
+    /// The series of a run that begins, or goes on.
     pub fn new(meter: &Meter, facts: &RunFacts) -> Self {
         state(meter, facts);
         let phase = |name| meter.histogram(names::PHASE_SECONDS, &[(names::PHASE, name)]);
@@ -110,8 +113,9 @@ impl RunMetrics {
         .seated(facts)
     }
 
-    /// Everybody is there before the first round.
+    /// Everybody is there before the first round of this process, and earlier rounds count.
     fn seated(self, facts: &RunFacts) -> Self {
+        self.rounds.absolute(facts.completed);
         self.actors[0][0].set((facts.workers - facts.attackers) as f64);
         self.actors[1][0].set(facts.attackers as f64);
         self
@@ -171,8 +175,10 @@ impl Observer for RunMetrics {
             self.measure(report);
         }
         self.count_actors(&report.workers);
-        for (series, worker) in self.workers.iter().zip(&report.workers) {
-            series.set(worker);
+        for worker in &report.workers {
+            if let Some(series) = self.workers.get(worker.worker) {
+                series.set(worker);
+            }
         }
         Ok(())
     }
@@ -260,5 +266,54 @@ impl WorkerSeries {
         if let Some(distance) = worker.distance.filter(finite) {
             self.distance.set(distance);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use metrics_exporter_prometheus::PrometheusBuilder;
+
+    use super::*;
+
+    /// Five workers, the last of them an attacker; the first four get series of their own.
+    fn five() -> RunFacts {
+        RunFacts { rounds: 9, workers: 5, attackers: 1, worker_series: 4, ..RunFacts::default() }
+    }
+
+    fn weighed(worker: usize, weight: f64) -> WorkerReport {
+        WorkerReport { worker, honest: worker < 4, weight: Some(weight), ..WorkerReport::default() }
+    }
+
+    /// The values of all series of `metric`, as they are exported.
+    fn lines(meter: &Meter, metric: names::Metric) -> Vec<String> {
+        let page = meter.handle().render();
+        let mut lines: Vec<String> = page
+            .lines()
+            .filter_map(|line| line.strip_prefix(metric.name))
+            .filter(|rest| rest.starts_with(['{', ' ']))
+            .map(str::to_owned)
+            .collect();
+        lines.sort();
+        lines
+    }
+
+    #[test]
+    fn a_run_that_goes_on_counts_its_rounds_from_where_it_was() {
+        let meter = Meter::new(PrometheusBuilder::new().build_recorder());
+        let mut metrics = RunMetrics::new(&meter, &RunFacts { completed: 40, ..five() });
+        assert_eq!(lines(&meter, names::ROUNDS), [" 40"]);
+        metrics.round(&RoundReport { round: 41, ..RoundReport::default() }).unwrap();
+        assert_eq!(lines(&meter, names::ROUNDS), [" 41"]);
+    }
+
+    #[test]
+    fn a_cohort_sets_the_series_of_those_who_are_in_it() {
+        let meter = Meter::new(PrometheusBuilder::new().build_recorder());
+        let mut metrics = RunMetrics::new(&meter, &five());
+        let round = |workers| RoundReport { workers, ..RoundReport::default() };
+        metrics.round(&round(vec![weighed(1, 0.25), weighed(3, 0.5), weighed(4, 0.125)])).unwrap();
+        let of = |id, weight: &str| format!(r#"{{worker="{id}",role="honest"}} {weight}"#);
+        let expected = [of(0, "0"), of(1, "0.25"), of(2, "0"), of(3, "0.5")];
+        assert_eq!(lines(&meter, names::WORKER_WEIGHT), expected);
     }
 }

@@ -23,7 +23,7 @@ fn variables_are_named_as_what_is_wrong() {
         ("PHALANX_MACHINE__THREADS", "99999999", &["environment", "machine.threads", "1024"]),
         ("PHALANX_MACHINE__DEVICE", "gpu", &["environment", "machine.device", "gpu"]),
         ("PHALANX_TELEMETRY__LISTEN", "here", &["environment", "telemetry.listen"]),
-        ("PHALANX_AGGREGATOR__RULE", "cwmed", &["environment", "aggregator.rule"]),
+        ("PHALANX_AGGREGATOR__RULE", "cwmed,", &["environment", "aggregator.rule", "a name"]),
     ] {
         room.fails(2, room.command(&["check", "good.toml"]).env(variable, value), parts);
     }

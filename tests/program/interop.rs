@@ -211,7 +211,12 @@ fn an_attack_sends_what_its_formula_says() {
     fs::remove_file(bench.path("out.npy")).unwrap();
     let wrong = bench.put("wrong.npy", &npy(&header("<f8", "(1, 2)"), &bytes64(&[1.0, -2.0])));
     let nan = bench.put("nan.npy", &npy(&header("<f8", "(2, 1)"), &bytes64(&[1.0, f64::NAN])));
-    let refused: [(&[&str], &[&str]); 9] = [
+    let refused: [(&[&str], &[&str]); 11] = [
+        (
+            &["attack", "--attack", "zero", "--f", "2", "--own", "nope.npy", &file],
+            &["nope.npy", "No such file"],
+        ),
+        (&["attack", "--attack", "zero", "--f", "2", "--own", &wrong, &file], &["--own", "1 x 2", "2 x 2"]),
         (&flip, &["--own", "`sign-flip`", "2 x 2"]),
         (&[&flip[..], &["--own", &wrong]].concat(), &["--own", "1 x 2", "2 x 2"]),
         (&probing, &["--rule", "`opt-alie` probes"]),
@@ -226,6 +231,24 @@ fn an_attack_sends_what_its_formula_says() {
         let said = bench.refuses(arguments);
         assert!(parts.iter().all(|part| said.contains(part)), "{arguments:?}: no {parts:?} in {said}");
     }
+}
+
+#[test]
+fn a_report_cannot_take_the_place_of_the_result() {
+    let bench = Bench::new();
+    let file = bench.f32(2, &[1.0, 2.0]);
+    // The same file by another name, before it is there and when it is.
+    let report = bench.path("./out.npy").display().to_string();
+    let arguments = ["aggregate", "--rule", "mean", "--report", &report, &file];
+    assert!(bench.refuses(&arguments).contains("out.npy is where --out goes"));
+    bench.makes(&["aggregate", "--rule", "mean", &file]);
+    let link = bench.path("link.json");
+    std::os::unix::fs::symlink(bench.path("out.npy"), &link).unwrap();
+    let out = bench.path("out.npy").display().to_string();
+    let (before, link) = (fs::read(&out).unwrap(), link.display().to_string());
+    let said = Program::fails(&["aggregate", "--rule", "mean", "--report", &link, &file, "-o", &out]);
+    assert!(said.contains("--report: ") && said.contains("is where --out goes"), "{said}");
+    assert_eq!(fs::read(&out).unwrap(), before);
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 use std::{
     fs,
+    net::TcpListener,
     path::{Path, PathBuf},
 };
 
@@ -73,4 +74,26 @@ fn nothing_runs_if_one_file_cannot() {
     assert_eq!(done.status, 2);
     assert!(done.stderr.contains("typo.toml") && done.stderr.contains("cwmedian"), "{}", done.stderr);
     assert!(!out.exists());
+}
+
+#[test]
+fn runs_at_the_same_time_cannot_share_a_port() {
+    let folder = tempfile::tempdir().unwrap();
+    let files = files(folder.path(), &["one", "two"]);
+    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let metrics = format!("--metrics=127.0.0.1:{port}");
+    let out = folder.path().join("refused");
+    let done = run(&files, &out, &["--jobs", "2", &metrics]);
+    assert_eq!(done.status, 2, "{}", done.stderr);
+    let words = format!("two.toml: telemetry.listen: 127.0.0.1:{port} is that of");
+    assert!(done.stderr.contains(&words) && done.stderr.contains("port_in_use"), "{}", done.stderr);
+    assert!(!out.exists());
+    for more in [
+        &["--jobs", "1", metrics.as_str()][..],
+        &["--jobs", "2", &metrics, "--set", "telemetry.port_in_use=next"],
+        &["--jobs", "2", "--metrics=127.0.0.1:0"],
+    ] {
+        let done = run(&files, &folder.path().join("taken"), more);
+        assert_eq!(done.status, 0, "{more:?}: {}", done.stderr);
+    }
 }

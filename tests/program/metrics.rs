@@ -41,6 +41,13 @@ impl Live {
         let at = line.trim().strip_prefix("metrics at http://").and_then(|at| at.strip_suffix("/metrics"));
         at.unwrap_or_else(|| panic!("no address in {line:?}")).to_owned()
     }
+
+    /// Ends it after the round in hand.
+    fn interrupt(&mut self) {
+        let pid = rustix::process::Pid::from_raw(self.child.id().cast_signed()).unwrap();
+        rustix::process::kill_process(pid, rustix::process::Signal::INT).unwrap();
+        assert_eq!(self.child.wait().unwrap().code(), Some(130));
+    }
 }
 
 impl Drop for Live {
@@ -125,6 +132,26 @@ fn a_run_shows_its_rounds_while_it_runs() {
     assert_eq!(text.matches("\nphalanx_worker_weight_ratio{").count(), 2, "capped");
     assert!(!text.contains("phalanx_test_accuracy_ratio{"), "a convex task has no accuracy: {text}");
     assert!(!text.contains("NaN"), "{text}");
+}
+
+#[test]
+fn a_run_that_goes_on_counts_its_rounds_as_it_counts_those_of_evaluations() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = experiment(folder.path(), "experiment.toml", harness::CONVEX);
+    let out = folder.path().display().to_string();
+    let mut first = Live::start(&file, &out, &["telemetry.listen=127.0.0.1:0"]);
+    let rounds = |text: &str| value(text, "phalanx_rounds_total", "");
+    scrape_until(&first.address(), |text| rounds(text).is_some_and(|rounds| rounds > 1000.0));
+    first.interrupt();
+    let run = fs::read_dir(folder.path().join("convex")).unwrap().next().unwrap().unwrap().path();
+    let before = fs::read_to_string(run.join("rounds.csv")).unwrap().lines().count() as f64 - 1.0;
+    let run = run.display().to_string();
+    let mut second = Live::begin(&["resume", &run, "--quiet", "--metrics=127.0.0.1:0"]);
+    let text = scrape_until(&second.address(), |text| text.contains("\nphalanx_evaluated_round{"));
+    let (rounds, evaluated) = (rounds(&text).unwrap(), value(&text, "phalanx_evaluated_round", "").unwrap());
+    assert!(rounds >= before && evaluated >= before, "{before} rounds, then {rounds}, {evaluated} evaluated");
+    // A few rounds may be made while the page is written.
+    assert!(evaluated - rounds < before / 2.0, "{evaluated} evaluated of {rounds} rounds");
 }
 
 #[test]

@@ -121,6 +121,22 @@ fn the_resolved_configuration_runs_to_the_same_result() {
 }
 
 #[test]
+fn a_chain_may_be_a_string() {
+    let folder = tempfile::tempdir().unwrap();
+    let listed = experiment(folder.path(), "listed.toml", harness::CONVEX);
+    let text = harness::CONVEX.replace(r#"["ctma", "cwmed"]"#, r#""ctma, cwmed""#);
+    assert_ne!(text, harness::CONVEX);
+    let written = experiment(folder.path(), "written.toml", &text);
+    let expected = Program::folder(&[&listed], folder.path());
+    let config = |run: &Path| fs::read_to_string(run.join("config.toml")).unwrap();
+    for arguments in [vec![written.as_str()], vec![listed.as_str(), "--set", "aggregator.rule=ctma,cwmed"]] {
+        let run = Program::folder(&arguments, folder.path());
+        assert_eq!(config(&run), config(&expected));
+        assert_eq!(rounds(&run), rounds(&expected));
+    }
+}
+
+#[test]
 fn a_mean_is_broken_where_a_robust_rule_is_not() {
     let folder = tempfile::tempdir().unwrap();
     let file = experiment(folder.path(), "experiment.toml", harness::CONVEX);

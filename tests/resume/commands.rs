@@ -1,11 +1,11 @@
 //! What `phalanx resume` says and refuses.
 
-use std::{fs, path::Path};
+use std::{fs, io::Read, path::Path};
 
 use rustix::process::Signal;
 
 use crate::stage::{
-    CASTS, Place, checkpoints, ended, experiment, kill, phalanx, resume, same, stopped, wait_for,
+    CASTS, Place, checkpoints, ended, experiment, kill, nohup, phalanx, resume, same, stopped, wait_for,
 };
 
 fn place() -> Place {
@@ -36,6 +36,25 @@ fn a_run_that_is_stopped_goes_on_with_any_number_of_threads() {
         assert_eq!(told["resumed"][0]["after_round"], at);
         assert_eq!(told["resumed"][0]["threads"], threads.parse::<u64>().unwrap());
     }
+}
+
+#[test]
+fn a_hangup_ends_a_run_unless_it_was_started_to_ignore_it() {
+    let place = Place::new(&experiment(CASTS[0], 1_000_000, 20));
+    let (mut child, run) = place.start("heeding", &[]);
+    wait_for(|| (rows(&run) > 5).then_some(()));
+    kill(&child, Signal::HUP);
+    assert_eq!(child.wait().unwrap().code(), Some(130));
+    assert_eq!(ended(&run).0, "interrupted");
+
+    let (mut child, run) = place.start_by(nohup(), "ignoring", &[]);
+    wait_for(|| (rows(&run) > 5).then_some(()));
+    kill(&child, Signal::HUP);
+    let before = rows(&run);
+    wait_for(|| (rows(&run) > before + 20 || child.try_wait().unwrap().is_some()).then_some(()));
+    assert_eq!(child.try_wait().unwrap(), None, "it ended");
+    kill(&child, Signal::INT);
+    assert_eq!(child.wait().unwrap().code(), Some(130));
 }
 
 #[cfg(feature = "torch")]
@@ -130,6 +149,32 @@ fn a_folder_in_which_a_process_works_is_refused() {
         child.kill().unwrap();
         child.wait().unwrap();
     }
+}
+
+#[test]
+fn a_run_whose_process_was_killed_is_not_watched_for_ever() {
+    let place = Place::new(&experiment(CASTS[0], 1_000_000, 20));
+    let (mut child, run) = place.start("watched", &[]);
+    wait_for(|| (rows(&run) > 5).then_some(()));
+    let out = place.folder.path().join("watched");
+    let watch = || {
+        let mut watch = phalanx();
+        watch.args(["watch", "--plain"]);
+        watch
+    };
+    let mut watching = watch().arg("--out").arg(&out).spawn().unwrap();
+    // It has found the run once it says something.
+    let mut said = watching.stdout.take().unwrap();
+    said.read_exact(&mut [0]).unwrap();
+    kill(&child, Signal::KILL);
+    child.wait().unwrap();
+    let refused = |done: std::process::Output, words: &str| {
+        let stderr = String::from_utf8_lossy(&done.stderr).into_owned();
+        assert!(done.status.code() == Some(2) && stderr.contains(words), "{stderr}");
+    };
+    refused(watching.wait_with_output().unwrap(), "the run ended without a summary");
+    refused(watch().arg(&run).output().unwrap(), "the run ended without a summary");
+    refused(watch().arg("--out").arg(&out).output().unwrap(), "no run is under way");
 }
 
 #[test]

@@ -61,9 +61,14 @@ impl Place {
 
     /// Starts a run in the folder `out`, and waits until its own folder is there.
     pub fn start(&self, out: &str, more: &[&str]) -> (Child, PathBuf) {
+        self.start_by(phalanx(), out, more)
+    }
+
+    /// The same, by `program`, which stands for the program.
+    pub fn start_by(&self, mut program: Command, out: &str, more: &[&str]) -> (Child, PathBuf) {
         let out = self.folder.path().join(out);
         let child =
-            phalanx().arg("run").arg(&self.file).args(more).arg("--quiet").arg("--out").arg(&out).spawn();
+            program.arg("run").arg(&self.file).args(more).arg("--quiet").arg("--out").arg(&out).spawn();
         let run = wait_for(|| fs::read_dir(out.join("victim")).ok()?.next()?.ok()).path();
         (child.unwrap(), run)
     }
@@ -71,7 +76,17 @@ impl Place {
 
 /// The program, silent unless asked.
 pub fn phalanx() -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_phalanx"));
+    silent(Command::new(env!("CARGO_BIN_EXE_phalanx")))
+}
+
+/// The program as `nohup` starts it.
+pub fn nohup() -> Command {
+    let mut command = Command::new("sh");
+    command.args(["-c", "trap '' HUP; exec \"$@\"", "sh", env!("CARGO_BIN_EXE_phalanx")]);
+    silent(command)
+}
+
+fn silent(mut command: Command) -> Command {
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
     command
 }

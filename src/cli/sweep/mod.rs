@@ -248,7 +248,7 @@ fn stop_on_signal(stop: &Stop, bar: &ProgressBar) {
             shown.suspend(|| eprintln!("cells end after their round in hand; again to end them now"));
         }
     };
-    if let Err(error) = ctrlc::set_handler(handler) {
+    if let Err(error) = crate::experiment::at_signals(handler) {
         eprintln!("warning: Ctrl-C will not be handled: {error}");
     }
 }

@@ -1,5 +1,6 @@
 //! `phalanx watch`: one run while it runs, from its run folder. Draws on a
-//! terminal, writes lines to anything else, and ends when the run ends.
+//! terminal, writes lines to anything else, and ends when the run ends or its
+//! process is gone.
 
 mod picture;
 mod screen;
@@ -21,7 +22,7 @@ use ratatui::{
 use self::picture::Picture;
 use super::{print, table, unusable};
 use crate::results::{
-    ReadError, Summary,
+    FolderLock, ReadError, Summary,
     read::{RunRecord, find_folders},
 };
 
@@ -66,11 +67,16 @@ fn choose(arguments: &Arguments) -> anyhow::Result<PathBuf> {
     let folders = find_folders(root)?;
     let newest =
         |folders: &mut dyn Iterator<Item = &PathBuf>| folders.max_by_key(|folder| touched(folder)).cloned();
-    let running = newest(&mut folders.iter().filter(|folder| !folder.join("summary.json").exists()));
+    let running = newest(&mut folders.iter().filter(|folder| is_under_way(folder)));
     let found = running.or_else(|| arguments.run.as_ref().and_then(|_| newest(&mut folders.iter())));
     found.ok_or_else(|| {
         anyhow::anyhow!("{}: no run is under way; name one to see how it went", root.display())
     })
+}
+
+/// Whether a process works in the folder, and has not ended the run.
+fn is_under_way(folder: &Path) -> bool {
+    !folder.join("summary.json").exists() && FolderLock::is_held(folder)
 }
 
 /// When a round was last written.
@@ -109,6 +115,21 @@ impl<'a> Feed<'a> {
         self.picture = picture;
         Ok(new)
     }
+
+    /// An error if the process that worked in the folder has left it without a summary.
+    fn check_abandoned(&mut self) -> anyhow::Result<()> {
+        if self.picture.end.is_some() || FolderLock::is_held(self.folder) {
+            return Ok(());
+        }
+        // It may have ended since it was looked at.
+        self.look()?;
+        anyhow::ensure!(
+            self.picture.end.is_some(),
+            "{}: the run ended without a summary; `phalanx resume` goes on from its checkpoint, if it left one",
+            self.folder.display()
+        );
+        Ok(())
+    }
 }
 
 /// A line for every evaluation, and for at least every few seconds in which rounds were made.
@@ -127,6 +148,7 @@ fn lines(folder: &Path) -> anyhow::Result<Option<Summary>> {
         if let Some(end) = feed.picture.end {
             return Ok(Some(end));
         }
+        feed.check_abandoned()?;
         let silent = feed.changed.elapsed();
         anyhow::ensure!(silent < PATIENCE, "{}: nothing new for {} s", folder.display(), silent.as_secs());
         std::thread::sleep(PERIOD);
@@ -146,6 +168,7 @@ fn draw(terminal: &mut DefaultTerminal, folder: &Path) -> anyhow::Result<Option<
         }
         if !over {
             feed.look()?;
+            feed.check_abandoned()?;
         }
     }
 }
