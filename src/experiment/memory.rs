@@ -2,7 +2,7 @@
 //! is refused by the plan, not ended by the system.
 //!
 //! Counted are the vectors of a round, what estimators remember, the passes of the model, and tables of all pairs of
-//! vectors, which are held by rules that ask for distances and counted for every rule. Not counted is what a rule or an
+//! vectors where the rule or an attack may ask for distances. Not counted is what a rule or an
 //! attack remembers from round to round, such as `safeguard` (two vectors a worker) or `stale` (its members' vectors of
 //! as many rounds as it waits).
 
@@ -41,6 +41,8 @@ pub(super) struct Need {
     in_use: u64,
     /// How they are kept.
     kept: Kept,
+    /// Bytes of tables of all pairs of vectors.
+    tables: u64,
     /// Bytes that passes of the model hold at once.
     passes: u64,
 }
@@ -116,12 +118,28 @@ impl Need {
         let share = |all: u64| (all * called as u64).div_ceil(m.max(1) as u64);
         let (vectors, in_use) = (others + share(asked), share(remembered));
         let number = start.dtype().size() as u64;
-        Ok(Self { m: called, d: start.len(), number, vectors, remembered, in_use, kept, passes: 0 })
+        Ok(Self {
+            m: called,
+            d: start.len(),
+            number,
+            vectors,
+            remembered,
+            in_use,
+            kept,
+            tables: 0,
+            passes: 0,
+        })
     }
 
     /// The same, and another vector for every one of `workers`.
     pub fn and_one_each(self, workers: usize) -> Self {
         Self { vectors: self.vectors + workers as u64, ..self }
+    }
+
+    /// The same, and tables of all pairs of vectors.
+    pub fn and_pairs(self) -> Self {
+        let m = self.m as u64;
+        Self { tables: product(&[PAIRS, m, m, size_of::<f64>() as u64]), ..self }
     }
 
     /// The same, and so many bytes that passes of the model hold at once.
@@ -140,15 +158,9 @@ impl Need {
                 packed.saturating_add(product(&[self.in_use, d, self.number]))
             }
         };
-        [held, self.tables(), self.passes]
+        [held, self.tables, self.passes]
             .into_iter()
             .fold(product(&[self.vectors, d, self.number]), u64::saturating_add)
-    }
-
-    /// Bytes of the tables of all pairs of vectors.
-    fn tables(&self) -> u64 {
-        let m = self.m as u64;
-        product(&[PAIRS, m, m, size_of::<f64>() as u64])
     }
 
     /// Bytes of what all estimators remember, as it is kept.
@@ -180,13 +192,15 @@ impl Need {
 
 impl fmt::Display for Need {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { m, d, number, vectors, remembered, in_use, kept, passes } = self;
+        let Self { m, d, number, vectors, remembered, in_use, kept, tables, passes } = self;
         let held = vectors + if !kept.half && !kept.file { remembered } else { in_use };
         write!(f, "{m} workers hold {held} vectors of {d} numbers of {number} bytes")?;
         if kept.half && !kept.file {
             write!(f, ", and {remembered} in 2 bytes a number")?;
         }
-        write!(f, ", tables of {m} x {m} numbers for the rule {}", size(self.tables()))?;
+        if *tables > 0 {
+            write!(f, ", tables of {m} x {m} numbers {}", size(*tables))?;
+        }
         if *passes > 0 {
             let tile = if kept.gpu { " or a smaller task.tile" } else { "" };
             write!(f, ", passes of the model {} (less with smaller batches{tile})", size(*passes))?;
@@ -251,7 +265,19 @@ mod tests {
     /// two gradients and what is remembered of each worker.
     fn need(m: usize, d: usize) -> Need {
         let all = m as u64;
-        Need { m, d, number: 4, vectors: 2 * all + 8, remembered: all, in_use: all, kept: PLAIN, passes: 0 }
+        let vectors = 2 * all + 8;
+        let need = Need {
+            m,
+            d,
+            number: 4,
+            vectors,
+            remembered: all,
+            in_use: all,
+            kept: PLAIN,
+            tables: 0,
+            passes: 0,
+        };
+        need.and_pairs()
     }
 
     #[test]
@@ -265,8 +291,10 @@ mod tests {
             remembered: 100_000,
             in_use: 100,
             kept: PLAIN,
+            tables: 0,
             passes: 0,
-        };
+        }
+        .and_pairs();
         let pairs = 3 * 100 * 100 * 8;
         assert_eq!(need.bytes(), 100_108 * 4000 + pairs);
         let half = Need { kept: Kept { half: true, ..PLAIN }, ..need };
@@ -320,7 +348,7 @@ mod tests {
         let error = more.check(bytes(1_000_000)).unwrap_err().to_string();
         assert!(
             error.ends_with(
-                "of 4 bytes, tables of 17 x 17 numbers for the rule 6.9 kB, passes of the model 3.0 GB (less with \
+                "of 4 bytes, tables of 17 x 17 numbers 6.9 kB, passes of the model 3.0 GB (less with \
                  smaller batches)"
             ),
             "{error}"
@@ -330,9 +358,11 @@ mod tests {
     #[test]
     fn tables_of_pairs_are_named_with_what_they_take() {
         // 40,000 workers of one parameter: what is large is the tables, 3 x 40,000^2 numbers of 8 bytes.
-        let error = need(40_000, 1).check(bytes(1_000_000_000)).unwrap_err().to_string();
+        let need = need(40_000, 1);
+        assert!(Need { tables: 0, ..need }.check(bytes(1_000_000)).is_ok());
+        let error = need.check(bytes(1_000_000_000)).unwrap_err().to_string();
         assert!(error.contains("the run needs about 38.4 GB"), "{error}");
-        assert!(error.ends_with("tables of 40000 x 40000 numbers for the rule 38.4 GB"), "{error}");
+        assert!(error.ends_with("tables of 40000 x 40000 numbers 38.4 GB"), "{error}");
     }
 
     #[test]

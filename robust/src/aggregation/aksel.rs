@@ -65,4 +65,8 @@ impl Aggregator for Aksel {
         };
         Ok(Aggregate::span(mean_of(&smallest(&distances2, keep), m)))
     }
+
+    fn needs_pairs(&self) -> bool {
+        false
+    }
 }

@@ -73,4 +73,8 @@ impl PreAggregator for Bucketing {
         order.shuffle(&mut context.rng);
         Ok(Map::means(order.chunks(self.size(Size::new(m, context.f))), m))
     }
+
+    fn needs_pairs(&self) -> bool {
+        false
+    }
 }

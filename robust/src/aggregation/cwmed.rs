@@ -70,4 +70,8 @@ impl Aggregator for Cwmed {
         let kappa = 4.0 * (1.0 + ratio(size)).powi(2);
         Some(Bound::kappa(kappa, "4 (1 + r)^2", "Allouah et al., 2023"))
     }
+
+    fn needs_pairs(&self) -> bool {
+        false
+    }
 }

@@ -49,4 +49,8 @@ impl Aggregator for Cwtm {
         let r = ratio(size);
         Some(Bound::kappa(6.0 * r * (1.0 + r), "6 r (1 + r)", "Allouah et al., 2023"))
     }
+
+    fn needs_pairs(&self) -> bool {
+        false
+    }
 }

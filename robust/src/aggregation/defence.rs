@@ -75,6 +75,11 @@ impl Defence {
         self.root.needs_reference()
     }
 
+    /// Whether a layer may hold tables of m × m numbers, for a round of m vectors.
+    pub fn needs_pairs(&self) -> bool {
+        self.root.needs_pairs()
+    }
+
     /// Aggregates `rows`, of which up to `f` are Byzantine. Rows that are not finite
     /// count as Byzantine: they are set aside, and `f` shrinks by their number.
     ///
@@ -262,5 +267,9 @@ impl Aggregator for Under {
 
     fn needs_reference(&self) -> bool {
         self.inner.needs_reference()
+    }
+
+    fn needs_pairs(&self) -> bool {
+        self.pre.needs_pairs() || self.inner.needs_pairs()
     }
 }

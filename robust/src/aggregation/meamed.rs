@@ -49,4 +49,8 @@ impl Aggregator for Meamed {
         let rule = ColumnRule::MeanAroundMedian { keep, lower: self.even == Even::Lower };
         Ok(batch.columns(&rule, context.wants_distances)?.into())
     }
+
+    fn needs_pairs(&self) -> bool {
+        false
+    }
 }

@@ -40,4 +40,8 @@ impl Aggregator for Mean {
     fn aggregate(&mut self, batch: &Batch<'_>, _: &mut Context) -> Result<Aggregate, RuleError> {
         Ok(Aggregate::span(vec![1.0 / batch.m() as f64; batch.m()]))
     }
+
+    fn needs_pairs(&self) -> bool {
+        false
+    }
 }

@@ -311,6 +311,11 @@ pub trait Aggregator: DynClone + Stateful + Send + Sync {
     fn needs_reference(&self) -> bool {
         false
     }
+
+    /// Whether the rule may ask for [`Batch::gram`] or hold other tables of m × m numbers.
+    fn needs_pairs(&self) -> bool {
+        true
+    }
 }
 
 /// A rule that replaces m vectors by k combinations of them before another rule sees them.
@@ -329,6 +334,11 @@ pub trait PreAggregator: DynClone + Stateful + Send + Sync {
 
     /// Whether row i of the result still stands for the worker of row i.
     fn keeps_workers(&self) -> bool {
+        true
+    }
+
+    /// As [`Aggregator::needs_pairs`], of this layer alone.
+    fn needs_pairs(&self) -> bool {
         true
     }
 

@@ -38,4 +38,8 @@ impl Aggregator for Phocas {
         let rule = ColumnRule::MeanAroundTrimmedMean { keep: batch.m() - context.f, f: context.f };
         Ok(batch.columns(&rule, context.wants_distances)?.into())
     }
+
+    fn needs_pairs(&self) -> bool {
+        false
+    }
 }

@@ -37,4 +37,8 @@ impl Aggregator for SignMajority {
     fn aggregate(&mut self, batch: &Batch<'_>, context: &mut Context) -> Result<Aggregate, RuleError> {
         Ok(batch.columns(&ColumnRule::SignMajority, context.wants_distances)?.into())
     }
+
+    fn needs_pairs(&self) -> bool {
+        false
+    }
 }

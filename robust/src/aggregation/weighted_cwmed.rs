@@ -54,4 +54,8 @@ impl Aggregator for WeightedCwmed {
         let own = weights::of_rows(&self.weights, batch.m(), context, Self::NAME)?;
         Ok(Aggregate::vector(batch.weighted_median(&own, self.half)?))
     }
+
+    fn needs_pairs(&self) -> bool {
+        false
+    }
 }

@@ -8,7 +8,8 @@ use std::{
 use phalanx_robust::{
     Dtype, Pass, Size, Watch,
     aggregation::{
-        Context, Ctma, Cwmed, Defence, Even, GeometricMedian, Rule, RuleError, RuleVisitor, Ties, built_in,
+        Context, Ctma, Cwmed, Defence, Even, GeometricMedian, Layer, Rule, RuleError, RuleVisitor, Ties,
+        built_in,
     },
     describe::{Described, Preset},
 };
@@ -181,4 +182,30 @@ fn a_gram_matrix_that_is_there_serves_whoever_comes_after() {
         plain(rules).aggregate_in(&vectors(&gaussian(11, 20, 1), Dtype::F32), context).unwrap();
         assert_eq!(*noted.0.lock().unwrap(), passes, "{rules:?}, with the distances of the report");
     }
+}
+
+#[test]
+fn rules_that_need_no_pairs_make_no_gram_matrix() {
+    let mut names = Names::default();
+    built_in(&mut names);
+    let mut without = BTreeSet::new();
+    for name in names.0 {
+        let rules =
+            if matches!(layer(name, &json!({})), Layer::Base(_)) { vec![name] } else { vec![name, "mean"] };
+        let mut defence = plain(&rules);
+        if defence.needs_pairs() {
+            continue;
+        }
+        without.insert(name);
+        let mut rows = gaussian(11, 20, 1);
+        for value in [0.0, f64::NAN] {
+            rows[3][7] = value;
+            let noted = Arc::<Passes>::default();
+            let context = Context { watch: Some(noted.clone()), ..Context::new(2, stream(1)) };
+            defence.aggregate_in(&vectors(&rows, Dtype::F32), context).unwrap();
+            assert!(!noted.0.lock().unwrap().contains(&Pass::Gram), "{name}, {value}");
+        }
+    }
+    let coordinates = ["cwmed", "cwtm", "meamed", "phocas", "sign-majority", "weighted-cwmed"];
+    assert_eq!(without, [&coordinates[..], &["aksel", "bucketing", "mean"]].concat().into_iter().collect());
 }
