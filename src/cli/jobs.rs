@@ -29,7 +29,7 @@ pub fn main(registry: &Registry, arguments: &RunArguments) -> ExitCode {
     }
     let failures = office.work();
     if failures > 0 {
-        eprintln!("error: {failures} of {} experiments failed", arguments.files.len());
+        say!("error: {failures} of {} experiments failed", arguments.files.len());
         return ExitCode::FAILURE;
     }
     if interrupted() { ExitCode::from(run::INTERRUPTED) } else { ExitCode::SUCCESS }
@@ -48,7 +48,7 @@ impl Office<'_> {
     /// Says of every file that cannot run why. The plans are not kept, as they hold the data.
     fn all_can_run(&self) -> bool {
         let errors = self.arguments.files.iter().filter_map(|file| self.plan(file).err());
-        errors.inspect(|error| eprintln!("error: {error}")).count() == 0
+        errors.inspect(|error| say!("error: {error}")).count() == 0
     }
 
     fn plan(&self, file: &Path) -> Result<Plan, PlanError> {
@@ -82,7 +82,7 @@ impl Office<'_> {
         let outcome = self.plan(file).and_then(|plan| self.play(plan));
         self.bars.suspend(|| match &outcome {
             Ok(outcome) => self.report(file, outcome),
-            Err(error) => eprintln!("{}: failed: {error}", file.display()),
+            Err(error) => say!("{}: failed: {error}", file.display()),
         });
         outcome.is_ok_and(|outcome| outcome.summary.error.is_none())
     }
@@ -100,10 +100,10 @@ impl Office<'_> {
     fn report(&self, file: &Path, outcome: &RunOutcome) {
         super::print_line(outcome.folder.path().display());
         if let Some(error) = &outcome.summary.error {
-            eprintln!("{}: failed: {error}", file.display());
+            say!("{}: failed: {error}", file.display());
         } else if !self.arguments.quiet {
             let rows = outcome.summary.rows().into_iter().map(|(key, value)| format!("{key} {value}"));
-            eprintln!("{}: {}", file.display(), rows.collect::<Vec<_>>().join(", "));
+            say!("{}: {}", file.display(), rows.collect::<Vec<_>>().join(", "));
         }
     }
 }

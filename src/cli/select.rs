@@ -55,7 +55,7 @@ fn select(arguments: &Arguments) -> anyhow::Result<()> {
     anyhow::ensure!(!measured.is_empty(), "{}: no cell is completed yet", sweep.display());
     let missing = manifest.cells.len() - measured.len();
     if missing > 0 {
-        eprintln!("warning: {missing} of {} cells are not completed", manifest.cells.len());
+        say!("warning: {missing} of {} cells are not completed", manifest.cells.len());
     }
     let choices = choose(&measured, &roles)?;
     warn(&choices);
@@ -111,7 +111,7 @@ fn measure(sweep: &Path, cell: &Record) -> anyhow::Result<Measured> {
 fn warn(choices: &[Choice]) {
     for (choice, tuned) in choices.iter().flat_map(|c| c.incomplete.iter().map(move |tuned| (c, tuned))) {
         let studied = label(&choice.studied);
-        eprintln!("warning: {} is not compared, cells are missing {studied}", label(tuned));
+        say!("warning: {} is not compared, cells are missing {studied}", label(tuned));
     }
 }
 

@@ -21,7 +21,7 @@ struct Runs {
 pub(super) fn on_signal(stopper: Stopper) {
     HANDLER.call_once(|| {
         if let Err(error) = ctrlc::set_handler(signalled) {
-            eprintln!("warning: Ctrl-C will not be handled: {error}");
+            say!("warning: Ctrl-C will not be handled: {error}");
         }
     });
     let mut runs = runs();
