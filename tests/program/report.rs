@@ -163,6 +163,33 @@ fn a_comparison_says_what_differs() {
 }
 
 #[test]
+fn a_comparison_counts_the_runs_that_a_report_counts() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = experiment(folder.path(), "experiment.toml", harness::CONVEX);
+    let run = |out: &str, seed: &str| {
+        Program::folder(&[&file, "--set", &format!("seed={seed}")], &folder.path().join(out))
+    };
+    ["1", "1", "1", "2"].iter().for_each(|seed| drop(run("a", seed)));
+    let alone = ["1", "2", "3"].map(|seed| run("b", seed));
+    let summary = alone[2].join("summary.json");
+    let completed = fs::read_to_string(&summary).unwrap();
+    fs::write(&summary, completed.replace("\"completed\"", "\"interrupted\"")).unwrap();
+
+    let [a, b] = ["a", "b"].map(|name| folder.path().join(name).display().to_string());
+    let told = Program::run(&["compare", &a, &b]).stdout;
+    assert!(told.contains("A: 2 runs, B: 2 runs, 2 pairs"), "{told}");
+    let repeated = "2 runs repeat another's settings and seed; the latest complete one counts.";
+    let interrupted = format!("Run {} (seed 3) is interrupted: left out.", harness::hash(&alone[2]));
+    assert!(told.contains(&format!("\nA: {repeated}\nB: {interrupted}\n\n")), "{told}");
+    let page = fs::read_to_string(Program::run(&["report", &a]).stdout.trim()).unwrap();
+    assert!(page.contains(repeated), "{page}");
+
+    fs::remove_file(alone[2].join("evaluations.csv")).unwrap();
+    let only = alone[2].display().to_string();
+    assert!(Program::fails(&["compare", &a, &only]).contains("none of the 1 runs has an evaluation"));
+}
+
+#[test]
 fn what_cannot_be_reported_is_said() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().display().to_string();
