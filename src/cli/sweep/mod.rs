@@ -49,7 +49,7 @@ pub struct Arguments {
     /// Run cells again that failed in an earlier call.
     #[arg(long)]
     retry_failed: bool,
-    /// Set a key in all cells, or the list of a swept one: sweep.seed=[1,2]; may be repeated.
+    /// Set a key that is not swept in all cells, or the list of a swept one: sweep.seed=[1,2]; may be repeated.
     #[arg(long = "set", value_name = "KEY=VALUE")]
     sets: Vec<String>,
     /// Folder for results [default: the experiment's machine.out, "runs"].
