@@ -82,13 +82,19 @@ fn roles(manifest: &Manifest, arguments: &Arguments) -> anyhow::Result<Roles> {
     let attacks = if arguments.worst.is_empty() {
         manifest.keys.iter().filter(is_attack).filter(free).cloned().collect()
     } else {
-        arguments.worst.clone()
+        once(&arguments.worst)
     };
     if let Some(key) = attacks.iter().find(|key| arguments.over.contains(key)) {
         anyhow::bail!("{key} cannot be chosen and be the adversary's at once");
     }
     let seeds = manifest.keys.iter().filter(|key| *key == "seed").filter(free).cloned().collect();
-    Ok(Roles { tuned: arguments.over.clone(), attacks, seeds })
+    Ok(Roles { tuned: once(&arguments.over), attacks, seeds })
+}
+
+/// Keys as typed, each once.
+fn once(keys: &[String]) -> Vec<String> {
+    let is_first = |(at, key): &(usize, &String)| !keys[..*at].contains(key);
+    keys.iter().enumerate().filter(is_first).map(|(_, key)| key.clone()).collect()
 }
 
 /// The accuracies of a cell's last evaluation.
