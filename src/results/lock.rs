@@ -38,6 +38,12 @@ impl FolderLock {
         file.lock().map_err(ResultsError::at(&path))?;
         Ok(Self(file))
     }
+
+    /// Whether another process holds the lock of `folder`. Nothing is written.
+    pub fn is_held(folder: &Path) -> bool {
+        let shared = File::open(folder.join(LOCK)).map(|file| file.try_lock_shared());
+        matches!(shared, Ok(Err(TryLockError::WouldBlock)))
+    }
 }
 
 fn open(folder: &Path) -> Result<(std::path::PathBuf, File), ResultsError> {
@@ -45,4 +51,23 @@ fn open(folder: &Path) -> Result<(std::path::PathBuf, File), ResultsError> {
     let file = OpenOptions::new().create(true).truncate(false).write(true).open(&path);
     let file = file.map_err(ResultsError::at(&path))?;
     Ok((path, file))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::FolderLock;
+
+    #[test]
+    fn a_lock_is_seen_as_long_as_it_is_held() {
+        let folder = tempfile::tempdir().unwrap();
+        assert!(!FolderLock::is_held(folder.path()));
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0, "to ask writes nothing");
+        let lock = FolderLock::take(folder.path()).unwrap();
+        assert!(lock.is_some() && FolderLock::is_held(folder.path()));
+        assert!(FolderLock::take(folder.path()).unwrap().is_none());
+        drop(lock);
+        assert!(!FolderLock::is_held(folder.path()));
+    }
 }

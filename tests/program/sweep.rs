@@ -375,6 +375,20 @@ fn two_sweeps_do_not_work_in_one_folder() {
 }
 
 #[test]
+fn a_dry_run_beside_a_sweep_shows_which_cells_are_running() {
+    let place = Place::new(&endless(), SWEEP);
+    let mut child = place.spawn(&[]);
+    wait_for("two cells at work", || busy(&place.sweep()).len() == 2);
+    let beside = place.run(&["--dry-run"]);
+    assert!(beside.stderr.contains("4 cells: 2 running, 2 pending"), "{}", beside.stderr);
+    assert_eq!(beside.stdout.matches(" running ").count(), 2, "{}", beside.stdout);
+    signal(child.id() as i32, "-INT");
+    assert_eq!(child.wait().unwrap().code(), Some(130));
+    let after = place.run(&["--dry-run"]);
+    assert!(after.stderr.contains("4 cells: 2 interrupted, 2 pending"), "{}", after.stderr);
+}
+
+#[test]
 fn ctrl_c_ends_cells_after_their_round_and_they_are_restarted() {
     let place = Place::new(&endless(), SWEEP);
     let mut child = place.spawn(&[]);
