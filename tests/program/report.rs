@@ -1,6 +1,6 @@
 //! Reports and comparisons of runs.
 
-use std::{fs, path::Path};
+use std::{fs, path::Path, process::Command};
 
 use crate::harness::{self, Program, experiment};
 
@@ -139,6 +139,20 @@ fn the_table_says_what_its_definitions_say() {
     assert!(page.contains("final 80.00 %, last 90.00 %, rough 16.67 points"), "{page}");
     assert!(page.contains(">last (%)</th><th class=\"n\">rough (points)</th>"), "{page}");
     assert!(page.contains("is unfinished: counted as far as it got"));
+}
+
+#[test]
+fn the_verdicts_on_the_paper_are_by_the_same_definitions() {
+    let code =
+        "import verdicts as v; a = [10, 50, 60, 80, 70, 90]; print(f'{v.final(a):.2f} {v.rough(a):.2f}')";
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/experiments/paper");
+    let python = Command::new("python3").args(["-B", "-c", code]).current_dir(folder).output();
+    let Ok(done) = python else { return println!("skipped: there is no python3") };
+    let said = String::from_utf8(done.stderr).unwrap();
+    if said.contains("No module named 'tomllib'") {
+        return println!("skipped: this Python is older than 3.11");
+    }
+    assert_eq!(String::from_utf8(done.stdout).unwrap(), "80.00 16.67\n", "{said}");
 }
 
 #[test]
