@@ -17,6 +17,11 @@
 //! - [`interop`]: matrices in the files of other programs;
 //! - [`machine`]: what the machine has and can do.
 
+#![warn(clippy::print_stderr, clippy::print_stdout)]
+
+#[macro_use]
+mod say;
+
 pub mod checkpoint;
 mod cli;
 pub mod config;

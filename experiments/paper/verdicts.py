@@ -6,8 +6,9 @@
 reads every run folder below the given ones (config.toml, summary.json and evaluations.csv) and prints two tables as
 Markdown: the cells, and the verdict on every claim with the numbers it rests on. Standard library only; Python 3.11.
 
-  final   mean test accuracy over the last fifth of a run's evaluations, then over seeds, in percent
-  rough   mean |change| from one evaluation to the next over the second half of a run, then over seeds, in points
+  final   mean test accuracy over the last fifth of a run's evaluations, rounded up, then over seeds, in percent
+  rough   mean |change| to each evaluation of a run's last half, rounded up, from the one before it, then over seeds,
+          in points; both as `phalanx report` has them
   cell    attack, base rule, optimiser and meta-aggregator at one f and one learning rate
 """
 
@@ -70,12 +71,13 @@ FINAL, ROUGH = 0, 1
 
 
 def final(accuracies):
-    return statistics.mean(accuracies[-max(1, len(accuracies) // 5) :])
+    fifth = -(-len(accuracies) // 5)
+    return statistics.mean(accuracies[-fifth:])
 
 
 def rough(accuracies):
-    tail = accuracies[len(accuracies) // 2 :]
-    return statistics.mean(abs(b - a) for a, b in zip(tail, tail[1:]))
+    half = range(max(1, len(accuracies) // 2), len(accuracies))
+    return statistics.mean(abs(accuracies[k] - accuracies[k - 1]) for k in half)
 
 
 def cell(config):

@@ -50,7 +50,7 @@ fn keep_one(run: &std::path::Path, origin: &Origin, snapshot: &Snapshot, keep: u
 }
 
 fn warn(message: &str) {
-    eprintln!("warning: {message}");
+    say!("warning: {message}");
 }
 
 impl Keeper for Checkpoints {

@@ -78,7 +78,7 @@ fn aggregate(registry: &Registry, arguments: &Arguments) -> Result<(), Failure> 
         ));
     }
     if arguments.f.is_none() {
-        eprintln!("note: without --f the rule is told f = 0");
+        say!("note: without --f the rule is told f = 0");
     }
     chain.check(size).map_err(Failure::rule(&arguments.input))?;
     let reference = reference(arguments.reference.as_deref(), chain.needs_reference(), &file)?;
@@ -95,7 +95,7 @@ fn aggregate(registry: &Registry, arguments: &Arguments) -> Result<(), Failure> 
     let found = Found::by(chain, rows, context).map_err(Failure::rule(&arguments.input))?;
     let aggregate = start.elapsed().as_secs_f64();
     if !found.set_aside.is_empty() {
-        eprintln!("note: rows {:?} are not finite and were set aside", found.set_aside);
+        say!("note: rows {:?} are not finite and were set aside", found.set_aside);
     }
 
     let start = Instant::now();

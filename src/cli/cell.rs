@@ -35,7 +35,7 @@ pub struct Arguments {
 pub fn main(registry: &Registry, arguments: &Arguments) -> ExitCode {
     experiment::wait_always();
     if let Err(error) = set_parent_process_death_signal(Some(Signal::TERM)) {
-        eprintln!("warning: the cell will outlive a sweep that is killed: {error}");
+        say!("warning: the cell will outlive a sweep that is killed: {error}");
     }
     match run(registry, arguments) {
         Ok(Some(RunOutcome { summary, .. })) if summary.status == Status::Failed => ExitCode::FAILURE,
@@ -66,11 +66,11 @@ fn checkpoint(folder: &Path, plan: &Plan) -> Option<Found> {
         Ok(found) => found,
         Err(CheckpointError::None { .. }) => return None,
         Err(error) => {
-            eprintln!("{error}");
+            say!("{error}");
             return None;
         }
     };
-    found.passed_over.iter().for_each(|message| eprintln!("passed over: {message}"));
+    found.passed_over.iter().for_each(|message| say!("passed over: {message}"));
     let same = found.checkpoint.origin == Origin::here(plan.config());
     same.then_some(found)
 }

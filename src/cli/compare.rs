@@ -26,13 +26,17 @@ pub fn main(arguments: &Arguments) -> ExitCode {
 }
 
 fn compared(arguments: &Arguments) -> Result<Comparison, ReportError> {
-    compare(&read(std::slice::from_ref(&arguments.a))?, &read(std::slice::from_ref(&arguments.b))?)
+    compare(read(std::slice::from_ref(&arguments.a))?, read(std::slice::from_ref(&arguments.b))?)
 }
 
 fn text(comparison: &Comparison) -> String {
     let (a, b) = comparison.runs;
     let mut text =
-        format!("A: {a} runs, B: {b} runs, {} pairs of the same seed and settings\n\n", comparison.pairs);
+        format!("A: {a} runs, B: {b} runs, {} pairs of the same seed and settings\n", comparison.pairs);
+    let (a, b) = &comparison.notes;
+    let notes = a.iter().map(|note| ("A", note)).chain(b.iter().map(|note| ("B", note)));
+    text.extend(notes.map(|(set, note)| format!("{set}: {note}\n")));
+    text += "\n";
     if comparison.changes.is_empty() {
         text += "the configurations are the same\n";
     }

@@ -86,11 +86,11 @@ fn fetch(name: &str, roots: Vec<PathBuf>) -> ExitCode {
     bar.finish_and_clear();
     let folder = match outcome {
         Ok(Got::Embedded) => {
-            eprintln!("{name} is in the program");
+            say!("{name} is in the program");
             return ExitCode::SUCCESS;
         }
         Ok(Got::AlreadyThere(folder)) => {
-            eprintln!("{name} was there already, and is right");
+            say!("{name} was there already, and is right");
             folder
         }
         Ok(Got::Fetched(folder)) => folder,
@@ -102,9 +102,9 @@ fn fetch(name: &str, roots: Vec<PathBuf>) -> ExitCode {
 
 fn tell(bar: &ProgressBar, progress: Progress) {
     match progress {
-        Progress::Trying { way } => bar.suspend(|| eprintln!("trying {way}")),
-        Progress::Failed { way, reason } => bar.suspend(|| eprintln!("{way}: {reason}")),
-        Progress::Verified { file } => bar.suspend(|| eprintln!("verified {file}")),
+        Progress::Trying { way } => bar.suspend(|| say!("trying {way}")),
+        Progress::Failed { way, reason } => bar.suspend(|| say!("{way}: {reason}")),
+        Progress::Verified { file } => bar.suspend(|| say!("verified {file}")),
         Progress::Bytes { file, done, total } => {
             bar.set_message(file);
             bar.set_position(done);

@@ -31,7 +31,7 @@ pub fn main(registry: &Registry, arguments: &RunArguments) -> ExitCode {
     }
     let failures = office.work();
     if failures > 0 {
-        eprintln!("error: {failures} of {} experiments failed", arguments.files.len());
+        say!("error: {failures} of {} experiments failed", arguments.files.len());
         return ExitCode::FAILURE;
     }
     if interrupted() { ExitCode::from(run::INTERRUPTED) } else { ExitCode::SUCCESS }
@@ -54,7 +54,7 @@ impl Office<'_> {
             Ok(plan) => self.complaint(file, &plan, &mut doors),
             Err(error) => Some(error.to_string()),
         });
-        errors.inspect(|error| eprintln!("error: {error}")).count() == 0
+        errors.inspect(|error| say!("error: {error}")).count() == 0
     }
 
     /// What is wrong with running `file` beside those before it, whose metrics are at the `doors`.
@@ -105,7 +105,7 @@ impl Office<'_> {
         let outcome = self.plan(file).and_then(|plan| self.play(plan));
         self.bars.suspend(|| match &outcome {
             Ok(outcome) => self.report(file, outcome),
-            Err(error) => eprintln!("{}: failed: {error}", file.display()),
+            Err(error) => say!("{}: failed: {error}", file.display()),
         });
         outcome.is_ok_and(|outcome| outcome.summary.error.is_none())
     }
@@ -123,10 +123,10 @@ impl Office<'_> {
     fn report(&self, file: &Path, outcome: &RunOutcome) {
         super::print_line(outcome.folder.path().display());
         if let Some(error) = &outcome.summary.error {
-            eprintln!("{}: failed: {error}", file.display());
+            say!("{}: failed: {error}", file.display());
         } else if !self.arguments.quiet {
             let rows = outcome.summary.rows().into_iter().map(|(key, value)| format!("{key} {value}"));
-            eprintln!("{}: {}", file.display(), rows.collect::<Vec<_>>().join(", "));
+            say!("{}: {}", file.display(), rows.collect::<Vec<_>>().join(", "));
         }
     }
 }

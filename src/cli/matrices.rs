@@ -68,7 +68,7 @@ impl Failure {
 
     /// Says what is wrong on stderr: status 1 if a result could not be written, 2 if there is none.
     pub fn exit(&self) -> ExitCode {
-        eprintln!("error: {self}");
+        say!("error: {self}");
         match self {
             Self::File(InteropError { problem: Problem::Write(_), .. }) => ExitCode::FAILURE,
             _ => ExitCode::from(2),

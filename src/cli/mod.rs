@@ -199,7 +199,7 @@ fn print(text: &str) {
         Err(error)
             if error.kind() != io::ErrorKind::BrokenPipe && !SPEECHLESS.swap(true, Ordering::Relaxed) =>
         {
-            eprintln!("error: stdout: failed to write: {error}");
+            say!("error: stdout: failed to write: {error}");
         }
         _ => {}
     }
@@ -215,7 +215,7 @@ const UNUSABLE: u8 = 2;
 
 /// Says on stderr what cannot be used; nothing ran.
 fn unusable(error: impl Display) -> ExitCode {
-    eprintln!("error: {error}");
+    say!("error: {error}");
     ExitCode::from(UNUSABLE)
 }
 

@@ -79,7 +79,7 @@ fn standing(path: &Path, manifest: &Manifest, study: &Study) -> Vec<String> {
         missing => format!("{missing} of {} cells are not completed", cells.len()),
     };
     if !missing.is_empty() {
-        eprintln!("warning: {told}");
+        say!("warning: {told}");
     }
     let mut notes = vec![format!("The sweep {name} varies {}: {told}.", keys.join(", "))];
     notes.extend(missing.iter().take(NAMED).map(|cell| {

@@ -46,8 +46,8 @@ pub fn main(registry: &Registry, arguments: &Arguments) -> ExitCode {
         Err(error) => return super::unusable(error),
     };
     if Summary::of(run).is_some_and(|summary| summary.status == Status::Completed) {
-        eprintln!("{}: this run is complete; there is nothing left to do", run.display());
-        println!("{}", run.display());
+        say!("{}: this run is complete; there is nothing left to do", run.display());
+        super::print_line(run.display());
         return ExitCode::SUCCESS;
     }
     match resume(registry, arguments) {
@@ -100,18 +100,18 @@ fn plan(registry: &Registry, arguments: &Arguments) -> Result<Plan, PlanError> {
 /// Says from where the run goes on, and what a reader of its results should know of that.
 fn tell(plan: &Plan, found: &Found, quiet: bool) {
     for message in &found.passed_over {
-        eprintln!("warning: passed over {message}");
+        say!("warning: passed over {message}");
     }
     if found.checkpoint.origin.build != Build::this() {
         let Build { phalanx, commit, .. } = &found.checkpoint.origin.build;
-        eprintln!(
+        say!(
             "warning: the checkpoint was written by another build (phalanx {phalanx}, commit {commit}, or another \
              libtorch); from here on results may differ from those of an uninterrupted run"
         );
     }
     if !quiet {
         let round = found.checkpoint.snapshot.round;
-        eprintln!("{}: {}", plan.name(), plan.describe());
-        eprintln!("going on after round {round} of {}", plan.rounds());
+        say!("{}: {}", plan.name(), plan.describe());
+        say!("going on after round {round} of {}", plan.rounds());
     }
 }

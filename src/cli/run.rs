@@ -34,7 +34,7 @@ fn one(registry: &Registry, arguments: &RunArguments, file: &Path) -> ExitCode {
         Err(error) => return super::unusable(error),
     };
     if !arguments.quiet {
-        eprintln!("{}: {}", plan.name(), plan.describe());
+        say!("{}: {}", plan.name(), plan.describe());
     }
     let progress = Progress::new(plan.rounds(), arguments.quiet);
     let bar = progress.handle();
@@ -51,11 +51,11 @@ pub fn report(outcome: &RunOutcome, quiet: bool) -> ExitCode {
     if !quiet {
         let rows: Vec<Vec<String>> =
             outcome.summary.rows().into_iter().map(|(key, value)| vec![key.to_owned(), value]).collect();
-        eprint!("{}", table::columns(&rows));
+        say!("{}", table::columns(&rows).trim_end());
     }
     super::print_line(outcome.folder.path().display());
     if let Some(error) = &outcome.summary.error {
-        eprintln!("error: {error}");
+        say!("error: {error}");
         return ExitCode::FAILURE;
     }
     if outcome.summary.status == Status::Interrupted {

@@ -55,7 +55,7 @@ fn select(arguments: &Arguments) -> anyhow::Result<()> {
     anyhow::ensure!(!measured.is_empty(), "{}: no cell is completed yet", sweep.display());
     let missing = manifest.cells.len() - measured.len();
     if missing > 0 {
-        eprintln!("warning: {missing} of {} cells are not completed", manifest.cells.len());
+        say!("warning: {missing} of {} cells are not completed", manifest.cells.len());
     }
     let choices = choose(&measured, &roles)?;
     warn(&choices);
@@ -82,13 +82,19 @@ fn roles(manifest: &Manifest, arguments: &Arguments) -> anyhow::Result<Roles> {
     let attacks = if arguments.worst.is_empty() {
         manifest.keys.iter().filter(is_attack).filter(free).cloned().collect()
     } else {
-        arguments.worst.clone()
+        once(&arguments.worst)
     };
     if let Some(key) = attacks.iter().find(|key| arguments.over.contains(key)) {
         anyhow::bail!("{key} cannot be chosen and be the adversary's at once");
     }
     let seeds = manifest.keys.iter().filter(|key| *key == "seed").filter(free).cloned().collect();
-    Ok(Roles { tuned: arguments.over.clone(), attacks, seeds })
+    Ok(Roles { tuned: once(&arguments.over), attacks, seeds })
+}
+
+/// Keys as typed, each once.
+fn once(keys: &[String]) -> Vec<String> {
+    let is_first = |(at, key): &(usize, &String)| !keys[..*at].contains(key);
+    keys.iter().enumerate().filter(is_first).map(|(_, key)| key.clone()).collect()
 }
 
 /// The accuracies of a cell's last evaluation.
@@ -111,7 +117,7 @@ fn measure(sweep: &Path, cell: &Record) -> anyhow::Result<Measured> {
 fn warn(choices: &[Choice]) {
     for (choice, tuned) in choices.iter().flat_map(|c| c.incomplete.iter().map(move |tuned| (c, tuned))) {
         let studied = label(&choice.studied);
-        eprintln!("warning: {} is not compared, cells are missing {studied}", label(tuned));
+        say!("warning: {} is not compared, cells are missing {studied}", label(tuned));
     }
 }
 

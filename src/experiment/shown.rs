@@ -22,7 +22,7 @@ impl Plan {
         let labels: Vec<_> = RUN_LABELS.into_iter().zip(values).collect();
         let telemetry = door.open(&labels, GROUPED)?;
         if let Some(url) = telemetry.url() {
-            eprintln!("metrics at {url}");
+            say!("metrics at {url}");
         }
         Ok(telemetry)
     }

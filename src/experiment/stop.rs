@@ -29,7 +29,7 @@ struct Runs {
 pub(super) fn on_signal(stopper: Stopper) {
     HANDLER.call_once(|| {
         if let Err(error) = at_signals(signalled) {
-            eprintln!("warning: Ctrl-C will not be handled: {error}");
+            say!("warning: Ctrl-C will not be handled: {error}");
         }
     });
     let mut runs = runs();

@@ -1,11 +1,12 @@
 //! What differs between two sets of runs, in configuration and in result.
-//! Runs are paired when they agree in the seed and in everything that the two
-//! sets do not differ in.
+//! The runs of a set that count are those that count in a report of it. They are
+//! paired when they agree in the seed and in everything that the two sets do not differ in.
 
 use super::{
     ReportError,
-    facts::{Fact, facts},
+    facts::{Fact, value_of},
     measure::{Digest, Measure},
+    select::{Run, counted},
     statistics::Estimate,
 };
 use crate::results::read::RunRecord;
@@ -43,29 +44,30 @@ pub struct Comparison {
     pub changes: Vec<Change>,
     /// Results.
     pub quantities: Vec<Quantity>,
-    /// Number of runs in each set.
+    /// Number of runs in each set that count.
     pub runs: (usize, usize),
     /// How many of them are pairs.
     pub pairs: usize,
+    /// What a reader has to know of the other runs, for each set.
+    pub notes: (Vec<String>, Vec<String>),
 }
 
 /// Compares the runs `a` with the runs `b`.
 ///
 /// # Errors
-/// [`ReportError::Mixed`] if there is no measure in common.
-pub fn compare(a: &[RunRecord], b: &[RunRecord]) -> Result<Comparison, ReportError> {
-    let measure = Measure::common(a.iter().chain(b))?;
-    let side = |runs: &[RunRecord]| -> Vec<Side> { runs.iter().map(|run| Side::new(run, measure)).collect() };
-    let (a, b) = (side(a), side(b));
+/// [`ReportError::Mixed`] if there is no measure in common, [`ReportError::Empty`] if no run of a set counts.
+pub fn compare(a: Vec<RunRecord>, b: Vec<RunRecord>) -> Result<Comparison, ReportError> {
+    let measure = Measure::common(a.iter().chain(&b))?;
+    let ((a, a_notes), (b, b_notes)) = (side(a, measure)?, side(b, measure)?);
     let changes = changes(&a, &b);
     let changed: Vec<String> = changes.iter().map(|change| change.key.clone()).collect();
     let pairs = pairs(&a, &b, &changed);
     let changes = without_parts(changes);
     let (scale, points) = (measure.scale(), measure.difference_unit());
     let quantity = |name: String, scale: f64, difference_unit, of: fn(&Digest) -> Option<f64>| {
-        let value = |side: &Side| of(&side.digest).map(|value| value * scale);
-        let mean = |runs: &[Side]| Estimate::of(&runs.iter().filter_map(value).collect::<Vec<_>>());
-        let difference = |(a, b): &(&Side, &Side)| Some(value(b)? - value(a)?);
+        let value = |run: &Run| of(&run.digest).map(|value| value * scale);
+        let mean = |runs: &[Run]| Estimate::of(&runs.iter().filter_map(value).collect::<Vec<_>>());
+        let difference = |(a, b): &(&Run, &Run)| Some(value(b)? - value(a)?);
         let difference = Estimate::of(&pairs.iter().filter_map(difference).collect::<Vec<_>>());
         Quantity { name, a: mean(&a), b: mean(&b), difference, difference_unit }
     };
@@ -76,44 +78,40 @@ pub fn compare(a: &[RunRecord], b: &[RunRecord]) -> Result<Comparison, ReportErr
         quantity("rounds/s".to_owned(), 1.0, "", |digest| digest.rounds_per_second),
         quantity("aggregation (ms)".to_owned(), 1e3, "", |digest| digest.aggregate_seconds),
     ];
-    Ok(Comparison { changes, quantities, runs: (a.len(), b.len()), pairs: pairs.len() })
+    let (runs, notes) = ((a.len(), b.len()), (a_notes, b_notes));
+    Ok(Comparison { changes, quantities, runs, pairs: pairs.len(), notes })
 }
 
-struct Side {
-    facts: Vec<Fact>,
-    seed: u64,
-    digest: Digest,
+/// The runs of a set that count, and notes on the others.
+fn side(records: Vec<RunRecord>, measure: Measure) -> Result<(Vec<Run>, Vec<String>), ReportError> {
+    let folders = records.len();
+    let (runs, notes) = counted(records, measure);
+    if runs.is_empty() { Err(ReportError::Empty { folders }) } else { Ok((runs, notes)) }
 }
 
-impl Side {
-    fn new(run: &RunRecord, measure: Measure) -> Self {
-        Self { facts: facts(&run.config), seed: run.config.seed, digest: Digest::of(run, measure) }
-    }
-
-    /// Whether both say the same but for the keys `changed`.
-    fn agrees(&self, other: &Self, changed: &[String]) -> bool {
-        let rest = |side: &Self| -> Vec<Fact> {
-            side.facts.iter().filter(|fact| !changed.contains(&fact.key)).cloned().collect()
-        };
-        rest(self) == rest(other)
-    }
+/// Whether both say the same but for the keys `changed`.
+fn agree(a: &Run, b: &Run, changed: &[String]) -> bool {
+    let rest = |run: &Run| -> Vec<Fact> {
+        run.facts.iter().filter(|fact| !changed.contains(&fact.key)).cloned().collect()
+    };
+    rest(a) == rest(b)
 }
 
 /// The runs that are alike but for the keys `changed`, if each has one such partner only.
-fn pairs<'a>(a: &'a [Side], b: &'a [Side], changed: &[String]) -> Vec<(&'a Side, &'a Side)> {
-    let only = |run: &Side, others: &'a [Side]| {
-        let mut alike = others.iter().filter(|other| other.seed == run.seed && run.agrees(other, changed));
+fn pairs<'a>(a: &'a [Run], b: &'a [Run], changed: &[String]) -> Vec<(&'a Run, &'a Run)> {
+    let only = |run: &Run, others: &'a [Run]| {
+        let mut alike =
+            others.iter().filter(|other| other.seed() == run.seed() && agree(run, other, changed));
         alike.next().filter(|_| alike.next().is_none())
     };
-    let pair =
-        |run: &'a Side| only(run, b).filter(|other| only(other, a).is_some()).map(|other| (run, other));
+    let pair = |run: &'a Run| only(run, b).filter(|other| only(other, a).is_some()).map(|other| (run, other));
     a.iter().filter_map(pair).collect()
 }
 
 /// The settings whose values are not the same in both sets, in order of appearance.
-fn changes(a: &[Side], b: &[Side]) -> Vec<Change> {
+fn changes(a: &[Run], b: &[Run]) -> Vec<Change> {
     let mut changes: Vec<Change> = Vec::new();
-    for fact in a.iter().chain(b).flat_map(|side| &side.facts) {
+    for fact in a.iter().chain(b).flat_map(|run| &run.facts) {
         let (from, to) = (values(a, &fact.key), values(b, &fact.key));
         if from != to && changes.iter().all(|change| change.key != fact.key) {
             changes.push(Change { key: fact.key.clone(), from, to });
@@ -131,8 +129,8 @@ fn without_parts(mut changes: Vec<Change>) -> Vec<Change> {
 }
 
 /// The values of `key` in a set, each once, sorted.
-fn values(runs: &[Side], key: &str) -> Vec<String> {
-    let value = |run: &Side| run.facts.iter().find(|fact| fact.key == key).map(|fact| fact.value.clone());
+fn values(runs: &[Run], key: &str) -> Vec<String> {
+    let value = |run: &Run| value_of(&run.facts, key).map(str::to_owned);
     let mut values: Vec<String> = runs.iter().filter_map(value).collect();
     values.sort();
     values.dedup();

@@ -118,7 +118,7 @@ impl Study {
         if records.iter().all(|record| measure.of(record).is_none()) {
             return Err(ReportError::Empty { folders: records.len() });
         }
-        Ok(Self::of(records.into_iter().map(|record| Run::new(record, measure)).collect(), measure))
+        Ok(Self::of(runs(records, measure), measure))
     }
 
     fn of(runs: Vec<Run>, measure: Measure) -> Self {
@@ -160,6 +160,20 @@ impl Study {
         let same = |fact: &&Fact| self.runs.iter().all(|run| run.value(&fact.key) == fact.value);
         self.runs.first().map_or_else(Vec::new, |run| run.facts.iter().filter(same).collect())
     }
+}
+
+/// Of `records`, the runs that count in a study of them, and what a reader has to know of the others.
+pub fn counted(records: Vec<RunRecord>, measure: Measure) -> (Vec<Run>, Vec<String>) {
+    let (all, mut notes) = (runs(records, measure), Vec::new());
+    let (_, levels) = factors(&all, &mut Vec::new());
+    let series = series(&all, &levels, &mut notes);
+    let counts = |at: usize| series.iter().any(|series| series.runs.contains(&at));
+    let kept = all.into_iter().enumerate().filter(|(at, _)| counts(*at));
+    (kept.map(|(_, run)| run).collect(), notes)
+}
+
+fn runs(records: Vec<RunRecord>, measure: Measure) -> Vec<Run> {
+    records.into_iter().map(|record| Run::new(record, measure)).collect()
 }
 
 /// The values of `series` at the factors `which`.

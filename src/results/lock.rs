@@ -30,7 +30,8 @@ impl FolderLock {
         }
     }
 
-    /// Whether a process works in `folder`, as far as can be seen: where locks cannot be asked for, one may.
+    /// Whether a process works in `folder`, as far as can be seen: where locks cannot be asked for, one may. Nothing is
+    /// written.
     pub fn is_held(folder: &Path) -> bool {
         match File::open(folder.join(LOCK)) {
             Ok(file) => file.try_lock_shared().is_err(),
@@ -58,16 +59,19 @@ fn open(folder: &Path) -> Result<(std::path::PathBuf, File), ResultsError> {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::FolderLock;
 
     #[test]
-    fn a_lock_is_seen_while_it_is_held() {
+    fn a_lock_is_seen_as_long_as_it_is_held() {
         let folder = tempfile::tempdir().unwrap();
-        assert!(!FolderLock::is_held(folder.path()), "nobody has ever worked here");
+        assert!(!FolderLock::is_held(folder.path()));
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0, "to ask writes nothing");
         let lock = FolderLock::take(folder.path()).unwrap();
         assert!(lock.is_some() && FolderLock::is_held(folder.path()));
+        assert!(FolderLock::take(folder.path()).unwrap().is_none());
         drop(lock);
         assert!(!FolderLock::is_held(folder.path()));
-        assert!(FolderLock::take(folder.path()).unwrap().is_some(), "to ask leaves no lock behind");
     }
 }

@@ -11,7 +11,7 @@ use sha2::{Digest, Sha256};
 
 use super::grid::{Assignments, Grid, GridError};
 use crate::{
-    config::{Config, ConfigError, Document, Layers, PortInUse, name_complaint},
+    config::{Config, ConfigError, Document, Layers, PortInUse, name_complaint, shorten},
     experiment::{Plan, PlanError},
     hex::hex,
     registry::Registry,
@@ -111,6 +111,7 @@ impl Draft {
         let (lists, sets): (Vec<String>, Vec<String>) =
             sets.iter().cloned().partition(|set| set.starts_with("sweep."));
         let grid = Grid::parse(sweep, &overrides(&lists)?).map_err(grid_error)?;
+        sets.iter().try_for_each(|set| takes_effect(set, &grid))?;
         let cells = grid.cells().map_err(grid_error)?;
         let layers = Layers::of(&document, &sets)?;
         let name: String = layers.value("name")?;
@@ -223,6 +224,16 @@ fn overrides(sets: &[String]) -> Result<Vec<(String, toml::Value)>, ConfigError>
         }
     };
     sets.iter().map(parse).collect()
+}
+
+/// Whether what `set` sets is left as it is by the cells of `grid`.
+fn takes_effect(set: &str, grid: &Grid) -> Result<(), ConfigError> {
+    let key = set.split('=').next().unwrap_or_default().trim();
+    let Some(swept) = grid.over(key) else { return Ok(()) };
+    let message = format!(
+        "each cell sets {swept} by [sweep], over this; `--set sweep.{swept}=[…]` sets the list of a key that is not zipped"
+    );
+    Err(ConfigError::Set { argument: shorten(set).into_owned(), message })
 }
 
 fn unquoted(key: &str) -> &str {

@@ -126,6 +126,11 @@ impl Grid {
         self.axes.iter().flat_map(|axis| axis.keys.iter().map(String::as_str))
     }
 
+    /// The swept key whose values go over `key`: the key itself, or one that it stands within.
+    pub fn over(&self, key: &str) -> Option<&str> {
+        self.keys().find(|swept| within(key, swept))
+    }
+
     /// All cells, the last axis fastest, without the excluded ones.
     ///
     /// # Errors
@@ -291,6 +296,17 @@ mod tests {
         assert_eq!(cells(text), ["f=1 rule=[\"a\"]", "f=1 rule=[\"b\", \"a\"]", "f=2 rule=[\"a\"]"]);
         let two = format!("{text}[[exclude]]\nf = 1\n");
         assert_eq!(cells(&two), ["f=2 rule=[\"a\"]"]);
+    }
+
+    #[test]
+    fn a_swept_key_goes_over_all_within_it() {
+        let grid = grid("seed = [1]\n'attackers.0' = [2]\n[[zip]]\nf = [3]").unwrap();
+        for (key, swept) in [("seed", "seed"), ("attackers.0.attack", "attackers.0"), ("f", "f")] {
+            assert_eq!(grid.over(key), Some(swept));
+        }
+        for key in ["seeds", "attackers", "attackers.01", ""] {
+            assert_eq!(grid.over(key), None, "{key}");
+        }
     }
 
     #[test]

@@ -6,7 +6,7 @@ use std::{collections::HashMap, path::Path};
 use serde::{Deserialize, Serialize};
 
 use super::cells::{Draft, Name, label};
-use crate::results::{Status, Summary};
+use crate::results::{FolderLock, Status, Summary};
 
 /// A sweep as recorded.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -132,6 +132,7 @@ impl Record {
             self.error.clone_from(&before.error);
         }
         match Summary::of(folder) {
+            _ if self.status == Standing::Running && FolderLock::is_held(folder) => {}
             Some(summary) => self.settle(&summary),
             // A process that is gone without a word, or results that were removed.
             None if self.status == Standing::Running => self.status = Standing::Interrupted,

@@ -37,7 +37,7 @@ pub trait Audience {
     fn ended(&mut self, record: &Record);
 }
 
-/// How often Ctrl-C was pressed. Once: cells end after their round in hand, and no other begins. Twice: they end now.
+/// How often Ctrl-C was pressed. Once: cells end after their round in hand, and no other begins. Twice: they are killed.
 pub type Stop = Arc<AtomicUsize>;
 
 /// Cells that are run at the same time.
@@ -126,7 +126,7 @@ impl Shift<'_> {
             }
         }
         if stop > self.told {
-            self.running.iter().for_each(interrupt);
+            self.running.iter_mut().for_each(if stop == 1 { interrupt } else { kill });
             self.told = stop;
         }
         for at in (0..self.running.len()).rev() {
@@ -168,17 +168,22 @@ impl Shift<'_> {
 impl Drop for Shift<'_> {
     fn drop(&mut self) {
         for cell in &mut self.running {
-            let _ = cell.child.kill();
+            kill(cell);
             let _ = cell.child.wait();
         }
     }
 }
 
 /// Tells a cell to end. It has not been reaped, so its number is still its own.
-fn interrupt(cell: &Running) {
+fn interrupt(cell: &mut Running) {
     if let Some(pid) = Pid::from_raw(cell.child.id().cast_signed()) {
         let _ = kill_process(pid, Signal::INT);
     }
+}
+
+/// Ends a cell within its round; it goes on from its newest checkpoint.
+fn kill(cell: &mut Running) {
+    let _ = cell.child.kill();
 }
 
 /// The last round in a run's table.

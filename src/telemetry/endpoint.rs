@@ -182,7 +182,7 @@ fn serve(
             if let Some(listener) = listener
                 && let Err(error) = server::serve(listener, meter.handle()).await
             {
-                eprintln!("warning: metrics are served no longer: {error}");
+                say!("warning: metrics are served no longer: {error}");
             }
             std::future::pending::<()>().await;
         };

@@ -62,7 +62,7 @@ impl Group {
         if let Err(error) = &done
             && !self.failing
         {
-            eprintln!("warning: metrics cannot be pushed to {}: {error}", self.url);
+            say!("warning: metrics cannot be pushed to {}: {error}", self.url);
         }
         self.failing = done.is_err();
     }

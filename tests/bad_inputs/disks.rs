@@ -1,6 +1,10 @@
 //! Disks that are full, and folders that cannot be written.
 
-use std::{fs, path::Path, process::Command};
+use std::{
+    fs, io,
+    path::Path,
+    process::{Command, Stdio},
+};
 
 use crate::room::{GOOD, Room, skipped};
 
@@ -88,4 +92,38 @@ fn a_result_that_stdout_does_not_take_is_an_error() {
         assert!(said.contains("error: stdout: failed to write: No space left"), "{arguments:?}: {said}");
         assert!(!said.contains("panicked"), "{arguments:?}: {said}");
     }
+}
+
+/// A full device, and a pipe that nobody reads.
+fn deaf() -> [Stdio; 2] {
+    let full = fs::File::options().write(true).open("/dev/full").unwrap();
+    let (_, unread) = io::pipe().unwrap();
+    [full.into(), unread.into()]
+}
+
+#[test]
+fn a_stderr_that_takes_nothing_changes_neither_status_nor_result() {
+    let room = Room::with_runs();
+    for (arguments, status) in [
+        (&["run", "good.toml", "--out", "deaf"][..], 0),
+        (&["run", "good.toml", "sweep.toml"], 2),
+        (&["run", "good.toml", "good.toml", "--out", "deaf"], 0),
+        (&["sweep", "sweep.toml", "--out", "deaf"], 0),
+        (&["sweep", "sweep.toml", "--out", "deaf", "--dry-run"], 0),
+        (&["resume", "a"], 0),
+        (&["watch", "--plain", "a"], 0),
+        (&["aggregate", "good.npy", "--rule", "cwmed", "-o", "deaf.npy"], 0),
+        (&["aggregate", "none.npy", "--rule", "cwmed", "-o", "deaf.npy"], 2),
+        (&["check", "none.toml"], 2),
+        (&["select", "a", "--over", "seed"], 2),
+    ] {
+        for stderr in deaf() {
+            let done = room.command(arguments).stderr(stderr).output().unwrap();
+            assert_eq!(done.status.code(), Some(status), "{arguments:?}");
+            let silent = status != 0 || arguments[0] == "aggregate";
+            assert_eq!(done.stdout.is_empty(), silent, "{arguments:?}: {:?}", done.stdout);
+        }
+    }
+    let runs = fs::read_dir(room.path("deaf/good")).unwrap().count();
+    assert_eq!(runs, 6, "a run of one file and two of two, for each kind of stderr");
 }

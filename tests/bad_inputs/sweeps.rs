@@ -54,6 +54,33 @@ fn lists_over_a_sweep_are_checked_too() {
 }
 
 #[test]
+fn a_key_that_every_cell_sets_cannot_be_set_beside_it() {
+    let room = Room::new();
+    let attackers = "[{ count = 8, attack = \"ipm\" }]";
+    room.put(
+        "cast.toml",
+        format!("base = \"good.toml\"\n[sweep]\nattackers = [{attackers}]\n[[sweep.zip]]\nrounds = [3]\n"),
+    );
+    for (file, set, swept) in [
+        ("sweep.toml", "seed=5", "seed"),
+        ("sweep.toml", " seed = 5", "seed"),
+        ("cast.toml", "attackers.0.attack=alie", "attackers"),
+        ("cast.toml", "attackers=[]", "attackers"),
+        ("cast.toml", "rounds=4", "rounds"),
+    ] {
+        let parts = [&format!("--set {set}: each cell sets {swept}"), &format!("--set sweep.{swept}=[")];
+        let parts = parts.map(String::as_str);
+        room.refuses(&["check", file, "--set", set], &parts);
+        room.refuses(&["sweep", file, "--set", set], &parts);
+        room.refuses(&["sweep", file, "--only", "0", "--set", set], &parts);
+    }
+    // What a swept key stands within is another matter: the cells set no more than a part of it.
+    room.put("part.toml", "base = \"good.toml\"\n[sweep]\n\"attackers.0.count\" = [8]\n");
+    let done = room.call(&["check", "part.toml", "--set", "attackers=[{ count = 1, attack = \"alie\" }]"]);
+    assert!(done.status.success(), "{}", done.stderr);
+}
+
+#[test]
 fn folders_of_sweeps_that_are_broken() {
     let room = Room::new();
     let cell = |folder: &str| {

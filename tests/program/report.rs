@@ -1,6 +1,6 @@
 //! Reports and comparisons of runs.
 
-use std::{fs, path::Path};
+use std::{fs, path::Path, process::Command};
 
 use crate::harness::{self, Program, experiment};
 
@@ -142,6 +142,20 @@ fn the_table_says_what_its_definitions_say() {
 }
 
 #[test]
+fn the_verdicts_on_the_paper_are_by_the_same_definitions() {
+    let code =
+        "import verdicts as v; a = [10, 50, 60, 80, 70, 90]; print(f'{v.final(a):.2f} {v.rough(a):.2f}')";
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/experiments/paper");
+    let python = Command::new("python3").args(["-B", "-c", code]).current_dir(folder).output();
+    let Ok(done) = python else { return println!("skipped: there is no python3") };
+    let said = String::from_utf8(done.stderr).unwrap();
+    if said.contains("No module named 'tomllib'") {
+        return println!("skipped: this Python is older than 3.11");
+    }
+    assert_eq!(String::from_utf8(done.stdout).unwrap(), "80.00 16.67\n", "{said}");
+}
+
+#[test]
 fn a_comparison_says_what_differs() {
     let folder = tempfile::tempdir().unwrap();
     let file = experiment(folder.path(), "experiment.toml", harness::CONVEX);
@@ -160,6 +174,33 @@ fn a_comparison_says_what_differs() {
     assert!(!done.stdout.contains("seed:"), "{}", done.stdout);
     let same = Program::run(&["compare", &a, &a]).stdout;
     assert!(same.contains("the configurations are the same"), "{same}");
+}
+
+#[test]
+fn a_comparison_counts_the_runs_that_a_report_counts() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = experiment(folder.path(), "experiment.toml", harness::CONVEX);
+    let run = |out: &str, seed: &str| {
+        Program::folder(&[&file, "--set", &format!("seed={seed}")], &folder.path().join(out))
+    };
+    ["1", "1", "1", "2"].iter().for_each(|seed| drop(run("a", seed)));
+    let alone = ["1", "2", "3"].map(|seed| run("b", seed));
+    let summary = alone[2].join("summary.json");
+    let completed = fs::read_to_string(&summary).unwrap();
+    fs::write(&summary, completed.replace("\"completed\"", "\"interrupted\"")).unwrap();
+
+    let [a, b] = ["a", "b"].map(|name| folder.path().join(name).display().to_string());
+    let told = Program::run(&["compare", &a, &b]).stdout;
+    assert!(told.contains("A: 2 runs, B: 2 runs, 2 pairs"), "{told}");
+    let repeated = "2 runs repeat another's settings and seed; the latest complete one counts.";
+    let interrupted = format!("Run {} (seed 3) is interrupted: left out.", harness::hash(&alone[2]));
+    assert!(told.contains(&format!("\nA: {repeated}\nB: {interrupted}\n\n")), "{told}");
+    let page = fs::read_to_string(Program::run(&["report", &a]).stdout.trim()).unwrap();
+    assert!(page.contains(repeated), "{page}");
+
+    fs::remove_file(alone[2].join("evaluations.csv")).unwrap();
+    let only = alone[2].display().to_string();
+    assert!(Program::fails(&["compare", &a, &only]).contains("none of the 1 runs has an evaluation"));
 }
 
 #[test]

@@ -60,6 +60,22 @@ fn the_worst_attack_on_the_validation_set_decides() {
 }
 
 #[test]
+fn a_key_that_is_named_twice_is_one_column() {
+    let folder = tempfile::tempdir().unwrap();
+    sweep(folder.path(), "validation_accuracy,test_accuracy");
+    let path = folder.path().display().to_string();
+    let table = |over: &str, worst: &str| {
+        let done = Program::run(&["select", &path, "--over", over, "--worst", worst]);
+        assert_eq!(done.status, 0, "{}", done.stderr);
+        done.stdout
+    };
+    let once = table(KEYS[0], KEYS[1]);
+    assert_eq!(once.matches(KEYS[0]).count(), 1, "{once}");
+    let twice = |key: &str| format!("{key},{key}");
+    assert_eq!(table(&twice(KEYS[0]), &twice(KEYS[1])), once);
+}
+
+#[test]
 fn without_a_validation_set_nothing_is_chosen() {
     let folder = tempfile::tempdir().unwrap();
     sweep(folder.path(), "test_loss,test_accuracy");

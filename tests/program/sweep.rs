@@ -2,6 +2,7 @@
 
 use std::{
     fs,
+    io::{BufRead, BufReader},
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     thread,
@@ -374,6 +375,20 @@ fn two_sweeps_do_not_work_in_one_folder() {
 }
 
 #[test]
+fn a_dry_run_beside_a_sweep_shows_which_cells_are_running() {
+    let place = Place::new(&endless(), SWEEP);
+    let mut child = place.spawn(&[]);
+    wait_for("two cells at work", || busy(&place.sweep()).len() == 2);
+    let beside = place.run(&["--dry-run"]);
+    assert!(beside.stderr.contains("4 cells: 2 running, 2 pending"), "{}", beside.stderr);
+    assert_eq!(beside.stdout.matches(" running ").count(), 2, "{}", beside.stdout);
+    signal(child.id() as i32, "-INT");
+    assert_eq!(child.wait().unwrap().code(), Some(130));
+    let after = place.run(&["--dry-run"]);
+    assert!(after.stderr.contains("4 cells: 2 interrupted, 2 pending"), "{}", after.stderr);
+}
+
+#[test]
 fn ctrl_c_ends_cells_after_their_round_and_they_are_restarted() {
     let place = Place::new(&endless(), SWEEP);
     let mut child = place.spawn(&[]);
@@ -392,6 +407,40 @@ fn ctrl_c_ends_cells_after_their_round_and_they_are_restarted() {
     wait_for("the cells at work again", || {
         place.statuses()[..2] == ["running", "running"] && busy(&place.sweep()).len() == 2
     });
+    signal(again.id() as i32, "-INT");
+    assert_eq!(again.wait().unwrap().code(), Some(130));
+}
+
+#[test]
+fn a_second_ctrl_c_ends_cells_within_their_round_and_they_go_on_from_their_checkpoints() {
+    let base = endless() + "[checkpoint]\nevery_rounds = 1\n";
+    let place = Place::new(&base, SWEEP);
+    let mut child = place.spawn(&[]);
+    wait_for("two cells at work", || busy(&place.sweep()).len() == 2);
+    let cells = busy(&place.sweep());
+    let has_checkpoint = |cell: &PathBuf| {
+        let mut names = fs::read_dir(cell.join("checkpoints")).into_iter().flatten().flatten();
+        names.any(|entry| entry.file_name().to_str().unwrap().parse::<u64>().is_ok())
+    };
+    wait_for("a checkpoint of each", || cells.iter().all(has_checkpoint));
+    // Cells that are stopped are in their round for ever.
+    processes(&place.sweep()).into_iter().for_each(|pid| signal(pid, "-STOP"));
+    signal(child.id() as i32, "-INT");
+    let mut said = BufReader::new(child.stderr.take().unwrap()).lines();
+    assert!(said.any(|line| line.unwrap().contains("again to end them now")));
+    assert!(child.try_wait().unwrap().is_none(), "the first waits for the round in hand");
+    signal(child.id() as i32, "-INT");
+    wait_for("the sweep to end", || child.try_wait().unwrap().is_some());
+    assert_eq!(child.wait().unwrap().code(), Some(130));
+    assert_eq!(place.statuses(), ["interrupted", "interrupted", "pending", "pending"]);
+    assert!(processes(&place.sweep()).is_empty());
+
+    let mut again = place.spawn(&[]);
+    let is_resumed = |cell: &PathBuf| {
+        let run: Value = serde_json::from_slice(&fs::read(cell.join("run.json")).unwrap()).unwrap();
+        run["resumed"][0]["after_round"].as_u64() > Some(0)
+    };
+    wait_for("the cells to go on", || cells.iter().all(is_resumed));
     signal(again.id() as i32, "-INT");
     assert_eq!(again.wait().unwrap().code(), Some(130));
 }

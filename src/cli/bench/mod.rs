@@ -46,7 +46,7 @@ pub fn main(registry: &Registry, arguments: &Arguments) -> ExitCode {
         Ok(figures) => super::print(&text::page(&figures)),
         Err(RehearsalError::Plan(error)) => return unusable(error),
         Err(error) => {
-            eprintln!("error: {error}");
+            say!("error: {error}");
             return ExitCode::FAILURE;
         }
     }

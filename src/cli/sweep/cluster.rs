@@ -42,14 +42,14 @@ impl Cluster {
     /// The folder is let go before, for the tasks may begin at once.
     pub fn hand_over(&self, tasks: &Tasks, folder: SweepFolder) -> anyhow::Result<ExitCode> {
         if tasks.cells.is_empty() {
-            eprintln!("no cell is left to run");
+            say!("no cell is left to run");
         } else if self.slurm {
             let script = folder.write("slurm.sh", &tasks.script(&self.sbatch))?;
             let report = folder.write("slurm-report.sh", &tasks.report_script())?;
             drop(folder);
             let job = submit(&script, None)?;
             let after = submit(&report, Some(&job))?;
-            eprintln!("{} cells submitted as job {job}, their report as job {after}", tasks.cells.len());
+            say!("{} cells submitted as job {job}, their report as job {after}", tasks.cells.len());
             super::super::print_line(tasks.sweep.display());
         } else {
             self.show(tasks);

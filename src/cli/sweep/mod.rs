@@ -49,7 +49,7 @@ pub struct Arguments {
     /// Run cells again that failed in an earlier call.
     #[arg(long)]
     retry_failed: bool,
-    /// Set a key in all cells, or the list of a swept one: sweep.seed=[1,2]; may be repeated.
+    /// Set a key that is not swept in all cells, or the list of a swept one: sweep.seed=[1,2]; may be repeated.
     #[arg(long = "set", value_name = "KEY=VALUE")]
     sets: Vec<String>,
     /// Folder for results [default: the experiment's machine.out, "runs"].
@@ -245,11 +245,11 @@ fn stop_on_signal(stop: &Stop, bar: &ProgressBar) {
     let (stop, shown) = (Arc::clone(stop), bar.clone());
     let handler = move || {
         if stop.fetch_add(1, Ordering::Relaxed) == 0 {
-            shown.suspend(|| eprintln!("cells end after their round in hand; again to end them now"));
+            shown.suspend(|| say!("cells end after their round in hand; again to end them now"));
         }
     };
     if let Err(error) = crate::experiment::at_signals(handler) {
-        eprintln!("warning: Ctrl-C will not be handled: {error}");
+        say!("warning: Ctrl-C will not be handled: {error}");
     }
 }
 
@@ -259,18 +259,18 @@ fn conclude(manifest: &Manifest, folder: &Path, arguments: &Arguments) -> ExitCo
     let failed = |cell: &&Record| cell.status == Standing::Failed && is_ours(cell);
     let failed: Vec<&Record> = manifest.cells.iter().filter(failed).collect();
     if !arguments.quiet {
-        eprintln!("{}", counts(manifest));
+        say!("{}", counts(manifest));
     }
     for cell in &failed {
         let error = cell.error.as_deref().unwrap_or("no reason is known");
-        eprintln!("failed: cell {} ({}): {error}", cell.index, cell.label());
-        eprintln!("  {}", folder.join(&cell.folder).join(LOG).display());
+        say!("failed: cell {} ({}): {error}", cell.index, cell.label());
+        say!("  {}", folder.join(&cell.folder).join(LOG).display());
     }
     if failed.is_empty() {
         return ExitCode::SUCCESS;
     }
     if !arguments.retry_failed {
-        eprintln!("--retry-failed runs failed cells again");
+        say!("--retry-failed runs failed cells again");
     }
     ExitCode::FAILURE
 }
@@ -292,9 +292,9 @@ fn list(manifest: &Manifest, draft: &Draft) {
         vec![cell.index.to_string(), cell.hash.clone(), cell.status.name().to_owned(), cell.label()]
     };
     print(&table::columns(&manifest.cells.iter().map(row).collect::<Vec<_>>()));
-    eprintln!("{}", counts(manifest));
+    say!("{}", counts(manifest));
     let twins = draft.cells.len() - manifest.cells.len();
     if twins > 0 {
-        eprintln!("{twins} more are identical to one of these");
+        say!("{twins} more are identical to one of these");
     }
 }

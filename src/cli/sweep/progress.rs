@@ -41,7 +41,7 @@ impl Lines {
     /// A line above the bar.
     pub fn say(&self, line: &str) {
         if !self.quiet {
-            self.bar.suspend(|| eprintln!("{line}"));
+            self.bar.suspend(|| say!("{line}"));
         }
     }
 }
@@ -83,7 +83,7 @@ impl Shown {
         }
         let Some(door) = Door::take(&config)? else { anyhow::bail!("--metrics: an address is needed") };
         let telemetry = door.open(&[], 0)?;
-        eprintln!("metrics at {}", telemetry.url().unwrap_or_default());
+        say!("metrics at {}", telemetry.url().unwrap_or_default());
         let name = folder.file_name().unwrap_or_default().to_string_lossy();
         let metrics = SweepMetrics::new(telemetry.meter(), &name);
         let shown = Self { metrics, folder: folder.to_owned(), _telemetry: telemetry };

@@ -57,7 +57,7 @@ fn watch(arguments: &Arguments) -> anyhow::Result<Option<Summary>> {
     if arguments.plain || !io::stdout().is_terminal() {
         return lines(&folder);
     }
-    eprintln!("{}", folder.display());
+    say!("{}", folder.display());
     ratatui::run(|terminal| draw(terminal, &folder))
 }
 
@@ -136,7 +136,7 @@ impl<'a> Feed<'a> {
 fn lines(folder: &Path) -> anyhow::Result<Option<Summary>> {
     const EVERY: Duration = Duration::from_secs(5);
     let mut feed = Feed::open(folder)?;
-    eprintln!("{}\n{}: {}", folder.display(), feed.picture.name, feed.picture.versus);
+    say!("{}\n{}: {}", folder.display(), feed.picture.name, feed.picture.versus);
     let (mut said, mut evaluations) = (None::<Instant>, 0);
     loop {
         let seen = feed.picture.loss[0].len();
@@ -197,9 +197,9 @@ fn conclude(end: Option<&Summary>) -> ExitCode {
     let Some(end) = end else { return ExitCode::SUCCESS };
     let rows: Vec<Vec<String>> =
         end.rows().into_iter().map(|(key, value)| vec![key.to_owned(), value]).collect();
-    eprint!("{}", table::columns(&rows));
+    say!("{}", table::columns(&rows).trim_end());
     if let Some(error) = &end.error {
-        eprintln!("the run failed: {error}");
+        say!("the run failed: {error}");
     }
     ExitCode::SUCCESS
 }
