@@ -262,6 +262,58 @@ fn stale_is_so_many_rounds_old() {
     }
 }
 
+/// What members 9 to 12 compute in round t, and who of them is there: worker i stands at 100 i + t. Worker 9 joins
+/// in round 3, 10 misses every other round, 11 the rounds from 4 to 8, and 12 none; nobody is there in round 6.
+fn attendance(t: u64) -> (Vec<usize>, Rows) {
+    let there = |id: usize| match id {
+        9 => t >= 3,
+        10 => t % 2 == 1,
+        11 => !(4..=8).contains(&t),
+        _ => true,
+    };
+    let members: Vec<usize> = (9..13).filter(|&id| t != 6 && there(id)).collect();
+    let own = members.iter().map(|&id| vec![(100 * id) as f64 + t as f64]).collect();
+    (members, own)
+}
+
+fn with_gaps(t: u64) -> Stage {
+    let (members, own) = attendance(t);
+    Stage { own, members, ..Stage::new(vec![vec![t as f64]; 9], 4) }
+}
+
+#[test]
+fn stale_gives_every_worker_its_own_vectors_back_whoever_else_was_there() {
+    let age = 2;
+    let mut attack = Stale { rounds: age as usize, ..Stale::default() }.build(Size::new(13, 4)).unwrap();
+    for t in (1..=12).filter(|&t| t != 6) {
+        let (members, _) = attendance(t);
+        let right = |id: usize| {
+            let there: Vec<u64> = (1..=t).filter(|&s| attendance(s).0.contains(&id)).collect();
+            let old = there.iter().copied().filter(|&s| s + age <= t).max();
+            vec![(100 * id) as f64 + old.unwrap_or(there[0]) as f64]
+        };
+        let expected: Rows = members.iter().map(|&id| right(id)).collect();
+        assert_eq!(with_gaps(t).play(attack.as_mut(), t), expected, "round {t}");
+        let kept = attack.state().vectors;
+        assert!(
+            members.iter().all(|id| kept.keys().filter(|k| k.starts_with(&format!("{id}."))).count() <= 2)
+        );
+        let mut fresh = Stale { rounds: age as usize, ..Stale::default() }.build(Size::new(13, 4)).unwrap();
+        fresh.restore(&attack.state()).unwrap();
+        attack = fresh;
+    }
+}
+
+#[test]
+fn the_stale_mean_is_the_same_for_all_who_are_there() {
+    let mut attack = Stale { of: Replayed::HonestMean, rounds: 2 }.build(Size::new(13, 4)).unwrap();
+    let expected = [1, 1, 1, 2, 3, 0, 5, 5, 7, 8, 9, 10];
+    for t in (1..=12).filter(|&t| t != 6) {
+        let sent = with_gaps(t).play(attack.as_mut(), t);
+        assert_eq!(sent, vec![vec![f64::from(expected[t as usize - 1])]; attendance(t).0.len()], "round {t}");
+    }
+}
+
 fn built(rule: impl AttackRule) -> Box<dyn Attack> {
     rule.build(Size::new(13, 4)).unwrap()
 }
