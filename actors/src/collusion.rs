@@ -105,14 +105,14 @@ impl Collusion {
         snapshot.restore(&part, self.scheme.attack.as_mut())
     }
 
-    /// Changes the labels that a member drew, as the attack wants it.
+    /// Changes the labels that a member drew for `round`, as the attack wants it.
     ///
     /// # Errors
     /// [`Fault::Forge`] if the attack panics.
-    pub fn poison(&mut self, labels: &mut [i64]) -> Result<(), Fault> {
+    pub fn poison(&mut self, round: u64, labels: &mut [i64]) -> Result<(), Fault> {
         let result = match &self.broken {
             Some(error) => Err(error.clone()),
-            None => contained(|| self.scheme.attack.poison(labels, self.scheme.classes))
+            None => contained(|| self.scheme.attack.poison(round, labels, self.scheme.classes))
                 .map_err(|m| self.break_down(m)),
         };
         result.map_err(|error| self.fault(error))

@@ -336,7 +336,7 @@ fn switching_keeps_to_its_schedule() {
     assert!(attack.follows_protocol());
     for round in 1..=8 {
         let mut labels = [0, 3];
-        attack.poison(&mut labels, 10);
+        attack.poison(round, &mut labels, 10);
         assert_eq!(labels, if [3, 4].contains(&round) { [9, 6] } else { [0, 3] }, "round {round}");
         let sent = stage.play(&mut attack, round);
         if [5, 6].contains(&round) {
@@ -345,6 +345,23 @@ fn switching_keeps_to_its_schedule() {
             assert_eq!(sent, stage.own, "round {round}");
         }
     }
+}
+
+#[test]
+fn labels_are_poisoned_for_their_round_whatever_was_before() {
+    let poisoned = |attack: &Switching, round| {
+        let mut labels = [0, 3];
+        attack.poison(round, &mut labels, 10);
+        labels
+    };
+    let stage = Stage::new(normal(2, 9, 7, 1.0, 0.3), 4);
+    let mut attack = switching();
+    stage.play(&mut attack, 1);
+    assert_eq!(poisoned(&attack, 3), [9, 6], "after an absence in round 2");
+    stage.play(&mut attack, 3);
+    attack.forget().unwrap();
+    assert_eq!(poisoned(&attack, 4), [9, 6], "after a new beginning");
+    assert_eq!(poisoned(&attack, 5), [0, 3]);
 }
 
 #[test]

@@ -62,7 +62,7 @@ impl Attack for LabelFlip {
         true
     }
 
-    fn poison(&self, labels: &mut [i64], classes: i64) {
+    fn poison(&self, _: u64, labels: &mut [i64], classes: i64) {
         for y in labels {
             *y = match self.map {
                 Flip::Reverse => classes - 1 - *y,

@@ -291,10 +291,10 @@ pub trait Attack: DynClone + Stateful + Send {
         false
     }
 
-    /// Changes the labels of a batch that one of the group's workers drew; `classes` is the number of
+    /// Changes the labels of a batch that one of the group's workers drew for `round`; `classes` is the number of
     /// classes. Called once for each worker that follows the protocol, before its gradients are computed.
-    fn poison(&self, labels: &mut [i64], classes: i64) {
-        let _ = (labels, classes);
+    fn poison(&self, round: u64, labels: &mut [i64], classes: i64) {
+        let _ = (round, labels, classes);
     }
 
     /// Makes the vectors that the group submits, one for each of [`View::members`], in that order.
