@@ -15,8 +15,8 @@ use phalanx_robust::{
     Batch, Size, Vector,
     aggregation::{Aggregate, Aggregator, Context, Ctma, Cwmed, Defence, Mean, Nnm, Rule, RuleError},
     attack::{
-        Alie, Attack, AttackError, AttackRule, Choice, Gaussian, Ipm, Knowledge, LabelFlip, Mimic, NoAttack,
-        OptAlie, OptIpm, Replayed, SingleCoordinate, Stale, Switching, View,
+        Alie, Attack, AttackError, AttackRule, Choice, Flip, Gaussian, Ipm, Knowledge, LabelFlip, Mimic,
+        NoAttack, OptAlie, OptIpm, Replayed, Setting, SingleCoordinate, Stale, Switching, View,
     },
     describe::{Described, Preset},
     random::Seed,
@@ -412,4 +412,35 @@ fn a_schedule_starts_at_round_1_and_ascends() {
     for wrong in [&[][..], &[2, 3], &[0, 1], &[1, 1], &[1, 5, 4]] {
         assert_eq!(schedule(wrong).unwrap_err().parameter, "from");
     }
+}
+
+#[test]
+fn an_attack_that_a_run_has_too_little_for_says_so_before_it() {
+    let setting = Setting { honest: 9, d: 7, classes: 10 };
+    let said =
+        |attack: &dyn Attack, setting: Setting| attack.check(&setting).map_err(|misfit| misfit.to_string());
+    let refused = |attack: &dyn Attack, setting, message: &str| {
+        assert_eq!(said(attack, setting), Err(message.to_owned()));
+    };
+    let victim = |victim| built(Mimic { victim, ..Mimic::default() });
+    assert!(said(victim(8).as_ref(), setting).is_ok());
+    refused(victim(9).as_ref(), setting, "mimic.victim: victim = 9: there are 9 honest vectors");
+    let learnt = built(Mimic { choice: Choice::Variance, victim: 9, ..Mimic::default() });
+    assert!(said(learnt.as_ref(), setting).is_ok(), "the parameter plays no part");
+
+    let coordinate = |coordinate| built(SingleCoordinate { coordinate, ..SingleCoordinate::default() });
+    assert!(said(coordinate(6).as_ref(), setting).is_ok());
+    let message = "single-coordinate.coordinate: coordinate = 7: vectors have 7 of them";
+    refused(coordinate(7).as_ref(), setting, message);
+
+    let flip = |map, target| built(LabelFlip { map, target });
+    assert!(said(flip(Flip::AllToOne, 9).as_ref(), setting).is_ok());
+    assert!(said(flip(Flip::Pairwise, 10).as_ref(), setting).is_ok(), "the parameter plays no part");
+    let message = "label-flip.target: target = 10: the task has 10 classes, counted from 0";
+    refused(flip(Flip::AllToOne, 10).as_ref(), setting, message);
+    let unlabelled = Setting { classes: 0, ..setting };
+    let message = "label-flip: the task has no labels that could be flipped";
+    refused(flip(Flip::Reverse, 0).as_ref(), unlabelled, message);
+    assert!(said(&switching(), setting).is_ok());
+    refused(&switching(), unlabelled, &format!("switching.schedule.1.attack.{message}"));
 }

@@ -1,7 +1,7 @@
 //! A schedule of attacks. It knows nothing of their configuration: whoever
 //! resolves names to attacks builds them and hands them over.
 
-use super::{Attack, AttackError, Knowledge, View};
+use super::{Attack, AttackError, Knowledge, Misfit, Setting, View};
 use crate::{
     Vector,
     describe::ParameterError,
@@ -77,6 +77,15 @@ impl Attack for Switching {
 
     fn follows_protocol(&self) -> bool {
         self.schedule.iter().any(|(_, attack)| attack.follows_protocol())
+    }
+
+    fn check(&self, setting: &Setting) -> Result<(), Misfit> {
+        let inside = |at: usize, misfit: Misfit| Misfit {
+            path: format!("{}.schedule.{at}.attack.{}", Self::NAME, misfit.path),
+            ..misfit
+        };
+        let mut attacks = self.schedule.iter().enumerate();
+        attacks.try_for_each(|(at, (_, attack))| attack.check(setting).map_err(|misfit| inside(at, misfit)))
     }
 
     fn poison(&self, round: u64, labels: &mut [i64], classes: i64) {
