@@ -48,7 +48,7 @@ impl Handler<Open> for Attacker {
             workers.iter().for_each(|&worker| group.stand_by(round, worker));
             return Box::pin(fut::ok(Reply::Waiting));
         }
-        let answer = self.block.ask(&query, &workers, |draw| group.poison(&mut draw.labels));
+        let answer = self.block.ask(&query, &workers, |draw| group.poison(round, &mut draw.labels));
         drop((query, group));
         Box::pin(answer.into_actor(self).map(move |answer, actor, _| {
             let mut group = locked(&actor.group);

@@ -105,14 +105,14 @@ impl Collusion {
         snapshot.restore(&part, self.scheme.attack.as_mut())
     }
 
-    /// Changes the labels that a member drew, as the attack wants it.
+    /// Changes the labels that a member drew for `round`, as the attack wants it.
     ///
     /// # Errors
     /// [`Fault::Forge`] if the attack panics.
-    pub fn poison(&mut self, labels: &mut [i64]) -> Result<(), Fault> {
+    pub fn poison(&mut self, round: u64, labels: &mut [i64]) -> Result<(), Fault> {
         let result = match &self.broken {
             Some(error) => Err(error.clone()),
-            None => contained(|| self.scheme.attack.poison(labels, self.scheme.classes))
+            None => contained(|| self.scheme.attack.poison(round, labels, self.scheme.classes))
                 .map_err(|m| self.break_down(m)),
         };
         result.map_err(|error| self.fault(error))
@@ -128,13 +128,16 @@ impl Collusion {
         self.enter(own.round, Present { id: own.worker, own: Some(own) });
     }
 
+    /// Takes a member in, unless it comes too late: nobody waits for it any more.
     fn enter(&mut self, round: u64, member: Present) {
-        if self.round != round {
+        if round > self.round {
             self.round = round;
             self.present.clear();
             self.forged = None;
         }
-        self.present.push(member);
+        if round == self.round && self.forged.is_none() {
+            self.present.push(member);
+        }
     }
 
     /// What member `id` submits. The first member to ask has the vectors of all members made.
@@ -250,4 +253,61 @@ fn seen<T>(
         probe: &probe,
     };
     look(&scene, shown)
+}
+
+#[cfg(test)]
+mod tests {
+    use phalanx_robust::{
+        Size,
+        attack::{AttackRule, NoAttack},
+    };
+    use rayon::ThreadPoolBuilder;
+
+    use super::*;
+
+    /// Sends what its members made.
+    fn collusion() -> Collusion {
+        let attack = NoAttack::default().build(Size::new(12, 5)).unwrap();
+        let scheme = Scheme { name: "none".to_owned(), group: 0, attack, classes: 0 };
+        let pool = ThreadPoolBuilder::new().num_threads(1).build().unwrap();
+        Collusion::new(scheme, Seed(1), Arc::new(pool))
+    }
+
+    /// What `worker` makes in `round`: a vector that tells both.
+    fn own(worker: usize, round: u64) -> Submission {
+        let vector = Vector::from(vec![worker as f32, round as f32]);
+        Submission { worker, round, vector, loss: None, accuracy: None }
+    }
+
+    fn exposed(round: u64) -> Exposed {
+        let zero = Vector::from(vec![0f32; 2]);
+        let (shape, last_aggregate) = (zero.clone(), zero);
+        Exposed { round, size: Size::new(12, 5), shape, last_aggregate, honest: None, defence: None }
+    }
+
+    fn sent(group: &mut Collusion, round: u64, worker: usize) -> Result<Vec<f64>, Fault> {
+        Ok(group.forged(&exposed(round), worker)?.vector.to_f64())
+    }
+
+    #[test]
+    fn a_member_that_joins_after_the_forging_hides_nobody() {
+        let mut group = collusion();
+        [11, 10].into_iter().for_each(|worker| group.join(own(worker, 1)));
+        assert_eq!(sent(&mut group, 1, 10).unwrap(), [10.0, 1.0]);
+        [7, 8].into_iter().for_each(|worker| group.join(own(worker, 1)));
+        assert_eq!(sent(&mut group, 1, 11).unwrap(), [11.0, 1.0]);
+        assert!(sent(&mut group, 1, 7).is_err(), "nothing was made for it");
+    }
+
+    #[test]
+    fn a_member_that_ends_an_older_round_leaves_the_open_one_alone() {
+        let mut group = collusion();
+        group.join(own(10, 1));
+        group.join(own(10, 2));
+        group.join(own(11, 1));
+        group.join(own(12, 2));
+        assert_eq!(sent(&mut group, 2, 10).unwrap(), [10.0, 2.0]);
+        assert_eq!(sent(&mut group, 2, 12).unwrap(), [12.0, 2.0]);
+        assert!(sent(&mut group, 2, 11).is_err());
+    }
 }

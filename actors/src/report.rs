@@ -133,7 +133,7 @@ impl RoundReport {
         }
     }
 
-    /// The attackers' share of the weight, if the rule combines vectors.
+    /// The attackers' share of the weight, if the rule combines vectors and there were any.
     pub fn byzantine_weight(&self) -> Option<f64> {
         let weights: Option<Vec<(bool, f64)>> = self
             .workers
@@ -141,7 +141,9 @@ impl RoundReport {
             .filter(|w| w.absence.is_none() || w.stood_in.is_some())
             .map(|w| Some((w.honest, w.weight?)))
             .collect();
-        Some(weights?.into_iter().filter(|(honest, _)| !honest).map(|(_, weight)| weight).sum())
+        let weights = weights.filter(|counted| !counted.is_empty())?;
+        // Not `sum`, which is -0 of nothing.
+        Some(weights.iter().filter(|(honest, _)| !honest).fold(0.0, |sum, (_, weight)| sum + weight))
     }
 }
 
@@ -156,5 +158,24 @@ impl<O: Observer + ?Sized> Observer for Box<O> {
 
     fn state(&self) -> Option<(&'static str, State)> {
         (**self).state()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn weighed(workers: &[(bool, Option<f64>)]) -> Option<f64> {
+        let worker = |&(honest, weight)| WorkerReport { honest, weight, ..WorkerReport::default() };
+        RoundReport { workers: workers.iter().map(worker).collect(), ..RoundReport::default() }
+            .byzantine_weight()
+    }
+
+    #[test]
+    fn the_attackers_weight_is_zero_without_attackers_and_none_without_vectors() {
+        assert_eq!(weighed(&[(true, Some(0.5)), (false, Some(0.375)), (false, Some(0.125))]), Some(0.5));
+        assert_eq!(weighed(&[(true, Some(1.0))]).map(f64::to_bits), Some(0.0f64.to_bits()), "not -0");
+        assert_eq!(weighed(&[(true, None), (false, None)]), None, "no combination");
+        assert_eq!(weighed(&[]), None, "nobody was counted");
     }
 }

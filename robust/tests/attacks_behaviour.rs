@@ -15,8 +15,8 @@ use phalanx_robust::{
     Batch, Size, Vector,
     aggregation::{Aggregate, Aggregator, Context, Ctma, Cwmed, Defence, Mean, Nnm, Rule, RuleError},
     attack::{
-        Alie, Attack, AttackError, AttackRule, Choice, Gaussian, Ipm, Knowledge, LabelFlip, Mimic, NoAttack,
-        OptAlie, OptIpm, Replayed, SingleCoordinate, Stale, Switching, View,
+        Alie, Attack, AttackError, AttackRule, Choice, Flip, Gaussian, Ipm, Knowledge, LabelFlip, Mimic,
+        NoAttack, OptAlie, OptIpm, Replayed, Setting, SingleCoordinate, Stale, Switching, View,
     },
     describe::{Described, Preset},
     random::Seed,
@@ -262,6 +262,58 @@ fn stale_is_so_many_rounds_old() {
     }
 }
 
+/// What members 9 to 12 compute in round t, and who of them is there: worker i stands at 100 i + t. Worker 9 joins
+/// in round 3, 10 misses every other round, 11 the rounds from 4 to 8, and 12 none; nobody is there in round 6.
+fn attendance(t: u64) -> (Vec<usize>, Rows) {
+    let there = |id: usize| match id {
+        9 => t >= 3,
+        10 => t % 2 == 1,
+        11 => !(4..=8).contains(&t),
+        _ => true,
+    };
+    let members: Vec<usize> = (9..13).filter(|&id| t != 6 && there(id)).collect();
+    let own = members.iter().map(|&id| vec![(100 * id) as f64 + t as f64]).collect();
+    (members, own)
+}
+
+fn with_gaps(t: u64) -> Stage {
+    let (members, own) = attendance(t);
+    Stage { own, members, ..Stage::new(vec![vec![t as f64]; 9], 4) }
+}
+
+#[test]
+fn stale_gives_every_worker_its_own_vectors_back_whoever_else_was_there() {
+    let age = 2;
+    let mut attack = Stale { rounds: age as usize, ..Stale::default() }.build(Size::new(13, 4)).unwrap();
+    for t in (1..=12).filter(|&t| t != 6) {
+        let (members, _) = attendance(t);
+        let right = |id: usize| {
+            let there: Vec<u64> = (1..=t).filter(|&s| attendance(s).0.contains(&id)).collect();
+            let old = there.iter().copied().filter(|&s| s + age <= t).max();
+            vec![(100 * id) as f64 + old.unwrap_or(there[0]) as f64]
+        };
+        let expected: Rows = members.iter().map(|&id| right(id)).collect();
+        assert_eq!(with_gaps(t).play(attack.as_mut(), t), expected, "round {t}");
+        let kept = attack.state().vectors;
+        assert!(
+            members.iter().all(|id| kept.keys().filter(|k| k.starts_with(&format!("{id}."))).count() <= 2)
+        );
+        let mut fresh = Stale { rounds: age as usize, ..Stale::default() }.build(Size::new(13, 4)).unwrap();
+        fresh.restore(&attack.state()).unwrap();
+        attack = fresh;
+    }
+}
+
+#[test]
+fn the_stale_mean_is_the_same_for_all_who_are_there() {
+    let mut attack = Stale { of: Replayed::HonestMean, rounds: 2 }.build(Size::new(13, 4)).unwrap();
+    let expected = [1, 1, 1, 2, 3, 0, 5, 5, 7, 8, 9, 10];
+    for t in (1..=12).filter(|&t| t != 6) {
+        let sent = with_gaps(t).play(attack.as_mut(), t);
+        assert_eq!(sent, vec![vec![f64::from(expected[t as usize - 1])]; attendance(t).0.len()], "round {t}");
+    }
+}
+
 fn built(rule: impl AttackRule) -> Box<dyn Attack> {
     rule.build(Size::new(13, 4)).unwrap()
 }
@@ -284,7 +336,7 @@ fn switching_keeps_to_its_schedule() {
     assert!(attack.follows_protocol());
     for round in 1..=8 {
         let mut labels = [0, 3];
-        attack.poison(&mut labels, 10);
+        attack.poison(round, &mut labels, 10);
         assert_eq!(labels, if [3, 4].contains(&round) { [9, 6] } else { [0, 3] }, "round {round}");
         let sent = stage.play(&mut attack, round);
         if [5, 6].contains(&round) {
@@ -293,6 +345,23 @@ fn switching_keeps_to_its_schedule() {
             assert_eq!(sent, stage.own, "round {round}");
         }
     }
+}
+
+#[test]
+fn labels_are_poisoned_for_their_round_whatever_was_before() {
+    let poisoned = |attack: &Switching, round| {
+        let mut labels = [0, 3];
+        attack.poison(round, &mut labels, 10);
+        labels
+    };
+    let stage = Stage::new(normal(2, 9, 7, 1.0, 0.3), 4);
+    let mut attack = switching();
+    stage.play(&mut attack, 1);
+    assert_eq!(poisoned(&attack, 3), [9, 6], "after an absence in round 2");
+    stage.play(&mut attack, 3);
+    attack.forget().unwrap();
+    assert_eq!(poisoned(&attack, 4), [9, 6], "after a new beginning");
+    assert_eq!(poisoned(&attack, 5), [0, 3]);
 }
 
 #[test]
@@ -343,4 +412,35 @@ fn a_schedule_starts_at_round_1_and_ascends() {
     for wrong in [&[][..], &[2, 3], &[0, 1], &[1, 1], &[1, 5, 4]] {
         assert_eq!(schedule(wrong).unwrap_err().parameter, "from");
     }
+}
+
+#[test]
+fn an_attack_that_a_run_has_too_little_for_says_so_before_it() {
+    let setting = Setting { honest: 9, d: 7, classes: 10 };
+    let said =
+        |attack: &dyn Attack, setting: Setting| attack.check(&setting).map_err(|misfit| misfit.to_string());
+    let refused = |attack: &dyn Attack, setting, message: &str| {
+        assert_eq!(said(attack, setting), Err(message.to_owned()));
+    };
+    let victim = |victim| built(Mimic { victim, ..Mimic::default() });
+    assert!(said(victim(8).as_ref(), setting).is_ok());
+    refused(victim(9).as_ref(), setting, "mimic.victim: victim = 9: there are 9 honest vectors");
+    let learnt = built(Mimic { choice: Choice::Variance, victim: 9, ..Mimic::default() });
+    assert!(said(learnt.as_ref(), setting).is_ok(), "the parameter plays no part");
+
+    let coordinate = |coordinate| built(SingleCoordinate { coordinate, ..SingleCoordinate::default() });
+    assert!(said(coordinate(6).as_ref(), setting).is_ok());
+    let message = "single-coordinate.coordinate: coordinate = 7: vectors have 7 of them";
+    refused(coordinate(7).as_ref(), setting, message);
+
+    let flip = |map, target| built(LabelFlip { map, target });
+    assert!(said(flip(Flip::AllToOne, 9).as_ref(), setting).is_ok());
+    assert!(said(flip(Flip::Pairwise, 10).as_ref(), setting).is_ok(), "the parameter plays no part");
+    let message = "label-flip.target: target = 10: the task has 10 classes, counted from 0";
+    refused(flip(Flip::AllToOne, 10).as_ref(), setting, message);
+    let unlabelled = Setting { classes: 0, ..setting };
+    let message = "label-flip: the task has no labels that could be flipped";
+    refused(flip(Flip::Reverse, 0).as_ref(), unlabelled, message);
+    assert!(said(&switching(), setting).is_ok());
+    refused(&switching(), unlabelled, &format!("switching.schedule.1.attack.{message}"));
 }

@@ -37,7 +37,7 @@ fn those_of_the_protocol_send_their_own_vectors() {
 fn labels_are_flipped() {
     let flip = |rule: LabelFlip, labels: &[i64]| {
         let mut labels = labels.to_vec();
-        rule.build(Size::new(17, 8)).unwrap().poison(&mut labels, 10);
+        rule.build(Size::new(17, 8)).unwrap().poison(1, &mut labels, 10);
         labels
     };
     let map = |map| LabelFlip { map, target: 3 };
@@ -45,7 +45,7 @@ fn labels_are_flipped() {
     assert_eq!(flip(map(Flip::AllToOne), &[0, 1, 5, 9]), [3, 3, 3, 3]);
     assert_eq!(flip(map(Flip::Pairwise), &[0, 1, 5, 9]), [1, 2, 6, 0]);
     let mut labels = [0, 5, 9];
-    SignFlip::default().build(Size::new(17, 8)).unwrap().poison(&mut labels, 10);
+    SignFlip::default().build(Size::new(17, 8)).unwrap().poison(1, &mut labels, 10);
     assert_eq!(labels, [0, 5, 9], "the others leave labels alone");
 }
 

@@ -2,9 +2,12 @@
 
 use std::ops::Range;
 
-use phalanx_robust::Size;
+use phalanx_robust::{
+    Size,
+    attack::{Attack, Setting},
+};
 
-use super::plan::Planner;
+use super::{cohorts::Turnout, plan::Planner, workload::Subject};
 use crate::{
     config::{ConfigError, Named},
     registry::{ActorFactory, AttackFactory, ComponentError, EstimatorFactory, Resolved},
@@ -112,11 +115,41 @@ fn part(planner: &mut Planner<'_>, at: usize, size: Size) -> Result<Part, Config
 fn attack_part(planner: &mut Planner<'_>, at: usize, named: &Named, size: Size) -> Result<Part, ConfigError> {
     let key = format!("attackers.{at}.attack");
     let made = planner.make(&planner.registry.attacks, &key, named)?;
-    planner
-        .guarded(&key, || (made.component)(size))?
-        .map_err(|error| planner.component(&key, &named.name, &ComponentError::parameter(&error)))?;
+    attack(planner, &key, &named.name, &made.component, size)?;
     planner.config.attackers[at].attack = Some(made.named);
     Ok(Part::Attack { name: named.name.clone(), make: made.component })
+}
+
+/// The attack `name` at `key` for rounds of `size`.
+fn attack(
+    planner: &Planner<'_>,
+    key: &str,
+    name: &str,
+    make: &AttackFactory,
+    size: Size,
+) -> Result<Box<dyn Attack>, ConfigError> {
+    planner
+        .guarded(key, || make(size))?
+        .map_err(|error| planner.component(key, name, &ComponentError::parameter(&error)))
+}
+
+/// Checks that every attack can do on `subject`, in rounds of a cast of this size, what it is told.
+pub(super) fn check_attacks(
+    planner: &Planner<'_>,
+    groups: &[Group],
+    size: Turnout,
+    subject: &Subject,
+) -> Result<(), ConfigError> {
+    let setting = Setting { honest: size.honest(), d: subject.dim(), classes: subject.classes() };
+    for (at, group) in groups.iter().filter(|group| !group.is_honest()).enumerate() {
+        let Part::Attack { name, make } = &group.part else { continue };
+        let key = format!("attackers.{at}.attack");
+        let attack = attack(planner, &key, name, make, size.attack())?;
+        planner
+            .guarded(&key, || attack.check(&setting))?
+            .map_err(|misfit| planner.error(&format!("{key}.{}", misfit.path), misfit.message))?;
+    }
+    Ok(())
 }
 
 fn check_counts(

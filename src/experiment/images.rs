@@ -44,6 +44,16 @@ impl Images {
         planner.config.task.way = way(planner, &network, device)?;
         Ok(Self { device, network, dataset })
     }
+
+    /// Number of coordinates of a vector.
+    pub fn dim(&self) -> usize {
+        self.network.dim()
+    }
+
+    /// Number of classes.
+    pub fn classes(&self) -> i64 {
+        self.dataset.train.classes as i64
+    }
 }
 
 /// The workload of a model on a data set.
@@ -52,6 +62,7 @@ pub(super) fn images(
     groups: &[Group],
     images: Images,
 ) -> Result<Workload, PlanError> {
+    let classes = images.classes();
     let Images { device, network, dataset } = images;
     let dataset = dealing::hold_out(planner, dataset)?;
     let samplers = dealing::samplers(planner, groups, &dataset.train.labels)?;
@@ -78,7 +89,6 @@ pub(super) fn images(
         .map_err(|error| planner.error("task.model", error.to_string()))?;
     let computation = computation(&planner.config, groups, &learner);
     let passes = passes(&planner.config, groups, &learner);
-    let classes = dataset.train.classes as i64;
     Ok(Workload {
         learner: walking(&planner.config.task, Box::new(learner)),
         samplers,

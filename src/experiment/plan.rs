@@ -11,7 +11,7 @@ use phalanx_robust::{
 };
 
 use super::{
-    cast::{Group, groups},
+    cast::{Group, check_attacks, groups},
     cohorts::Turnout,
     memory::{Kept, Limit, MemoryError, Need},
     workload::{Subject, Workload},
@@ -193,6 +193,7 @@ impl Planner<'_> {
         let faults = self.faults(&groups)?;
         let closing = self.closing(size, &defence, &faults)?;
         let subject = Subject::resolve(self, data)?;
+        check_attacks(self, &groups, size, &subject)?;
         Ok(Found { size, groups, defence, step, faults, closing, subject })
     }
 
@@ -385,7 +386,9 @@ impl Planner<'_> {
         }
         let defence =
             Defence::new(layers).map_err(|error| self.error("aggregator.rule", error.to_string()))?;
-        self.guarded("aggregator.rule", || defence.check(size.round))?
+        let check =
+            || defence.check(size.round).and_then(|()| defence.check_workers(size.cast.m, size.round));
+        self.guarded("aggregator.rule", check)?
             .map_err(|error| self.error("aggregator.rule", error.to_string()))?;
         if defence.needs_reference() && self.config.task.root == 0 {
             let message = "it needs a gradient that the server computes on data of its own; `task.root` says how many training samples it keeps";

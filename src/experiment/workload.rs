@@ -77,6 +77,22 @@ impl Subject {
             }
         }
     }
+
+    /// Number of coordinates of a vector.
+    pub fn dim(&self) -> usize {
+        match self {
+            Self::Convex(objective) => objective.dim(),
+            Self::Images(images) => images.dim(),
+        }
+    }
+
+    /// Number of classes; 0 without labels.
+    pub fn classes(&self) -> i64 {
+        match self {
+            Self::Convex(objective) => objective.classes() as i64,
+            Self::Images(images) => images.classes(),
+        }
+    }
 }
 
 impl Workload {
@@ -217,6 +233,14 @@ impl Images {
         let message =
             "this program was built without libtorch (feature `torch`); `task.objective` is what it can run";
         Err(planner.error("task.model", message).into())
+    }
+
+    fn dim(&self) -> usize {
+        match *self {}
+    }
+
+    fn classes(&self) -> i64 {
+        match *self {}
     }
 }
 

@@ -34,6 +34,10 @@ const WRONG: &[(&str, &[&str])] = &[
     ("aggregator.rule=['krum']", &["krum", "m > 2f + 2", "m = 17", "f = 8"]),
     ("aggregator.rule=[{bucketing={size=2}},'cwmed']", &["bucketing", "m = 17, f = 8"]),
     ("aggregator.rule=['fltrust']", &["aggregator.rule", "task.root"]),
+    (
+        "aggregator.rule=[{monna={reference=17}}]",
+        &["aggregator.rule", "monna: reference = 17: a worker whose vector is there"],
+    ),
     ("aggregator.f=9", &["aggregator.f", "f = 9 of m = 17"]),
     ("aggregator.step={sgd={lr=0}}", &["aggregator.step.sgd.lr", "lr > 0"]),
     ("aggregator.step=adam", &["unknown step `adam`", "sgd"]),
@@ -46,6 +50,19 @@ const WRONG: &[(&str, &[&str])] = &[
         &["attackers.0.attack.switching.schedule.1.attack", "unknown key `eps`"],
     ),
     ("attackers.0.attack={switching={schedule=[{from=2,attack='ipm'}]}}", &["the first is 1"]),
+    ("attackers.0.attack=label-flip", &["attackers.0.attack.label-flip", "no labels that could be flipped"]),
+    (
+        "attackers.0.attack={switching={schedule=[{from=1,attack='ipm'},{from=9,attack='label-flip'}]}}",
+        &["attackers.0.attack.switching.schedule.1.attack.label-flip", "no labels"],
+    ),
+    (
+        "attackers.0.attack={mimic={victim=9}}",
+        &["attackers.0.attack.mimic.victim", "victim = 9: there are 9 honest vectors"],
+    ),
+    (
+        "attackers.0.attack={single-coordinate={coordinate=30}}",
+        &["attackers.0.attack.single-coordinate.coordinate", "coordinate = 30: vectors have 30 of them"],
+    ),
     ("attackers.0.actor=nobody", &["attackers.0", "one of them"]),
     ("attackers.3.count=1", &["`attackers` has 1 elements"]),
     ("workers=[]", &["workers", "no honest workers"]),
@@ -75,6 +92,26 @@ fn every_wrong_value_is_named_with_its_place() {
         for part in *parts {
             assert!(done.stderr.contains(part), "--set {set}: no {part:?} in {}", done.stderr);
         }
+    }
+}
+
+#[test]
+fn labels_become_only_classes_that_the_task_has() {
+    let folder = tempfile::tempdir().unwrap();
+    let objective = "logistic-regression = { dim = 5, samples = 400 }";
+    let text = harness::CONVEX.replace("least-squares = { dim = 30 }", objective);
+    let file = experiment(folder.path(), "labels.toml", &text);
+    let set = |attack: &str| format!("attackers.0.attack={attack}");
+    let message = "label-flip.target: target = 2: the task has 2 classes, counted from 0";
+    let beyond = "{label-flip={map='all-to-one',target=2}}";
+    let later = format!("{{switching={{schedule=[{{from=1,attack='ipm'}},{{from=9,attack={beyond}}}]}}}}");
+    for (attack, key) in [(beyond, "attack"), (&later, "attack.switching.schedule.1.attack")] {
+        let said = Program::fails(&["check", &file, "--set", &set(attack)]);
+        assert!(said.contains(&format!("attackers.0.{key}.{message}")), "{said}");
+    }
+    for within in ["label-flip", "{label-flip={map='all-to-one',target=1}}", "{label-flip={target=2}}"] {
+        let done = Program::run(&["check", &file, "--set", &set(within)]);
+        assert_eq!(done.status, 0, "{within}: {}", done.stderr);
     }
 }
 

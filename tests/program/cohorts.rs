@@ -67,3 +67,19 @@ fn what_no_cohort_can_stand_is_refused_with_the_numbers() {
     let krum = ["participation.f=3", "aggregator.rule=['krum']"];
     refused(&krum, "aggregator.rule: krum needs m > 2f + 2, which m = 7, f = 3 does not meet");
 }
+
+#[test]
+fn parameters_are_checked_against_the_cohorts_that_can_come() {
+    let text = format!("{}{FEW}f = 3\n", harness::CONVEX);
+    for fits in ["attackers.0.attack={mimic={victim=6}}", "aggregator.rule=[{monna={reference=16}}]"] {
+        let done = check(&text, &[fits]);
+        assert_eq!(done.status, 0, "{fits}: {}", done.stderr);
+    }
+    for (beyond, message) in [
+        ("attackers.0.attack={mimic={victim=7}}", "victim = 7: there are 7 honest vectors"),
+        ("aggregator.rule=[{monna={reference=17}}]", "reference = 17: a worker whose vector is there"),
+    ] {
+        let done = check(&text, &[beyond]);
+        assert!(done.status == 2 && done.stderr.contains(message), "{beyond}: {}", done.stderr);
+    }
+}

@@ -18,11 +18,12 @@ fn goes_on(text: &str, rounds: usize) -> (Place, PathBuf) {
 
 /// Seventeen workers; `top` stands before all tables, `bottom` behind them.
 fn cast(estimator: &str, top: &str, bottom: &str) -> String {
+    let flip = if top.contains(CONVEX) { "sign-flip" } else { "label-flip" };
     format!(
         "name = 'victim'\nseed = 5\nrounds = 60\nevaluation.every = 7\nmachine.threads = 2\n{top}\n\
          [checkpoint]\nevery_rounds = 1\n\
          [[workers]]\ncount = 11\nbatch_size = 4\nestimator = {estimator}\n\
-         [[attackers]]\ncount = 4\nattack = 'drift'\n[[attackers]]\ncount = 2\nattack = 'label-flip'\n{bottom}"
+         [[attackers]]\ncount = 4\nattack = 'drift'\n[[attackers]]\ncount = 2\nattack = '{flip}'\n{bottom}"
     )
 }
 

@@ -32,7 +32,7 @@ pub fn experiment(cast: [&str; 4], rounds: u64, dim: u64) -> String {
          aggregator.rule = {rule}\ntask.objective = {{ least-squares = {{ dim = {dim} }} }}\n\
          [checkpoint]\nevery_rounds = 1\n\
          [[workers]]\ncount = 11\nestimator = {estimator}\n\
-         [[attackers]]\ncount = 4\nattack = {attack}\n[[attackers]]\ncount = 2\nattack = 'label-flip'\n"
+         [[attackers]]\ncount = 4\nattack = {attack}\n[[attackers]]\ncount = 2\nattack = 'sign-flip'\n"
     )
 }
 

@@ -33,7 +33,7 @@ impl Attack for Made {
         self.follows
     }
 
-    fn poison(&self, labels: &mut [i64], classes: i64) {
+    fn poison(&self, _: u64, labels: &mut [i64], classes: i64) {
         assert_eq!(classes, 2);
         (self.poison)(labels);
     }

@@ -65,6 +65,15 @@ impl Defence {
         self.root.check(size)
     }
 
+    /// Whether the workers that parameters name can be there, where rounds are of `size` and there are so many
+    /// `workers` in all.
+    ///
+    /// # Errors
+    /// [`RuleError::Parameter`], or as [`check`](Self::check).
+    pub fn check_workers(&self, workers: usize, size: Size) -> Result<(), RuleError> {
+        self.root.check_workers(workers, size)
+    }
+
     /// The published bound of the whole chain, if every layer has one that fits the next.
     pub fn bound(&self, size: Size) -> Option<Bound> {
         self.root.bound(size)
@@ -208,6 +217,10 @@ impl Aggregator for Over {
         self.inner.check(size)
     }
 
+    fn check_workers(&self, workers: usize, size: Size) -> Result<(), RuleError> {
+        self.inner.check_workers(workers, size)
+    }
+
     fn aggregate(&mut self, batch: &Batch<'_>, context: &mut Context) -> Result<Aggregate, RuleError> {
         self.meta.aggregate(self.inner.as_mut(), batch, context)
     }
@@ -242,6 +255,12 @@ impl Stateful for Under {
 impl Aggregator for Under {
     fn check(&self, size: Size) -> Result<(), RuleError> {
         self.inner.check(self.pre.inner_size(size)?)
+    }
+
+    fn check_workers(&self, workers: usize, size: Size) -> Result<(), RuleError> {
+        let inner = self.pre.inner_size(size)?;
+        // Rows that stand for no worker go by their place.
+        self.inner.check_workers(if self.pre.keeps_workers() { workers } else { inner.m }, inner)
     }
 
     fn aggregate(&mut self, batch: &Batch<'_>, context: &mut Context) -> Result<Aggregate, RuleError> {

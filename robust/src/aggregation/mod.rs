@@ -295,6 +295,16 @@ pub trait Aggregator: DynClone + Stateful + Send + Sync {
     /// [`RuleError::Breakdown`] or [`RuleError::Parameter`], with the numbers.
     fn check(&self, size: Size) -> Result<(), RuleError>;
 
+    /// Whether the workers that parameters name can be there, where rounds are of `size` and the ids of those who
+    /// send vectors are below `workers`. Whoever plans a run asks before it.
+    ///
+    /// # Errors
+    /// [`RuleError::Parameter`].
+    fn check_workers(&self, workers: usize, size: Size) -> Result<(), RuleError> {
+        let _ = (workers, size);
+        Ok(())
+    }
+
     /// Aggregates the rows of `batch`.
     ///
     /// # Errors

@@ -33,6 +33,15 @@ impl Rule for Monna {
     }
 }
 
+impl Monna {
+    /// There is no vector of the trusted worker.
+    fn absent(&self) -> RuleError {
+        let error =
+            ParameterError::new("reference", self.reference, "a worker whose vector is there and finite");
+        RuleError::Parameter { rule: Self::NAME, error }
+    }
+}
+
 impl Stateful for Monna {}
 
 impl Aggregator for Monna {
@@ -40,14 +49,14 @@ impl Aggregator for Monna {
         RuleError::unless(size.m > 2 * size.f, Self::NAME, "m > 2f", size)
     }
 
+    fn check_workers(&self, workers: usize, _: Size) -> Result<(), RuleError> {
+        if self.reference < workers { Ok(()) } else { Err(self.absent()) }
+    }
+
     fn aggregate(&mut self, batch: &Batch<'_>, context: &mut Context) -> Result<Aggregate, RuleError> {
         let gram = batch.gram()?;
         let m = batch.m();
-        let trusted = (0..m).find(|&i| context.worker(i) == self.reference).ok_or_else(|| {
-            let error =
-                ParameterError::new("reference", self.reference, "a worker whose vector is there and finite");
-            RuleError::Parameter { rule: Self::NAME, error }
-        })?;
+        let trusted = (0..m).find(|&i| context.worker(i) == self.reference).ok_or_else(|| self.absent())?;
         let distance2 = |i: usize| if i == trusted { -1.0 } else { gram.distance2(i, trusted) };
         let distances2: Vec<f64> = (0..m).map(distance2).collect();
         Ok(Aggregate::span(mean_of(&smallest(&distances2, m - context.f), m)))

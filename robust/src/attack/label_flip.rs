@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Attack, AttackError, AttackRule, Knowledge, View};
+use super::{Attack, AttackError, AttackRule, Knowledge, Misfit, Setting, View};
 use crate::{
     Size, Vector,
     describe::{Described, ParameterError},
@@ -24,9 +24,9 @@ pub enum Flip {
 }
 
 /// Label flipping: each Byzantine worker runs the honest protocol, with its own memory, on its own
-/// data with changed labels (in every gradient), and sends the vector it comes to. ByzFL's variant,
-/// which averages flipped gradients over the honest workers' data and leaves the momentum out, is not
-/// offered; its preset is this one.
+/// data with changed labels (in every gradient), and sends the vector it comes to. The task must have
+/// labels. ByzFL's variant, which averages flipped gradients over the honest workers' data and leaves
+/// the momentum out, is not offered; its preset is this one.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct LabelFlip {
@@ -62,11 +62,24 @@ impl Attack for LabelFlip {
         true
     }
 
-    fn poison(&self, labels: &mut [i64], classes: i64) {
+    fn check(&self, setting: &Setting) -> Result<(), Misfit> {
+        let classes = setting.classes;
+        if classes == 0 {
+            let message = "the task has no labels that could be flipped".to_owned();
+            return Err(Misfit { path: Self::NAME.to_owned(), message });
+        }
+        if self.map == Flip::AllToOne && self.target >= classes {
+            let message = format!("target = {}: the task has {classes} classes, counted from 0", self.target);
+            return Err(Misfit { path: format!("{}.target", Self::NAME), message });
+        }
+        Ok(())
+    }
+
+    fn poison(&self, _: u64, labels: &mut [i64], classes: i64) {
         for y in labels {
             *y = match self.map {
                 Flip::Reverse => classes - 1 - *y,
-                Flip::AllToOne => self.target.min(classes - 1),
+                Flip::AllToOne => self.target,
                 Flip::Pairwise => (*y + 1) % classes,
             };
         }

@@ -4,7 +4,7 @@ use rand_distr::{Distribution, StandardNormal};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Attack, AttackError, AttackRule, Knowledge, View, statistics};
+use super::{Attack, AttackError, AttackRule, Knowledge, Misfit, Setting, View, statistics};
 use crate::{
     Batch, Size, Vector,
     describe::{Described, ParameterError},
@@ -98,6 +98,15 @@ impl Mimicry {
     }
 }
 
+/// That there is a victim among `n` honest vectors.
+fn check_victim(victim: usize, n: usize) -> Result<(), Misfit> {
+    if victim < n {
+        return Ok(());
+    }
+    let message = format!("victim = {victim}: there are {n} honest vectors");
+    Err(Misfit { path: format!("{}.victim", Mimic::NAME), message })
+}
+
 /// Σ (x_i - mu) ⟨x_i - mu, z⟩.
 fn image(rows: &[Vector], mu: &Vector, z: &Vector) -> Vector {
     let mut sum = mu.zeros_like();
@@ -154,15 +163,17 @@ impl Attack for Mimicry {
         Knowledge::Honest
     }
 
+    fn check(&self, setting: &Setting) -> Result<(), Misfit> {
+        // One that is learnt is among those that are there.
+        if self.warm_up > 0 { Ok(()) } else { check_victim(self.victim, setting.honest) }
+    }
+
     fn forge(&mut self, view: &View<'_>) -> Result<Vec<Vector>, AttackError> {
         let honest = view.honest()?;
         if self.seen < self.warm_up {
             self.learn(honest, view.rng.clone());
         }
-        if self.victim >= honest.m() {
-            let (victim, n) = (self.victim, honest.m());
-            return Err(AttackError::Failed(format!("victim = {victim}: there are {n} honest vectors")));
-        }
+        check_victim(self.victim, honest.m())?;
         Ok(view.everyone(&honest.row(self.victim)))
     }
 }

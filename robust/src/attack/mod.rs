@@ -105,6 +105,33 @@ pub enum AttackError {
     Failed(String),
 }
 
+/// What a run has for an attack, at best.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Setting {
+    /// The most honest vectors that a round can have.
+    pub honest: usize,
+    /// Number of coordinates of a vector.
+    pub d: usize,
+    /// Number of classes of the task; 0 without labels.
+    pub classes: i64,
+}
+
+/// An attack that can do nothing in a run, or not what it is told.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{path}: {message}")]
+pub struct Misfit {
+    /// Name of the attack, followed by the parameter that is beyond what there is, as in TOML.
+    pub path: String,
+    /// Why.
+    pub message: String,
+}
+
+impl From<Misfit> for AttackError {
+    fn from(misfit: Misfit) -> Self {
+        Self::Failed(misfit.message)
+    }
+}
+
 /// What the attack sees in phase two.
 #[derive(Clone, Debug)]
 pub struct View<'a> {
@@ -291,10 +318,20 @@ pub trait Attack: DynClone + Stateful + Send {
         false
     }
 
-    /// Changes the labels of a batch that one of the group's workers drew; `classes` is the number of
+    /// Whether the attack can do what it is told where there is no more than `setting` says. Whoever plans a run
+    /// asks before it.
+    ///
+    /// # Errors
+    /// [`Misfit`].
+    fn check(&self, setting: &Setting) -> Result<(), Misfit> {
+        let _ = setting;
+        Ok(())
+    }
+
+    /// Changes the labels of a batch that one of the group's workers drew for `round`; `classes` is the number of
     /// classes. Called once for each worker that follows the protocol, before its gradients are computed.
-    fn poison(&self, labels: &mut [i64], classes: i64) {
-        let _ = (labels, classes);
+    fn poison(&self, round: u64, labels: &mut [i64], classes: i64) {
+        let _ = (round, labels, classes);
     }
 
     /// Makes the vectors that the group submits, one for each of [`View::members`], in that order.

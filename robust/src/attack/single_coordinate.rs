@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Attack, AttackError, AttackRule, Knowledge, View, check_finite, line_search::LineSearch,
+    Attack, AttackError, AttackRule, Knowledge, Misfit, Setting, View, check_finite, line_search::LineSearch,
     statistics::spread,
 };
 use crate::{
@@ -62,6 +62,17 @@ struct Spike {
     search: LineSearch,
 }
 
+impl Spike {
+    /// That vectors of length d have the coordinate.
+    fn check_coordinate(&self, d: usize) -> Result<(), Misfit> {
+        if self.coordinate < d {
+            return Ok(());
+        }
+        let message = format!("coordinate = {}: vectors have {d} of them", self.coordinate);
+        Err(Misfit { path: format!("{}.coordinate", SingleCoordinate::NAME), message })
+    }
+}
+
 impl Stateful for Spike {}
 
 impl Attack for Spike {
@@ -69,14 +80,13 @@ impl Attack for Spike {
         if self.gamma.is_some() { Knowledge::Honest } else { Knowledge::Defence }
     }
 
+    fn check(&self, setting: &Setting) -> Result<(), Misfit> {
+        self.check_coordinate(setting.d)
+    }
+
     fn forge(&mut self, view: &View<'_>) -> Result<Vec<Vector>, AttackError> {
         let (honest, d) = (view.honest()?, view.shape.len());
-        if self.coordinate >= d {
-            return Err(AttackError::Failed(format!(
-                "coordinate = {}: vectors have {d} of them",
-                self.coordinate
-            )));
-        }
+        self.check_coordinate(d)?;
         let mean = honest.mean();
         let mut spike = vec![0.0; d];
         spike[self.coordinate] = spread(honest, &mean);

@@ -1,7 +1,7 @@
 //! A schedule of attacks. It knows nothing of their configuration: whoever
 //! resolves names to attacks builds them and hands them over.
 
-use super::{Attack, AttackError, Knowledge, View};
+use super::{Attack, AttackError, Knowledge, Misfit, Setting, View};
 use crate::{
     Vector,
     describe::ParameterError,
@@ -15,8 +15,6 @@ use crate::{
 pub struct Switching {
     /// First round and attack, ascending.
     schedule: Vec<(u64, Box<dyn Attack>)>,
-    /// The round that labels are drawn for: the one after the last in which vectors were made.
-    next: u64,
 }
 
 impl Switching {
@@ -36,7 +34,7 @@ impl Switching {
                 "ascending rounds, of which the first is 1",
             ));
         }
-        Ok(Self { schedule, next: 1 })
+        Ok(Self { schedule })
     }
 
     fn at(&self, round: u64) -> usize {
@@ -47,7 +45,6 @@ impl Switching {
 impl Stateful for Switching {
     fn state(&self) -> State {
         let mut state = State::default();
-        state.values.insert("next".to_owned(), self.next.into());
         for (i, (_, attack)) in self.schedule.iter().enumerate() {
             let inner = attack.state();
             state.vectors.extend(inner.vectors.into_iter().map(|(name, v)| (format!("{i}.{name}"), v)));
@@ -57,7 +54,6 @@ impl Stateful for Switching {
     }
 
     fn restore(&mut self, state: &State) -> Result<(), StateError> {
-        self.next = state.value(Self::NAME, "next")?;
         for (i, (_, attack)) in self.schedule.iter_mut().enumerate() {
             let prefix = format!("{i}.");
             let mut inner = State::default();
@@ -70,7 +66,6 @@ impl Stateful for Switching {
     }
 
     fn forget(&mut self) -> Result<(), StateError> {
-        self.next = 0;
         self.schedule.iter_mut().try_for_each(|(_, attack)| attack.forget())
     }
 }
@@ -84,12 +79,20 @@ impl Attack for Switching {
         self.schedule.iter().any(|(_, attack)| attack.follows_protocol())
     }
 
-    fn poison(&self, labels: &mut [i64], classes: i64) {
-        self.schedule[self.at(self.next)].1.poison(labels, classes);
+    fn check(&self, setting: &Setting) -> Result<(), Misfit> {
+        let inside = |at: usize, misfit: Misfit| Misfit {
+            path: format!("{}.schedule.{at}.attack.{}", Self::NAME, misfit.path),
+            ..misfit
+        };
+        let mut attacks = self.schedule.iter().enumerate();
+        attacks.try_for_each(|(at, (_, attack))| attack.check(setting).map_err(|misfit| inside(at, misfit)))
+    }
+
+    fn poison(&self, round: u64, labels: &mut [i64], classes: i64) {
+        self.schedule[self.at(round)].1.poison(round, labels, classes);
     }
 
     fn forge(&mut self, view: &View<'_>) -> Result<Vec<Vector>, AttackError> {
-        self.next = view.round + 1;
         let at = self.at(view.round);
         let attack = &mut self.schedule[at].1;
         attack.forge(&view.restricted(attack.knowledge(), attack.follows_protocol()))

@@ -122,6 +122,21 @@ fn parameters_out_of_range_are_refused_by_name() {
 }
 
 #[test]
+fn a_trusted_worker_is_one_of_the_cast_or_a_bucket() {
+    let check = |before: &[(&str, serde_json::Value)], reference| {
+        let rules = [before, &[("monna", json!({ "reference": reference }))]].concat();
+        chain(&rules).check_workers(100, Size::new(9, 1))
+    };
+    for before in [vec![], vec![("nnm", json!({}))], vec![("arc", json!({}))]] {
+        assert!(check(&before, 99).is_ok(), "the cast is larger than a round");
+        let refused = check(&before, 100).unwrap_err().to_string();
+        assert_eq!(refused, "monna: reference = 100: a worker whose vector is there and finite");
+    }
+    let bucketing = [("bucketing", json!({ "size": 2 }))];
+    assert!(check(&bucketing, 4).is_ok() && check(&bucketing, 5).is_err(), "nine rows make five buckets");
+}
+
+#[test]
 fn weights_and_references_belong_to_workers() {
     let x = gaussian(5, 4, 2);
     // worker 1 is absent: the rows are those of 0, 2, 3, 4
