@@ -10,6 +10,7 @@ use std::fmt;
 
 use phalanx_robust::{
     Dtype, Size, Vector,
+    attack::Attack,
     describe::ParameterError,
     estimator::{Estimator, Gradients, Points},
 };
@@ -91,7 +92,7 @@ impl Limit {
 impl Need {
     /// The need of these groups for vectors like `start`, where a round calls `called` of their workers: every
     /// worker keeps what its estimator remembers, those called hold gradients, and where they walk `local` steps the
-    /// point they have come to and the gradient there.
+    /// point they have come to and the gradient there. An attack may want tables of all pairs.
     ///
     /// # Errors
     /// That of an estimator that cannot be made.
@@ -103,10 +104,12 @@ impl Need {
         local: bool,
     ) -> Result<Self, ParameterError> {
         let m = groups.iter().map(|group| group.ids.len()).sum();
-        let (mut asked, mut remembered, mut others) = (0, 0, SERVER);
+        let (mut asked, mut remembered, mut others, mut pairs) = (0, 0, SERVER, false);
         for group in groups {
             let members = group.ids.len() as u64;
-            if learns(group, m)? {
+            let attack = attack(group, m)?;
+            pairs |= attack.as_ref().is_some_and(|attack| attack.needs_pairs());
+            if attack.is_none_or(|attack| attack.follows_protocol()) {
                 let (gradients, memory) = appetite((group.estimator)()?.as_mut(), start.dtype());
                 asked += (gradients + if local { WALKING } else { 0 }) * members;
                 remembered += memory * members;
@@ -118,17 +121,9 @@ impl Need {
         let share = |all: u64| (all * called as u64).div_ceil(m.max(1) as u64);
         let (vectors, in_use) = (others + share(asked), share(remembered));
         let number = start.dtype().size() as u64;
-        Ok(Self {
-            m: called,
-            d: start.len(),
-            number,
-            vectors,
-            remembered,
-            in_use,
-            kept,
-            tables: 0,
-            passes: 0,
-        })
+        let d = start.len();
+        let need = Self { m: called, d, number, vectors, remembered, in_use, kept, tables: 0, passes: 0 };
+        Ok(if pairs { need.and_pairs() } else { need })
     }
 
     /// The same, and another vector for every one of `workers`.
@@ -218,11 +213,11 @@ fn product(factors: &[u64]) -> u64 {
     factors.iter().fold(1u64, |product, &factor| product.saturating_mul(factor))
 }
 
-/// Whether the members of the group compute gradients.
-fn learns(group: &Group, m: usize) -> Result<bool, ParameterError> {
+/// The attack of the group, if that is what its members do.
+fn attack(group: &Group, m: usize) -> Result<Option<Box<dyn Attack>>, ParameterError> {
     match &group.part {
-        Part::Honest | Part::Actor(_) => Ok(true),
-        Part::Attack { make, .. } => Ok(make(Size::new(m, group.ids.len()))?.follows_protocol()),
+        Part::Honest | Part::Actor(_) => Ok(None),
+        Part::Attack { make, .. } => make(Size::new(m, group.ids.len())).map(Some),
     }
 }
 

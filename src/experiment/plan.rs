@@ -181,7 +181,7 @@ impl Planner<'_> {
     fn plan(mut self, data: Option<&Path>) -> Result<Plan, PlanError> {
         let Found { size, groups, defence, step, faults, closing, subject } = self.resolve(data)?;
         let workload = Workload::plan(&mut self, &groups, subject)?;
-        let spilled = self.check_memory(&groups, size.round.m, &workload)?;
+        let spilled = self.check_memory(&groups, size.round.m, defence.needs_pairs(), &workload)?;
         Ok(Plan { config: self.config, size, defence, step, groups, faults, closing, workload, spilled })
     }
 
@@ -310,11 +310,13 @@ impl Planner<'_> {
     }
 
     /// Refuses what cannot fit; answers how many bytes workers remember if a file is to hold them. On a GPU it is the
-    /// device's memory that must hold vectors and passes.
+    /// device's memory that must hold vectors and passes. A round calls `called` workers, and `pairs` says whether its
+    /// rule may hold tables of all pairs of their vectors.
     fn check_memory(
         &mut self,
         groups: &[Group],
         called: usize,
+        pairs: bool,
         workload: &Workload,
     ) -> Result<Option<u64>, PlanError> {
         let machine = &self.config.machine;
@@ -335,6 +337,9 @@ impl Planner<'_> {
         let need =
             self.guarded("workers", || Need::of(groups, called, &workload.learner.start(), kept, local));
         let mut need = need??.and_one_each(reused + stacked).and_passes(workload.passes);
+        if pairs {
+            need = need.and_pairs();
+        }
         if gpu.is_none() && place == StatePlace::Auto && need.check(limit).is_err() {
             need = need.in_file();
         }

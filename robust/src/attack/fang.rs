@@ -74,6 +74,10 @@ impl Attack for Fang {
         Knowledge::Honest
     }
 
+    fn needs_pairs(&self) -> bool {
+        true
+    }
+
     fn forge(&mut self, view: &View<'_>) -> Result<Vec<Vector>, AttackError> {
         let honest = view.honest()?;
         match self.target {

@@ -67,6 +67,10 @@ impl Attack for MinMax {
         Knowledge::Honest
     }
 
+    fn needs_pairs(&self) -> bool {
+        true
+    }
+
     fn forge(&mut self, view: &View<'_>) -> Result<Vec<Vector>, AttackError> {
         let honest = view.honest()?;
         let (mut vector, p) = self.direction.of(honest);

@@ -318,6 +318,11 @@ pub trait Attack: DynClone + Stateful + Send {
         false
     }
 
+    /// Whether the attack asks for tables of all pairs of vectors, as [`Batch::gram`](crate::Batch::gram) is one.
+    fn needs_pairs(&self) -> bool {
+        false
+    }
+
     /// Whether the attack can do what it is told where there is no more than `setting` says. Whoever plans a run
     /// asks before it.
     ///

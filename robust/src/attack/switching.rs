@@ -79,6 +79,10 @@ impl Attack for Switching {
         self.schedule.iter().any(|(_, attack)| attack.follows_protocol())
     }
 
+    fn needs_pairs(&self) -> bool {
+        self.schedule.iter().any(|(_, attack)| attack.needs_pairs())
+    }
+
     fn check(&self, setting: &Setting) -> Result<(), Misfit> {
         let inside = |at: usize, misfit: Misfit| Misfit {
             path: format!("{}.schedule.{at}.attack.{}", Self::NAME, misfit.path),
