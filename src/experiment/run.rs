@@ -32,7 +32,7 @@ use crate::{
         tables::Tables, write_parameters,
     },
     store::{Format, SpillFile, Store, StoreError},
-    telemetry::{Door, RunMetrics},
+    telemetry::Door,
 };
 
 /// A run that is over, well or not.
@@ -112,11 +112,10 @@ impl Plan {
         tables: Tables,
         snapshot: Option<Snapshot>,
     ) -> Result<RunOutcome, PlanError> {
-        let telemetry = door.map(|door| self.telemetry(door, &folder)).transpose()?;
         let completed = snapshot.as_ref().map_or(0, |snapshot| snapshot.round);
+        let shown = door.map(|door| self.telemetry(door, &folder, completed)).transpose()?;
+        let (_telemetry, metrics) = shown.unzip();
         let progress = Arc::new(AtomicU64::new(completed));
-        let metrics =
-            telemetry.as_ref().map(|telemetry| RunMetrics::new(telemetry.meter(), &self.facts(completed)));
         let origin = Origin::here(&self.config);
         let keeper = Checkpoints::new(folder.path().to_owned(), origin, &self.config.checkpoint);
         let before = tables.before();

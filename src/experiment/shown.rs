@@ -4,15 +4,20 @@ use super::{Plan, PlanError};
 use crate::{
     config::Named,
     results::RunFolder,
-    telemetry::{Door, RunFacts, Telemetry, names::RUN_LABELS},
+    telemetry::{Door, RunFacts, RunMetrics, Telemetry, names::RUN_LABELS},
 };
 
 /// How many of the labels name the run at a Pushgateway: experiment and run.
 const GROUPED: usize = 2;
 
 impl Plan {
-    /// Shows metrics, labelled as those of this run.
-    pub(super) fn telemetry(&self, door: Door, folder: &RunFolder) -> Result<Telemetry, PlanError> {
+    /// Shows metrics, labelled as those of this run, of which the process goes on after round `completed`.
+    pub(super) fn telemetry(
+        &self,
+        door: Door,
+        folder: &RunFolder,
+        completed: u64,
+    ) -> Result<(Telemetry, RunMetrics), PlanError> {
         let run = folder.path().file_name().unwrap_or_default().to_string_lossy().into_owned();
         let c = &self.config;
         let rule = list(c.aggregator.rule.iter());
@@ -20,15 +25,16 @@ impl Plan {
             list(c.attackers.iter().filter_map(|group| group.attack.as_ref().or(group.actor.as_ref())));
         let values = [c.name.clone(), run, c.seed.to_string(), rule, attack];
         let labels: Vec<_> = RUN_LABELS.into_iter().zip(values).collect();
-        let telemetry = door.open(&labels, GROUPED)?;
+        let facts = self.facts(completed);
+        let (telemetry, metrics) = door.open(&labels, GROUPED, |meter| RunMetrics::new(meter, &facts))?;
         if let Some(url) = telemetry.url() {
             say!("metrics at {url}");
         }
-        Ok(telemetry)
+        Ok((telemetry, metrics))
     }
 
     /// What the metrics say before the first round of this process, which goes on after round `completed`.
-    pub(super) fn facts(&self, completed: u64) -> RunFacts {
+    fn facts(&self, completed: u64) -> RunFacts {
         let workers = self.groups.iter().map(|group| group.ids.len()).sum();
         let honest: usize = self.groups.iter().filter(|g| g.is_honest()).map(|group| group.ids.len()).sum();
         RunFacts {

@@ -72,33 +72,35 @@ impl Door {
         self.listener.as_ref().map(|(_, address)| *address)
     }
 
-    /// Opens: every series carries `labels`, and the first `grouped` of them are the Pushgateway's group.
+    /// Opens: every series carries `labels`, and the first `grouped` of them are the Pushgateway's group. Nobody is
+    /// answered before there are the `series`.
     ///
     /// # Errors
     /// [`TelemetryError`].
-    pub fn open(
+    pub fn open<M>(
         self,
         labels: &[(&'static str, String)],
         grouped: usize,
-    ) -> Result<Telemetry, TelemetryError> {
+        series: impl FnOnce(&Meter) -> M,
+    ) -> Result<(Telemetry, M), TelemetryError> {
         let runtime =
             runtime::Builder::new_current_thread().enable_all().build().map_err(TelemetryError::Thread)?;
         let address = self.address();
         let meter = Meter::new(recorder(labels)?);
+        let made = series(&meter);
         let (stop, stopped) = oneshot::channel();
         let listener = self.listener.map(|(listener, _)| listener);
-        let thread = serve(runtime, listener, meter.clone(), stopped).map_err(TelemetryError::Thread)?;
         let push = self.push.map(|(base, every)| {
             Pusher::start(&base, &labels[..grouped.min(labels.len())], every, meter.handle())
         });
         let pusher = push.transpose().map_err(TelemetryError::Thread)?;
-        Ok(Telemetry { meter, address, pusher, stop: Some(stop), thread: Some(thread) })
+        let thread = serve(runtime, listener, meter, stopped).map_err(TelemetryError::Thread)?;
+        Ok((Telemetry { address, pusher, stop: Some(stop), thread: Some(thread) }, made))
     }
 }
 
 /// Metrics that are being shown. Dropped, it pushes a last time, if it pushes, and closes.
 pub struct Telemetry {
-    meter: Meter,
     address: Option<SocketAddr>,
     pusher: Option<Pusher>,
     stop: Option<oneshot::Sender<()>>,
@@ -106,11 +108,6 @@ pub struct Telemetry {
 }
 
 impl Telemetry {
-    /// Where series are made.
-    pub fn meter(&self) -> &Meter {
-        &self.meter
-    }
-
     /// Where the metrics are, if they can be scraped.
     pub fn url(&self) -> Option<String> {
         self.address.map(|address| format!("http://{address}/metrics"))

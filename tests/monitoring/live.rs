@@ -262,8 +262,9 @@ impl Sweep {
 
     fn show(port: u16) -> Self {
         let config = config::Telemetry { listen: format!("127.0.0.1:{port}"), ..config::Telemetry::off() };
-        let telemetry = telemetry::Door::take(&config).unwrap().unwrap().open(&[], 0).unwrap();
-        let metrics = telemetry::SweepMetrics::new(telemetry.meter(), "study");
+        let door = telemetry::Door::take(&config).unwrap().unwrap();
+        let (telemetry, metrics) =
+            door.open(&[], 0, |meter| telemetry::SweepMetrics::new(meter, "study")).unwrap();
         Self { _telemetry: telemetry, metrics }
     }
 

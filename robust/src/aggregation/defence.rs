@@ -218,6 +218,7 @@ impl Aggregator for Over {
     }
 
     fn check_workers(&self, workers: usize, size: Size) -> Result<(), RuleError> {
+        self.meta.check_workers(workers, size)?;
         self.inner.check_workers(workers, size)
     }
 

@@ -367,6 +367,15 @@ pub trait MetaAggregator: DynClone + Stateful + Send + Sync {
     /// [`RuleError::Breakdown`] or [`RuleError::Parameter`], with the numbers.
     fn check(&self, size: Size) -> Result<(), RuleError>;
 
+    /// As [`Aggregator::check_workers`], of this layer alone.
+    ///
+    /// # Errors
+    /// [`RuleError::Parameter`].
+    fn check_workers(&self, workers: usize, size: Size) -> Result<(), RuleError> {
+        let _ = (workers, size);
+        Ok(())
+    }
+
     /// Aggregates with the help of `inner`.
     ///
     /// # Errors

@@ -49,8 +49,12 @@ impl Stateful for WeightedCtma {}
 
 impl MetaAggregator for WeightedCtma {
     fn check(&self, size: Size) -> Result<(), RuleError> {
-        weights::check_number(&self.weights, size, Self::NAME)?;
+        weights::check_number(&self.weights, size.m, Self::NAME)?;
         RuleError::unless(size.m > 2 * size.f, Self::NAME, "m > 2f", size)
+    }
+
+    fn check_workers(&self, workers: usize, _: Size) -> Result<(), RuleError> {
+        weights::check_number(&self.weights, workers, Self::NAME)
     }
 
     fn aggregate(

@@ -1,16 +1,16 @@
 //! Weights of workers, as a parameter.
 
 use super::{Context, RuleError};
-use crate::{Size, describe::ParameterError};
+use crate::describe::ParameterError;
 
 /// That `weights` can be used, in any number.
 pub(super) fn check_values(weights: &[f64]) -> Result<(), ParameterError> {
     weights.iter().try_for_each(|&w| ParameterError::positive("weights", w))
 }
 
-/// That there is a weight for each of m vectors; none at all stands for equal ones.
-pub(super) fn check_number(weights: &[f64], size: Size, rule: &'static str) -> Result<(), RuleError> {
-    let enough = weights.is_empty() || weights.len() >= size.m;
+/// That there is a weight for each of the workers; none at all stands for equal ones.
+pub(super) fn check_number(weights: &[f64], workers: usize, rule: &'static str) -> Result<(), RuleError> {
+    let enough = weights.is_empty() || weights.len() >= workers;
     ParameterError::unless(enough, "weights", weights.len(), "one weight for each worker")
         .map_err(|error| RuleError::Parameter { rule, error })
 }

@@ -137,6 +137,24 @@ fn a_trusted_worker_is_one_of_the_cast_or_a_bucket() {
 }
 
 #[test]
+fn weights_are_for_the_whole_cast_not_for_a_round() {
+    for (rule, rest) in
+        [("weighted-cwmed", vec![]), ("weighted-geometric-median", vec![]), ("weighted-ctma", vec!["cwmed"])]
+    {
+        let check = |weights: usize| {
+            let weighted = [(rule, json!({ "weights": vec![1.0; weights] }))];
+            let inner = rest.iter().map(|inner| (*inner, json!({})));
+            let defence = chain(&weighted.into_iter().chain(inner).collect::<Vec<_>>());
+            assert!(defence.check(Size::new(9, 1)).is_ok());
+            defence.check_workers(100, Size::new(9, 1))
+        };
+        assert!(check(100).is_ok() && check(0).is_ok());
+        let refused = check(9).unwrap_err().to_string();
+        assert_eq!(refused, format!("{rule}: weights = 9: one weight for each worker"));
+    }
+}
+
+#[test]
 fn weights_and_references_belong_to_workers() {
     let x = gaussian(5, 4, 2);
     // worker 1 is absent: the rows are those of 0, 2, 3, 4

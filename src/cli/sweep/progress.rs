@@ -82,10 +82,9 @@ impl Shown {
             anyhow::bail!("--metrics: {key}: {message}");
         }
         let Some(door) = Door::take(&config)? else { anyhow::bail!("--metrics: an address is needed") };
-        let telemetry = door.open(&[], 0)?;
-        say!("metrics at {}", telemetry.url().unwrap_or_default());
         let name = folder.file_name().unwrap_or_default().to_string_lossy();
-        let metrics = SweepMetrics::new(telemetry.meter(), &name);
+        let (telemetry, metrics) = door.open(&[], 0, |meter| SweepMetrics::new(meter, &name))?;
+        say!("metrics at {}", telemetry.url().unwrap_or_default());
         let shown = Self { metrics, folder: folder.to_owned(), _telemetry: telemetry };
         shown.look();
         Ok(shown)
