@@ -106,7 +106,8 @@ pub(super) fn samplers(
         .map_err(|error| planner.error("task.partition", error.to_string()))
 }
 
-#[cfg(all(test, feature = "torch"))]
+#[cfg(test)]
+#[cfg(feature = "torch")]
 mod tests {
     use std::collections::BTreeSet;
 
