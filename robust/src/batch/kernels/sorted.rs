@@ -33,7 +33,7 @@ impl Sorting {
     }
 
     /// The tile in which what is used of the columns of `tile` has its place: `other`, which has its form, or itself.
-    /// Asks for the memory `ahead`.
+    /// Meanwhile the memory `ahead` is asked for, where every comparator goes through memory and leaves time for it.
     pub(super) fn sorted<'t, T: Real>(
         &self,
         tile: &'t mut Tile<T>,
