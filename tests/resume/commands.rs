@@ -5,7 +5,7 @@ use std::{fs, io::Read, path::Path};
 use rustix::process::Signal;
 
 use crate::stage::{
-    CASTS, Place, checkpoints, ended, experiment, kill, nohup, phalanx, resume, same, stopped, wait_for,
+    CASTS, Place, checkpoints, ended, experiment, kill, phalanx, resume, same, stopped, wait_for, with_hangup,
 };
 
 fn place() -> Place {
@@ -41,13 +41,13 @@ fn a_run_that_is_stopped_goes_on_with_any_number_of_threads() {
 #[test]
 fn a_hangup_ends_a_run_unless_it_was_started_to_ignore_it() {
     let place = Place::new(&experiment(CASTS[0], 1_000_000, 20));
-    let (mut child, run) = place.start("heeding", &[]);
+    let (mut child, run) = place.start_by(with_hangup("default"), "heeding", &[]);
     wait_for(|| (rows(&run) > 5).then_some(()));
     kill(&child, Signal::HUP);
     assert_eq!(child.wait().unwrap().code(), Some(130));
     assert_eq!(ended(&run).0, "interrupted");
 
-    let (mut child, run) = place.start_by(nohup(), "ignoring", &[]);
+    let (mut child, run) = place.start_by(with_hangup("ignore"), "ignoring", &[]);
     wait_for(|| (rows(&run) > 5).then_some(()));
     kill(&child, Signal::HUP);
     let before = rows(&run);

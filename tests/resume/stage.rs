@@ -79,10 +79,10 @@ pub fn phalanx() -> Command {
     silent(Command::new(env!("CARGO_BIN_EXE_phalanx")))
 }
 
-/// The program as `nohup` starts it.
-pub fn nohup() -> Command {
-    let mut command = Command::new("sh");
-    command.args(["-c", "trap '' HUP; exec \"$@\"", "sh", env!("CARGO_BIN_EXE_phalanx")]);
+/// The program with SIGHUP as it is by default, or `ignore`d as `nohup` starts it, whatever it is for these tests.
+pub fn with_hangup(how: &str) -> Command {
+    let mut command = Command::new("env");
+    command.args([&format!("--{how}-signal=HUP"), env!("CARGO_BIN_EXE_phalanx")]);
     silent(command)
 }
 
