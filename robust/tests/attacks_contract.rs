@@ -5,9 +5,17 @@
 
 mod attacks_stage;
 
+use std::{
+    collections::BTreeSet,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+};
+
 use attacks_stage::{Rows, Stage, assert_close, normal};
 use phalanx_robust::{
-    Size, Vector,
+    Pass, Size, Vector, Watch,
     attack::{
         Alie, AntiCge, Attack, AttackError, AttackRule, AttackVisitor, Constant, Drift, Fang, Gaussian, Ipm,
         Knowledge, LabelFlip, Mimic, OptAlie, OptIpm, Rop, SingleCoordinate, Stale, View, built_in,
@@ -46,6 +54,32 @@ fn the_list_is_complete_and_its_names_are_kebab_case() {
     names.sort_unstable();
     names.dedup();
     assert_eq!(names.len(), 22, "a name is taken twice");
+}
+
+/// Whether there was a pass for the Gram matrix.
+#[derive(Debug, Default)]
+struct Pairs(AtomicBool);
+
+impl Watch for Pairs {
+    fn began(&self, pass: Pass) {
+        self.0.fetch_or(pass == Pass::Gram, Ordering::Relaxed);
+    }
+
+    fn ended(&self, _: Pass) {}
+}
+
+#[test]
+fn attacks_that_need_no_pairs_make_no_gram_matrix() {
+    let mut with = BTreeSet::new();
+    each(|name, mut attack| {
+        let pairs = Arc::<Pairs>::default();
+        Stage { watch: Some(pairs.clone()), ..stage() }.play(attack.as_mut(), 1);
+        assert!(attack.needs_pairs() || !pairs.0.load(Ordering::Relaxed), "{name}");
+        if attack.needs_pairs() {
+            with.insert(name);
+        }
+    });
+    assert_eq!(with, BTreeSet::from(["fang", "min-max", "min-sum"]));
 }
 
 #[test]

@@ -5,6 +5,7 @@ use std::{
     fs::{File, OpenOptions, TryLockError},
     io,
     path::Path,
+    thread,
 };
 
 use super::ResultsError;
@@ -23,15 +24,19 @@ impl FolderLock {
     /// [`ResultsError`] if the file cannot be made or locked.
     pub fn take(folder: &Path) -> Result<Option<Self>, ResultsError> {
         let (path, file) = open(folder)?;
-        match file.try_lock() {
-            Ok(()) => Ok(Some(Self(file))),
-            Err(TryLockError::WouldBlock) => Ok(None),
-            Err(TryLockError::Error(error)) => Err(ResultsError { path, error }),
+        loop {
+            match file.try_lock() {
+                Ok(()) => return Ok(Some(Self(file))),
+                Err(TryLockError::WouldBlock) if file.try_lock_shared().is_err() => return Ok(None),
+                // Whoever shares it only asks, and is gone in a moment.
+                Err(TryLockError::WouldBlock) => thread::yield_now(),
+                Err(TryLockError::Error(error)) => return Err(ResultsError { path, error }),
+            }
         }
     }
 
     /// Whether a process works in `folder`, as far as can be seen: where locks cannot be asked for, one may. Nothing is
-    /// written.
+    /// written, and [`take`](Self::take) is not disturbed.
     pub fn is_held(folder: &Path) -> bool {
         match File::open(folder.join(LOCK)) {
             Ok(file) => file.try_lock_shared().is_err(),
@@ -59,9 +64,9 @@ fn open(folder: &Path) -> Result<(std::path::PathBuf, File), ResultsError> {
 
 #[cfg(test)]
 mod tests {
-    use std::fs;
+    use std::{fs, thread, time::Duration};
 
-    use super::FolderLock;
+    use super::{FolderLock, open};
 
     #[test]
     fn a_lock_is_seen_as_long_as_it_is_held() {
@@ -73,5 +78,18 @@ mod tests {
         assert!(FolderLock::take(folder.path()).unwrap().is_none());
         drop(lock);
         assert!(!FolderLock::is_held(folder.path()));
+    }
+
+    #[test]
+    fn who_asks_for_a_lock_keeps_nobody_from_taking_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let (_, asking) = open(folder.path()).unwrap();
+        asking.lock_shared().unwrap();
+        thread::scope(|scope| {
+            let taken = scope.spawn(|| FolderLock::take(folder.path()).unwrap());
+            thread::sleep(Duration::from_millis(50));
+            drop(asking);
+            assert!(taken.join().unwrap().is_some());
+        });
     }
 }

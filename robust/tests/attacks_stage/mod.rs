@@ -8,8 +8,10 @@
     reason = "each test binary uses a part of it"
 )]
 
+use std::sync::Arc;
+
 use phalanx_robust::{
-    Batch, Size, Vector,
+    Batch, Size, Vector, Watch,
     aggregation::{Cwmed, Defence},
     attack::{Attack, AttackError, AttackRule, Probe, Scene},
     random::Seed,
@@ -38,6 +40,8 @@ pub struct Stage {
     pub single: bool,
     pub place: Place,
     pub seed: u64,
+    /// Who is told of passes over the honest vectors.
+    pub watch: Option<Arc<dyn Watch>>,
 }
 
 impl Stage {
@@ -53,6 +57,7 @@ impl Stage {
             single: false,
             place: Place::Host,
             seed: 5,
+            watch: None,
             honest,
         }
     }
@@ -73,7 +78,7 @@ impl Stage {
     pub fn try_play(&self, attack: &mut dyn Attack, round: u64) -> Result<Rows, AttackError> {
         let honest = self.vectors(&self.honest);
         let own = self.vectors(&self.own);
-        let batch = Batch::new(&honest).unwrap();
+        let batch = Batch::new(&honest).unwrap().watched(self.watch.clone());
         let ids: Vec<usize> =
             (0..self.size.m).filter(|id| !self.members.contains(id)).take(honest.len()).collect();
         let probe = Probe {
