@@ -178,6 +178,29 @@ fn a_run_that_cannot_fit_is_refused_with_both_numbers() {
     assert!(message.contains("allowed by machine.memory_gb"), "{message}");
 }
 
+#[test]
+fn tables_of_pairs_count_where_a_rule_or_an_attack_asks_for_them() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = experiment(folder.path(), "many.toml", &harness::CONVEX.replace("count = 9", "count = 40000"));
+    let checked = |rule: &str, attack: &str| {
+        let sets = [format!("aggregator.rule={rule}"), format!("attackers.0.attack={attack}")];
+        let sets = sets.iter().flat_map(|set| ["--set", set]);
+        let arguments = ["check", &file, "--set", "machine.memory_gb=1"];
+        Program::run(&arguments.into_iter().chain(sets).collect::<Vec<_>>())
+    };
+    for (rule, attack) in [("cwmed", "ipm"), ("mean", "opt-ipm"), ("bucketing,cwtm", "alie")] {
+        let done = checked(rule, attack);
+        assert_eq!(done.status, 0, "{rule} against {attack}: {}", done.stderr);
+    }
+    let switching = "{switching={schedule=[{from=1,attack='ipm'},{from=9,attack='min-sum'}]}}";
+    for (rule, attack) in [("krum", "ipm"), ("nnm,cwmed", "ipm"), ("cwmed", "min-max"), ("cwmed", switching)]
+    {
+        let done = checked(rule, attack);
+        assert_eq!(done.status, 2, "{rule} against {attack}");
+        assert!(done.stderr.contains("tables of 40008 x 40008 numbers"), "{}", done.stderr);
+    }
+}
+
 #[cfg(feature = "torch")]
 #[test]
 fn a_run_whose_passes_cannot_fit_is_refused() {
