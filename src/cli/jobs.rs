@@ -19,7 +19,7 @@ use indicatif::MultiProgress;
 
 use super::{RunArguments, progress::Progress, run};
 use crate::{
-    experiment::{Plan, PlanError, RunOutcome, interrupted},
+    experiment::{Demands, Plan, PlanError, RunOutcome, interrupted},
     registry::Registry,
 };
 
@@ -49,12 +49,22 @@ struct Office<'a> {
 impl Office<'_> {
     /// Says of every file that cannot run why. The plans are not kept, as they hold the data.
     fn all_can_run(&self) -> bool {
-        let mut doors = HashMap::new();
+        let (mut doors, mut demands) = (HashMap::new(), Demands::default());
         let errors = self.arguments.files.iter().filter_map(|file| match self.plan(file) {
-            Ok(plan) => self.complaint(file, &plan, &mut doors),
+            Ok(plan) => {
+                demands.add(&plan);
+                self.complaint(file, &plan, &mut doors)
+            }
             Err(error) => Some(error.to_string()),
         });
-        errors.inspect(|error| say!("error: {error}")).count() == 0
+        let mut wrong = errors.inspect(|error| say!("error: {error}")).count();
+        if let Err(error) = demands.check(self.jobs()) {
+            say!(
+                "error: --jobs: {error}; fewer need less, and machine.memory_gb of a run takes it out of this"
+            );
+            wrong += 1;
+        }
+        wrong == 0
     }
 
     /// What is wrong with running `file` beside those before it, whose metrics are at the `doors`.

@@ -123,6 +123,12 @@ pub(crate) fn shorten(text: &str) -> Cow<'_, str> {
     }
 }
 
+/// A number as it is shown in messages: with an exponent where it would be long.
+pub(crate) fn number(x: f64) -> String {
+    let plain = x.to_string();
+    if plain.len() > 20 { format!("{x:e}") } else { plain }
+}
+
 /// What is learned: a model on a data set, or a convex objective.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -349,7 +355,7 @@ impl Barrier {
             ("barrier.rule_seconds", self.rule_seconds),
         ];
         let wrong = deadlines.into_iter().find(|(_, seconds)| !(*seconds > 0.0 && *seconds < 1e9))?;
-        Some((wrong.0, format!("{} is given; a positive number of seconds is accepted", wrong.1)))
+        Some((wrong.0, format!("{} is given; a positive number of seconds is accepted", number(wrong.1))))
     }
 }
 
@@ -409,6 +415,11 @@ impl Task {
 }
 
 impl Machine {
+    /// The number of the GPU, once that is resolved; None on the CPU.
+    pub fn gpu(&self) -> Option<usize> {
+        self.device.strip_prefix("cuda:").and_then(|number| number.parse().ok())
+    }
+
     /// Number of threads that compute.
     pub fn threads(&self) -> usize {
         match self.threads {

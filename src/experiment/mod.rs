@@ -19,7 +19,7 @@ mod stop;
 mod workload;
 
 pub use holdings::{Holding, Holdings};
-pub use memory::MemoryError;
+pub use memory::{Demands, MemoryError, TogetherError};
 pub use plan::{Plan, PlanError};
 pub use rehearse::{Arithmetic, RehearsalError};
 pub use run::RunOutcome;

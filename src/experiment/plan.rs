@@ -18,7 +18,9 @@ use super::{
 };
 use crate::{
     checkpoint::CheckpointError,
-    config::{Absence, Config, ConfigError, Layers, Named, StateFormat, StatePlace, load, name_complaint},
+    config::{
+        Absence, Config, ConfigError, Layers, Named, StateFormat, StatePlace, load, name_complaint, number,
+    },
     data::DataError,
     registry::{ComponentError, Kind, Registry, Resolved, StepFactory},
     results::{Computation, ResultsError},
@@ -84,8 +86,8 @@ pub struct Plan {
     pub(super) closing: Closing,
     /// What is learned.
     pub(super) workload: Workload,
-    /// Bytes that workers remember, if a file is to hold them.
-    pub(super) spilled: Option<u64>,
+    /// What it takes of memory.
+    pub(super) need: Need,
 }
 
 impl Plan {
@@ -181,8 +183,8 @@ impl Planner<'_> {
     fn plan(mut self, data: Option<&Path>) -> Result<Plan, PlanError> {
         let Found { size, groups, defence, step, faults, closing, subject } = self.resolve(data)?;
         let workload = Workload::plan(&mut self, &groups, subject)?;
-        let spilled = self.check_memory(&groups, size.round.m, defence.needs_pairs(), &workload)?;
-        Ok(Plan { config: self.config, size, defence, step, groups, faults, closing, workload, spilled })
+        let need = self.check_memory(&groups, size.round.m, defence.needs_pairs(), &workload)?;
+        Ok(Plan { config: self.config, size, defence, step, groups, faults, closing, workload, need })
     }
 
     /// Finds all that the configuration names, and writes every parameter out that a result depends on.
@@ -237,14 +239,14 @@ impl Planner<'_> {
             return Err(self.error("name", message));
         }
         let device = c.machine.device.as_str();
-        let numbered = device.strip_prefix("cuda:").is_some_and(|n| n.parse::<usize>().is_ok());
+        let numbered = c.machine.gpu().is_some();
         let root_batch = c.task.server_batch();
         let checks = [
             (c.rounds > 0, "rounds", "at least one round is needed".to_owned()),
             (
                 c.task.clip >= 0.0 && c.task.clip.is_finite(),
                 "task.clip",
-                format!("{} is given; 0 (off) or a positive norm is accepted", c.task.clip),
+                format!("{} is given; 0 (off) or a positive norm is accepted", number(c.task.clip)),
             ),
             (
                 c.task.root_batch <= c.task.root,
@@ -267,7 +269,7 @@ impl Planner<'_> {
             (
                 c.task.local_lr.is_none_or(|lr| lr.is_finite() && lr > 0.0),
                 "task.local_lr",
-                format!("{} is given; a positive number is accepted", c.task.local_lr.unwrap_or(0.0)),
+                format!("{} is given; a positive number is accepted", number(c.task.local_lr.unwrap_or(0.0))),
             ),
             (
                 c.task.local_lr.is_some() || c.task.local_steps == 1,
@@ -284,7 +286,7 @@ impl Planner<'_> {
                 "machine.memory_gb",
                 format!(
                     "{} is given; 0 (what is available) or a positive number is accepted",
-                    c.machine.memory_gb
+                    number(c.machine.memory_gb)
                 ),
             ),
             (
@@ -318,10 +320,10 @@ impl Planner<'_> {
         called: usize,
         pairs: bool,
         workload: &Workload,
-    ) -> Result<Option<u64>, PlanError> {
+    ) -> Result<Need, PlanError> {
         let machine = &self.config.machine;
         let (place, half) = (machine.state, self.config.task.state == StateFormat::Bf16);
-        let gpu = machine.device.strip_prefix("cuda:").and_then(|number| number.parse().ok());
+        let gpu = machine.gpu();
         if gpu.is_some() && (half || place == StatePlace::File) {
             let key = if half { "task.state" } else { "machine.state" };
             return Err(self.error(key, "what workers remember stays on the GPU as it is").into());
@@ -344,9 +346,9 @@ impl Planner<'_> {
             need = need.in_file();
         }
         need.check(limit)?;
-        let filed = need.is_in_file();
-        self.config.machine.state = if filed { StatePlace::File } else { StatePlace::Memory };
-        Ok(filed.then(|| need.stored()))
+        self.config.machine.state =
+            if need.spilled().is_some() { StatePlace::File } else { StatePlace::Memory };
+        Ok(need)
     }
 
     /// Checks the numbers of workers against one another.

@@ -244,7 +244,7 @@ impl Plan {
     fn store(&self) -> Result<Store, StoreError> {
         let machine = &self.config.machine;
         let folder = if machine.scratch.as_os_str().is_empty() { &machine.out } else { &machine.scratch };
-        let file = self.spilled.map(|bytes| SpillFile::new(folder, bytes)).transpose()?;
+        let file = self.need.spilled().map(|bytes| SpillFile::new(folder, bytes)).transpose()?;
         let format = match self.config.task.state {
             StateFormat::Full => Format::Full,
             StateFormat::Bf16 => Format::Bf16,

@@ -97,3 +97,28 @@ fn runs_at_the_same_time_cannot_share_a_port() {
         assert_eq!(done.status, 0, "{more:?}: {}", done.stderr);
     }
 }
+
+/// Gigabytes that the machine has available; None where it does not say.
+fn available() -> Option<f64> {
+    let text = fs::read_to_string("/proc/meminfo").ok()?;
+    let line = text.lines().find_map(|line| line.strip_prefix("MemAvailable:"))?;
+    Some(line.trim().trim_end_matches("kB").trim().parse::<f64>().ok()? * 1024.0 / 1e9)
+}
+
+#[test]
+fn runs_that_only_fit_in_turn_are_not_run_at_the_same_time() {
+    let folder = tempfile::tempdir().unwrap();
+    let Some(available) = available() else {
+        println!("skipped: the available memory is not known");
+        return;
+    };
+    let files = files(folder.path(), &["one", "two"]);
+    // Each takes two thirds of it: a worker with this estimator three vectors of 40 MB.
+    let count = format!("workers.0.count={}", (available * 0.66 / 0.12) as usize);
+    let large = ["--set", "task.objective={least-squares={dim=10000000}}", "--set", &count];
+    let at_once = run(&files, folder.path(), &[&large[..], &["--jobs", "2"]].concat());
+    assert_eq!((at_once.status, at_once.stdout.as_str()), (2, ""), "{}", at_once.stderr);
+    let said = "error: --jobs: 2 runs at the same time may need about ";
+    assert!(at_once.stderr.contains(said), "{}", at_once.stderr);
+    assert_eq!(at_once.stderr.matches("error: ").count(), 1, "each would fit alone: {}", at_once.stderr);
+}
