@@ -34,9 +34,8 @@ build: libtorch ## build target/release/phalanx
 demo: build ## run the quickstart experiment, from nothing
 	$(PHALANX) run experiments/quickstart.toml
 
-test: libtorch ## run every test, with and without torch and Parquet, from nothing
-	$(CARGO) test $(LOCKED) --release -p phalanx-robust -p phalanx-actors
-	$(CARGO) test $(LOCKED) --release -p phalanx --no-default-features --features parquet
+test: libtorch ## run every test, and all but the units also without torch and with Parquet, from nothing
+	$(CARGO) test $(LOCKED) --release --no-default-features --features phalanx/parquet --test '*'
 	$(CARGO) test $(LOCKED) --release --workspace
 
 test-monitoring: libtorch ## watch real runs with a real Prometheus, if it is installed (about a minute)
