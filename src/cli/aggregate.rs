@@ -45,7 +45,7 @@ pub struct Arguments {
     /// Seed of rules that draw random numbers; they draw those of round 1 of a run with this seed.
     #[arg(long, value_name = "SEED", default_value_t = 1)]
     seed: u64,
-    /// The server's own vector, which rules such as `fltrust` need: a 1 x d matrix.
+    /// The server's own vector, which rules such as `fltrust` need: of length d, or a 1 x d matrix.
     #[arg(long, value_name = "REFERENCE.npy")]
     reference: Option<PathBuf>,
     /// Where the result goes: a .npy file of the same number format.
@@ -95,7 +95,8 @@ fn aggregate(registry: &Registry, arguments: &Arguments) -> Result<(), Failure> 
     let found = Found::by(chain, rows, context).map_err(Failure::rule(&arguments.input))?;
     let aggregate = start.elapsed().as_secs_f64();
     if !found.set_aside.is_empty() {
-        say!("note: rows {:?} are not finite and were set aside", found.set_aside);
+        let rows = &found.set_aside;
+        say!("note: rows {rows:?} are not finite, or have a squared norm that is not, and were set aside");
     }
 
     let start = Instant::now();

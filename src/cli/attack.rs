@@ -34,7 +34,7 @@ pub struct Arguments {
     /// What the attackers computed by the honest protocol, which attacks that follow it need: an f x d matrix.
     #[arg(long, value_name = "OWN.npy")]
     own: Option<PathBuf>,
-    /// The server's own vector, which rules such as `fltrust` need when they are probed: a 1 x d matrix.
+    /// The server's own vector, which rules such as `fltrust` need when they are probed: of length d, or a 1 x d matrix.
     #[arg(long, value_name = "REFERENCE.npy")]
     reference: Option<PathBuf>,
     /// Whose meaning the names take: paper, dahan or byzfl.

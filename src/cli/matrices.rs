@@ -192,12 +192,13 @@ pub fn finite(path: &Path, file: MatrixFile) -> Result<Vec<Vector>, Failure> {
     if bad.is_empty() { Ok(rows) } else { Err(Failure::rule(path)(BatchError::NonFinite(bad).into())) }
 }
 
-/// The matrix in the file after `flag`, which goes beside `matrix`: `rows` rows of its length and number format.
+/// The matrix in the file after `flag`, which goes beside `matrix`: `rows` rows of its length and number format; a vector
+/// is one row.
 ///
 /// # Errors
 /// [`Failure::Flag`] for another shape; as [`finite`].
 pub fn beside(flag: &str, path: &Path, rows: usize, matrix: &MatrixFile) -> Result<Vec<Vector>, Failure> {
-    let file = MatrixFile::open(path)?;
+    let file = MatrixFile::open_any(path)?;
     let (found, wanted) = ((file.m(), file.d(), file.dtype()), (rows, matrix.d(), matrix.dtype()));
     if found != wanted {
         let say = |(m, d, dtype)| format!("{m} x {d} of {dtype}");
@@ -217,7 +218,7 @@ pub fn reference(path: Option<&Path>, needs: bool, matrix: &MatrixFile) -> Resul
         None if needs => {
             let d = matrix.d();
             let message =
-                format!("the rule needs a vector of the server's own, which must be given: a 1 x {d} matrix");
+                format!("the rule needs a vector of the server's own, which must be given: of length {d}");
             Err(Failure::flag("--reference", message))
         }
         None => Ok(None),

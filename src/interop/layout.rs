@@ -15,6 +15,8 @@ pub struct Layout {
     pub d: usize,
     /// Where the data starts.
     pub offset: u64,
+    /// Whether the header speaks of a vector; it is the one row.
+    pub vector: bool,
 }
 
 impl Layout {
@@ -23,7 +25,11 @@ impl Layout {
     /// # Errors
     /// [`Problem::Dimensions`], [`Problem::Empty`] or [`Problem::Length`].
     pub fn new(shape: &[u64], dtype: Dtype, offset: u64, length: u64) -> Result<Self, Problem> {
-        let &[m, d] = shape else { return Err(Problem::Dimensions(shape.to_vec())) };
+        let (m, d) = match *shape {
+            [m, d] => (m, d),
+            [d] => (1, d),
+            _ => return Err(Problem::Dimensions(shape.to_vec())),
+        };
         if m == 0 || d == 0 {
             return Err(Problem::Empty { m, d });
         }
@@ -35,7 +41,7 @@ impl Layout {
             return Err(wrong);
         }
         match (usize::try_from(m), usize::try_from(d)) {
-            (Ok(m), Ok(d)) => Ok(Self { dtype, m, d, offset }),
+            (Ok(m), Ok(d)) => Ok(Self { dtype, m, d, offset, vector: shape.len() == 1 }),
             _ => Err(wrong),
         }
     }
@@ -65,6 +71,16 @@ mod tests {
             let error = Layout::new(&[3, 5], Dtype::F32, 128, length);
             assert!(matches!(error, Err(Problem::Length { expected: 188, .. })), "{length}");
         }
+    }
+
+    #[test]
+    fn a_vector_is_one_row_and_known_as_such() {
+        let of = |shape: &[u64]| Layout::new(shape, Dtype::F64, 128, 168).unwrap();
+        let (vector, row) = (of(&[5]), of(&[1, 5]));
+        assert_eq!((vector.m, vector.d, vector.vector), (1, 5, true));
+        assert_eq!(Layout { vector: true, ..row }, vector);
+        assert!(!row.vector);
+        assert!(matches!(Layout::new(&[], Dtype::F64, 128, 136), Err(Problem::Dimensions(_))));
     }
 
     #[test]

@@ -26,8 +26,20 @@ impl MatrixFile {
     /// its name.
     ///
     /// # Errors
-    /// [`InteropError`].
+    /// [`InteropError`], also for a vector.
     pub fn open(path: &Path) -> Result<Self, InteropError> {
+        let opened = Self::open_any(path)?;
+        if opened.layout.vector {
+            return Err(InteropError::at(path)(Problem::Dimensions(vec![opened.d() as u64])));
+        }
+        Ok(opened)
+    }
+
+    /// [`open`](Self::open), and a vector is taken as a matrix of one row.
+    ///
+    /// # Errors
+    /// [`InteropError`].
+    pub fn open_any(path: &Path) -> Result<Self, InteropError> {
         let mut file = File::open(path).map_err(InteropError::at(path))?;
         let layout = layout(path, &mut file).map_err(InteropError::at(path))?;
         Ok(Self { path: path.to_owned(), file, layout })
@@ -58,7 +70,7 @@ impl MatrixFile {
     }
 
     fn rows(&mut self) -> io::Result<Vec<Vector>> {
-        let Layout { dtype, m, d, offset } = self.layout;
+        let Layout { dtype, m, d, offset, .. } = self.layout;
         self.file.seek(SeekFrom::Start(offset))?;
         let mut reader = &self.file;
         let row = |_| match dtype {

@@ -268,11 +268,14 @@ fn arguments_that_cannot_be_used_are_named() {
         ("[3]", "1", &["--rule", "a name, or a table"]),
         ("cwmed", "3", &["--f", "f = 3 of m = 5"]),
         ("krum", "2", &["in.npy", "m > 2f + 2", "m = 5, f = 2"]),
-        ("fltrust", "1", &["--reference", "1 x 1 matrix"]),
+        ("fltrust", "1", &["--reference", "must be given: of length 1"]),
     ] {
         let said = bench.refuses(&["aggregate", "--rule", rule, "--f", f, &file]);
         assert!(parts.iter().all(|part| said.contains(part)), "{rule}: no {parts:?} in {said}");
     }
+    let vector = bench.put("vector.npy", &npy(&header("<f4", "(1,)"), &bytes32(&[2.0])));
+    assert!(bench.refuses(&["aggregate", "--rule", "mean", &vector]).contains("has the shape [1]; a matrix"));
+    bench.makes(&["aggregate", "--rule", "fltrust", "--reference", &vector, &file]);
     let done = Program::run(&["aggregate", "--rule", "cwmed", &file, "-o", "/nowhere/out.npy"]);
     assert_eq!(done.status, 1, "{}", done.stderr);
     assert!(done.stderr.contains("/nowhere/out.npy: failed to write"), "{}", done.stderr);
