@@ -54,12 +54,25 @@ pub struct CellError {
     pub error: PlanError,
 }
 
+/// A line for each reason, with the first cell that has it and how many more do.
 fn lines(errors: &[CellError]) -> String {
-    let shown: Vec<String> = errors.iter().take(10).map(ToString::to_string).collect();
-    match errors.len() - shown.len() {
-        0 => shown.join("\n"),
-        more => format!("{}\nand {more} more cells", shown.join("\n")),
+    const SHOWN: usize = 10;
+    let mut reasons: Vec<(String, &CellError, usize)> = Vec::new();
+    let mut others = 0;
+    for error in errors {
+        let reason = error.error.to_string();
+        match reasons.iter().position(|(known, ..)| *known == reason) {
+            Some(at) => reasons[at].2 += 1,
+            None if reasons.len() < SHOWN => reasons.push((reason, error, 0)),
+            None => others += 1,
+        }
     }
+    let line = |(reason, first, more): &(String, &CellError, usize)| match more {
+        0 => first.to_string(),
+        more => format!("cell {} ({}) and {more} more: {reason}", first.index, first.label),
+    };
+    let other = (others > 0).then(|| format!("and {others} more cells"));
+    reasons.iter().map(line).chain(other).collect::<Vec<_>>().join("\n")
 }
 
 /// What a cell is known by.

@@ -16,6 +16,7 @@ fn tables_that_make_no_cells() {
         ("seed = [1, 'x']", &["seed", "x"]),
         ("sede = [1]", &["sede", "unknown key"]),
         ("rounds = [0, 1]", &["rounds", "at least one"]),
+        ("rounds = [0, 1]\nseed = [1, 2, 3]", &["cell 0 (", "seed=1) and 2 more: ", "at least one"]),
         ("'a..b' = [1]", &["a..b", "empty part"]),
         ("'' = [1]", &["empty part"]),
         ("'workers.7.count' = [1]", &["workers.7.count"]),
