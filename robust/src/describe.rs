@@ -2,6 +2,8 @@
 //! presets. The summary and the parameters come from the doc comments of the
 //! config struct, through its JSON schema, so that they cannot drift.
 
+use std::borrow::Cow;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
@@ -22,8 +24,8 @@ pub enum Preset {
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 #[error("{parameter} = {value}: {needs}")]
 pub struct ParameterError {
-    /// Name of the parameter, as in TOML.
-    pub parameter: &'static str,
+    /// Name of the parameter, as in TOML; a dotted path for one of a component inside.
+    pub parameter: Cow<'static, str>,
     /// What was given.
     pub value: String,
     /// What is accepted.
@@ -33,7 +35,13 @@ pub struct ParameterError {
 impl ParameterError {
     /// `parameter` was given as `value` although it `needs` something else.
     pub fn new(parameter: &'static str, value: impl ToString, needs: &'static str) -> Self {
-        Self { parameter, value: value.to_string(), needs }
+        Self { parameter: parameter.into(), value: value.to_string(), needs }
+    }
+
+    /// The same of a component that stands at the dotted path `place` of another.
+    #[must_use]
+    pub fn inside(self, place: &str) -> Self {
+        Self { parameter: format!("{place}.{}", self.parameter).into(), ..self }
     }
 
     /// `Ok` if `holds`, else the error for `parameter`, which was given as `value`.

@@ -221,8 +221,8 @@ fn single_and_double_precision_agree() {
 
 #[test]
 fn values_out_of_range_are_refused_by_name() {
-    fn refused(rule: impl AttackRule) -> &'static str {
-        rule.build(Size::new(13, 4)).map(|_| ()).unwrap_err().parameter
+    fn refused(rule: impl AttackRule) -> String {
+        rule.build(Size::new(13, 4)).map(|_| ()).unwrap_err().parameter.into_owned()
     }
     assert_eq!(refused(Ipm { epsilon: f64::NAN }), "epsilon");
     assert_eq!(refused(Alie { z: Some(f64::INFINITY), ..Alie::default() }), "z");

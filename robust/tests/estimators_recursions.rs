@@ -217,8 +217,8 @@ fn memory_is_data() {
 
 #[test]
 fn values_out_of_range_are_refused_by_name() {
-    fn refused(rule: impl EstimatorRule) -> &'static str {
-        rule.build().map(|_| ()).unwrap_err().parameter
+    fn refused(rule: impl EstimatorRule) -> String {
+        rule.build().map(|_| ()).unwrap_err().parameter.into_owned()
     }
     assert_eq!(refused(Momentum { beta: 1.0 }), "beta");
     assert_eq!(refused(Momentum { beta: f64::NAN }), "beta");

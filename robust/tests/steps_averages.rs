@@ -267,8 +267,8 @@ fn memory_is_data() {
 
 #[test]
 fn values_out_of_range_are_refused_by_name() {
-    fn refused(rule: impl StepRule) -> &'static str {
-        rule.build(&vec![0f64].into(), Domain::Everywhere).map(|_| ()).unwrap_err().parameter
+    fn refused(rule: impl StepRule) -> String {
+        rule.build(&vec![0f64].into(), Domain::Everywhere).map(|_| ()).unwrap_err().parameter.into_owned()
     }
     assert_eq!(refused(Sgd { lr: 0.0, ..Sgd::default() }), "lr");
     assert_eq!(refused(Sgd { weight_decay: -1.0, ..Sgd::default() }), "weight_decay");

@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::number;
+
 /// When checkpoints are written. Nothing here changes a result, and a run that ends before its last round because
 /// of Ctrl-C or SIGTERM leaves one whatever stands here.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -20,7 +22,7 @@ impl Checkpoint {
     pub fn complaint(&self) -> Option<(&'static str, String)> {
         let (minutes, keep) = (self.every_minutes, self.keep);
         if !(0.0..=1e6).contains(&minutes) {
-            let message = format!("{minutes} is given; 0 (off) to 1000000 minutes are accepted");
+            let message = format!("{} is given; 0 (off) to 1000000 minutes are accepted", number(minutes));
             return Some(("checkpoint.every_minutes", message));
         }
         if keep == 0 {

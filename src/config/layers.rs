@@ -20,6 +20,9 @@ use super::{Config, Document, shorten};
 /// The embedded defaults, commented.
 pub const DEFAULTS: &str = include_str!("defaults.toml");
 
+/// The keys that are lists of tables.
+const GROUPS: [&str; 3] = ["workers", "attackers", "faults"];
+
 /// The profile of all layers below `--set`.
 const BASE: Profile = Profile::const_new("layers");
 
@@ -165,7 +168,26 @@ impl Layers {
     /// # Errors
     /// [`ConfigError::Key`].
     pub fn config(&self) -> Result<Config, ConfigError> {
+        self.check_tables()?;
         self.figment.extract().map_err(|error| self.explain(error))
+    }
+
+    /// An error for a list where a table belongs: serde would take its elements for the table's values, in their order.
+    fn check_tables(&self) -> Result<(), ConfigError> {
+        let keys = self.all()?;
+        let sections = DEFAULTS.lines().filter_map(|line| line.strip_prefix('[')?.split_once(']'));
+        let list = |key: &&str| matches!(keys.get(*key), Some(Value::Array(..)));
+        if let Some(key) = sections.map(|(key, _)| key).find(list) {
+            let message = format!("found a list, a table is expected, as under `[{key}]`");
+            return Err(self.error(key, message));
+        }
+        for key in GROUPS {
+            let Some(Value::Array(_, groups)) = keys.get(key) else { continue };
+            if let Some(at) = groups.iter().position(|group| matches!(group, Value::Array(..))) {
+                return Err(self.error(&format!("{key}.{at}"), "found a list, a table is expected"));
+            }
+        }
+        Ok(())
     }
 
     /// The value of one key.

@@ -5,6 +5,8 @@ use std::net::SocketAddr;
 
 use serde::{Deserialize, Serialize};
 
+use super::number;
+
 /// Most workers with series of their own: each costs every scrape two lines.
 const MOST_WORKER_SERIES: usize = 1000;
 
@@ -81,7 +83,7 @@ impl Telemetry {
             return Some(("telemetry.push", message));
         }
         if !(0.1..=86400.0).contains(&seconds) {
-            let message = format!("{seconds} is given; 0.1 to 86400 seconds are accepted");
+            let message = format!("{} is given; 0.1 to 86400 seconds are accepted", number(seconds));
             return Some(("telemetry.push_seconds", message));
         }
         if self.worker_series > MOST_WORKER_SERIES {

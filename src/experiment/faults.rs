@@ -9,7 +9,7 @@ use rand::seq::index;
 
 use super::{cast::Group, cohorts::Turnout, plan::Planner};
 use crate::{
-    config::{Absence, ConfigError, FaultTable},
+    config::{Absence, ConfigError, FaultTable, number},
     registry::Resolved,
 };
 
@@ -52,7 +52,7 @@ impl Planner<'_> {
             return wrong("every", "0 is given; at least 1 round is needed".to_owned());
         }
         if !(0.0..=1.0).contains(&probability) {
-            return wrong("probability", format!("{probability} is given; 0 to 1 is accepted"));
+            return wrong("probability", format!("{} is given; 0 to 1 is accepted", number(probability)));
         }
         Ok(When { from, until, every, probability })
     }
@@ -72,7 +72,7 @@ impl Planner<'_> {
             return Err(self.fault_error(
                 at,
                 "fraction",
-                format!("{fraction} is given; more than 0, up to 1 is accepted"),
+                format!("{} is given; more than 0, up to 1 is accepted", number(fraction)),
             ));
         }
         if fraction < 1.0 {
@@ -149,7 +149,7 @@ impl Planner<'_> {
         let (quorum, m) = (given.quorum, size.round.m);
         let deadline = given.virtual_deadline_seconds.unwrap_or(given.deadline_seconds);
         if !(deadline > 0.0 && deadline <= 1e9) {
-            let message = format!("{deadline} is given; a positive number of seconds is accepted");
+            let message = format!("{} is given; a positive number of seconds is accepted", number(deadline));
             return Err(self.layers.error("barrier.virtual_deadline_seconds", message));
         }
         if quorum == 0 {

@@ -4,7 +4,7 @@ use figment::value::{Dict, Value};
 use phalanx_robust::describe::{Described, ParameterError, Preset};
 use serde::Deserialize;
 
-use crate::config::{Named, message_of};
+use crate::config::{Named, message_of, shorten};
 
 /// A name or a parameter that cannot be used.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -25,8 +25,8 @@ impl ComponentError {
     /// A value out of range.
     pub fn parameter(error: &ParameterError) -> Self {
         Self {
-            parameter: error.parameter.to_owned(),
-            message: format!("{} is given; {}", error.value, error.needs),
+            parameter: error.parameter.clone().into_owned(),
+            message: format!("{} is given; {}", shorten(&error.value), error.needs),
         }
     }
 }

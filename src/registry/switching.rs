@@ -49,13 +49,17 @@ pub(super) fn register(attacks: &mut Kind<AttackFactory>) {
     attacks.add_nested(Card::of::<Schedule>(), |kind, config: &mut Schedule, preset| {
         let mut factories = Vec::new();
         for (at, turn) in config.schedule.iter_mut().enumerate() {
-            let made = kind.make(&turn.attack, preset).map_err(|error| inside(at, &turn.attack, error))?;
+            let place = format!("schedule.{at}.attack");
+            let made =
+                kind.make(&turn.attack, preset).map_err(|error| inside(&place, &turn.attack, error))?;
             turn.attack = made.named;
-            factories.push((turn.from, made.component));
+            factories.push((turn.from, made.component, format!("{place}.{}", turn.attack.name)));
         }
         let factory: AttackFactory = Arc::new(move |size| {
-            let attacks: Result<Vec<_>, _> =
-                factories.iter().map(|(from, factory)| Ok((*from, factory(size)?))).collect();
+            let build = |(from, factory, place): &(u64, AttackFactory, String)| {
+                Ok((*from, factory(size).map_err(|error| error.inside(place))?))
+            };
+            let attacks: Result<Vec<_>, _> = factories.iter().map(build).collect();
             Ok(Box::new(Switching::new(attacks?)?) as Box<dyn Attack>)
         });
         Ok(factory)
@@ -63,8 +67,8 @@ pub(super) fn register(attacks: &mut Kind<AttackFactory>) {
 }
 
 /// The error of an attack of the schedule, with the path to it.
-fn inside(at: usize, named: &Named, error: ComponentError) -> ComponentError {
-    let mut parameter = format!("schedule.{at}.attack");
+fn inside(place: &str, named: &Named, error: ComponentError) -> ComponentError {
+    let mut parameter = place.to_owned();
     if !error.parameter.is_empty() {
         parameter += &format!(".{}.{}", named.name, error.parameter);
     }

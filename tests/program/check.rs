@@ -49,6 +49,10 @@ const WRONG: &[(&str, &[&str])] = &[
         "attackers.0.attack={switching={schedule=[{from=1,attack='ipm'},{from=9,attack={ipm={eps=1}}}]}}",
         &["attackers.0.attack.switching.schedule.1.attack", "unknown key `eps`"],
     ),
+    (
+        "attackers.0.attack={switching={schedule=[{from=1,attack={ipm={epsilon=inf}}}]}}",
+        &["attackers.0.attack.switching.schedule.0.attack.ipm.epsilon", "inf is given"],
+    ),
     ("attackers.0.attack={switching={schedule=[{from=2,attack='ipm'}]}}", &["the first is 1"]),
     ("attackers.0.attack=label-flip", &["attackers.0.attack.label-flip", "no labels that could be flipped"]),
     (

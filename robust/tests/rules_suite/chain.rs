@@ -97,7 +97,7 @@ fn parameters_out_of_range_are_refused_by_name() {
             fn visit<R: Rule>(&mut self) {
                 if R::NAME == self.0 {
                     let rule: R = serde_json::from_value(self.1.clone()).unwrap();
-                    self.2 = rule.build().err().map(|e| e.parameter.to_owned());
+                    self.2 = rule.build().err().map(|e| e.parameter.into_owned());
                 }
             }
         }
