@@ -59,9 +59,8 @@ impl Office<'_> {
         });
         let mut wrong = errors.inspect(|error| say!("error: {error}")).count();
         if let Err(error) = demands.check(self.jobs()) {
-            say!(
-                "error: --jobs: {error}; fewer need less, and machine.memory_gb of a run takes it out of this"
-            );
+            let way_out = "fewer need less; a run with a machine.memory_gb of its own is not counted";
+            say!("error: --jobs: {error} ({way_out})");
             wrong += 1;
         }
         wrong == 0
