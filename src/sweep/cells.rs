@@ -43,8 +43,7 @@ pub enum SweepError {
 }
 
 /// A cell that cannot run.
-#[derive(Debug, thiserror::Error)]
-#[error("cell {index} ({label}): {error}")]
+#[derive(Debug)]
 pub struct CellError {
     /// Its place among the cells as written.
     pub index: usize,
@@ -67,9 +66,9 @@ fn lines(errors: &[CellError]) -> String {
             None => others += 1,
         }
     }
-    let line = |(reason, first, more): &(String, &CellError, usize)| match more {
-        0 => first.to_string(),
-        more => format!("cell {} ({}) and {more} more: {reason}", first.index, first.label),
+    let line = |(reason, first, more): &(String, &CellError, usize)| {
+        let more = if *more > 0 { format!(" and {more} more") } else { String::new() };
+        format!("cell {} ({}){more}: {reason}", first.index, first.label)
     };
     let other = (others > 0).then(|| format!("and {others} more cells"));
     reasons.iter().map(line).chain(other).collect::<Vec<_>>().join("\n")
