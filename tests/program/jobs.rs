@@ -98,23 +98,16 @@ fn runs_at_the_same_time_cannot_share_a_port() {
     }
 }
 
-/// Gigabytes that the machine has available; None where it does not say.
-fn available() -> Option<f64> {
-    let text = fs::read_to_string("/proc/meminfo").ok()?;
-    let line = text.lines().find_map(|line| line.strip_prefix("MemAvailable:"))?;
-    Some(line.trim().trim_end_matches("kB").trim().parse::<f64>().ok()? * 1024.0 / 1e9)
-}
-
 #[test]
 fn runs_that_only_fit_in_turn_are_not_run_at_the_same_time() {
     let folder = tempfile::tempdir().unwrap();
-    let Some(available) = available() else {
+    let Some(available) = phalanx::machine::available_memory() else {
         println!("skipped: the available memory is not known");
         return;
     };
     let files = files(folder.path(), &["one", "two"]);
     // Each takes two thirds of it: a worker with this estimator three vectors of 40 MB.
-    let count = format!("workers.0.count={}", (available * 0.66 / 0.12) as usize);
+    let count = format!("workers.0.count={}", available / 3 * 2 / 120_000_000);
     let large = ["--set", "task.objective={least-squares={dim=10000000}}", "--set", &count];
     let at_once = run(&files, folder.path(), &[&large[..], &["--jobs", "2"]].concat());
     assert_eq!((at_once.status, at_once.stdout.as_str()), (2, ""), "{}", at_once.stderr);
