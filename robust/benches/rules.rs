@@ -1,11 +1,13 @@
 //! Every rule on the shapes of the table in `docs/rules.md`, beside one plain read of the same batch.
 //!
-//! `cargo bench -p phalanx-robust --bench rules` prints a line for each shape, and with `-- --json` one JSON object
-//! for each, which `benches/peers/table_rules.py` puts beside the peers. `RAYON_NUM_THREADS=2` for two threads; words of
-//! the command line choose rules by name.
+//! `cargo bench -p phalanx-robust --bench rules` prints a line for each shape. `RAYON_NUM_THREADS=2` for two threads;
+//! words of the command line choose rules by name. With `-- --in-turn` it prints what it could measure as one line of
+//! JSON, and then, for every number that it reads from stdin, the times of that line as another: so
+//! `benches/peers/table_rules.py` measures it and the peers in turn.
 
 use std::{
     hint::black_box,
+    io::{BufRead, Write, stdin, stdout},
     time::{Duration, Instant},
 };
 
@@ -21,6 +23,8 @@ use serde_json::{Value, json};
 
 /// Time for one line: at least three calls, then as many as fit.
 const BUDGET: Duration = Duration::from_millis(700);
+/// The same in turn with the peers, where a line is measured several times.
+const BUDGET_IN_TURN: Duration = Duration::from_millis(200);
 
 /// One line of the table.
 struct Line {
@@ -33,6 +37,14 @@ struct Line {
     d: usize,
     /// What it may cost, in reads of the batch or milliseconds.
     target: Option<Target>,
+}
+
+impl Line {
+    /// The chain in comma form.
+    fn name(&self) -> String {
+        let names: Vec<&str> = self.rule.iter().map(|(name, _)| *name).collect();
+        names.join(",")
+    }
 }
 
 #[derive(Clone, Copy)]
@@ -190,8 +202,25 @@ fn byzpy() -> Vec<Line> {
     all
 }
 
+/// The rows of the line measured last: lines of one shape share them.
+#[derive(Default)]
+struct Batch {
+    size: (usize, usize, usize),
+    rows: Vec<Vector>,
+}
+
+impl Batch {
+    fn of(&mut self, line: &Line) -> &[Vector] {
+        let size = (line.m, line.f, line.d);
+        if self.size != size {
+            *self = Self { size, rows: rows(size) };
+        }
+        &self.rows
+    }
+}
+
 /// m rows of d standard Gaussian coordinates in f32, the last f of them twice as long.
-fn rows(m: usize, f: usize, d: usize) -> Vec<Vector> {
+fn rows((m, f, d): (usize, usize, usize)) -> Vec<Vector> {
     let row = |i: usize| {
         let mut rng = Seed(1).stream("bench", i as u64, "row", 0);
         let scale = if i >= m - f { 2.0 } else { 1.0 };
@@ -260,8 +289,14 @@ fn work(line: &Line, rows: &[Vector]) -> Box<dyn FnMut() -> f64> {
     })
 }
 
-/// Median times of the rule and of a read, in seconds, taken in turns.
-fn measure(line: &Line, rows: &[Vector]) -> (f64, f64, usize) {
+/// Median times in seconds.
+struct Times {
+    ours: f64,
+    read: f64,
+}
+
+/// Times of the rule and of a plain read, taken in turn.
+fn measure(line: &Line, rows: &[Vector], budget: Duration) -> Times {
     let mut work = work(line, rows);
     let plain_read = || {
         let start = Instant::now();
@@ -270,11 +305,11 @@ fn measure(line: &Line, rows: &[Vector]) -> (f64, f64, usize) {
     };
     work();
     let (mut ours, mut reads, start) = (Vec::new(), Vec::new(), Instant::now());
-    while ours.len() < 3 || start.elapsed() < BUDGET && ours.len() < 101 {
+    while ours.len() < 3 || start.elapsed() < budget && ours.len() < 101 {
         reads.push(plain_read());
         ours.push(work());
     }
-    (median(&mut ours), median(&mut reads), ours.len())
+    Times { ours: median(&mut ours), read: median(&mut reads) }
 }
 
 fn median(times: &mut [f64]) -> f64 {
@@ -282,45 +317,58 @@ fn median(times: &mut [f64]) -> f64 {
     times[times.len() / 2]
 }
 
-fn main() {
-    let words: Vec<String> = std::env::args().skip(1).filter(|word| word != "--bench").collect();
-    let as_json = words.iter().any(|word| word == "--json");
-    let chosen: Vec<&String> = words.iter().filter(|word| !word.starts_with("--")).collect();
-    let lines: Vec<Line> =
-        [large(), small(), rare(), exact(), many(), byzpy()].into_iter().flatten().collect();
-    let mut batch: ((usize, usize, usize), Vec<Vector>) = ((0, 0, 0), Vec::new());
-    for line in lines {
-        let names: Vec<&str> = line.rule.iter().map(|(name, _)| *name).collect();
-        let name = names.join(",");
-        if !chosen.is_empty() && !chosen.iter().any(|word| **word == name || *word == line.part) {
-            continue;
-        }
-        let size = (line.m, line.f, line.d);
-        if batch.0 != size {
-            batch = (size, rows(line.m, line.f, line.d));
-        }
-        let (ours, read, calls) = measure(&line, &batch.1);
-        tell(&line, &name, ours, read, calls, as_json);
+/// What a line measures; its target as a number of its unit.
+fn description(line: &Line) -> Value {
+    let (unit, most) = match line.target {
+        None => (Value::Null, Value::Null),
+        Some(Target::Reads(most)) => (json!("reads"), json!(most)),
+        Some(Target::Milliseconds(most)) => (json!("ms"), json!(most)),
+    };
+    json!({
+        "part": line.part, "rule": line.name(), "m": line.m, "f": line.f, "d": line.d, "unit": unit, "most": most,
+    })
+}
+
+/// Answers on stdout every number of a line that comes from stdin.
+fn in_turn(lines: &[Line]) {
+    let say = |value: Value| {
+        println!("{value}");
+        stdout().flush().expect("a reader");
+    };
+    say(lines.iter().map(description).collect());
+    let mut batch = Batch::default();
+    for number in stdin().lock().lines() {
+        let number: usize = number.expect("text").parse().expect("the number of a line");
+        let line = &lines[number];
+        let times = measure(line, batch.of(line), BUDGET_IN_TURN);
+        say(json!({ "ms": 1e3 * times.ours, "read_ms": 1e3 * times.read }));
     }
 }
 
-fn tell(line: &Line, name: &str, ours: f64, read: f64, calls: usize, as_json: bool) {
-    let (ms, reads) = (1e3 * ours, ours / read);
-    let (target, met) = match line.target {
-        None => (Value::Null, Value::Null),
-        Some(Target::Reads(most)) => (json!(format!("{most} reads")), json!(reads <= most)),
-        Some(Target::Milliseconds(most)) => (json!(format!("{most} ms")), json!(ms <= most)),
+/// A line of text: time, reads, and the target if it is missed.
+fn tell(line: &Line, times: &Times) {
+    let (ms, reads) = (1e3 * times.ours, times.ours / times.read);
+    let missed = match line.target {
+        Some(Target::Reads(most)) if reads > most => format!("  misses {most} reads"),
+        Some(Target::Milliseconds(most)) if ms > most => format!("  misses {most} ms"),
+        _ => String::new(),
     };
-    if as_json {
-        let threads = rayon::current_num_threads();
-        let value = json!({
-            "part": line.part, "rule": name, "m": line.m, "f": line.f, "d": line.d, "ms": ms,
-            "read_ms": 1e3 * read, "reads": reads, "target": target, "met": met, "calls": calls, "threads": threads,
-        });
-        println!("{value}");
-    } else {
-        let shape = format!("{}x{} f={}", line.m, line.d, line.f);
-        let missed = if met == json!(false) { format!("  misses {target}") } else { String::new() };
-        println!("{:6} {name:22} {shape:20} {ms:9.3} ms  {reads:7.1} reads{missed}", line.part);
+    let shape = format!("{}x{} f={}", line.m, line.d, line.f);
+    println!("{:6} {:22} {shape:20} {ms:9.3} ms  {reads:7.1} reads{missed}", line.part, line.name());
+}
+
+fn main() {
+    let words: Vec<String> = std::env::args().skip(1).filter(|word| word != "--bench").collect();
+    let chosen: Vec<&String> = words.iter().filter(|word| !word.starts_with("--")).collect();
+    let is_chosen = |line: &Line| chosen.iter().any(|word| **word == line.name() || *word == line.part);
+    let mut lines: Vec<Line> =
+        [large(), small(), rare(), exact(), many(), byzpy()].into_iter().flatten().collect();
+    lines.retain(|line| chosen.is_empty() || is_chosen(line));
+    if words.iter().any(|word| word == "--in-turn") {
+        return in_turn(&lines);
+    }
+    let mut batch = Batch::default();
+    for line in &lines {
+        tell(line, &measure(line, batch.of(line), BUDGET));
     }
 }
