@@ -50,8 +50,10 @@ fn run(registry: &Registry, arguments: &Arguments) -> Result<Option<RunOutcome>,
     if Summary::of(path).is_some_and(|summary| summary.status == Status::Completed) {
         return Ok(None);
     }
-    let plan = plan(registry, path, arguments)?;
     let folder = RunFolder::exactly(path)?;
+    // If this process does not come to write one, its sweep must not take it for what it wrote.
+    folder.remove("summary.json")?;
+    let plan = plan(registry, path, arguments)?;
     if let Some(found) = checkpoint(path, &plan) {
         return plan.resume_in(folder, found, Vec::new()).map(Some);
     }

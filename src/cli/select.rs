@@ -13,7 +13,7 @@ use crate::{
     results::Columns,
     sweep::{
         cells::label,
-        choice::{Choice, Measured, Roles, choose},
+        choice::{Accuracy, Choice, Measured, Roles, choose},
         folder::read_manifest,
         manifest::{Manifest, Record, Standing},
     },
@@ -50,14 +50,14 @@ fn select(arguments: &Arguments) -> anyhow::Result<()> {
         anyhow::anyhow!("{}: there is no sweep.json; a sweep's folder has one", sweep.display())
     })?;
     let roles = roles(&manifest, arguments)?;
-    let done = manifest.cells.iter().filter(|cell| cell.status == Standing::Completed);
-    let measured: Vec<Measured> = done.map(|cell| measure(sweep, cell)).collect::<Result<_, _>>()?;
-    anyhow::ensure!(!measured.is_empty(), "{}: no cell is completed yet", sweep.display());
-    let missing = manifest.cells.len() - measured.len();
+    let cells: Vec<Measured> =
+        manifest.cells.iter().map(|cell| measure(sweep, cell)).collect::<Result<_, _>>()?;
+    let missing = cells.iter().filter(|cell| cell.accuracy.is_none()).count();
+    anyhow::ensure!(missing < cells.len(), "{}: no cell is completed yet", sweep.display());
     if missing > 0 {
         say!("warning: {missing} of {} cells are not completed", manifest.cells.len());
     }
-    let choices = choose(&measured, &roles)?;
+    let choices = choose(&cells, &roles)?;
     warn(&choices);
     if arguments.json {
         let list: Vec<_> = choices.iter().map(as_json).collect();
@@ -97,10 +97,16 @@ fn once(keys: &[String]) -> Vec<String> {
     keys.iter().enumerate().filter(is_first).map(|(_, key)| key.clone()).collect()
 }
 
-/// The accuracies of a cell's last evaluation.
+/// The cell and, if it is completed, the accuracies of its last evaluation.
 fn measure(sweep: &Path, cell: &Record) -> anyhow::Result<Measured> {
-    let path = sweep.join(&cell.folder).join("evaluations.csv");
-    let evaluations = Columns::read(&path)?;
+    let completed = cell.status == Standing::Completed;
+    let accuracy =
+        completed.then(|| accuracy(&sweep.join(&cell.folder).join("evaluations.csv"))).transpose()?;
+    Ok(Measured { assignments: cell.assignments.clone(), accuracy })
+}
+
+fn accuracy(path: &Path) -> anyhow::Result<Accuracy> {
+    let evaluations = Columns::read(path)?;
     let last =
         |name: &str| evaluations.get(name).and_then(|column| column.last().copied()).filter(|v| !v.is_nan());
     let validation = last("validation_accuracy").ok_or_else(|| {
@@ -110,14 +116,13 @@ fn measure(sweep: &Path, cell: &Record) -> anyhow::Result<Measured> {
             path.display()
         )
     })?;
-    let test = last("test_accuracy").unwrap_or(f64::NAN);
-    Ok(Measured { assignments: cell.assignments.clone(), validation, test })
+    Ok(Accuracy { validation, test: last("test_accuracy").unwrap_or(f64::NAN) })
 }
 
 fn warn(choices: &[Choice]) {
     for (choice, tuned) in choices.iter().flat_map(|c| c.incomplete.iter().map(move |tuned| (c, tuned))) {
         let studied = label(&choice.studied);
-        say!("warning: {} is not compared, cells are missing {studied}", label(tuned));
+        say!("warning: {} is not compared, cells are missing or not completed {studied}", label(tuned));
     }
 }
 

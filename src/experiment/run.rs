@@ -1,7 +1,7 @@
 //! Runs a plan: seats the cast, handles Ctrl-C, writes the run folder.
 
 use std::{
-    fs, io,
+    fs,
     path::Path,
     sync::{
         Arc,
@@ -169,15 +169,7 @@ impl Plan {
     fn undo(&self, folder: &RunFolder, snapshot: &Snapshot) -> Result<(), ResultsError> {
         let run = folder.path();
         checkpoint::remove_after(run, snapshot.round).map_err(ResultsError::at(run))?;
-        for name in ["summary.json", PARAMETERS] {
-            match fs::remove_file(run.join(name)) {
-                Err(error) if error.kind() != io::ErrorKind::NotFound => {
-                    return Err(ResultsError { path: run.join(name), error });
-                }
-                _ => {}
-            }
-        }
-        Ok(())
+        ["summary.json", PARAMETERS].into_iter().try_for_each(|name| folder.remove(name))
     }
 
     /// Adds this process to `run.json`, in the list `resumed`.

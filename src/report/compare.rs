@@ -4,7 +4,7 @@
 
 use super::{
     ReportError,
-    facts::{Fact, value_of},
+    facts::Fact,
     measure::{Digest, Measure},
     select::{Run, counted},
     statistics::Estimate,
@@ -111,7 +111,7 @@ fn pairs<'a>(a: &'a [Run], b: &'a [Run], changed: &[String]) -> Vec<(&'a Run, &'
 /// The settings whose values are not the same in both sets, in order of appearance.
 fn changes(a: &[Run], b: &[Run]) -> Vec<Change> {
     let mut changes: Vec<Change> = Vec::new();
-    for fact in a.iter().chain(b).flat_map(|run| &run.facts) {
+    for fact in a.iter().chain(b).flat_map(|run| run.facts.iter()) {
         let (from, to) = (values(a, &fact.key), values(b, &fact.key));
         if from != to && changes.iter().all(|change| change.key != fact.key) {
             changes.push(Change { key: fact.key.clone(), from, to });
@@ -130,7 +130,7 @@ fn without_parts(mut changes: Vec<Change>) -> Vec<Change> {
 
 /// The values of `key` in a set, each once, sorted.
 fn values(runs: &[Run], key: &str) -> Vec<String> {
-    let value = |run: &Run| value_of(&run.facts, key).map(str::to_owned);
+    let value = |run: &Run| run.facts.value(key).map(str::to_owned);
     let mut values: Vec<String> = runs.iter().filter_map(value).collect();
     values.sort();
     values.dedup();

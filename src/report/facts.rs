@@ -2,6 +2,8 @@
 //! (attack, rule, m, f …) and everything else by its key. What cannot change a
 //! result (names, folders, threads) and the seed are left out.
 
+use std::iter::once;
+
 use serde_json::{Map, Value};
 
 use crate::config::{Config, Named};
@@ -13,48 +15,65 @@ pub struct Fact {
     pub key: String,
     /// What it is.
     pub value: String,
-    /// Whether it is a parameter of a component, which runs without that component do not have.
-    pub parameter: bool,
+    /// The component whose parameter it is, as in [`Facts::names`]. Runs without that component do not have it.
+    pub component: Option<String>,
 }
 
-/// All facts of `config`, those that have names first.
-pub fn facts(config: &Config) -> Vec<Fact> {
-    let mut list = List::default();
-    list.cast(config);
-    let Ok(Value::Object(mut rest)) = serde_json::to_value(config) else { return list.0 };
-    for key in ["name", "seed", "machine", "telemetry", "workers", "attackers"] {
-        rest.remove(key);
-    }
-    if let Some(Value::Object(aggregator)) = rest.get_mut("aggregator") {
-        aggregator.retain(|key, _| !["rule", "step", "f"].contains(&key.as_str()));
-    }
-    if let Some(Value::Object(task)) = rest.get_mut("task") {
-        task.entry("local_steps").or_insert(1.into());
-        list.way(task.remove("way"));
-    }
-    list.walk("", &Value::Object(rest), false);
-    list.plain("machine.device", &config.machine.device);
-    list.0
+/// All that a configuration says.
+#[derive(Clone, Debug, Default)]
+pub struct Facts {
+    /// Those that have names first.
+    list: Vec<Fact>,
+    /// The components that are there, by the key under which their parameters stand.
+    components: Vec<String>,
 }
 
-/// The value of the fact `key`.
-pub fn value_of<'a>(facts: &'a [Fact], key: &str) -> Option<&'a str> {
-    facts.iter().find(|fact| fact.key == key).map(|fact| fact.value.as_str())
-}
+impl Facts {
+    /// The facts of `config`.
+    pub fn of(config: &Config) -> Self {
+        let mut facts = Self::default();
+        facts.cast(config);
+        let Ok(Value::Object(mut rest)) = serde_json::to_value(config) else { return facts };
+        for key in ["name", "seed", "machine", "telemetry", "checkpoint", "workers", "attackers"] {
+            rest.remove(key);
+        }
+        if let Some(Value::Object(aggregator)) = rest.get_mut("aggregator") {
+            aggregator.retain(|key, _| !["rule", "step", "f"].contains(&key.as_str()));
+        }
+        if let Some(Value::Object(task)) = rest.get_mut("task") {
+            task.entry("local_steps").or_insert(1.into());
+            facts.way(task.remove("way"));
+        }
+        facts.walk("", &Value::Object(rest), None);
+        facts.plain("machine.device", &config.machine.device);
+        facts
+    }
 
-#[derive(Default)]
-struct List(Vec<Fact>);
+    /// One after the other.
+    pub fn iter(&self) -> impl Iterator<Item = &Fact> {
+        self.list.iter()
+    }
 
-impl List {
+    /// The value of the fact `key`.
+    pub fn value(&self, key: &str) -> Option<&str> {
+        self.iter().find(|fact| fact.key == key).map(|fact| fact.value.as_str())
+    }
+
+    /// Whether `component` is there, also if none of its parameters has a value.
+    pub fn names(&self, component: &str) -> bool {
+        self.components.iter().any(|known| known == component)
+    }
+
     fn plain(&mut self, key: &str, value: impl ToString) {
-        self.0.push(Fact { key: key.to_owned(), value: value.to_string(), parameter: false });
+        self.list.push(Fact { key: key.to_owned(), value: value.to_string(), component: None });
     }
 
     /// What computed the gradients. Old records say `auto`, which does not tell, and are no other setting.
     fn way(&mut self, way: Option<Value>) {
         let known = way.filter(|way| way != "auto");
-        let fact = |way| Fact { key: "task.way".to_owned(), value: text(&way), parameter: true };
-        self.0.extend(known.map(fact));
+        let key = "task.way".to_owned();
+        let fact = |way| Fact { value: text(&way), component: Some(key.clone()), key };
+        self.list.extend(known.map(fact));
     }
 
     /// Who plays: attack, rule and its parts, the optimiser, m and f.
@@ -71,8 +90,9 @@ impl List {
         self.plain("base", base);
         self.plain("estimator", names(config.workers.iter().map(|group| &group.estimator)));
         self.plain("step", &config.aggregator.step.name);
-        self.plain("m", honest + f);
+        // Where f and m vary together, it is f that a study of breakdown is about.
         self.plain("f", f);
+        self.plain("m", honest + f);
         if let Some(told) = config.aggregator.f.filter(|&told| told != f) {
             self.plain("aggregator.f", told);
         }
@@ -110,26 +130,36 @@ impl List {
     fn group(&mut self, prefix: &str, group: &impl serde::Serialize, known: &[&str], several: bool) {
         let Ok(Value::Object(mut rest)) = serde_json::to_value(group) else { return };
         rest.retain(|key, _| !known.contains(&key.as_str()) || (several && key == "count"));
-        self.walk(prefix, &Value::Object(rest), false);
+        self.walk(prefix, &Value::Object(rest), None);
     }
 
+    /// A component of the cast and its parameters; of several that have one name, the others are numbered.
     fn parameters(&mut self, role: &str, named: &Named) {
-        let Ok(Value::Object(both)) = serde_json::to_value(named) else { return };
-        if let Some(parameters) = both.get(&named.name) {
-            self.walk(&format!("{role}.{}", named.name), parameters, true);
-        }
+        let first = format!("{role}.{}", named.name);
+        let others = (2..).map(|number| format!("{first}.{number}"));
+        let Some(key) = once(first.clone()).chain(others).find(|key| !self.names(key)) else { return };
+        // One without parameters is its name alone.
+        let both = serde_json::to_value(named).unwrap_or_default();
+        self.component(&key, both.get(&named.name).unwrap_or(&Map::new().into()));
     }
 
-    fn walk(&mut self, key: &str, value: &Value, parameter: bool) {
+    fn component(&mut self, key: &str, parameters: &Value) {
+        self.components.push(key.to_owned());
+        self.walk(key, parameters, Some(key));
+    }
+
+    /// What stands at `key`, which is a parameter of `owner`.
+    fn walk(&mut self, key: &str, value: &Value, owner: Option<&str>) {
+        let fact = |value| Fact { key: key.to_owned(), value, component: owner.map(str::to_owned) };
         match value {
             Value::Object(map) => match component(map).filter(|_| !key.is_empty()) {
                 Some((name, parameters)) => {
-                    self.0.push(Fact { key: key.to_owned(), value: name.clone(), parameter });
-                    self.walk(&format!("{key}.{name}"), parameters, true);
+                    self.list.push(fact(name.clone()));
+                    self.component(&format!("{key}.{name}"), parameters);
                 }
-                None => map.iter().for_each(|(name, value)| self.walk(&below(key, name), value, parameter)),
+                None => map.iter().for_each(|(name, value)| self.walk(&below(key, name), value, owner)),
             },
-            other => self.0.push(Fact { key: key.to_owned(), value: text(other), parameter }),
+            other => self.list.push(fact(text(other))),
         }
     }
 }
@@ -147,15 +177,14 @@ fn numbered(key: &str, at: usize, len: usize) -> String {
     if len == 1 { key.to_owned() } else { format!("{key}.{at}") }
 }
 
-/// The names, each once, joined; `none` if there are none.
+/// The names of all groups, joined; one if they have one name, `none` if there are no groups.
 fn names<'a>(all: impl Iterator<Item = &'a Named>) -> String {
-    let mut names: Vec<&str> = Vec::new();
-    for named in all {
-        if !names.contains(&named.name.as_str()) {
-            names.push(&named.name);
-        }
+    let names: Vec<&str> = all.map(|named| named.name.as_str()).collect();
+    match names[..] {
+        [] => "none".to_owned(),
+        [first, ref others @ ..] if others.iter().all(|other| *other == first) => first.to_owned(),
+        _ => names.join(" + "),
     }
-    if names.is_empty() { "none".to_owned() } else { names.join(" + ") }
 }
 
 fn text(value: &Value) -> String {
@@ -170,7 +199,7 @@ fn text(value: &Value) -> String {
 mod tests {
     use std::path::Path;
 
-    use super::{facts, value_of};
+    use super::Facts;
     use crate::config::read_back;
 
     #[test]
@@ -193,8 +222,10 @@ mod tests {
             attack = { alie = { z = 1.5 } }
             [machine]
             threads = 3
+            [checkpoint]
+            every_minutes = 5
         "#;
-        let facts = facts(&read_back(Path::new("c.toml"), text).unwrap());
+        let facts = Facts::of(&read_back(Path::new("c.toml"), text).unwrap());
         for (key, value) in [
             ("attack", "alie"),
             ("rule", "ctma > nnm > cwmed"),
@@ -212,12 +243,39 @@ mod tests {
             ("task.partition.dirichlet.alpha", "0.5"),
             ("machine.device", "cpu"),
         ] {
-            assert_eq!(value_of(&facts, key), Some(value), "{key} in {facts:#?}");
+            assert_eq!(facts.value(key), Some(value), "{key} in {facts:#?}");
         }
-        assert!(value_of(&facts, "task.local_steps") == Some("1"));
-        for key in ["task.way", "seed", "name", "machine.threads", "attackers.batch_size", "workers.count"] {
-            assert_eq!(value_of(&facts, key), None, "{key}");
+        assert!(facts.value("task.local_steps") == Some("1"));
+        for key in [
+            "task.way",
+            "checkpoint.every_minutes",
+            "seed",
+            "name",
+            "machine.threads",
+            "attackers.batch_size",
+            "workers.count",
+        ] {
+            assert_eq!(facts.value(key), None, "{key}");
         }
-        assert!(facts.iter().any(|fact| fact.parameter && fact.key == "attack.alie.z"));
+        let owner = |key| facts.iter().find(|fact| fact.key == key).unwrap().component.as_deref();
+        assert_eq!((owner("attack.alie.z"), owner("m")), (Some("attack.alie"), None));
+        assert!(facts.names("attack.alie") && facts.names("rule.cwmed") && !facts.names("attack.ipm"));
+    }
+
+    /// Nothing may hide behind the first of several groups.
+    #[test]
+    fn groups_of_one_name_each_have_their_parameters() {
+        let group = |attack: &str| format!("[[attackers]]\ncount = 2\nattack = {attack}\n");
+        let told = |attacks: &[&str]| {
+            let groups: String = attacks.iter().map(|attack| group(attack)).collect();
+            let text = format!("[task]\ndataset = \"digits\"\n[[workers]]\ncount = 9\n{groups}");
+            Facts::of(&read_back(Path::new("c.toml"), &text).unwrap())
+        };
+        let [weak, strong] = ["{ ipm = { epsilon = 0.5 } }", "{ ipm = { epsilon = 30.0 } }"];
+        let facts = told(&[weak, strong]);
+        assert_eq!(facts.value("attack"), Some("ipm"));
+        assert_eq!(facts.value("attack.ipm.epsilon"), Some("0.5"));
+        assert_eq!(facts.value("attack.ipm.2.epsilon"), Some("30"));
+        assert_eq!(told(&[weak, "'alie'", strong]).value("attack"), Some("ipm + alie + ipm"));
     }
 }

@@ -3,7 +3,6 @@
 use super::{
     ReportError,
     curves::{Against, axis_of, curves, measures, panels, titled},
-    facts::value_of,
     plot::{Axis, Bars, DrawError, Heat, Point},
     select::{Layout, Series, Study, pick},
     statistics::{Estimate, median},
@@ -113,10 +112,10 @@ impl Gallery<'_> {
     /// Rule × attack with the worst case, if runs differ in both.
     fn attacks(&mut self) -> Result<(), DrawError> {
         let study = self.study;
-        let Some(attack) = study.factor("attack") else { return Ok(()) };
-        let layout = without(&study.layout, attack);
+        let attack = study.factors_below("attack");
+        let layout = attack.iter().fold(study.layout.clone(), |layout, &factor| without(&layout, factor));
         let across = [&layout.columns[..], &layout.rows, &layout.colour].concat();
-        if across.is_empty() {
+        if attack.is_empty() || across.is_empty() {
             return Ok(());
         }
         for split in study.combinations(&layout.split) {
@@ -124,13 +123,13 @@ impl Gallery<'_> {
             let rows = study.combinations(&across);
             let rows: Vec<&Vec<usize>> =
                 rows.iter().filter(|row| here().any(|series| pick(series, &across) == **row)).collect();
-            let attacks = study.combinations(&[attack]);
-            let value = |row: &[usize], level: usize| {
-                let those = here().filter(|s| pick(s, &across) == row && s.levels[attack] == level);
+            let attacks = study.combinations(&attack);
+            let value = |row: &[usize], levels: &[usize]| {
+                let those = here().filter(|s| pick(s, &across) == row && pick(s, &attack) == levels);
                 settled(study, those).map(|estimate| estimate.mean)
             };
             let cells = rows.iter().map(|row| {
-                let values: Vec<Option<f64>> = attacks.iter().map(|level| value(row, level[0])).collect();
+                let values: Vec<Option<f64>> = attacks.iter().map(|levels| value(row, levels)).collect();
                 let worst = self
                     .worst(values.iter().copied().flatten())
                     .filter(|_| values.iter().all(Option::is_some));
@@ -143,7 +142,7 @@ impl Gallery<'_> {
                 cells: cells.collect(),
                 columns: attacks
                     .iter()
-                    .map(|level| study.label(&[attack], level))
+                    .map(|levels| study.label(&attack, levels))
                     .chain(["worst case".to_owned()])
                     .collect(),
                 rows: rows.iter().map(|row| study.label(&across, row)).collect(),
@@ -255,11 +254,12 @@ impl Gallery<'_> {
         let study = self.study;
         let Layout { split, rows, columns, colour } = &study.layout;
         let mut but_attack = [&columns[..], rows, colour, split].concat();
-        but_attack.retain(|&at| study.factors[at].key != "attack");
+        let attack = study.factors_below("attack");
+        but_attack.retain(|at| !attack.contains(at));
         let long = |series: &Series| study.label(&but_attack, &pick(series, &but_attack));
         let rule = |series: &Series| {
-            let facts = series.runs.first().map_or(&[][..], |&run| &study.runs[run].facts);
-            value_of(facts, "rule").unwrap_or_default().to_owned()
+            let first = series.runs.first().and_then(|&run| study.runs[run].facts.value("rule"));
+            first.unwrap_or_default().to_owned()
         };
         if !but_attack.is_empty() && study.combinations(&but_attack).len() <= MOST_BARS {
             study.series.iter().map(long).collect()

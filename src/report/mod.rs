@@ -21,7 +21,7 @@ use std::{
 };
 
 pub use compare::{Comparison, compare};
-pub use facts::{Fact, facts};
+pub use facts::{Fact, Facts};
 pub use measure::number;
 pub use plot::Heat;
 pub use select::{Factor, Layout, Study};

@@ -6,10 +6,13 @@ use std::{cmp::Ordering, collections::BTreeMap};
 
 use super::{
     ReportError,
-    facts::{Fact, facts, value_of},
+    facts::{Fact, Facts},
     measure::{Digest, Measure},
 };
-use crate::results::{Status, read::RunRecord};
+use crate::{
+    config::Config,
+    results::{Status, read::RunRecord},
+};
 
 /// As many labels as there are colours.
 const MOST_LABELS: usize = 8;
@@ -17,6 +20,8 @@ const MOST_LABELS: usize = 8;
 const MOST_ROWS: usize = 6;
 /// The value of a setting that a run does not have.
 const ABSENT: &str = "–";
+/// The value of a parameter without one, in a run that has its component: what that makes of it is its own.
+const UNSET: &str = "default";
 /// Settings whose values are told without their key.
 const PLAIN: [&str; 6] = ["attack", "rule", "base", "estimator", "step", "estimator / step"];
 
@@ -26,7 +31,7 @@ pub struct Run {
     /// What its folder holds.
     pub record: RunRecord,
     /// Its configuration, flat.
-    pub facts: Vec<Fact>,
+    pub facts: Facts,
     /// The numbers that sum it up.
     pub digest: Digest,
     /// Hash of its configuration.
@@ -35,7 +40,7 @@ pub struct Run {
 
 impl Run {
     fn new(record: RunRecord, measure: Measure) -> Self {
-        let facts = facts(&record.config);
+        let facts = Facts::of(&record.config);
         Self { digest: Digest::of(&record, measure), hash: record.config.hash(), facts, record }
     }
 
@@ -54,7 +59,18 @@ impl Run {
     }
 
     fn value(&self, key: &str) -> &str {
-        value_of(&self.facts, key).unwrap_or(ABSENT)
+        self.facts.value(key).unwrap_or(ABSENT)
+    }
+
+    /// The value of `key`, a parameter of `component`.
+    fn parameter(&self, key: &str, component: &str) -> &str {
+        let without = if self.facts.names(component) { UNSET } else { ABSENT };
+        self.facts.value(key).unwrap_or(without)
+    }
+
+    /// All that a result depends on; what it is called is not.
+    fn essence(&self) -> serde_json::Value {
+        Config { name: String::new(), ..self.record.config.clone() }.essence()
     }
 }
 
@@ -65,6 +81,8 @@ pub struct Factor {
     pub key: String,
     /// Its values in order: `none` first, numbers by size, chains by length.
     pub values: Vec<String>,
+    /// Whether it is a parameter of a component, which some runs may be without.
+    pub parameter: bool,
 }
 
 /// Runs that differ in nothing but the seed.
@@ -135,9 +153,14 @@ impl Study {
     }
 
     /// A combination of values of the factors `which` in words.
+    /// Parameters of components that are not there are left out, unless that leaves nothing.
     pub fn label(&self, which: &[usize], levels: &[usize]) -> String {
+        let is_there = |(factor, level): &(&usize, &usize)| {
+            let Factor { values, parameter, .. } = &self.factors[**factor];
+            !parameter || values[**level] != ABSENT
+        };
         let part = |(&factor, &level): (&usize, &usize)| {
-            let Factor { key, values } = &self.factors[factor];
+            let Factor { key, values, .. } = &self.factors[factor];
             let value = &values[level];
             match key.as_str() {
                 "meta-aggregator" if value == "none" => "no meta-aggregator".to_owned(),
@@ -147,12 +170,20 @@ impl Study {
                 key => format!("{} = {value}", key.strip_prefix("task.").unwrap_or(key)),
             }
         };
-        which.iter().zip(levels).map(part).collect::<Vec<_>>().join(" · ")
+        let parts: Vec<String> = which.iter().zip(levels).filter(is_there).map(part).collect();
+        if parts.is_empty() && !which.is_empty() { ABSENT.to_owned() } else { parts.join(" · ") }
     }
 
     /// The factor with that name or key.
     pub fn factor(&self, key: &str) -> Option<usize> {
         self.factors.iter().position(|factor| factor.key == key)
+    }
+
+    /// The factor `name` and those that are parameters of what it names.
+    pub fn factors_below(&self, name: &str) -> Vec<usize> {
+        let below =
+            |key: &str| key.strip_prefix(name).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'));
+        self.factors.iter().enumerate().filter(|(_, factor)| below(&factor.key)).map(|(at, _)| at).collect()
     }
 
     /// What all runs have in common, by key.
@@ -204,20 +235,14 @@ fn factors(runs: &[Run], notes: &mut Vec<String>) -> (Vec<Factor>, Vec<Vec<usize
     (kept.into_iter().map(|(factor, _)| factor).collect(), table)
 }
 
-/// Keys of all facts in order of appearance; of rule, meta-aggregator and base only what tells the runs apart best.
+/// Keys of all facts in order of appearance; of the rule the whole, or where they are crossed meta-aggregator and base.
 fn keys(runs: &[Run]) -> Vec<String> {
-    let count = |key: &str| distinct(runs, key).len();
+    let count = |key: &str| distinct(runs.iter().map(|run| run.value(key))).len();
     let (rules, metas, bases) = (count("rule"), count("meta-aggregator"), count("base"));
     let crossed = metas > 1 && bases > 1 && 4 * rules >= 3 * metas * bases;
-    let plain = metas == 1 && runs.iter().all(|run| run.value("meta-aggregator") == "none");
-    let left_out = match (metas, bases) {
-        _ if crossed => &["rule"][..],
-        (1, _) if !plain => &["rule", "meta-aggregator"],
-        (2.., 1) => &["rule", "base"],
-        _ => &["meta-aggregator", "base"],
-    };
+    let left_out = if crossed { &["rule"][..] } else { &["meta-aggregator", "base"] };
     let mut keys: Vec<String> = Vec::new();
-    for fact in runs.iter().flat_map(|run| &run.facts) {
+    for fact in runs.iter().flat_map(|run| run.facts.iter()) {
         if !keys.contains(&fact.key) && !left_out.contains(&fact.key.as_str()) {
             keys.push(fact.key.clone());
         }
@@ -225,8 +250,8 @@ fn keys(runs: &[Run]) -> Vec<String> {
     keys
 }
 
-fn distinct(runs: &[Run], key: &str) -> Vec<String> {
-    let mut values: Vec<String> = runs.iter().map(|run| run.value(key).to_owned()).collect();
+fn distinct<'a>(values: impl Iterator<Item = &'a str>) -> Vec<String> {
+    let mut values: Vec<String> = values.map(str::to_owned).collect();
     values.sort_by(|a, b| by_nature(a, b));
     values.dedup();
     values
@@ -234,12 +259,19 @@ fn distinct(runs: &[Run], key: &str) -> Vec<String> {
 
 /// `key` as a factor, if runs differ in it. Runs without the component of a parameter do not count.
 fn factor(runs: &[Run], key: &str) -> Option<(Factor, Vec<usize>)> {
-    let values = distinct(runs, key);
-    let parameter = runs.iter().flat_map(|run| &run.facts).any(|fact| fact.key == key && fact.parameter);
+    let facts = runs.iter().flat_map(|run| run.facts.iter());
+    let component = facts.filter(|fact| fact.key == key).find_map(|fact| fact.component.as_deref());
+    let value = |run: &'_ Run| match component {
+        Some(component) => run.parameter(key, component).to_owned(),
+        None => run.value(key).to_owned(),
+    };
+    let found: Vec<String> = runs.iter().map(value).collect();
+    let values = distinct(found.iter().map(String::as_str));
+    let parameter = component.is_some();
     let differing = values.iter().filter(|value| !(parameter && *value == ABSENT)).count();
-    let level = |run: &Run| values.iter().position(|value| value == run.value(key)).unwrap_or(0);
-    let levels = runs.iter().map(level).collect();
-    (differing > 1).then(|| (Factor { key: key.to_owned(), values }, levels))
+    let level = |found: &String| values.iter().position(|value| value == found).unwrap_or(0);
+    let levels = found.iter().map(level).collect();
+    (differing > 1).then(|| (Factor { key: key.to_owned(), values, parameter }, levels))
 }
 
 /// `none` and `mean` first, absent ones last, numbers by size, chains by length, then by letters.
@@ -285,13 +317,14 @@ fn join_optimiser(factors: &mut Vec<(Factor, Vec<usize>)>) {
 /// Groups the runs that differ in nothing but the seed; of repeated ones the latest complete one counts.
 fn series(runs: &[Run], table: &[Vec<usize>], notes: &mut Vec<String>) -> Vec<Series> {
     let mut groups: BTreeMap<&[usize], BTreeMap<u64, usize>> = BTreeMap::new();
-    let mut repeated = 0;
+    let (mut repeated, mut unlike) = (0, 0);
     for (at, levels) in table.iter().enumerate() {
         let seeds = groups.entry(levels).or_default();
         let rank = |run: usize| (runs[run].is_complete(), &runs[run].record.info.started);
         match seeds.get(&runs[at].seed()) {
             Some(&other) => {
-                repeated += 1;
+                let same = runs[at].essence() == runs[other].essence();
+                *if same { &mut repeated } else { &mut unlike } += 1;
                 if rank(at) > rank(other) {
                     seeds.insert(runs[at].seed(), at);
                 }
@@ -302,6 +335,12 @@ fn series(runs: &[Run], table: &[Vec<usize>], notes: &mut Vec<String>) -> Vec<Se
     if repeated > 0 {
         notes.push(format!(
             "{repeated} runs repeat another's settings and seed; the latest complete one counts."
+        ));
+    }
+    if unlike > 0 {
+        notes.push(format!(
+            "{unlike} runs are like another, with the same seed, in all that is told here, yet their configurations are \
+             not the same; the latest complete one counts."
         ));
     }
     let groups = groups.into_iter();
@@ -450,6 +489,35 @@ mod tests {
         assert_eq!(study.series[0].runs.len(), 1);
         assert_eq!(study.notes.len(), 2);
         assert!(study.notes[1].contains("(seed 2) is unfinished: left out"), "{:?}", study.notes);
+    }
+
+    /// An optional parameter that some runs leave out is a setting like any other.
+    #[test]
+    fn a_parameter_left_out_is_a_value_of_its_own() {
+        let attacks = ["alie", "ipm", "alie"];
+        let mut runs: Vec<Run> = attacks.map(|attack| run(1, "'mean'", attack, "")).into();
+        let z = runs[2].record.config_text.replace("\"alie\"", "{ alie = { z = 1.5 } }");
+        runs[2].record.config = read_back(Path::new("config.toml"), &z).unwrap();
+        let records = runs.into_iter().map(|run| run.record).collect();
+        let study = Study::of(super::runs(records, ACCURACY), ACCURACY);
+        assert_eq!(study.series.len(), 3, "{:?}", study.notes);
+        let z = study.factor("attack.alie.z").unwrap();
+        assert_eq!(study.factors[z].values, ["1.5", "default", "–"]);
+        let attack = study.factor("attack").unwrap();
+        let labels =
+            study.combinations(&[attack, z]).into_iter().map(|levels| study.label(&[attack, z], &levels));
+        assert_eq!(
+            labels.collect::<Vec<_>>(),
+            ["alie · attack.alie.z = 1.5", "alie · attack.alie.z = default", "ipm"]
+        );
+    }
+
+    #[test]
+    fn runs_that_only_look_alike_are_said_to() {
+        let mut runs: Vec<Run> = [1, 1].map(|seed| run(seed, "'mean'", "ipm", "")).into();
+        runs[1].record.config.rounds += 1;
+        let study = Study::of(runs, ACCURACY);
+        assert!(study.notes[0].contains("configurations are not the same"), "{:?}", study.notes);
     }
 
     #[test]

@@ -77,6 +77,18 @@ impl RunFolder {
         whole::write(&path, |file| file.write_all(content)).map_err(ResultsError::at(&path))
     }
 
+    /// Removes a file, if it is there.
+    ///
+    /// # Errors
+    /// [`ResultsError`].
+    pub fn remove(&self, name: &str) -> Result<(), ResultsError> {
+        let path = self.path.join(name);
+        match fs::remove_file(&path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(ResultsError { path, error }),
+            _ => Ok(()),
+        }
+    }
+
     /// Writes `value` as JSON.
     ///
     /// # Errors

@@ -11,14 +11,21 @@ use std::collections::{BTreeSet, HashSet};
 
 use toml::{Table, Value};
 
-/// What one cell came to.
+/// A cell and what it came to.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Measured {
     /// What the cell sets.
     pub assignments: Table,
-    /// Accuracy on the validation set, as a fraction.
+    /// Its accuracies; none if it is not completed.
+    pub accuracy: Option<Accuracy>,
+}
+
+/// Accuracies at the end of a cell, as fractions.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Accuracy {
+    /// On the validation set.
     pub validation: f64,
-    /// Accuracy on the test set, as a fraction.
+    /// On the test set.
     pub test: f64,
 }
 
@@ -52,20 +59,20 @@ pub struct Choice {
     pub seeds: usize,
     /// How many values of the tuned keys were compared.
     pub candidates: usize,
-    /// Those that were not, because cells of theirs are missing.
+    /// Those that were not, because cells of theirs are not there or not completed.
     pub incomplete: Vec<Table>,
 }
 
 /// A choice that cannot be made.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("no values of {tuned} have a cell for every attack and seed{studied}")]
+#[error("no values of {tuned} have completed cells for every attack and seed of the sweep{studied}")]
 pub struct NoCandidate {
     tuned: String,
     studied: String,
 }
 
-/// The choice for every combination of the studied keys, in the order of `cells`. Values whose worst
-/// attacks tie are taken in the order of `cells`.
+/// The choice for every combination of the studied keys, in the order of `cells`, which are all cells of the sweep: an
+/// attack counts though nothing was completed under it. Values whose worst attacks tie are taken in the order of `cells`.
 ///
 /// # Errors
 /// [`NoCandidate`] if nothing can be compared.
@@ -84,9 +91,11 @@ fn best(studied: Table, cells: &[&Measured], roles: &Roles) -> Result<Choice, No
     let conditions: HashSet<String> = cells.iter().map(|cell| format!("{:?}", condition(cell))).collect();
     let (mut candidates, mut incomplete) = (Vec::new(), Vec::new());
     for (tuned, cells) in groups(cells.iter().copied(), |cell| part(cell, &roles.tuned)) {
-        let met: BTreeSet<String> = cells.iter().map(|cell| format!("{:?}", condition(cell))).collect();
+        let done: Vec<(&Measured, Accuracy)> =
+            cells.into_iter().filter_map(|cell| Some((cell, cell.accuracy?))).collect();
+        let met: BTreeSet<String> = done.iter().map(|(cell, _)| format!("{:?}", condition(cell))).collect();
         if met.len() == conditions.len() {
-            candidates.push(judge(&studied, tuned, &cells, roles));
+            candidates.push(judge(&studied, tuned, &done, roles));
         } else {
             incomplete.push(tuned);
         }
@@ -101,15 +110,15 @@ fn best(studied: Table, cells: &[&Measured], roles: &Roles) -> Result<Choice, No
 }
 
 /// How one combination of tuned values does under its worst attack.
-fn judge(studied: &Table, chosen: Table, cells: &[&Measured], roles: &Roles) -> Choice {
-    let mean = |cells: &[&Measured], of: fn(&Measured) -> f64| {
-        cells.iter().map(|cell| of(cell)).sum::<f64>() / cells.len() as f64
+fn judge(studied: &Table, chosen: Table, cells: &[(&Measured, Accuracy)], roles: &Roles) -> Choice {
+    let mean = |cells: &[&(&Measured, Accuracy)], of: fn(&Accuracy) -> f64| {
+        cells.iter().map(|(_, accuracy)| of(accuracy)).sum::<f64>() / cells.len() as f64
     };
-    let attacks = groups(cells.iter().copied(), |cell| part(cell, &roles.attacks));
+    let attacks = groups(cells.iter(), |(cell, _)| part(cell, &roles.attacks));
     let under: Vec<(Table, f64, f64, usize)> = attacks
         .into_iter()
         .map(|(attack, cells)| {
-            (attack, mean(&cells, |c| c.validation), mean(&cells, |c| c.test), cells.len())
+            (attack, mean(&cells, |a| a.validation), mean(&cells, |a| a.test), cells.len())
         })
         .collect();
     let worst_test = under.iter().map(|(_, _, test, _)| *test).fold(f64::INFINITY, f64::min);
@@ -134,11 +143,8 @@ fn part(cell: &Measured, keys: &[String]) -> Table {
 }
 
 /// Cells with the same table together, in the order in which the tables first appear.
-fn groups<'a>(
-    cells: impl Iterator<Item = &'a Measured>,
-    table: impl Fn(&Measured) -> Table,
-) -> Vec<(Table, Vec<&'a Measured>)> {
-    let mut groups: Vec<(Table, Vec<&Measured>)> = Vec::new();
+fn groups<C: Copy>(cells: impl Iterator<Item = C>, table: impl Fn(C) -> Table) -> Vec<(Table, Vec<C>)> {
+    let mut groups: Vec<(Table, Vec<C>)> = Vec::new();
     for cell in cells {
         let table = table(cell);
         match groups.iter_mut().find(|(known, _)| *known == table) {
@@ -155,7 +161,7 @@ fn line(table: &Table) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{Measured, Roles, choose};
+    use super::{Accuracy, Measured, Roles, choose};
 
     /// Validation accuracy of (rule, lr, attack, seed): any function that is not monotone in lr will do.
     fn validation(rule: i64, lr: i64, attack: i64, seed: i64) -> f64 {
@@ -169,8 +175,8 @@ mod tests {
             let (seed, attack, lr, rule) = (at % 4, at / 4 % 3, at / 12 % 5, at / 60);
             let text = format!("rule = {rule}\nlr = {lr}\n'attackers.0.attack' = {attack}\nseed = {seed}");
             let validation = validation(rule, lr, attack, seed);
-            let test = 1.0 - validation;
-            cells.push(Measured { assignments: toml::from_str(&text).unwrap(), validation, test });
+            let accuracy = Some(Accuracy { validation, test: 1.0 - validation });
+            cells.push(Measured { assignments: toml::from_str(&text).unwrap(), accuracy });
         }
         cells
     }
@@ -220,6 +226,16 @@ mod tests {
         assert_eq!((choice.incomplete.as_slice(), choice.candidates), ([first].as_slice(), 4));
     }
 
+    /// Where every candidate fails under one attack, the worst is not among the others.
+    #[test]
+    fn an_attack_under_which_nothing_is_completed_is_not_forgotten() {
+        let mut cells = cells();
+        let under = |cell: &&mut Measured| cell.assignments["attackers.0.attack"].as_integer() == Some(2);
+        cells.iter_mut().filter(under).for_each(|cell| cell.accuracy = None);
+        let message = choose(&cells, &roles()).unwrap_err().to_string();
+        assert!(message.contains("completed cells for every attack"), "{message}");
+    }
+
     #[test]
     fn nothing_to_compare_is_an_error() {
         let cells: Vec<Measured> = cells()
@@ -237,7 +253,7 @@ mod tests {
     fn a_better_test_accuracy_does_not_change_the_choice() {
         let mut cells = cells();
         let before = choose(&cells, &roles()).unwrap();
-        cells.iter_mut().for_each(|cell| cell.test = 0.5);
+        cells.iter_mut().flat_map(|cell| &mut cell.accuracy).for_each(|accuracy| accuracy.test = 0.5);
         let after = choose(&cells, &roles()).unwrap();
         assert_eq!(before[0].chosen, after[0].chosen);
         assert_eq!(before[1].chosen, after[1].chosen);

@@ -12,7 +12,7 @@ use std::{
 use super::manifest::{Record, Standing};
 use crate::{
     config::Config,
-    results::{LOCK, ResultsError, RunFolder, Summary},
+    results::{LOCK, ResultsError, RunFolder, Status, Summary},
 };
 
 /// What a cell's process says on stderr.
@@ -55,13 +55,22 @@ impl Starter {
 /// Writes into `record` how the process of its cell ended; `stopped` says that the sweep had told it to.
 pub fn end(folder: &Path, status: ExitStatus, seconds: f64, stopped: bool, record: &mut Record) {
     (record.seconds, record.error) = (Some(seconds), None);
-    match Summary::of(folder) {
+    match Summary::of(folder).filter(|summary| is_of(summary, status)) {
         Some(summary) => record.settle(&summary),
         None if stopped => record.status = Standing::Interrupted,
         None => {
             record.status = Standing::Failed;
             record.error = Some(format!("{}{}", cause(status), tail(&folder.join(LOG))));
         }
+    }
+}
+
+/// Whether a process that ended with `status` can have written the summary; if not, an earlier one has.
+fn is_of(summary: &Summary, status: ExitStatus) -> bool {
+    match summary.status {
+        Status::Completed => true,
+        Status::Interrupted => status.success(),
+        Status::Failed => status.code() == Some(1),
     }
 }
 

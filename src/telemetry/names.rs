@@ -165,7 +165,7 @@ pub const VIRTUAL_SECONDS: Metric = gauge(
 /// The cast.
 pub const ACTORS: Metric = gauge(
     "phalanx_actors",
-    "Workers by role and state: alive, late in the last round, rejected in it, or dropped (not asked again).",
+    "Workers that the last round called, by role and state: alive, late in it, rejected in it, or dropped (down or gone).",
 );
 /// Weight of one worker.
 pub const WORKER_WEIGHT: Metric =
