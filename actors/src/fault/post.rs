@@ -5,11 +5,12 @@
 //! barrier: no clock, no actors.
 //!
 //! What becomes of one worker's messages does not depend on those of others,
-//! and who is in time is decided by virtual time, ties by id: so the order of
+//! and who is in time is decided by virtual time, ties by lot: so the order of
 //! real arrival changes nothing. A flood is carried one message at a time and
 //! never stored.
 
 use phalanx_robust::{Vector, random::Seed};
+use rand::RngExt;
 
 use super::{Downtime, Faults, What};
 use crate::{
@@ -247,6 +248,11 @@ impl Post {
         move |worker| late.binary_search_by_key(&worker, |(_, worker)| *worker).is_err()
     }
 
+    /// What orders arrivals at one time: their ids would favour the honest workers, who have the lowest.
+    fn lot(&self, worker: usize) -> u64 {
+        self.seed.stream("fault", worker as u64, "tie", self.round).random()
+    }
+
     /// Those of `arrivals` that come when the quorum is reached already, by worker id.
     fn beyond(&self, mut arrivals: Vec<(f64, usize)>) -> Vec<(f64, usize)> {
         let quorum = self.closing.quorum.unwrap_or(usize::MAX);
@@ -254,6 +260,12 @@ impl Post {
             return Vec::new();
         }
         arrivals.sort_unstable_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
+        let (last, next) = (arrivals[quorum.saturating_sub(1)].0, arrivals[quorum].0);
+        if last == next {
+            let first = arrivals.partition_point(|(seconds, _)| *seconds < last);
+            let tied = arrivals[first..].partition_point(|(seconds, _)| *seconds == last);
+            arrivals[first..first + tied].sort_by_cached_key(|&(_, worker)| self.lot(worker));
+        }
         let mut late = arrivals.split_off(quorum);
         late.sort_unstable_by_key(|(_, worker)| *worker);
         late
