@@ -9,6 +9,7 @@ use super::{
 };
 use crate::{
     Batch, Size,
+    batch::rounding,
     describe::{Described, ParameterError},
     state::Stateful,
 };
@@ -45,6 +46,23 @@ impl Rule for WeightedCtma {
     }
 }
 
+/// Of vectors that count `weights` the first in `order`, up to this `part` of all weights, as coefficients of their mean.
+/// A vector farther out, which may be of any length, is not given what rounding leaves of the part.
+fn nearest(weights: &[f64], order: &[usize], part: f64) -> Vec<f64> {
+    let total: f64 = weights.iter().sum();
+    let (mut share, mut left) = (vec![0.0; weights.len()], part * total);
+    for &i in order {
+        if left <= rounding(weights.len()) * total {
+            break;
+        }
+        share[i] = weights[i].min(left);
+        left -= share[i];
+    }
+    let taken: f64 = share.iter().sum();
+    share.iter_mut().for_each(|share| *share /= taken);
+    share
+}
+
 impl Stateful for WeightedCtma {}
 
 impl MetaAggregator for WeightedCtma {
@@ -67,12 +85,15 @@ impl MetaAggregator for WeightedCtma {
         let own = weights::of_rows(&self.weights, m, context, Self::NAME)?;
         let anchor = Anchor::of(inner, batch, context)?;
         let delta = self.delta.unwrap_or(Size::new(m, context.f).delta());
-        let room = (1.0 - delta) * own.iter().sum::<f64>();
-        let (mut share, mut left) = (vec![0.0; m], room);
-        for i in ascending(&anchor.distances2) {
-            share[i] = own[i].min(left) / room;
-            left = (left - own[i]).max(0.0);
-        }
+        let share = nearest(&own, &ascending(&anchor.distances2), 1.0 - delta);
         Ok(anchor.plus(share, 0.0, batch))
+    }
+
+    fn needs_pairs(&self) -> bool {
+        false
+    }
+
+    fn knows_workers(&self) -> bool {
+        !self.weights.is_empty()
     }
 }

@@ -72,6 +72,11 @@ macro_rules! on_form {
     };
 }
 
+/// What rounding may change in a sum of so many weights, as a part of it.
+pub(crate) fn rounding(weights: usize) -> f64 {
+    4.0 * weights as f64 * f64::EPSILON
+}
+
 /// m alike vectors, possibly under a linear map.
 #[derive(Clone, Debug)]
 pub struct Batch<'a> {
@@ -341,17 +346,32 @@ impl<'a> Batch<'a> {
     /// # Errors
     /// As [`Batch::gram`].
     pub fn norms2(&self) -> Result<Vec<f64>, BatchError> {
-        if self.raw_gram.get().is_none() {
-            let norms2 = match &self.map {
-                None => self.raw_norms2.get_or_init(|| self.measured_norms2()).clone(),
-                Some(_) => self.distances(&self.rows[0].zeros_like()),
-            };
-            if norms2.iter().all(|norm2| norm2.is_finite()) {
-                return Ok(norms2);
-            }
+        if self.raw_gram.get().is_some() {
+            let gram = self.gram()?;
+            return Ok((0..self.m()).map(|i| gram.row_norm2(i)).collect());
         }
-        let gram = self.gram()?;
-        Ok((0..self.m()).map(|i| gram.row_norm2(i)).collect())
+        let norms2 = match &self.map {
+            None => self.raw_norms2().clone(),
+            Some(_) => self.distances(&self.rows[0].zeros_like()),
+        };
+        if norms2.iter().any(|norm2| !norm2.is_finite()) {
+            self.check_finite()?;
+        }
+        Ok(norms2)
+    }
+
+    /// That every raw row is finite, by their norms; a pass of its own unless these are known.
+    ///
+    /// # Errors
+    /// [`BatchError::NonFinite`] naming the raw rows that are not.
+    pub(crate) fn check_finite(&self) -> Result<(), BatchError> {
+        let norms2 = self.raw_norms2();
+        let bad: Vec<usize> = (0..norms2.len()).filter(|&i| !norms2[i].is_finite()).collect();
+        if bad.is_empty() { Ok(()) } else { Err(BatchError::NonFinite(bad)) }
+    }
+
+    fn raw_norms2(&self) -> &Vec<f64> {
+        self.raw_norms2.get_or_init(|| self.measured_norms2())
     }
 
     fn measured_norms2(&self) -> Vec<f64> {

@@ -9,6 +9,7 @@ use tch::{Kind, Tensor, no_grad};
 use super::{
     BatchError, ColumnRule, Columns, Gram, Half, Map, Matrix, Places,
     measure::{self, Rows, Trust},
+    rounding,
 };
 use crate::{
     Vector,
@@ -223,11 +224,12 @@ fn apply(rule: &ColumnRule, block: &Tensor) -> Tensor {
 fn weighted(block: &Tensor, weights: &Tensor, total: f64, half: Half) -> Tensor {
     let (sorted, order) = block.sort(0, false);
     let twice = weights.take(&order).cumsum(0, Kind::Double) * 2.0;
-    let at = twice.lt(total).sum_dim_intlist(0, true, Kind::Int64);
+    let rounding = rounding(block.size()[0] as usize);
+    let at = twice.lt(total * (1.0 - rounding)).sum_dim_intlist(0, true, Kind::Int64);
     let value = |at: &Tensor| sorted.gather(0, at, false).to_kind(Kind::Double);
     let (this, next) = half.parts();
     let between = value(&at) * this + value(&(&at + 1).clamp_max(block.size()[0] - 1)) * next;
-    let median = between.where_self(&twice.gather(0, &at, false).eq(total), &value(&at));
+    let median = between.where_self(&twice.gather(0, &at, false).le(total * (1.0 + rounding)), &value(&at));
     median.squeeze_dim(0).to_kind(block.kind())
 }
 

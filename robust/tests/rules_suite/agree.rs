@@ -311,6 +311,27 @@ fn weights_count_as_repetitions_do() {
 }
 
 #[test]
+fn fractions_of_weight_add_up_in_any_order() {
+    let median = |pairs: &[(f64, f64)]| {
+        let x: Rows = pairs.iter().map(|(value, _)| vec![*value]).collect();
+        let weights: Vec<f64> = pairs.iter().map(|(_, weight)| *weight).collect();
+        crate::stage::output(&[("weighted-cwmed", json!({ "weights": weights }))], &x, 1)[0]
+    };
+    for weight in [0.1, 0.3, 0.7, 1.0 / 3.0] {
+        let equal: Vec<(f64, f64)> = (0..6).map(|i| (f64::from(i), weight)).collect();
+        assert_eq!(median(&equal), 2.5, "{weight}");
+    }
+    let mut pairs = [(0.0, 0.1), (1.0, 0.2), (2.0, 0.3), (10.0, 0.1), (11.0, 0.2), (12.0, 0.3)];
+    for turn in 0..pairs.len() {
+        for swapped in 1..pairs.len() {
+            pairs.swap(0, swapped);
+            assert_eq!(median(&pairs), 6.0, "{pairs:?}");
+        }
+        pairs.rotate_left(turn);
+    }
+}
+
+#[test]
 fn half_of_the_weight_is_told_apart() {
     let x: Rows = vec![vec![1.0], vec![2.0], vec![4.0], vec![8.0]];
     for (half, expected) in [("lower", 2.0), ("midpoint", 3.0), ("upper", 4.0)] {

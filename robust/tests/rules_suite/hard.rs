@@ -118,6 +118,21 @@ fn a_huge_row_moves_nothing_that_it_must_not() {
     }
 }
 
+/// (1 - f/m) m is more than m - f by a rounding at some sizes: nothing of that may go to a trimmed row.
+#[test]
+fn weights_leave_nothing_to_a_trimmed_row() {
+    for (m, f) in [(9, 3), (15, 5), (19, 9), (50, 21), (17, 4)] {
+        let mut x = gaussian(m, 20, 8);
+        x[m - f..].iter_mut().for_each(|row| *row = vec![1e30; 20]);
+        for weights in [vec![], vec![1.0; m], vec![0.1; m], vec![2.0; m], vec![0.7; m]] {
+            let rules = [("weighted-ctma", json!({ "weights": weights })), ("cwmed", json!({}))];
+            let got = output(&rules, &x, f);
+            let expected = mean_all(&x[..m - f].to_vec());
+            assert_close(&got, &expected, 1.0, 1e-9, &format!("m = {m}, f = {f}, weights {weights:?}"));
+        }
+    }
+}
+
 #[test]
 fn ties_on_a_grid() {
     for seed in 0..30 {

@@ -13,15 +13,12 @@ use super::{
     tile::{self, Ahead, Load, Tile},
 };
 use crate::{
-    batch::{Half, Map},
+    batch::{Half, Map, rounding},
     simd::{Real, vectorised},
 };
 
 /// Registers of columns whose medians are sought at once: enough that one sum does not wait for another.
 const REGISTERS: usize = 4;
-
-/// What rounding may change in a sum of weights, as a part of it.
-const ROUNDING: f64 = 1e-9;
 
 /// Whole numbers up to here, and their sums, are exact in every number format.
 const EXACT: f64 = (1 << 24) as f64;
@@ -79,13 +76,14 @@ fn candidates(weights: &[f64]) -> Range<usize> {
     let mut ascending = weights.to_vec();
     ascending.sort_by(f64::total_cmp);
     let total: f64 = ascending.iter().sum();
+    let slack = 2.0 * rounding(weights.len());
     let short = |weight: &f64, sum: &mut f64, slack: f64| {
         *sum += 2.0 * weight;
         *sum * slack < total
     };
     let (mut heavy, mut light) = (0.0, 0.0);
-    let first = ascending.iter().rev().take_while(|w| short(w, &mut heavy, 1.0 + ROUNDING)).count();
-    let last = ascending.iter().take_while(|w| short(w, &mut light, 1.0 - ROUNDING)).count();
+    let first = ascending.iter().rev().take_while(|w| short(w, &mut heavy, 1.0 + slack)).count();
+    let last = ascending.iter().take_while(|w| short(w, &mut light, 1.0 - slack)).count();
     first..(last + 1).min(weights.len())
 }
 
@@ -172,11 +170,12 @@ impl<A: Real> WithSimd for Medians<'_, A> {
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
-        let rows = self.sorted.rows();
+        let (rows, total) = (self.sorted.rows(), self.weights.iter().sum::<f64>());
+        let rounding = rounding(self.weights.len());
         let columns = Columns::<S, A> {
             values: A::split::<S>(self.values.all()).0,
             weights: self.weights,
-            total: A::splat(simd, A::from_f64(self.weights.iter().sum())),
+            all: [1.0 - rounding, 1.0 + rounding].map(|part| A::splat(simd, A::from_f64(part * total))),
         };
         let sorted = A::split_mut::<S>(self.sorted.all_mut()).0;
         for at in (0..sorted.len() / rows).step_by(REGISTERS) {
@@ -189,7 +188,8 @@ impl<A: Real> WithSimd for Medians<'_, A> {
 struct Columns<'a, S: Simd, A: Real> {
     values: &'a [A::Lanes<S>],
     weights: &'a [f64],
-    total: A::Lanes<S>,
+    /// All of the weight, a little less and a little more: what adding in another order may make of it.
+    all: [A::Lanes<S>; 2],
 }
 
 impl<S: Simd, A: Real> Columns<'_, S, A> {
@@ -204,7 +204,7 @@ impl<S: Simd, A: Real> Columns<'_, S, A> {
             for i in 0..left - middle {
                 for (c, &twice) in twice.iter().enumerate() {
                     let (low, high) = (i * stride + at + c, (i + middle) * stride + at + c);
-                    let less = A::less_than(simd, twice, self.total);
+                    let less = A::less_than(simd, twice, self.all[0]);
                     sorted[low] = A::select(simd, less, sorted[high], sorted[low]);
                 }
             }
@@ -217,7 +217,8 @@ impl<S: Simd, A: Real> Columns<'_, S, A> {
         for c in 0..REGISTERS {
             let part = A::mul_add(simd, this, medians[c], A::splat(simd, A::default()));
             let between = A::mul_add(simd, next, after[c], part);
-            sorted[at + c] = A::select(simd, A::equal(simd, twice[c], self.total), between, medians[c]);
+            let is_half = A::less_than_or_equal(simd, twice[c], self.all[1]);
+            sorted[at + c] = A::select(simd, is_half, between, medians[c]);
         }
     }
 
