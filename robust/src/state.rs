@@ -98,6 +98,13 @@ pub trait Stateful {
         Ok(())
     }
 
+    /// How many vectors like those of a round it may hold at once on account of its memory, where so many `workers` send
+    /// them for so many `rounds`. Whoever plans a run asks before it.
+    fn holds(&self, workers: usize, rounds: u64) -> u64 {
+        let _ = (workers, rounds);
+        0
+    }
+
     /// Begins anew, with nothing remembered. As provided it takes an empty state back, which is not enough for
     /// components that always have something to say in theirs.
     ///

@@ -38,6 +38,11 @@ impl PreAggregator for Arc {
         Ok(size)
     }
 
+    /// Beyond a few vectors; see [`norms2`].
+    fn needs_pairs(&self) -> bool {
+        false
+    }
+
     fn weights(&mut self, batch: &Batch<'_>, context: &mut Context) -> Result<Map, RuleError> {
         let (m, f) = (batch.m(), context.f);
         let lengths2 = norms2(batch)?;

@@ -77,6 +77,10 @@ impl Stateful for Clipper {
         self.centre = state.vectors.get("centre").cloned();
         Ok(())
     }
+
+    fn holds(&self, _: usize, _: u64) -> u64 {
+        u64::from(self.rule.stateful)
+    }
 }
 
 impl Aggregator for Clipper {

@@ -37,6 +37,10 @@ impl Aggregator for Cge {
         RuleError::unless(size.m > 2 * size.f, Self::NAME, "m > 2f", size)
     }
 
+    fn needs_pairs(&self) -> bool {
+        false
+    }
+
     fn aggregate(&mut self, batch: &Batch<'_>, context: &mut Context) -> Result<Aggregate, RuleError> {
         let m = batch.m();
         Ok(Aggregate::span(mean_of(&smallest(&batch.norms2()?, m - context.f), m)))

@@ -49,6 +49,11 @@ impl PreAggregator for Clipping {
         Ok(size)
     }
 
+    /// Beyond a few vectors; see [`norms2`].
+    fn needs_pairs(&self) -> bool {
+        false
+    }
+
     fn weights(&mut self, batch: &Batch<'_>, _: &mut Context) -> Result<Map, RuleError> {
         let factors: Vec<f64> = norms2(batch)?.into_iter().map(|norm2| factor(norm2, self.radius)).collect();
         Ok(Map::scaling(&factors))

@@ -52,7 +52,7 @@ impl Rule for Ctma {
     }
 
     fn guarantee() -> Option<&'static str> {
-        Some("c' = 16 delta (1 + c), Dahan & Levy, 2024")
+        Some("c' = 16 delta (1 + c) with exact ties, Dahan & Levy, 2024")
     }
 }
 
@@ -77,7 +77,15 @@ impl MetaAggregator for Ctma {
         Ok(anchor.plus(share, excess, batch))
     }
 
+    fn needs_pairs(&self) -> bool {
+        false
+    }
+
     fn bound(&self, size: Size, inner: &Bound) -> Option<Bound> {
+        // The proof takes m - f vectors, no more.
+        if self.ties == Ties::Kept {
+            return None;
+        }
         let c = 16.0 * size.delta() * (1.0 + inner.coefficient);
         Some(inner.over(c, Meaning::C, "16 delta (1 + ?)", "Dahan & Levy, 2024"))
     }
@@ -116,7 +124,7 @@ impl Anchor {
             (Output::Vector(x0), _) => batch.distances(x0),
         };
         if distances2.iter().any(|d| !d.is_finite()) {
-            batch.gram()?; // names the rows that are not finite
+            batch.check_finite()?;
         }
         Ok(Self { aggregate, distances2 })
     }

@@ -34,7 +34,8 @@ impl Defence {
     /// The chain of these layers, outermost first.
     ///
     /// # Errors
-    /// [`RuleError::Chain`] unless exactly the last layer is a base rule.
+    /// [`RuleError::Chain`] unless exactly the last layer is a base rule, or if vectors are mixed over a rule that goes by
+    /// who sent them.
     pub fn new(layers: Vec<Layer>) -> Result<Self, RuleError> {
         let mut layers = layers.into_iter().rev();
         let Some(Layer::Base(mut root)) = layers.next() else {
@@ -44,6 +45,10 @@ impl Defence {
             root = match layer {
                 Layer::Base(_) => {
                     return Err(RuleError::Chain("only the last element may be a base rule".into()));
+                }
+                Layer::Pre(pre) if !pre.keeps_workers() && root.knows_workers() => {
+                    let message = "vectors are mixed over a rule that goes by who sent them";
+                    return Err(RuleError::Chain(message.into()));
                 }
                 Layer::Pre(pre) => Box::new(Under { pre, inner: root }),
                 Layer::Meta(meta) => Box::new(Over { meta, inner: root }),
@@ -191,6 +196,10 @@ impl Stateful for Defence {
     fn restore(&mut self, state: &State) -> Result<(), StateError> {
         self.root.restore(state)
     }
+
+    fn holds(&self, workers: usize, rounds: u64) -> u64 {
+        self.root.holds(workers, rounds)
+    }
 }
 
 /// A meta-aggregator over its inner rule.
@@ -209,6 +218,10 @@ impl Stateful for Over {
         self.meta.restore(state)?;
         self.inner.restore(&state.inner())
     }
+
+    fn holds(&self, workers: usize, rounds: u64) -> u64 {
+        self.meta.holds(workers, rounds) + self.inner.holds(workers, rounds)
+    }
 }
 
 impl Aggregator for Over {
@@ -224,6 +237,14 @@ impl Aggregator for Over {
 
     fn aggregate(&mut self, batch: &Batch<'_>, context: &mut Context) -> Result<Aggregate, RuleError> {
         self.meta.aggregate(self.inner.as_mut(), batch, context)
+    }
+
+    fn needs_pairs(&self) -> bool {
+        self.meta.needs_pairs() || self.inner.needs_pairs()
+    }
+
+    fn knows_workers(&self) -> bool {
+        self.meta.knows_workers() || self.inner.knows_workers()
     }
 
     fn bound(&self, size: Size) -> Option<Bound> {
@@ -250,6 +271,10 @@ impl Stateful for Under {
     fn restore(&mut self, state: &State) -> Result<(), StateError> {
         self.pre.restore(state)?;
         self.inner.restore(&state.inner())
+    }
+
+    fn holds(&self, workers: usize, rounds: u64) -> u64 {
+        self.pre.holds(workers, rounds) + self.inner.holds(workers, rounds)
     }
 }
 
@@ -279,6 +304,10 @@ impl Aggregator for Under {
             result.output = Output::Span(w.transposed_times(c));
         }
         Ok(result)
+    }
+
+    fn knows_workers(&self) -> bool {
+        self.inner.knows_workers()
     }
 
     fn bound(&self, size: Size) -> Option<Bound> {

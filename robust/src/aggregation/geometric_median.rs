@@ -23,6 +23,9 @@ pub enum Start {
     Median,
 }
 
+/// The least distance that a vector counts with unless it is given, as a part of the median distance.
+const SMOOTHING: f64 = 1e-6;
+
 /// Geometric median, the point of least Σ ‖x_i - z‖, by smoothed Weiszfeld steps; known as RFA in federated learning.
 ///
 /// A step takes z to Σ w_i x_i / Σ w_i with w_i = 1 / max(‖x_i - z‖, nu). By default the steps go on until z stands
@@ -33,9 +36,10 @@ pub enum Start {
 pub struct GeometricMedian {
     /// Where the steps start.
     pub start: Start,
-    /// The least distance that a vector counts with (smoothing), in the unit of the vectors.
+    /// The least distance that a vector counts with (smoothing), in the unit of the vectors; by default a millionth of
+    /// the median distance to the vectors.
     #[schemars(range(min = 0.0))]
-    pub nu: f64,
+    pub nu: Option<f64>,
     /// The largest number of steps.
     #[schemars(range(min = 1))]
     pub steps: usize,
@@ -46,7 +50,7 @@ pub struct GeometricMedian {
 
 impl Default for GeometricMedian {
     fn default() -> Self {
-        Self { start: Start::Mean, nu: 1e-6, steps: 100, tolerance: 1e-6 }
+        Self { start: Start::Mean, nu: None, steps: 100, tolerance: 1e-6 }
     }
 }
 
@@ -57,21 +61,23 @@ impl Described for GeometricMedian {
     fn preset(preset: Preset) -> Self {
         match preset {
             Preset::Paper => Self::default(),
-            Preset::Dahan | Preset::Byzfl => Self { start: Start::Zero, nu: 0.1, steps: 3, tolerance: 0.0 },
+            Preset::Dahan | Preset::Byzfl => {
+                Self { start: Start::Zero, nu: Some(0.1), steps: 3, tolerance: 0.0 }
+            }
         }
     }
 }
 
 impl Rule for GeometricMedian {
     fn build(&self) -> Result<Layer, ParameterError> {
-        ParameterError::not_negative("nu", self.nu)?;
+        self.nu.map_or(Ok(()), |nu| ParameterError::not_negative("nu", nu))?;
         ParameterError::not_negative("tolerance", self.tolerance)?;
         ParameterError::unless(self.steps > 0, "steps", self.steps, "at least 1")?;
         Ok(Layer::Base(Box::new(self.clone())))
     }
 
     fn guarantee() -> Option<&'static str> {
-        Some("kappa = 4 (1 + r)^2 of the exact point, Allouah et al., 2023")
+        Some("kappa = 4 (1 + r)^2 of the exact point (without nu), Allouah et al., 2023")
     }
 }
 
@@ -88,7 +94,8 @@ impl Aggregator for GeometricMedian {
     }
 
     fn bound(&self, size: Size) -> Option<Bound> {
-        let exact = self.tolerance > 0.0 && self.tolerance <= 1e-3 && self.steps >= 50;
+        let smoothed = self.nu.is_some_and(|nu| nu > 0.0);
+        let exact = !smoothed && self.tolerance > 0.0 && self.tolerance <= 1e-3 && self.steps >= 50;
         let kappa = 4.0 * (1.0 + ratio(size)).powi(2);
         exact.then(|| Bound::kappa(kappa, "4 (1 + r)^2", "Allouah et al., 2023, for the exact point"))
     }
@@ -125,7 +132,8 @@ impl GeometricMedian {
     /// One step from a point at these squared distances. A vector that the point has met, with
     /// nothing to smooth it, takes all the weight.
     fn step(&self, distances2: &[f64], weights: &[f64]) -> Vec<f64> {
-        let reach = |d2: &f64| d2.sqrt().max(self.nu);
+        let nu = self.nu.unwrap_or_else(|| SMOOTHING * median(distances2).sqrt());
+        let reach = |d2: &f64| d2.sqrt().max(nu);
         let met = distances2.iter().any(|d2| reach(d2) == 0.0);
         let weigh = |(d2, w): (&f64, &f64)| match met {
             true => w * f64::from(u8::from(*d2 == 0.0)),

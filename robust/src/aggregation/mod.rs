@@ -168,8 +168,8 @@ pub enum RuleError {
         /// Name of the rule.
         rule: &'static str,
     },
-    /// Every vector has a coordinate that is NaN or infinite.
-    #[error("none of the {m} vectors is finite")]
+    /// Every vector has a coordinate that is NaN or infinite, or a squared norm that is and that the rule needs.
+    #[error("none of the {m} vectors is finite, with a squared norm that is")]
     NoneFinite {
         /// Number of vectors.
         m: usize,
@@ -322,6 +322,11 @@ pub trait Aggregator: DynClone + Stateful + Send + Sync {
         false
     }
 
+    /// Whether the rule goes by who sent a vector, now or over rounds, so that mixtures of vectors mean nothing to it.
+    fn knows_workers(&self) -> bool {
+        false
+    }
+
     /// Whether the rule may ask for [`Batch::gram`] or hold other tables of m × m numbers.
     fn needs_pairs(&self) -> bool {
         true
@@ -386,6 +391,16 @@ pub trait MetaAggregator: DynClone + Stateful + Send + Sync {
         batch: &Batch<'_>,
         context: &mut Context,
     ) -> Result<Aggregate, RuleError>;
+
+    /// As [`Aggregator::needs_pairs`], of this layer alone.
+    fn needs_pairs(&self) -> bool {
+        true
+    }
+
+    /// As [`Aggregator::knows_workers`], of this layer alone.
+    fn knows_workers(&self) -> bool {
+        false
+    }
 
     /// The published bound of this layer over a rule with the bound `inner`.
     fn bound(&self, size: Size, inner: &Bound) -> Option<Bound> {

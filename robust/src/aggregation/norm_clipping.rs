@@ -55,6 +55,10 @@ impl Aggregator for NormClipping {
         RuleError::unless(size.m > 0, Self::NAME, "m > 0", size)
     }
 
+    fn needs_pairs(&self) -> bool {
+        false
+    }
+
     fn aggregate(&mut self, batch: &Batch<'_>, context: &mut Context) -> Result<Aggregate, RuleError> {
         let m = batch.m() as f64;
         let coefficients: Vec<f64> =

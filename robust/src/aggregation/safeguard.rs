@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use rayon::prelude::*;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 
 use super::{
     Aggregate, Aggregator, Context, Layer, Rule, RuleError,
@@ -22,7 +23,9 @@ use crate::{
 /// For each window, A_i is the sum of worker i's vectors since the window began. The median worker is the good one
 /// whose ⌊m/2⌋ + 1 nearest good sums, its own included, lie within the least radius; whoever is farther from it than
 /// max(scale · radius, floor) is out for good. This is the paper's automatic threshold. Windows start anew after
-/// their length; the good ones are kept. Remembers two vectors for every worker, and cannot stand under bucketing.
+/// their length; the good ones are kept. Where workers missed rounds, which the paper knows nothing of, A_i counts as
+/// many times as makes it as long as theirs who missed least. Remembers two vectors for every worker, and cannot stand
+/// under bucketing or where rounds call a part of the workers.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Safeguard {
@@ -70,6 +73,8 @@ struct Guard {
     evicted: Vec<usize>,
     /// The sums of the short and of the long window, by worker.
     sums: [Sums; 2],
+    /// The number of vectors in these.
+    counts: [BTreeMap<usize, u64>; 2],
 }
 
 type Sums = BTreeMap<usize, Vector>;
@@ -81,6 +86,7 @@ impl Stateful for Guard {
         let mut state = State::default();
         state.values.insert("round".into(), self.round.into());
         state.values.insert("evicted".into(), self.evicted.clone().into());
+        state.values.insert("counts".into(), json!(self.counts));
         for (name, sums) in WINDOWS.iter().zip(&self.sums) {
             state.vectors.extend(sums.iter().map(|(worker, v)| (format!("{name}.{worker}"), v.clone())));
         }
@@ -90,6 +96,7 @@ impl Stateful for Guard {
     fn restore(&mut self, state: &State) -> Result<(), StateError> {
         self.round = state.value(Safeguard::NAME, "round")?;
         self.evicted = state.value(Safeguard::NAME, "evicted")?;
+        self.counts = state.value(Safeguard::NAME, "counts")?;
         for (name, sums) in WINDOWS.iter().zip(&mut self.sums) {
             let own = state.vectors.iter().filter_map(|(entry, v)| {
                 let worker = entry.strip_prefix(name)?.strip_prefix('.')?.parse().ok()?;
@@ -99,11 +106,29 @@ impl Stateful for Guard {
         }
         Ok(())
     }
+
+    /// The sums of both windows, before the round and after it.
+    fn holds(&self, workers: usize, _: u64) -> u64 {
+        4 * workers as u64
+    }
 }
 
 impl Aggregator for Guard {
     fn check(&self, size: Size) -> Result<(), RuleError> {
         RuleError::unless(size.m > 2 * size.f, Safeguard::NAME, "m > 2f", size)
+    }
+
+    fn check_workers(&self, workers: usize, size: Size) -> Result<(), RuleError> {
+        if size.m >= workers {
+            return Ok(());
+        }
+        let message =
+            format!("it compares sums over rounds, and a round calls {} of {workers} workers", size.m);
+        Err(RuleError::Failed { rule: Safeguard::NAME.into(), message })
+    }
+
+    fn knows_workers(&self) -> bool {
+        true
     }
 
     fn aggregate(&mut self, batch: &Batch<'_>, context: &mut Context) -> Result<Aggregate, RuleError> {
@@ -117,8 +142,8 @@ impl Aggregator for Guard {
             let message = "every worker that is there was evicted in an earlier round".into();
             return Err(RuleError::Failed { rule: Safeguard::NAME.into(), message });
         }
-        let of = |sums: &Sums| good.iter().map(|&i| sums[&workers[i]].clone()).collect::<Vec<_>>();
-        let [short, long] = next.sums.each_ref().map(of);
+        let good_ones: Vec<usize> = good.iter().map(|&i| workers[i]).collect();
+        let [short, long] = [0, 1].map(|window| next.comparable(window, &good_ones));
         let mut near = self.crowd(batch, &short, m)?;
         if !short.iter().zip(&long).all(|(short, long)| short.address() == long.address()) {
             near.iter_mut().zip(self.crowd(batch, &long, m)?).for_each(|(near, also)| *near &= also);
@@ -133,10 +158,24 @@ impl Aggregator for Guard {
 }
 
 impl Guard {
+    /// The sums of `workers`, made as long as if each had been in as many rounds as the most frequent of them.
+    fn comparable(&self, window: usize, workers: &[usize]) -> Vec<Vector> {
+        let (sums, counts) = (&self.sums[window], &self.counts[window]);
+        let most = workers.iter().map(|worker| counts[worker]).max().unwrap_or(0);
+        let scaled = |worker: &usize| match counts[worker] {
+            count if count == most => sums[worker].clone(),
+            count => sums[worker].scaled(most as f64 / count as f64),
+        };
+        workers.iter().map(scaled).collect()
+    }
+
     /// Adds the round's vectors to the sums of both windows. As long as both began in the same round, they share them.
     fn extend(&mut self, workers: &[usize], rows: &[Vector]) {
         let starts = [self.rule.short, self.rule.long].map(|length| self.round.is_multiple_of(length));
-        self.sums.iter_mut().zip(starts).filter(|(_, starts)| *starts).for_each(|(sums, _)| sums.clear());
+        for at in (0..2).filter(|&at| starts[at]) {
+            self.sums[at].clear();
+            self.counts[at].clear();
+        }
         let sums = &self.sums;
         let added = |(worker, row): (&usize, &Vector)| {
             let [short, long] = sums.each_ref().map(|sums| sums.get(worker));
@@ -149,6 +188,7 @@ impl Guard {
         for (worker, [short, long]) in added {
             self.sums[0].insert(worker, short);
             self.sums[1].insert(worker, long);
+            self.counts.iter_mut().for_each(|counts| *counts.entry(worker).or_default() += 1);
         }
     }
 

@@ -54,6 +54,10 @@ impl Aggregator for WeightedCwmed {
         weights::check_number(&self.weights, workers, Self::NAME)
     }
 
+    fn knows_workers(&self) -> bool {
+        !self.weights.is_empty()
+    }
+
     fn aggregate(&mut self, batch: &Batch<'_>, context: &mut Context) -> Result<Aggregate, RuleError> {
         let own = weights::of_rows(&self.weights, batch.m(), context, Self::NAME)?;
         Ok(Aggregate::vector(batch.weighted_median(&own, self.half)?))

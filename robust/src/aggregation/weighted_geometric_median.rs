@@ -21,9 +21,10 @@ pub struct WeightedGeometricMedian {
     pub weights: Vec<f64>,
     /// Where the steps start.
     pub start: Start,
-    /// The least distance that a vector counts with (smoothing), in the unit of the vectors.
+    /// The least distance that a vector counts with (smoothing), in the unit of the vectors; by default a millionth of
+    /// the median distance to the vectors.
     #[schemars(range(min = 0.0))]
-    pub nu: f64,
+    pub nu: Option<f64>,
     /// The largest number of steps.
     #[schemars(range(min = 1))]
     pub steps: usize,
@@ -47,7 +48,7 @@ impl Described for WeightedGeometricMedian {
         match preset {
             Preset::Paper | Preset::Byzfl => Self::default(),
             Preset::Dahan => {
-                Self { weights: Vec::new(), start: Start::Zero, nu: 0.0, steps: 3, tolerance: 0.0 }
+                Self { weights: Vec::new(), start: Start::Zero, nu: Some(0.0), steps: 3, tolerance: 0.0 }
             }
         }
     }
@@ -78,6 +79,10 @@ impl Aggregator for WeightedGeometricMedian {
 
     fn check_workers(&self, workers: usize, _: Size) -> Result<(), RuleError> {
         weights::check_number(&self.weights, workers, Self::NAME)
+    }
+
+    fn knows_workers(&self) -> bool {
+        !self.weights.is_empty()
     }
 
     fn aggregate(&mut self, batch: &Batch<'_>, context: &mut Context) -> Result<Aggregate, RuleError> {

@@ -12,6 +12,7 @@ use phalanx_robust::{
         built_in,
     },
     describe::{Described, Preset},
+    state::Stateful,
 };
 use serde_json::json;
 
@@ -60,7 +61,7 @@ fn presets_take_the_meaning_of_their_source() {
     assert_eq!(Cwmed::preset(Preset::Byzfl).even, Even::Midpoint);
     assert_eq!(Ctma::preset(Preset::Dahan).ties, Ties::Kept);
     let rfa = GeometricMedian::preset(Preset::Dahan);
-    assert_eq!((rfa.nu, rfa.steps, rfa.tolerance), (0.1, 3, 0.0));
+    assert_eq!((rfa.nu, rfa.steps, rfa.tolerance), (Some(0.1), 3, 0.0));
     assert_eq!(rfa, GeometricMedian::preset(Preset::Byzfl));
 }
 
@@ -119,6 +120,27 @@ fn parameters_out_of_range_are_refused_by_name() {
     refused("weighted-ctma", json!({ "delta": 0.5 }), "delta");
     let few = chain(&[("weighted-cwmed", json!({ "weights": [1.0, 2.0] }))]).check(Size::new(3, 1));
     assert!(matches!(few, Err(RuleError::Parameter { rule: "weighted-cwmed", .. })));
+}
+
+/// A bucket is drawn anew each round: neither a memory nor a weight of workers can be that of buckets.
+#[test]
+fn nothing_that_goes_by_workers_stands_under_buckets() {
+    let weights = json!({ "weights": vec![1.0; 9] });
+    let made = |rules: &[(&str, serde_json::Value)]| {
+        let layers = [&[("bucketing", json!({}))], rules].concat();
+        Defence::new(layers.iter().map(|(name, parameters)| layer(name, parameters)).collect()).map(|_| ())
+    };
+    for rules in [
+        &[("safeguard", json!({}))][..],
+        &[("weighted-cwmed", weights.clone())],
+        &[("nnm", json!({})), ("weighted-geometric-median", weights.clone())],
+        &[("weighted-ctma", weights), ("cwmed", json!({}))],
+        &[("ctma", json!({})), ("safeguard", json!({}))],
+    ] {
+        let error = made(rules).unwrap_err();
+        assert!(matches!(&error, RuleError::Chain(why) if why.contains("who sent them")), "{error}");
+    }
+    made(&[("weighted-ctma", json!({})), ("weighted-cwmed", json!({}))]).unwrap();
 }
 
 #[test]
@@ -218,6 +240,32 @@ fn a_gram_matrix_that_is_there_serves_whoever_comes_after() {
 }
 
 #[test]
+fn what_rules_hold_is_known_before() {
+    let mut names = Names::default();
+    built_in(&mut names);
+    let mut with = BTreeSet::new();
+    for name in names.0 {
+        let base = matches!(layer(name, &json!({})), Layer::Base(_));
+        let rules = if base { vec![name] } else { vec![name, "centered-clipping"] };
+        let mut defence = plain(&rules);
+        let context = Context {
+            reference: Some(vectors(&gaussian(1, 20, 9), Dtype::F32).remove(0)),
+            ..Context::new(2, stream(1))
+        };
+        for round in 0..4 {
+            defence.aggregate_in(&vectors(&gaussian(11, 20, round), Dtype::F32), context.clone()).unwrap();
+        }
+        let held = defence.state().vectors.values().filter(|vector| vector.len() == 20).count() as u64;
+        assert!(held <= defence.holds(11, 4), "{name} holds {held}");
+        if base && defence.holds(11, 4) > 0 {
+            assert!(held > 0, "{name}");
+            with.insert(name);
+        }
+    }
+    assert_eq!(with, BTreeSet::from(["centered-clipping", "safeguard"]));
+}
+
+#[test]
 fn rules_that_need_no_pairs_make_no_gram_matrix() {
     let mut names = Names::default();
     built_in(&mut names);
@@ -230,7 +278,7 @@ fn rules_that_need_no_pairs_make_no_gram_matrix() {
             continue;
         }
         without.insert(name);
-        let mut rows = gaussian(11, 20, 1);
+        let mut rows = gaussian(40, 20, 1); // of few rows a Gram matrix costs nothing
         for value in [0.0, f64::NAN] {
             rows[3][7] = value;
             let noted = Arc::<Passes>::default();
@@ -240,5 +288,7 @@ fn rules_that_need_no_pairs_make_no_gram_matrix() {
         }
     }
     let coordinates = ["cwmed", "cwtm", "meamed", "phocas", "sign-majority", "weighted-cwmed"];
-    assert_eq!(without, [&coordinates[..], &["aksel", "bucketing", "mean"]].concat().into_iter().collect());
+    let norms = ["arc", "cge", "clipping", "norm-clipping"];
+    let others = ["aksel", "bucketing", "ctma", "mean", "weighted-ctma"];
+    assert_eq!(without, [&coordinates[..], &norms, &others].concat().into_iter().collect());
 }

@@ -36,17 +36,8 @@ fn chains() -> Vec<Vec<(&'static str, Value)>> {
 }
 
 /// Rules that look at the origin.
-const BOUND_TO_ORIGIN: [&str; 9] = [
-    "cge",
-    "norm-clipping",
-    "clipped-clustering",
-    "arc",
-    "clipping",
-    "centered-clipping",
-    "sign-majority",
-    "signguard",
-    "fltrust",
-];
+const BOUND_TO_ORIGIN: [&str; 7] =
+    ["cge", "norm-clipping", "clipped-clustering", "arc", "clipping", "centered-clipping", "sign-majority"];
 /// Rules with a length among their parameters, or with a result of its own length.
 const BOUND_TO_UNIT: [&str; 4] = ["norm-clipping", "clipping", "centered-clipping", "sign-majority"];
 

@@ -9,7 +9,7 @@ use serde_json::json;
 
 use crate::{
     naive::{centered_clipping, clipped, distance, fltrust, mean_all, midpoint, norm},
-    naive_selection::larger_cluster,
+    naive_selection::{larger_cluster, largest_mean_shift},
     stage::{
         Rows, aggregate, assert_close, chain, difference, gaussian, layer, output, plain, stream, vectors,
     },
@@ -185,6 +185,24 @@ fn safeguard_knows_workers_when_some_are_absent() {
     assert!([0, 2, 3, 4].iter().all(|&i| weights[i] > 0.0), "{weights:?}");
 }
 
+/// A worker that missed rounds has shorter sums, which are no straying.
+#[test]
+fn safeguard_does_not_hold_absences_against_workers() {
+    let mut defence = plain(&["safeguard"]);
+    for round in 0..40usize {
+        let mut x = gaussian(9, 200, 900 + round as u64);
+        x.iter_mut().flatten().for_each(|v| *v += 3.0); // they agree on where to go
+        let present: Vec<usize> = (0..9).filter(|&worker| (worker + round) % 4 != 0 || worker < 3).collect();
+        let rows: Rows = present.iter().map(|&worker| x[worker].clone()).collect();
+        let context = Context { workers: present.clone(), ..Context::new(1, stream(1)) };
+        let got = defence.aggregate_in(&vectors(&rows, Dtype::F64), context).unwrap();
+        let weights = got.weights.unwrap();
+        assert!(weights.iter().all(|w| *w > 0.0), "round {round}, {present:?}: {weights:?}");
+    }
+    let refused = defence.check_workers(20, Size::new(10, 1)).unwrap_err().to_string();
+    assert!(refused.contains("a round calls 10 of 20 workers"), "{refused}");
+}
+
 #[test]
 fn fltrust_follows_the_servers_own_vector() {
     let x = gaussian(9, 25, 71);
@@ -234,6 +252,43 @@ fn dnc_finds_a_shift_on_any_coordinates() {
     let other = defence.aggregate(&vectors(&y, Dtype::F64), 3, stream(2)).unwrap();
     assert_eq!(once.weights, again.weights);
     assert_ne!(once.weights, other.weights);
+}
+
+#[test]
+fn signguard_keeps_the_largest_crowd_of_signs() {
+    let mut dropped = 0;
+    for seed in 0..30 {
+        let (m, d) = (9 + seed as usize % 9, 60);
+        let mut x = gaussian(m, d, 300 + seed);
+        for (i, row) in x.iter_mut().enumerate() {
+            let (bias, length) = (0.7 * (i % 4) as f64 - 0.5, [1.0, 1.0, 4.0, 0.05][(i + seed as usize) % 4]);
+            row.iter_mut().for_each(|v| *v = length * if v.abs() < 0.2 { 0.0 } else { *v + bias });
+        }
+        let norms: Vec<f64> = x.iter().map(|row| norm(row)).collect();
+        let mut ascending = norms.clone();
+        ascending.sort_by(f64::total_cmp);
+        let middle = midpoint(&ascending);
+        let share = |row: &[f64], sign: f64| {
+            row.iter().filter(|v| if sign == 0.0 { **v == 0.0 } else { **v * sign > 0.0 }).count() as f64
+                / d as f64
+        };
+        let signs: Rows =
+            x.iter().map(|row| [1.0, 0.0, -1.0].map(|sign| share(row, sign)).to_vec()).collect();
+        let crowd = largest_mean_shift(&signs, (0.3 * m as f64) as usize);
+        let in_band = |i: &usize| norms[*i] >= 0.1 * middle && norms[*i] <= 3.0 * middle;
+        let band: Vec<usize> = (0..m).filter(in_band).collect();
+        let both: Vec<usize> = crowd.iter().copied().filter(in_band).collect();
+        let kept = if both.is_empty() { band } else { both };
+        dropped += m - kept.len();
+        let expected = mean_all(&kept.iter().map(|&i| clipped(&x[i], middle)).collect());
+        let parameters = json!({ "coordinates": 1.0, "quantile": 0.3 });
+        let got = output(&[("signguard", parameters)], &x, (m - 1) / 2);
+        assert_close(&got, &expected, 1.0, 1e-11, &format!("seed {seed}"));
+    }
+    assert!(
+        dropped > 60,
+        "{dropped} rows of 30 batches were dropped: the crowds must differ to show anything"
+    );
 }
 
 #[test]

@@ -116,6 +116,42 @@ pub fn weighted_ctma(x: &Rows, s: &[f64], delta: f64, anchor: &[f64]) -> Vec<f64
     out
 }
 
+/// The rows that Mean-Shift with a flat kernel puts into its largest cluster. Every row climbs to the mean of the rows
+/// within the bandwidth, the mean over the rows of the distance to the k-th nearest (itself the first), until it moves
+/// by no more than a thousandth of that; of modes within the bandwidth of each other the one with most rows around it
+/// stays, on a tie that of the first row; a row belongs to the mode nearest to it.
+pub fn largest_mean_shift(x: &Rows, k: usize) -> Vec<usize> {
+    let kth = |i: usize| distance(&x[i], &x[order_by(x.len(), |j| distance(&x[i], &x[j]))[k.max(1) - 1]]);
+    let bandwidth = average(&(0..x.len()).map(kth).collect::<Vec<_>>());
+    let around = |point: &[f64]| -> Vec<usize> {
+        (0..x.len()).filter(|&i| distance(&x[i], point) <= bandwidth).collect()
+    };
+    let climb = |i: usize| {
+        let mut point = x[i].clone();
+        loop {
+            let next = mean_of(x, &around(&point));
+            let moved = distance(&next, &point);
+            point = next;
+            if moved <= 1e-3 * bandwidth {
+                return point;
+            }
+        }
+    };
+    let modes: Rows = (0..x.len()).map(climb).collect();
+    let mut left = order_by(modes.len(), |i| -(around(&modes[i]).len() as f64));
+    let mut kept: Vec<usize> = Vec::new();
+    while !left.is_empty() {
+        let best = left[0];
+        kept.push(best);
+        left.retain(|&i| distance(&modes[i], &modes[best]) > bandwidth);
+    }
+    let nearest = |i: usize| kept[order_by(kept.len(), |at| distance(&x[i], &modes[kept[at]]))[0]];
+    let homes: Vec<usize> = (0..x.len()).map(nearest).collect();
+    let size = |home: usize| homes.iter().filter(|other| **other == home).count();
+    let largest = order_by(homes.len(), |i| -(size(homes[i]) as f64))[0];
+    (0..homes.len()).filter(|&i| homes[i] == homes[largest]).collect()
+}
+
 /// The larger of the last two clusters of average linkage on cosine distances, each mean taken anew from all pairs.
 pub fn larger_cluster(x: &Rows) -> Vec<usize> {
     let cosine = |a: &[f64], b: &[f64]| {

@@ -34,7 +34,27 @@ fn bounds_are_those_of_the_table() {
     }
     let three_steps = json!({ "start": "zero", "nu": 0.1, "steps": 3, "tolerance": 0.0 });
     assert!(chain(&[("geometric-median", three_steps)]).bound(size).is_none());
+    assert!(chain(&[("geometric-median", json!({ "nu": 1e3 }))]).bound(size).is_none());
+    assert!(chain(&[("ctma", json!({ "ties": "kept" })), ("cwmed", json!({}))]).bound(size).is_none());
     assert_eq!(plain(&["cwtm"]).bound(Size::new(17, 0)).unwrap().coefficient, 0.0);
+}
+
+/// What smooths the steps must not grow beside small vectors, as gradients are late in training.
+#[test]
+fn the_geometric_median_keeps_its_bound_at_every_scale() {
+    for scale in [1.0, 1e-8, 1e-30, 1e30] {
+        for far in [20.0, 3e2, 3e5] {
+            let mut x = gaussian(9, 3, 4);
+            x[5..].iter_mut().for_each(|row| *row = vec![far; 3]);
+            let rows: Vec<Vector> =
+                x.iter().map(|row| row.iter().map(|v| scale * v).collect::<Vec<_>>().into()).collect();
+            let mut rule = plain(&["geometric-median"]);
+            let bound = rule.bound(Size::new(9, 4)).unwrap().coefficient;
+            let output = rule.aggregate(&rows, 4, stream(1)).unwrap().output;
+            let forced = robustness_coefficient(&rows, &[0, 1, 2, 3, 4], &output);
+            assert!(forced <= bound, "{scale:e} and {far:e}: {forced} beyond {bound}");
+        }
+    }
 }
 
 #[test]
