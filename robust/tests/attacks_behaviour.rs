@@ -188,8 +188,31 @@ fn a_probe_does_without_the_other_groups() {
 fn mimic_copies_its_victim() {
     let stage = Stage::new(normal(2, 9, 7, 1.0, 0.0), 4);
     assert_eq!(stage.common(&Mimic { victim: 6, ..Mimic::default() }), stage.honest[6]);
-    let beyond = Mimic { victim: 9, ..Mimic::default() };
-    assert!(matches!(stage.try_play(stage.build(&beyond).as_mut(), 1), Err(AttackError::Failed(_))));
+}
+
+/// The victim is a worker, not a place among those who are there; where it is not, another stands in for it.
+#[test]
+fn mimic_knows_its_victim_when_some_are_absent() {
+    // honest workers 0 and 3 are absent: rows are those of 1, 2, 4, 5, 6
+    let all = normal(2, 7, 5, 1.0, 0.0);
+    let rows = |present: &[usize]| present.iter().map(|&id| all[id].clone()).collect::<Rows>();
+    let present = [1, 2, 4, 5, 6];
+    let stage = Stage { members: vec![0, 3, 7, 8], ..Stage::new(rows(&present), 2) };
+    let stage = Stage { size: Size::new(9, 4), ..stage };
+    for (victim, copied) in [(4, 4), (3, 4), (0, 1)] {
+        assert_eq!(stage.common(&Mimic { victim, ..Mimic::default() }), all[copied], "victim {victim}");
+    }
+    let learning = Mimic { choice: Choice::Variance, warm_up: 1, ..Mimic::default() };
+    let mut attack = stage.build(&learning);
+    let learnt = stage.play(attack.as_mut(), 1)[0].clone();
+    let victim = all.iter().position(|row| *row == learnt).unwrap();
+    let others: Vec<usize> = present.iter().copied().filter(|&id| id != victim).collect();
+    let z = attack.state().vectors["direction"].to_f64();
+    let farthest = others.iter().copied().max_by(|&i, &j| dot(&all[i], &z).total_cmp(&dot(&all[j], &z)));
+    let without = Stage { members: vec![0, 3, victim, 7, 8], ..Stage::new(rows(&others), 2) };
+    let without = Stage { size: Size::new(9, 5), ..without };
+    assert_eq!(without.play(attack.as_mut(), 2)[0], all[farthest.unwrap()]);
+    assert_eq!(stage.play(attack.as_mut(), 3)[0], learnt, "it is there again");
 }
 
 /// The victim of each round by the definition, for rounds of these honest vectors.
@@ -424,7 +447,7 @@ fn an_attack_that_a_run_has_too_little_for_says_so_before_it() {
     };
     let victim = |victim| built(Mimic { victim, ..Mimic::default() });
     assert!(said(victim(8).as_ref(), setting).is_ok());
-    refused(victim(9).as_ref(), setting, "mimic.victim: victim = 9: there are 9 honest vectors");
+    refused(victim(9).as_ref(), setting, "mimic.victim: victim = 9: there are 9 honest workers");
     let learnt = built(Mimic { choice: Choice::Variance, victim: 9, ..Mimic::default() });
     assert!(said(learnt.as_ref(), setting).is_ok(), "the parameter plays no part");
 

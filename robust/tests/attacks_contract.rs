@@ -17,8 +17,9 @@ use attacks_stage::{Rows, Stage, assert_close, normal};
 use phalanx_robust::{
     Pass, Size, Vector, Watch,
     attack::{
-        Alie, AntiCge, Attack, AttackError, AttackRule, AttackVisitor, Constant, Drift, Fang, Gaussian, Ipm,
-        Knowledge, LabelFlip, Mimic, OptAlie, OptIpm, Rop, SingleCoordinate, Stale, View, built_in,
+        Alie, AntiCge, Attack, AttackError, AttackRule, AttackVisitor, Choice, Constant, Drift, Fang,
+        Gaussian, Ipm, Knowledge, LabelFlip, Mimic, OptAlie, OptIpm, Replayed, Rop, SingleCoordinate, Stale,
+        View, built_in,
     },
     describe::{ParameterError, Preset},
     state::{State, Stateful},
@@ -80,6 +81,28 @@ fn attacks_that_need_no_pairs_make_no_gram_matrix() {
         }
     });
     assert_eq!(with, BTreeSet::from(["fang", "min-max", "min-sum"]));
+}
+
+#[test]
+fn what_an_attack_holds_is_known_before() {
+    let mut with = BTreeSet::new();
+    let mut count = |name: &'static str, mut attack: Box<dyn Attack>| {
+        let vectors = |attack: &dyn Attack| attack.state().vectors.len() as u64;
+        let all = (1..=12).map(|round| {
+            stage().play(attack.as_mut(), round);
+            vectors(attack.as_ref())
+        });
+        let most = all.max().unwrap();
+        assert_eq!(most, attack.holds(4, 12), "{name}");
+        assert!(attack.holds(4, 5) <= attack.holds(4, 12), "{name}");
+        if most > 0 {
+            with.insert(name);
+        }
+    };
+    each(&mut count);
+    count("mimic", stage().build(&Mimic { choice: Choice::Variance, ..Mimic::default() }));
+    count("stale", stage().build(&Stale { of: Replayed::HonestMean, rounds: 3 }));
+    assert_eq!(with, BTreeSet::from(["drift", "mimic", "stale"]));
 }
 
 #[test]
@@ -174,10 +197,10 @@ fn memory_is_data() {
     };
     each(&check);
     let size = Size::new(13, 4);
-    let variance = Mimic { choice: phalanx_robust::attack::Choice::Variance, warm_up: 6, ..Mimic::default() };
+    let variance = Mimic { choice: Choice::Variance, warm_up: 6, ..Mimic::default() };
     check("mimic variance", variance.build(size).unwrap());
     check("stale 2", Stale { rounds: 2, ..Stale::default() }.build(size).unwrap());
-    let of = phalanx_robust::attack::Replayed::HonestMean;
+    let of = Replayed::HonestMean;
     check("stale mean", Stale { rounds: 3, of }.build(size).unwrap());
 }
 

@@ -22,7 +22,10 @@ pub fn main(registry: &Registry, arguments: &CheckArguments) -> ExitCode {
 fn check(registry: &Registry, file: &Path, arguments: &CheckArguments) -> anyhow::Result<String> {
     let (sets, data) = (arguments.common.assignments(), arguments.common.data.as_deref());
     match Plan::read(registry, file, &sets, data) {
-        Ok(plan) => Ok(plan.describe()),
+        Ok(plan) => {
+            plan.remarks().iter().for_each(|remark| say!("warning: {}: {remark}", file.display()));
+            Ok(plan.describe())
+        }
         Err(PlanError::Config(ConfigError::Sweep { .. })) => {
             let cells = Draft::read(file, &sets)?.check(registry, data, || {})?;
             Ok(format!("{} cells", cells.len()))

@@ -133,14 +133,17 @@ fn attack(
         .map_err(|error| planner.component(key, name, &ComponentError::parameter(&error)))
 }
 
-/// Checks that every attack can do on `subject`, in rounds of a cast of this size, what it is told.
+/// Checks that every attack can do on `subject`, in rounds of a cast of this size, what it is told; the remarks of
+/// those that can do little.
 pub(super) fn check_attacks(
     planner: &Planner<'_>,
     groups: &[Group],
     size: Turnout,
     subject: &Subject,
-) -> Result<(), ConfigError> {
-    let setting = Setting { honest: size.honest(), d: subject.dim(), classes: subject.classes() };
+) -> Result<Vec<String>, ConfigError> {
+    let mut remarks = Vec::new();
+    let honest = groups.iter().filter(|group| group.is_honest()).map(|group| group.ids.len()).sum();
+    let setting = Setting { honest, d: subject.dim(), classes: subject.classes() };
     for (at, group) in groups.iter().filter(|group| !group.is_honest()).enumerate() {
         let Part::Attack { name, make } = &group.part else { continue };
         let key = format!("attackers.{at}.attack");
@@ -148,8 +151,9 @@ pub(super) fn check_attacks(
         planner
             .guarded(&key, || attack.check(&setting))?
             .map_err(|misfit| planner.error(&format!("{key}.{}", misfit.path), misfit.message))?;
+        remarks.extend(attack.remark().map(|remark| format!("{key}.{name}: {remark}")));
     }
-    Ok(())
+    Ok(remarks)
 }
 
 fn check_counts(

@@ -23,11 +23,6 @@ impl Turnout {
         Size::new(self.cast.m, self.byzantine).part(self.round.m)
     }
 
-    /// The most honest workers that a round can call.
-    pub fn honest(&self) -> usize {
-        (self.cast.m - self.byzantine).min(self.round.m)
-    }
-
     /// Whether a round calls a part of the workers only.
     pub fn is_partial(&self) -> bool {
         self.round.m < self.cast.m
@@ -102,6 +97,5 @@ mod tests {
         assert!((turnout(2, 3, 0).excess() - 16.0 / 20.0).abs() < 1e-12);
         assert_eq!(turnout(2, 6, 2).excess(), 0.0);
         assert_eq!(turnout(2, 3, 1).attack(), Size::new(3, 1));
-        assert_eq!([turnout(2, 6, 2).honest(), turnout(2, 3, 1).honest()], [4, 3]);
     }
 }

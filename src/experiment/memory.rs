@@ -1,10 +1,8 @@
 //! How much memory a run will need, before it is needed: a run that cannot fit
 //! is refused by the plan, not ended by the system.
 //!
-//! Counted are the vectors of a round, what estimators remember, the passes of the model, and tables of all pairs of
-//! vectors where the rule or an attack may ask for distances. Not counted is what a rule or an
-//! attack remembers from round to round, such as `safeguard` (two vectors a worker) or `stale` (its members' vectors of
-//! as many rounds as it waits).
+//! Counted are the vectors of a round, what estimators, the rule and attacks remember, the passes of the model, and
+//! tables of all pairs of vectors where the rule or an attack may ask for distances.
 
 use std::{cmp::Reverse, collections::BTreeMap, fmt};
 
@@ -136,7 +134,7 @@ impl Limit {
 }
 
 impl Need {
-    /// The need of these groups for vectors like `start`, where a round calls `called` of their workers: every
+    /// The need of these groups for vectors like `start`, where each of so many `rounds` calls `called` of their workers: every
     /// worker keeps what its estimator remembers, those called hold gradients, and where they walk `local` steps the
     /// point they have come to and the gradient there. An attack may want tables of all pairs.
     ///
@@ -144,6 +142,7 @@ impl Need {
     /// That of an estimator that cannot be made.
     pub fn of(
         groups: &[Group],
+        rounds: u64,
         called: usize,
         start: &Vector,
         kept: Kept,
@@ -155,6 +154,8 @@ impl Need {
             let members = group.ids.len() as u64;
             let attack = attack(group, m)?;
             pairs |= attack.as_ref().is_some_and(|attack| attack.needs_pairs());
+            let held = attack.as_ref().map_or(0, |attack| attack.holds(group.ids.len(), rounds));
+            others = held.saturating_add(others);
             if attack.is_none_or(|attack| attack.follows_protocol()) {
                 let (gradients, memory) = appetite((group.estimator)()?.as_mut(), start.dtype());
                 asked += (gradients + if local { WALKING } else { 0 }) * members;
@@ -165,16 +166,16 @@ impl Need {
             }
         }
         let share = |all: u64| (all * called as u64).div_ceil(m.max(1) as u64);
-        let (vectors, in_use) = (others + share(asked), share(remembered));
+        let (vectors, in_use) = (share(asked).saturating_add(others), share(remembered));
         let number = start.dtype().size() as u64;
         let d = start.len();
         let need = Self { m: called, d, number, vectors, remembered, in_use, kept, tables: 0, passes: 0 };
         Ok(if pairs { need.and_pairs() } else { need })
     }
 
-    /// The same, and another vector for every one of `workers`.
-    pub fn and_one_each(self, workers: usize) -> Self {
-        Self { vectors: self.vectors + workers as u64, ..self }
+    /// The same, and so many vectors more.
+    pub fn and_vectors(self, more: u64) -> Self {
+        Self { vectors: self.vectors.saturating_add(more), ..self }
     }
 
     /// The same, and tables of all pairs of vectors.
@@ -234,7 +235,7 @@ impl Need {
 impl fmt::Display for Need {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { m, d, number, vectors, remembered, in_use, kept, tables, passes } = self;
-        let held = vectors + if !kept.half && !kept.file { remembered } else { in_use };
+        let held = vectors.saturating_add(if !kept.half && !kept.file { *remembered } else { *in_use });
         write!(f, "{m} workers hold {held} vectors of {d} numbers of {number} bytes")?;
         if kept.half && !kept.file {
             write!(f, ", and {remembered} in 2 bytes a number")?;

@@ -7,6 +7,7 @@ use phalanx_robust::{
     Dtype, Size, Vector,
     aggregation::{Defence, Layer},
     describe::{ParameterError, Preset},
+    state::Stateful,
     step::Domain,
 };
 
@@ -88,6 +89,8 @@ pub struct Plan {
     pub(super) workload: Workload,
     /// What it takes of memory.
     pub(super) need: Need,
+    /// What whoever starts it should know.
+    remarks: Vec<String>,
 }
 
 impl Plan {
@@ -146,6 +149,11 @@ impl Plan {
         &self.workload.computation
     }
 
+    /// What whoever starts the run should know of it, each with its key.
+    pub fn remarks(&self) -> &[String] {
+        &self.remarks
+    }
+
     /// The cast, the task and what computes in a line.
     pub fn describe(&self) -> String {
         let rule: Vec<&str> = self.config.aggregator.rule.iter().map(|r| r.name.as_str()).collect();
@@ -177,14 +185,26 @@ struct Found {
     faults: Faults,
     closing: Closing,
     subject: Subject,
+    remarks: Vec<String>,
 }
 
 impl Planner<'_> {
     fn plan(mut self, data: Option<&Path>) -> Result<Plan, PlanError> {
-        let Found { size, groups, defence, step, faults, closing, subject } = self.resolve(data)?;
+        let Found { size, groups, defence, step, faults, closing, subject, remarks } = self.resolve(data)?;
         let workload = Workload::plan(&mut self, &groups, subject)?;
-        let need = self.check_memory(&groups, size.round.m, defence.needs_pairs(), &workload)?;
-        Ok(Plan { config: self.config, size, defence, step, groups, faults, closing, workload, need })
+        let need = self.check_memory(&groups, size.round.m, &defence, &workload)?;
+        Ok(Plan {
+            config: self.config,
+            size,
+            defence,
+            step,
+            groups,
+            faults,
+            closing,
+            workload,
+            need,
+            remarks,
+        })
     }
 
     /// Finds all that the configuration names, and writes every parameter out that a result depends on.
@@ -195,8 +215,8 @@ impl Planner<'_> {
         let faults = self.faults(&groups)?;
         let closing = self.closing(size, &defence, &faults)?;
         let subject = Subject::resolve(self, data)?;
-        check_attacks(self, &groups, size, &subject)?;
-        Ok(Found { size, groups, defence, step, faults, closing, subject })
+        let remarks = check_attacks(self, &groups, size, &subject)?;
+        Ok(Found { size, groups, defence, step, faults, closing, subject, remarks })
     }
 
     /// Who takes part, and the numbers of workers.
@@ -312,13 +332,12 @@ impl Planner<'_> {
     }
 
     /// Refuses what cannot fit; answers how many bytes workers remember if a file is to hold them. On a GPU it is the
-    /// device's memory that must hold vectors and passes. A round calls `called` workers, and `pairs` says whether its
-    /// rule may hold tables of all pairs of their vectors.
+    /// device's memory that must hold vectors and passes. A round calls `called` workers.
     fn check_memory(
         &mut self,
         groups: &[Group],
         called: usize,
-        pairs: bool,
+        defence: &Defence,
         workload: &Workload,
     ) -> Result<Need, PlanError> {
         let machine = &self.config.machine;
@@ -334,12 +353,14 @@ impl Planner<'_> {
         let reused: usize = reused.map(|group| group.ids.len()).sum();
         // libtorch takes the vectors of a round as one matrix.
         let stacked = if gpu.is_some() { called } else { 0 };
-        let local = self.config.task.local_steps > 1;
+        let (local, rounds) = (self.config.task.local_steps > 1, self.config.rounds);
         // Estimators are tried out.
-        let need =
-            self.guarded("workers", || Need::of(groups, called, &workload.learner.start(), kept, local));
-        let mut need = need??.and_one_each(reused + stacked).and_passes(workload.passes);
-        if pairs {
+        let need = self
+            .guarded("workers", || Need::of(groups, rounds, called, &workload.learner.start(), kept, local));
+        let workers = groups.iter().map(|group| group.ids.len()).sum();
+        let more = defence.holds(workers, rounds).saturating_add((reused + stacked) as u64);
+        let mut need = need??.and_vectors(more).and_passes(workload.passes);
+        if defence.needs_pairs() {
             need = need.and_pairs();
         }
         if gpu.is_none() && place == StatePlace::Auto && need.check(limit).is_err() {

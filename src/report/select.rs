@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     config::Config,
-    results::{Status, read::RunRecord},
+    results::{Status, Summary, read::RunRecord},
 };
 
 /// As many labels as there are colours.
@@ -51,11 +51,19 @@ impl Run {
 
     /// How it ended; `unfinished` if it has not.
     pub fn status(&self) -> &'static str {
-        self.record.summary.as_ref().map_or("unfinished", |summary| summary.status.name())
+        match &self.record.summary {
+            None => "unfinished",
+            Some(summary) if summary.status == Status::Completed && !self.is_complete() => {
+                "without evaluations"
+            }
+            Some(summary) => summary.status.name(),
+        }
     }
 
+    /// Whether it is completed, and its evaluations are there.
     fn is_complete(&self) -> bool {
-        self.record.summary.as_ref().is_some_and(|summary| summary.status == Status::Completed)
+        let completed = |summary: &Summary| summary.status == Status::Completed;
+        self.record.summary.as_ref().is_some_and(completed) && !self.record.evaluations.is_empty()
     }
 
     fn value(&self, key: &str) -> &str {
@@ -430,7 +438,8 @@ mod tests {
             info: RunInfo::default(),
             summary: Some(serde_json::from_str(summary).unwrap()),
             rounds: Columns::default(),
-            evaluations: Columns::default(),
+            evaluations: Columns::parse(Path::new("evaluations.csv"), b"round,test_accuracy\n1,0.5\n")
+                .unwrap(),
             timings: Columns::default(),
         };
         Run::new(record, ACCURACY)
@@ -489,6 +498,17 @@ mod tests {
         assert_eq!(study.series[0].runs.len(), 1);
         assert_eq!(study.notes.len(), 2);
         assert!(study.notes[1].contains("(seed 2) is unfinished: left out"), "{:?}", study.notes);
+    }
+
+    #[test]
+    fn a_run_that_lost_its_evaluations_does_not_stand_in_for_one_that_has_them() {
+        let mut runs: Vec<Run> = [1, 1, 2].map(|seed| run(seed, "'mean'", "ipm", "")).into();
+        runs[1].record.info.started = "2030-01-01T00:00:00Z".to_owned();
+        runs[1].record.evaluations = Columns::default();
+        runs[2].record.evaluations = Columns::default();
+        let study = Study::of(runs, ACCURACY);
+        assert_eq!(study.series[0].runs, [0]);
+        assert!(study.notes[1].contains("(seed 2) is without evaluations: left out"), "{:?}", study.notes);
     }
 
     /// An optional parameter that some runs leave out is a setting like any other.

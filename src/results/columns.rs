@@ -71,7 +71,7 @@ impl Columns {
     }
 
     /// The table in `text`, which stands in `path`.
-    fn parse(path: &Path, text: &[u8]) -> Result<Self, ReadError> {
+    pub(crate) fn parse(path: &Path, text: &[u8]) -> Result<Self, ReadError> {
         let whole = text.iter().rposition(|&byte| byte == b'\n').map_or(0, |end| end + 1);
         // No cell has a quote; one that opens would swallow all that follows.
         let mut reader = csv::ReaderBuilder::new().quoting(false).from_reader(&text[..whole]);

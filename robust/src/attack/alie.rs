@@ -106,7 +106,12 @@ impl AttackRule for Alie {
             Sign::Minus => -z,
             Sign::Plus => z,
         };
-        Ok(Box::new(Beside { step, ddof: self.ddof }))
+        let remark = (self.z.is_none() && z < LEAST).then(|| {
+            let Size { m, f } = size;
+            let aside = if z.abs() < LEAST { "the honest mean itself" } else { "what is on its other side" };
+            format!("z = {z:.3} follows from m = {m} and f = {f}, so {aside} is sent; z can be given")
+        });
+        Ok(Box::new(Beside { step, ddof: self.ddof, remark }))
     }
 }
 
@@ -115,13 +120,21 @@ impl AttackRule for Alie {
 struct Beside {
     step: f64,
     ddof: usize,
+    remark: Option<String>,
 }
+
+/// A z below this is no attack.
+const LEAST: f64 = 1e-6;
 
 impl Stateful for Beside {}
 
 impl Attack for Beside {
     fn knowledge(&self) -> Knowledge {
         Knowledge::Honest
+    }
+
+    fn remark(&self) -> Option<String> {
+        self.remark.clone()
     }
 
     fn forge(&mut self, view: &View<'_>) -> Result<Vec<Vector>, AttackError> {

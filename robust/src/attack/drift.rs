@@ -95,6 +95,10 @@ impl Stateful for Drifting {
         self.heading = state.vectors.get("heading").cloned();
         Ok(())
     }
+
+    fn holds(&self, _: usize, _: u64) -> u64 {
+        1
+    }
 }
 
 impl Attack for Drifting {

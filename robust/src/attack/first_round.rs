@@ -1,6 +1,6 @@
 //! An attack on its own, outside of a run: for matrices in files and for searches.
 
-use super::{Attack, AttackError, Probe, Scene};
+use super::{Attack, AttackError, Probe, Scene, Setting};
 use crate::{
     Batch, Size, Vector,
     aggregation::{Defence, RuleError},
@@ -35,6 +35,8 @@ impl FirstRound<'_> {
         let ids: Vec<usize> = (0..size.m).collect();
         let (honest_ids, members) = ids.split_at(honest.len().min(size.m));
         let batch = Batch::new(honest).map_err(RuleError::from)?;
+        // No batch of data is drawn here, whose labels might not do.
+        attack.check(&Setting { honest: honest.len(), d: batch.d(), classes: i64::MAX })?;
         let zero = honest[0].zeros_like();
         let rng = seed.stream("rule", 0, "aggregate", 1);
         let probe = Probe { defence, rng, f: size.f, honest, honest_ids, reference };

@@ -27,13 +27,14 @@ pub enum Choice {
 /// Mimicry: all send a copy of one honest worker's vector, which gives this worker's data too much
 /// weight. Under `variance`, in each of the first `warm_up` rounds a running mean mu and one step of
 /// power iteration on Σ (x_i - mu)(x_i - mu)ᵀ improve a unit vector z, as means over the rounds, and
-/// the victim is the i with the largest ⟨z, x_i⟩; the last one stays.
+/// the victim is the i with the largest ⟨z, x_i⟩; the last one stays. In rounds without the victim the next one by id
+/// is copied under `fixed`, after the last the first; under `variance` the one that is then farthest out.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Mimic {
     /// How the victim is chosen.
     pub choice: Choice,
-    /// Under `fixed`: the victim's place among the honest workers by ascending id, from 0.
+    /// Under `fixed`: the victim's id; those of honest workers begin at 0.
     pub victim: usize,
     /// Under `variance`: the number of rounds in which the direction is learnt.
     #[schemars(range(min = 1))]
@@ -66,13 +67,14 @@ struct Mimicry {
     warm_up: u64,
     /// Rounds learnt from so far.
     seen: u64,
+    /// The victim's id.
     victim: usize,
     /// The running mean mu, and z.
     direction: Option<(Vector, Vector)>,
 }
 
 impl Mimicry {
-    fn learn(&mut self, honest: &Batch<'_>, mut rng: Stream) {
+    fn learn(&mut self, honest: &Batch<'_>, ids: &[usize], mut rng: Stream) {
         self.seen += 1;
         let share = 1.0 / self.seen as f64;
         let rows = statistics::rows(honest);
@@ -92,19 +94,24 @@ impl Mimicry {
                 (mu, unit(z.clone()).unwrap_or(z))
             }
         };
-        let heights: Vec<f64> = rows.iter().map(|row| row.dot(&z)).collect();
-        self.victim = (0..rows.len()).rev().max_by(|&i, &j| heights[i].total_cmp(&heights[j])).unwrap_or(0);
+        self.victim = ids[farthest_out(&rows, &z)];
         self.direction = Some((mu, z));
+    }
+
+    /// The place among the honest vectors of the workers `ids` of the one that is copied.
+    fn place(&self, honest: &Batch<'_>, ids: &[usize]) -> usize {
+        match (ids.binary_search(&self.victim), &self.direction) {
+            (Ok(place), _) => place,
+            (Err(_), Some((_, z))) => farthest_out(&statistics::rows(honest), z),
+            (Err(next), None) => next % ids.len(),
+        }
     }
 }
 
-/// That there is a victim among `n` honest vectors.
-fn check_victim(victim: usize, n: usize) -> Result<(), Misfit> {
-    if victim < n {
-        return Ok(());
-    }
-    let message = format!("victim = {victim}: there are {n} honest vectors");
-    Err(Misfit { path: format!("{}.victim", Mimic::NAME), message })
+/// The place of the first row with the largest ⟨z, row⟩.
+fn farthest_out(rows: &[Vector], z: &Vector) -> usize {
+    let heights: Vec<f64> = rows.iter().map(|row| row.dot(z)).collect();
+    (0..rows.len()).rev().max_by(|&i, &j| heights[i].total_cmp(&heights[j])).unwrap_or(0)
 }
 
 /// Σ (x_i - mu) ⟨x_i - mu, z⟩.
@@ -156,6 +163,10 @@ impl Stateful for Mimicry {
         (self.seen, self.direction) = (0, None);
         Ok(())
     }
+
+    fn holds(&self, _: usize, _: u64) -> u64 {
+        if self.warm_up > 0 { 2 } else { 0 }
+    }
 }
 
 impl Attack for Mimicry {
@@ -165,15 +176,21 @@ impl Attack for Mimicry {
 
     fn check(&self, setting: &Setting) -> Result<(), Misfit> {
         // One that is learnt is among those that are there.
-        if self.warm_up > 0 { Ok(()) } else { check_victim(self.victim, setting.honest) }
+        if self.warm_up > 0 || self.victim < setting.honest {
+            return Ok(());
+        }
+        let message = format!("victim = {}: there are {} honest workers", self.victim, setting.honest);
+        Err(Misfit { path: format!("{}.victim", Mimic::NAME), message })
     }
 
     fn forge(&mut self, view: &View<'_>) -> Result<Vec<Vector>, AttackError> {
-        let honest = view.honest()?;
-        if self.seen < self.warm_up {
-            self.learn(honest, view.rng.clone());
+        let (honest, ids) = (view.honest()?, view.honest_ids()?);
+        if ids.is_empty() {
+            return Ok(view.everyone(view.shape));
         }
-        check_victim(self.victim, honest.m())?;
-        Ok(view.everyone(&honest.row(self.victim)))
+        if self.seen < self.warm_up {
+            self.learn(honest, ids, view.rng.clone());
+        }
+        Ok(view.everyone(&honest.row(self.place(honest, ids))))
     }
 }

@@ -108,7 +108,7 @@ pub enum AttackError {
 /// What a run has for an attack, at best.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Setting {
-    /// The most honest vectors that a round can have.
+    /// The number of honest workers; their ids are the lowest.
     pub honest: usize,
     /// Number of coordinates of a vector.
     pub d: usize,
@@ -218,6 +218,15 @@ impl<'a> View<'a> {
     pub fn honest(&self) -> Result<&'a Batch<'a>, AttackError> {
         self.needs(Knowledge::Honest)?;
         Ok(self.honest)
+    }
+
+    /// The ids of these workers, ascending.
+    ///
+    /// # Errors
+    /// [`AttackError::Knowledge`].
+    pub fn honest_ids(&self) -> Result<&'a [usize], AttackError> {
+        self.needs(Knowledge::Honest)?;
+        Ok(self.probe.honest_ids)
     }
 
     /// The server's defence, to be probed.
@@ -331,6 +340,12 @@ pub trait Attack: DynClone + Stateful + Send {
     fn check(&self, setting: &Setting) -> Result<(), Misfit> {
         let _ = setting;
         Ok(())
+    }
+
+    /// What whoever starts a run should know of the attack at the size that it was built for, if it is less than its
+    /// name promises.
+    fn remark(&self) -> Option<String> {
+        None
     }
 
     /// Changes the labels of a batch that one of the group's workers drew for `round`; `classes` is the number of

@@ -122,6 +122,14 @@ impl Stateful for Replay {
         self.past.clear();
         Ok(())
     }
+
+    fn holds(&self, workers: usize, rounds: u64) -> u64 {
+        let each = rounds.min(self.rule.rounds as u64);
+        match self.rule.of {
+            Replayed::Own => each.saturating_mul(workers as u64),
+            Replayed::HonestMean => each,
+        }
+    }
 }
 
 impl Attack for Replay {

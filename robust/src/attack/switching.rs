@@ -68,6 +68,11 @@ impl Stateful for Switching {
     fn forget(&mut self) -> Result<(), StateError> {
         self.schedule.iter_mut().try_for_each(|(_, attack)| attack.forget())
     }
+
+    fn holds(&self, workers: usize, rounds: u64) -> u64 {
+        let held = self.schedule.iter().map(|(_, attack)| attack.holds(workers, rounds));
+        held.fold(0, u64::saturating_add)
+    }
 }
 
 impl Attack for Switching {
@@ -81,6 +86,12 @@ impl Attack for Switching {
 
     fn needs_pairs(&self) -> bool {
         self.schedule.iter().any(|(_, attack)| attack.needs_pairs())
+    }
+
+    fn remark(&self) -> Option<String> {
+        self.schedule
+            .iter()
+            .find_map(|(from, attack)| Some(format!("from round {from}: {}", attack.remark()?)))
     }
 
     fn check(&self, setting: &Setting) -> Result<(), Misfit> {
