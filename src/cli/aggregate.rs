@@ -17,7 +17,7 @@ use phalanx_robust::{
 use serde::Serialize;
 
 use super::{
-    matrices::{Chain, Failure, preset, reference},
+    matrices::{Chain, Failure, preset, reference, spare},
     stopwatch::{Lap, Stopwatch},
 };
 use crate::{
@@ -65,7 +65,10 @@ pub fn main(registry: &Registry, arguments: &Arguments) -> ExitCode {
 }
 
 fn aggregate(registry: &Registry, arguments: &Arguments) -> Result<(), Failure> {
+    let inputs = || [&arguments.input].into_iter().chain(&arguments.reference);
+    spare("--out", &arguments.out, inputs())?;
     if let Some(report) = &arguments.report {
+        spare("--report", report, inputs())?;
         apart(&arguments.out, report)?;
     }
     let (chain, rule) = Chain::parse(registry, &arguments.rule, arguments.preset)?;

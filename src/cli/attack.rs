@@ -10,7 +10,7 @@ use phalanx_robust::{
     random::Seed,
 };
 
-use super::matrices::{Chain, Failure, beside, elements, finite, make, parameter, preset, reference};
+use super::matrices::{Chain, Failure, beside, elements, finite, make, parameter, preset, reference, spare};
 use crate::{
     interop::{MatrixFile, write_matrix},
     registry::Registry,
@@ -57,6 +57,8 @@ pub fn main(registry: &Registry, arguments: &Arguments) -> ExitCode {
 }
 
 fn forge(registry: &Registry, arguments: &Arguments) -> Result<(), Failure> {
+    let inputs = [&arguments.honest].into_iter().chain(&arguments.own).chain(&arguments.reference);
+    spare("--out", &arguments.out, inputs)?;
     let file = MatrixFile::open(&arguments.honest)?;
     let size = size(file.m(), arguments.f)?;
     let mut attack = attack(registry, arguments, size)?;

@@ -2,6 +2,8 @@
 //! are typed, and what is said when something cannot be used.
 
 use std::{
+    fs::{self, Metadata},
+    os::unix::fs::MetadataExt,
     path::{Path, PathBuf},
     process::ExitCode,
 };
@@ -180,6 +182,29 @@ pub fn parameter(flag: &str, name: &str, error: &ParameterError) -> Failure {
 /// [`Failure::Flag`].
 pub fn elements(flag: &str, text: &str) -> Result<Vec<Named>, Failure> {
     Named::chain(text).map_err(|message| Failure::flag(flag, message))
+}
+
+/// An error if the result that goes to `out`, after `flag`, would replace one of the `inputs`, by whatever name. A device
+/// is no file to lose.
+///
+/// # Errors
+/// [`Failure::Flag`].
+pub fn spare<'a>(
+    flag: &str,
+    out: &Path,
+    inputs: impl IntoIterator<Item = &'a PathBuf>,
+) -> Result<(), Failure> {
+    let identity = |path: &Path| {
+        fs::metadata(path).ok().filter(Metadata::is_file).map(|found| (found.dev(), found.ino()))
+    };
+    let Some(target) = identity(out) else { return Ok(()) };
+    match inputs.into_iter().find(|input| identity(input) == Some(target)) {
+        None => Ok(()),
+        Some(input) => {
+            let (out, input) = (out.display(), input.display());
+            Err(Failure::flag(flag, format!("{out} is the input {input}; it needs a file of its own")))
+        }
+    }
 }
 
 /// The rows of `file`, none of which may have a coordinate that is NaN or infinite.

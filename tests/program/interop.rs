@@ -252,6 +252,31 @@ fn a_report_cannot_take_the_place_of_the_result() {
 }
 
 #[test]
+fn a_result_cannot_take_the_place_of_an_input() {
+    let bench = Bench::new();
+    let file = bench.f32(2, &[1.0, 2.0]);
+    let own = bench.put("own.npy", &npy(&header("<f4", "(1, 1)"), &bytes32(&[3.0])));
+    let (soft, hard) = (bench.path("soft.npy"), bench.path("hard.npy"));
+    std::os::unix::fs::symlink(&file, &soft).unwrap();
+    fs::hard_link(&own, &hard).unwrap();
+    let [soft, hard] = [soft, hard].map(|path| path.display().to_string());
+    let before = [&file, &own].map(|path| fs::read(path).unwrap());
+    let aggregate = ["aggregate", "--rule", "mean", "--reference", &own, &file];
+    let attack = ["attack", "--attack", "sign-flip", "--f", "1", "--own", &own, &file];
+    for out in [&file, &soft, &own, &hard] {
+        for command in [&aggregate[..], &attack] {
+            let said = Program::fails(&[command, &["-o", out]].concat());
+            assert!(said.contains(&format!("--out: {out} is the input ")), "{said}");
+        }
+        let said = bench.refuses(&[&aggregate[..], &["--report", out]].concat());
+        assert!(said.contains(&format!("--report: {out} is the input ")), "{said}");
+    }
+    assert_eq!([&file, &own].map(|path| fs::read(path).unwrap()), before);
+    let done = Program::run(&[&aggregate[..], &["-o", "/dev/null", "--report", "/dev/null"]].concat());
+    assert_eq!(done.status, 0, "{}", done.stderr);
+}
+
+#[test]
 fn arguments_that_cannot_be_used_are_named() {
     let bench = Bench::new();
     let file = bench.f32(5, &[0.0, 1.0, 2.0, 3.0, 4.0]);
