@@ -46,6 +46,10 @@ pub fn main(registry: &Registry, arguments: &Arguments) -> ExitCode {
         Err(error) => return super::unusable(error),
     };
     if Summary::of(run).is_some_and(|summary| summary.status == Status::Completed) {
+        if let Some(set) = arguments.common.sets.first() {
+            let run = run.display();
+            return super::unusable(format!("{run}: --set {set}: this run is complete, and stays as it is"));
+        }
         say!("{}: this run is complete; there is nothing left to do", run.display());
         super::print_line(run.display());
         return ExitCode::SUCCESS;

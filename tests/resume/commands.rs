@@ -107,6 +107,9 @@ fn a_complete_run_is_left_alone() {
     let resumed = resume(&run, &[]);
     assert_eq!(resumed.status, 0);
     assert!(resumed.stderr.contains("this run is complete"), "{}", resumed.stderr);
+    let refused = resume(&run, &["--set", "rounds=900"]);
+    assert_eq!(refused.status, 2);
+    assert!(refused.stderr.contains("--set rounds=900: this run is complete"), "{}", refused.stderr);
     assert_eq!(fs::read(run.join("summary.json")).unwrap(), before);
 }
 
