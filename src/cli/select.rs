@@ -74,6 +74,10 @@ fn roles(manifest: &Manifest, arguments: &Arguments) -> anyhow::Result<Roles> {
         let known = manifest.keys.join(", ");
         anyhow::ensure!(manifest.keys.contains(key), "{key} is not swept; the sweep's keys are {known}");
     }
+    anyhow::ensure!(
+        !arguments.over.iter().any(|key| key == "seed"),
+        "--over seed: a seed is no hyper-parameter; the results of all seeds are averaged"
+    );
     let is_attack = |key: &&String| {
         let part = key.strip_prefix("attackers.").and_then(|rest| rest.split('.').nth(1));
         part.is_some_and(|part| ["attack", "actor"].contains(&part))
@@ -129,7 +133,8 @@ fn warn(choices: &[Choice]) {
 fn rows(choices: &[Choice], roles: &Roles) -> Vec<Vec<String>> {
     let studied = choices.first().map(|choice| choice.studied.keys().cloned().collect::<Vec<_>>());
     let names = studied.unwrap_or_default().into_iter().chain(roles.tuned.clone());
-    let heads = ["worst attack", "validation", "test", "lowest test", "seeds", "of"].map(str::to_owned);
+    let heads =
+        ["worst attack", "validation", "test", "lowest test", "seeds", "candidates"].map(str::to_owned);
     let row = |choice: &Choice| {
         let values = choice.studied.values().chain(choice.chosen.values()).map(ToString::to_string);
         let worst = choice.worst.values().map(ToString::to_string).collect::<Vec<_>>().join(" ");

@@ -86,8 +86,8 @@ fn folders_of_sweeps_that_are_broken() {
     let room = Room::new();
     let cell = |folder: &str| {
         format!(
-            r#"{{"name": "x", "file": "x", "phalanx": "0", "commit": "", "digest": "", "keys": ["seed"], "cells": [
-            {{"index": 0, "hash": "h", "assignments": {{"seed": 1}}, "folder": "{folder}", "status": "completed"}}]}}"#
+            r#"{{"name": "x", "file": "x", "phalanx": "0", "commit": "", "digest": "", "keys": ["task.clip"], "cells": [
+            {{"index": 0, "hash": "h", "assignments": {{"task.clip": 1.0}}, "folder": "{folder}", "status": "completed"}}]}}"#
         )
     };
     room.put("evaluations.csv", "round,validation_accuracy,test_accuracy\n0,0.5,0.5\n");
@@ -109,14 +109,14 @@ fn folders_of_sweeps_that_are_broken() {
     ];
     for (text, part) in cases {
         room.put("s/sweep.json", text);
-        room.refuses(&["select", "s", "--over", "seed"], &[part]);
+        room.refuses(&["select", "s", "--over", "task.clip"], &[part]);
     }
     room.refuses(&["select", "s", "--over", ""], &["s/sweep.json"]);
-    room.refuses(&["select", "none", "--over", "seed"], &["none", "sweep.json"]);
-    room.refuses(&["select", "good.toml", "--over", "seed"], &["good.toml"]);
+    room.refuses(&["select", "none", "--over", "task.clip"], &["none", "sweep.json"]);
+    room.refuses(&["select", "good.toml", "--over", "task.clip"], &["good.toml"]);
     room.put("s/sweep.json", cell("none"));
-    room.refuses(&["select", "s", "--over", "lr"], &["lr is not swept", "seed"]);
-    room.refuses(&["select", "s", "--over", "seed", "--worst", "seed"], &["seed", "at once"]);
+    room.refuses(&["select", "s", "--over", "lr"], &["lr is not swept", "task.clip"]);
+    room.refuses(&["select", "s", "--over", "task.clip", "--worst", "task.clip"], &["task.clip", "at once"]);
     room.put("o/swept/sweep.json", "{");
     room.refuses(&["sweep", "sweep.toml", "--out", "o", "--dry-run"], &["o/swept/sweep.json", "EOF"]);
 }

@@ -57,6 +57,17 @@ fn the_worst_attack_on_the_validation_set_decides() {
     assert!(close("lowest_test_accuracy", 0.2), "{choice}");
     let table = Program::run(&["select", &path, "--over", KEYS[0]]);
     assert!(table.stdout.contains("65.00 %") && table.stdout.contains("70.00 %"), "{}", table.stdout);
+    assert!(table.stdout.lines().next().unwrap().ends_with("seeds  candidates"), "{}", table.stdout);
+}
+
+#[test]
+fn a_seed_is_not_chosen_by_its_result() {
+    let folder = tempfile::tempdir().unwrap();
+    sweep(folder.path(), "validation_accuracy,test_accuracy");
+    let path = folder.path().display().to_string();
+    let over = format!("{},seed", KEYS[0]);
+    let said = Program::fails(&["select", &path, "--over", &over]);
+    assert!(said.contains("--over seed: a seed is no hyper-parameter"), "{said}");
 }
 
 #[test]
