@@ -155,10 +155,10 @@ pub struct Task {
     /// Largest norm of one worker's gradient; longer ones are scaled down. 0 turns clipping off.
     pub clip: f64,
     /// Steps of SGD that a worker walks on its own data in a round, a batch each; the difference that they make stands
-    /// for the gradient. 1 is off, unless `local_lr` is given.
+    /// for the gradient. 1 is off, unless `local_lr` is given: then `local_lr` times the gradient stands for it.
     #[serde(default = "one", skip_serializing_if = "is_one")]
     pub local_steps: usize,
-    /// Length of a local step in gradients.
+    /// Length of a local step in gradients. Without it a worker sends the gradient itself.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub local_lr: Option<f64>,
     /// Number format of parameters and gradients, and of what a model computes in.

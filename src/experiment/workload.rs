@@ -212,9 +212,10 @@ fn walk(task: &Task) -> Option<Walk> {
 
 /// How workers walk, to be added to what they learn.
 pub(super) fn steps(task: &Task) -> String {
-    match task.local_steps {
-        1 => String::new(),
-        steps => format!(" in {steps} local steps"),
+    match walk(task) {
+        None => String::new(),
+        Some(Walk { steps: 1, lr }) => format!(" in 1 local step of {lr}"),
+        Some(Walk { steps, lr }) => format!(" in {steps} local steps of {lr}"),
     }
 }
 

@@ -74,6 +74,18 @@ fn one_step_of_length_one_changes_no_bit_and_threads_change_none_either() {
 }
 
 #[test]
+fn a_check_says_how_workers_walk() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = experiment(folder.path(), "experiment.toml", CONVEX);
+    let said = |sets: &[&str]| Program::run(&[&["check", file.as_str()], sets].concat()).stdout;
+    assert!(!said(&[]).contains("local step"));
+    let one = said(&["--set", "task.local_lr=0.1"]);
+    assert!(one.contains(" in 1 local step of 0.1"), "{one}");
+    let three = said(&["--set", "task.local_lr=0.1", "--set", "task.local_steps=3"]);
+    assert!(three.contains(" in 3 local steps of 0.1"), "{three}");
+}
+
+#[test]
 fn steps_that_cannot_be_walked_name_their_key() {
     let folder = tempfile::tempdir().unwrap();
     let file = experiment(folder.path(), "experiment.toml", CONVEX);
