@@ -15,7 +15,7 @@ use figment::{
 
 use serde::de::DeserializeOwned;
 
-use super::{Config, Document, shorten};
+use super::{Config, Document, shorten, unknown};
 
 /// The embedded defaults, commented.
 pub const DEFAULTS: &str = include_str!("defaults.toml");
@@ -322,11 +322,6 @@ pub(crate) fn message_of(kind: &Kind) -> String {
     }
 }
 
-/// A name that is none of those that are known, which may be long.
-pub(crate) fn unknown<S: AsRef<str>>(noun: &str, name: &str, known: &[S]) -> String {
-    format!("unknown {noun} `{}`{}", shorten(name), nearest(name, known))
-}
-
 /// What serde expects, without the names of Rust's types.
 fn in_words(expected: &str) -> &str {
     match expected {
@@ -336,20 +331,6 @@ fn in_words(expected: &str) -> &str {
         "a sequence" => "a list",
         other if other.starts_with("struct ") => "a table",
         other => other,
-    }
-}
-
-/// "; did you mean …" for the nearest of the known names, or the list of them.
-fn nearest<S: AsRef<str>>(name: &str, known: &[S]) -> String {
-    let near = known
-        .iter()
-        .map(|k| (strsim::damerau_levenshtein(name, k.as_ref()), k.as_ref()))
-        .min()
-        .filter(|(distance, k)| *distance <= 1 + name.len().max(k.len()) / 4);
-    match near {
-        Some((_, near)) => format!("; did you mean `{near}`?"),
-        None if known.is_empty() => "; none is known here".into(),
-        None => format!("; known: {}", known.iter().map(AsRef::as_ref).collect::<Vec<_>>().join(", ")),
     }
 }
 

@@ -7,6 +7,7 @@ mod document;
 mod faults;
 mod layers;
 mod named;
+mod suggest;
 mod telemetry;
 
 use std::{borrow::Cow, path::PathBuf};
@@ -18,9 +19,10 @@ use sha2::{Digest, Sha256};
 pub use checkpoint::Checkpoint;
 pub use document::Document;
 pub use faults::FaultTable;
+pub(crate) use layers::message_of;
 pub use layers::{ConfigError, DEFAULTS, Layers, load, read_back};
-pub(crate) use layers::{message_of, unknown};
 pub use named::Named;
+pub(crate) use suggest::unknown;
 pub use telemetry::{PortInUse, Telemetry};
 
 use crate::hex::hex;

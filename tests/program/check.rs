@@ -25,6 +25,7 @@ const WRONG: &[(&str, &[&str])] = &[
     ("aggregator.rule=ctma", &["aggregator.rule", "base rule"]),
     ("aggregator.rule=['ctma']", &["aggregator.rule", "base rule"]),
     ("aggregator.rule=['cwmed','ctma']", &["aggregator.rule", "base rule"]),
+    ("aggregator.rule=median", &["aggregator.rule.0", "unknown rule `median`", "did you mean `cwmed`"]),
     ("aggregator.rule=['cwmad']", &["unknown rule `cwmad`", "did you mean `cwmed`"]),
     ("aggregator.rule=[{krum={power=3}}]", &["aggregator.rule.0.krum.power", "3"]),
     ("aggregator.rule=[{krum={pwr=2}}]", &["aggregator.rule.0.krum", "unknown key `pwr`"]),
