@@ -23,6 +23,10 @@ pub const DEFAULTS: &str = include_str!("defaults.toml");
 /// The keys that are lists of tables.
 const GROUPS: [&str; 3] = ["workers", "attackers", "faults"];
 
+/// The keys that name one component.
+const COMPONENTS: [&str; 9] =
+    ["step", "partition", "dataset", "model", "objective", "estimator", "attack", "actor", "fault"];
+
 /// The profile of all layers below `--set`.
 const BASE: Profile = Profile::const_new("layers");
 
@@ -390,6 +394,11 @@ fn replace(dict: &mut Dict, path: &[&str], value: Value) -> Result<(), String> {
     replace_in(inner, key, rest, value)
 }
 
+/// Whether `key` is where a component is named; numbers are places in a chain of rules.
+fn is_component(key: &str) -> bool {
+    COMPONENTS.contains(&key) || key.parse::<usize>().is_ok()
+}
+
 fn replace_in(inner: &mut Value, key: &str, rest: &[&str], value: Value) -> Result<(), String> {
     match inner {
         Value::Dict(_, dict) => replace(dict, rest, value),
@@ -410,6 +419,11 @@ fn replace_in(inner: &mut Value, key: &str, rest: &[&str], value: Value) -> Resu
             replace(&mut parameters, &rest[1..], value)?;
             *inner = Dict::from([(name.clone(), parameters.into())]).into();
             Ok(())
+        }
+        Value::String(_, name) if is_component(key) && name != rest[0] => {
+            let (name, parameter) = (shorten(name), rest.join("."));
+            let place = format!("{key}.{name}.{}", shorten(&parameter));
+            Err(format!("`{key}` is the name `{name}`; a parameter of it would be `{place}`"))
         }
         _ => Err(format!("`{key}` is not a table")),
     }

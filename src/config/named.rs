@@ -2,7 +2,7 @@
 //! are open (a plug-in adds some), so the parameters stay as written until the
 //! registry hands them to the config struct of that name.
 
-use std::fmt;
+use std::{fmt, mem};
 
 use figment::value::{Dict, Value};
 use serde::{
@@ -111,24 +111,36 @@ impl<'de> Visitor<'de> for NamedVisitor {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Named, A::Error> {
-        let mut found: Option<Named> = None;
-        while let Some((name, value)) = map.next_entry::<String, Value>()? {
-            if let Some(first) = &found {
-                let both = format!(
-                    "one name is expected, found `{}` and `{}`",
-                    shorten(&first.name),
-                    shorten(&name)
-                );
-                return Err(A::Error::custom(both));
-            }
-            let Value::Dict(_, parameters) = value else {
-                let name = shorten(&name);
-                let hint =
-                    format!("the parameters of `{name}` must be a table, as in {{ {name} = {{ … }} }}");
-                return Err(A::Error::custom(hint));
-            };
-            found = Some(Named { name, parameters });
+        let mut entries: Vec<(String, Value)> = Vec::new();
+        while let Some(entry) = map.next_entry()? {
+            entries.push(entry);
         }
-        found.ok_or_else(|| A::Error::custom("a name is expected, found an empty table"))
+        match entries.as_mut_slice() {
+            [(name, Value::Dict(_, parameters))] => {
+                Ok(Named { name: mem::take(name), parameters: mem::take(parameters) })
+            }
+            entries => Err(A::Error::custom(no_name(entries))),
+        }
+    }
+}
+
+/// Why `entries`, which are not one name with a table, are no component. A parameter may have lost its place.
+fn no_name(entries: &[(String, Value)]) -> String {
+    let (tables, others): (Vec<_>, Vec<_>) =
+        entries.iter().partition(|(_, value)| matches!(value, Value::Dict(..)));
+    let shown = |(name, _): &&(String, Value)| shorten(name).into_owned();
+    match (others.first().map(shown), tables.first().map(shown)) {
+        (Some(stray), Some(name)) => {
+            format!("`{stray}` stands beside the name `{name}`; a parameter of it would be `{name}.{stray}`")
+        }
+        (Some(stray), None) => format!(
+            "after the name `{stray}` its parameters must be a table, as in {{ {stray} = {{ … }} }}; a parameter \
+             stands below a name, as in {{ NAME = {{ {stray} = … }} }}"
+        ),
+        (None, Some(first)) => {
+            let second = tables.get(1).map(shown).unwrap_or_default();
+            format!("one name is expected, found `{first}` and `{second}`")
+        }
+        (None, None) => "a name is expected, found an empty table".to_owned(),
     }
 }

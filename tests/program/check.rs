@@ -30,6 +30,13 @@ const WRONG: &[(&str, &[&str])] = &[
     ("aggregator.rule=[{krum={power=3}}]", &["aggregator.rule.0.krum.power", "3"]),
     ("aggregator.rule=[{krum={pwr=2}}]", &["aggregator.rule.0.krum", "unknown key `pwr`"]),
     ("aggregator.rule=[{krum=2}]", &["aggregator.rule.0", "must be a table"]),
+    ("aggregator.step.lr=0.1", &["aggregator.step", "`anytime-sgd.lr`"]),
+    (
+        "aggregator.step={lr=0.1}",
+        &["aggregator.step", "must be a table", "below a name, as in { NAME = { lr"],
+    ),
+    ("workers.0.estimator.beta=0.5", &["is the name `storm`", "`estimator.storm.beta`"]),
+    ("aggregator.rule.0.tau=2", &["is the name `ctma`", "`0.ctma.tau`"]),
     ("aggregator.rule=[{krum={},cwmed={}}]", &["aggregator.rule.0", "one name is expected"]),
     ("aggregator.rule=[{}]", &["aggregator.rule.0", "empty table"]),
     ("aggregator.rule=['krum']", &["krum", "m > 2f + 2", "m = 17", "f = 8"]),
