@@ -5,6 +5,13 @@ use std::{path::PathBuf, process::ExitCode};
 use super::table;
 use crate::report::{Comparison, Estimate, ReportError, compare, number, read};
 
+/// What the numbers are, in the words of a report.
+const LEGEND: &str = "
+Values are means over seeds; ± is the 95 % confidence interval of the mean by Student’s t.
+final is the mean of the last 20 % of the evaluations, last the last of them,
+rough the mean |a_k − a_(k−1)| over their last 50 %.
+";
+
 /// The arguments of `phalanx compare`.
 #[derive(clap::Args)]
 pub struct Arguments {
@@ -30,9 +37,9 @@ fn compared(arguments: &Arguments) -> Result<Comparison, ReportError> {
 }
 
 fn text(comparison: &Comparison) -> String {
-    let (a, b) = comparison.runs;
-    let mut text =
-        format!("A: {a} runs, B: {b} runs, {} pairs of the same seed and settings\n", comparison.pairs);
+    let (a, b) = (count(comparison.runs.0, "run"), count(comparison.runs.1, "run"));
+    let pairs = count(comparison.pairs, "pair");
+    let mut text = format!("A: {a}, B: {b}, {pairs} of the same seed and settings\n");
     let (a, b) = &comparison.notes;
     let notes = a.iter().map(|note| ("A", note)).chain(b.iter().map(|note| ("B", note)));
     text.extend(notes.map(|(set, note)| format!("{set}: {note}\n")));
@@ -66,7 +73,12 @@ fn text(comparison: &Comparison) -> String {
             ),
         ]
     });
-    text + "\n" + &table::columns(&[heading].into_iter().chain(rows).collect::<Vec<_>>())
+    text + "\n" + &table::columns(&[heading].into_iter().chain(rows).collect::<Vec<_>>()) + LEGEND
+}
+
+/// `1 run`, `2 runs`.
+fn count(number: usize, what: &str) -> String {
+    format!("{number} {what}{}", if number == 1 { "" } else { "s" })
 }
 
 /// A mean, with its 95 % interval if there are several values.

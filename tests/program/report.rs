@@ -174,6 +174,10 @@ fn a_comparison_says_what_differs() {
     assert!(!done.stdout.contains("seed:"), "{}", done.stdout);
     let same = Program::run(&["compare", &a, &a]).stdout;
     assert!(same.contains("the configurations are the same"), "{same}");
+    assert!(same.contains("final is the mean of the last 20 % of the evaluations"), "{same}");
+    let run = fs::read_dir(folder.path().join("a/convex")).unwrap().next().unwrap().unwrap().path();
+    let one = Program::run(&["compare", &run.display().to_string(), &b]).stdout;
+    assert!(one.contains("A: 1 run, B: 2 runs, 1 pair of"), "{one}");
 }
 
 #[test]
