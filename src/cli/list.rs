@@ -59,7 +59,7 @@ fn legend(kind: Catalogue) -> &'static str {
 
 fn card_text(card: &Card) -> String {
     let row = |p: &Parameter| {
-        let default = if p.default.is_null() { "-".to_owned() } else { p.default.to_string() };
+        let default = if p.default.is_null() { "-".to_owned() } else { as_toml(&p.default) };
         vec![format!("      . {} = {default}", p.name), p.accepts.clone(), p.help.clone()]
     };
     let parameters = table::columns(&card.parameters.iter().map(row).collect::<Vec<_>>());
@@ -86,7 +86,14 @@ fn facts(card: &Card) -> Vec<(String, String)> {
 /// `tau = 100.0, start = "zero"`.
 fn assignments(changes: &Value) -> String {
     let all = changes.as_object().into_iter().flatten();
-    all.map(|(name, value)| format!("{name} = {value}")).collect::<Vec<_>>().join(", ")
+    all.map(|(name, value)| format!("{name} = {}", as_toml(value))).collect::<Vec<_>>().join(", ")
+}
+
+/// A value as it is written in an experiment. Numbers, words and booleans look alike in JSON and TOML.
+fn as_toml(value: &Value) -> String {
+    let table = value.is_array() || value.is_object();
+    let toml = table.then(|| toml::Value::try_from(value).ok()).flatten();
+    toml.map_or_else(|| value.to_string(), |toml| toml.to_string())
 }
 
 fn about(knowledge: Knowledge) -> &'static str {

@@ -62,6 +62,14 @@ fn rules_show_their_theory_and_attacks_what_they_know() {
 }
 
 #[test]
+fn defaults_are_shown_as_they_are_written() {
+    let attacks = Program::run(&["list", "attacks"]).stdout;
+    assert!(attacks.contains("schedule = [{ from = 1, attack = \"none\" }]"), "{attacks}");
+    let partitions = Program::run(&["list", "partitions"]).stdout;
+    assert!(partitions.contains("sizes = { dirichlet = { alpha = 0.5 } }"), "{partitions}");
+}
+
+#[test]
 fn every_default_is_accepted_as_it_is_listed() {
     let folder = tempfile::tempdir().unwrap();
     let file = crate::harness::experiment(folder.path(), "good.toml", crate::harness::CONVEX);
