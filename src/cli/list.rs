@@ -7,40 +7,77 @@ use phalanx_robust::attack::Knowledge;
 use serde_json::{Map, Value};
 
 use super::{ListArguments, table};
-use crate::registry::{Card, Catalogue, Parameter, Registry};
+use crate::{
+    config::{nearest, shorten},
+    registry::{Card, Catalogue, Parameter, Registry},
+};
 
-/// Prints the catalogue.
+/// A kind with those of its cards that are shown.
+type Part = (Catalogue, Vec<Card>);
+
+/// Prints the catalogue, a kind of it, or the cards of one name.
 pub fn main(registry: &Registry, arguments: &ListArguments) -> ExitCode {
-    let kinds = match arguments.kind {
-        Some(kind) => vec![kind],
-        None => Catalogue::value_variants().to_vec(),
-    };
-    if arguments.json {
-        print_json(registry, &kinds);
+    let whole = |kind: &Catalogue| (*kind, registry.cards(*kind));
+    let all = || Catalogue::value_variants().iter().map(whole).collect::<Vec<Part>>();
+    let Some(what) = &arguments.what else { return show(&all(), arguments.json, true) };
+    if let Ok(kind) = Catalogue::from_str(what, true) {
+        return show(&[whole(&kind)], arguments.json, true);
+    }
+    let parts = named(what, all());
+    if parts.is_empty() {
+        super::unusable(unknown(what, &all()))
     } else {
-        print_text(registry, &kinds);
+        show(&parts, arguments.json, false)
+    }
+}
+
+fn show(parts: &[Part], json: bool, legends: bool) -> ExitCode {
+    if json {
+        print_json(parts);
+    } else {
+        print_text(parts, legends);
     }
     ExitCode::SUCCESS
+}
+
+/// The cards of the name `what`, of whatever kind.
+fn named(what: &str, mut all: Vec<Part>) -> Vec<Part> {
+    all.iter_mut().for_each(|(_, cards)| cards.retain(|card| card.name == what));
+    all.retain(|(_, cards)| !cards.is_empty());
+    all
+}
+
+/// What is said of a name that nothing has.
+fn unknown(what: &str, all: &[Part]) -> String {
+    let kinds: Vec<String> = all.iter().map(|(kind, _)| title(*kind)).collect();
+    let names = all.iter().flat_map(|(_, cards)| cards).map(|card| card.name.as_str());
+    let known: Vec<&str> = kinds.iter().map(String::as_str).chain(names).collect();
+    let hint = match nearest(what, &known) {
+        Some(near) => format!("did you mean `{near}`?"),
+        None => format!("kinds: {}", kinds.join(", ")),
+    };
+    format!("`{}` is no kind and no name that is built in; {hint}", shorten(what))
 }
 
 fn title(kind: Catalogue) -> String {
     kind.to_possible_value().map_or_else(String::new, |value| value.get_name().to_owned())
 }
 
-fn print_json(registry: &Registry, kinds: &[Catalogue]) {
-    let all: Map<String, Value> = kinds
+fn print_json(parts: &[Part]) {
+    let all: Map<String, Value> = parts
         .iter()
-        .map(|&kind| (title(kind), serde_json::to_value(registry.cards(kind)).unwrap_or_default()))
+        .map(|(kind, cards)| (title(*kind), serde_json::to_value(cards).unwrap_or_default()))
         .collect();
     super::print(&format!("{:#}\n", Value::Object(all)));
 }
 
-fn print_text(registry: &Registry, kinds: &[Catalogue]) {
-    let part = |&kind: &Catalogue| {
-        let cards: String = registry.cards(kind).iter().map(card_text).collect();
-        format!("{}\n{}\n{cards}", title(kind).to_uppercase(), legend(kind))
+fn print_text(parts: &[Part], legends: bool) {
+    let part = |(kind, cards): &Part| {
+        let legend = if legends { legend(*kind) } else { "" };
+        let cards: String = cards.iter().map(card_text).collect();
+        format!("{}\n{legend}\n{cards}", title(*kind).to_uppercase())
     };
-    super::print(&kinds.iter().map(part).collect::<Vec<_>>().join("\n"));
+    super::print(&parts.iter().map(part).collect::<Vec<_>>().join("\n"));
 }
 
 /// What the terms on the cards of a kind mean.

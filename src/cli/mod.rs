@@ -33,7 +33,7 @@ use std::{
 
 use clap::{Parser, Subcommand};
 
-use crate::registry::{Catalogue, Registry};
+use crate::registry::Registry;
 
 const EXAMPLES: &str = "Examples:
   phalanx run experiments/quickstart.toml
@@ -145,8 +145,9 @@ struct CheckArguments {
 
 #[derive(clap::Args)]
 struct ListArguments {
-    /// One kind only.
-    kind: Option<Catalogue>,
+    /// A kind, such as rules or attacks, or the name of one component [default: all].
+    #[arg(value_name = "KIND|NAME")]
+    what: Option<String>,
     /// As JSON.
     #[arg(long)]
     json: bool,

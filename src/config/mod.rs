@@ -22,7 +22,7 @@ pub use faults::FaultTable;
 pub(crate) use layers::message_of;
 pub use layers::{ConfigError, DEFAULTS, Layers, load, read_back};
 pub use named::Named;
-pub(crate) use suggest::unknown;
+pub(crate) use suggest::{nearest, unknown};
 pub use telemetry::{PortInUse, Telemetry};
 
 use crate::hex::hex;

@@ -78,7 +78,7 @@ pub(crate) fn unknown<S: AsRef<str>>(noun: &str, name: &str, known: &[S]) -> Str
 }
 
 /// The known name that was probably meant: spelt otherwise, called otherwise elsewhere, or mistyped.
-fn nearest<'a>(name: &str, known: &[&'a str]) -> Option<&'a str> {
+pub(crate) fn nearest<'a>(name: &str, known: &[&'a str]) -> Option<&'a str> {
     let plain = squeezed(name);
     let spelt = known.iter().find(|k| squeezed(k) == plain);
     let called = || {

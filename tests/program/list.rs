@@ -102,6 +102,19 @@ fn the_manual_has_every_rule_and_attack_with_what_the_program_says() {
 }
 
 #[test]
+fn one_name_shows_its_cards_alone() {
+    let alie = Program::run(&["list", "alie"]).stdout;
+    assert!(alie.starts_with("ATTACKS\n\n  alie\n") && alie.contains("z = "), "{alie}");
+    assert!(!alie.contains("  ipm\n") && !alie.contains("RULES"), "{alie}");
+    let sgd = Program::run(&["list", "sgd", "--json"]).stdout;
+    let sgd: serde_json::Value = serde_json::from_str(&sgd).unwrap();
+    assert_eq!(sgd.as_object().unwrap().keys().collect::<Vec<_>>(), ["estimators", "steps"]);
+    let said = Program::fails(&["list", "median"]);
+    assert!(said.contains("`median` is no kind and no name") && said.contains("`cwmed`"), "{said}");
+    assert!(Program::fails(&["list", "colours"]).contains("kinds: attacks, rules"));
+}
+
+#[test]
 fn text_and_json_name_the_same() {
     let text = Program::run(&["list", "rules"]).stdout;
     for card in cards("rules") {
