@@ -17,6 +17,7 @@ use phalanx_robust::{
 use serde::Serialize;
 
 use super::{
+    at_least,
     matrices::{Chain, Failure, preset, reference, spare},
     stopwatch::{Lap, Stopwatch},
 };
@@ -37,13 +38,13 @@ pub struct Arguments {
     #[arg(long, value_name = "RULE")]
     rule: String,
     /// How many of the vectors the rule must withstand. Without it the rule is told 0.
-    #[arg(long, value_name = "F")]
+    #[arg(long, value_name = "F", allow_negative_numbers = true, value_parser = at_least(0_usize))]
     f: Option<usize>,
     /// Whose meaning the names take: paper, dahan or byzfl.
     #[arg(long, value_name = "PRESET", default_value = "paper", value_parser = preset)]
     preset: Preset,
     /// Seed of rules that draw random numbers; they draw those of round 1 of a run with this seed.
-    #[arg(long, value_name = "SEED", default_value_t = 1)]
+    #[arg(long, value_name = "SEED", default_value_t = 1, allow_negative_numbers = true, value_parser = at_least(0_u64))]
     seed: u64,
     /// The server's own vector, which rules such as `fltrust` need: of length d, or a 1 x d matrix.
     #[arg(long, value_name = "REFERENCE.npy")]

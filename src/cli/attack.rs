@@ -10,7 +10,10 @@ use phalanx_robust::{
     random::Seed,
 };
 
-use super::matrices::{Chain, Failure, beside, elements, finite, make, parameter, preset, reference, spare};
+use super::{
+    at_least,
+    matrices::{Chain, Failure, beside, elements, finite, make, parameter, preset, reference, spare},
+};
 use crate::{
     interop::{MatrixFile, write_matrix},
     registry::Registry,
@@ -26,7 +29,7 @@ pub struct Arguments {
     #[arg(long, value_name = "ATTACK")]
     attack: String,
     /// How many workers attack, beside the honest ones; the rule is told this number.
-    #[arg(long, value_name = "F")]
+    #[arg(long, value_name = "F", allow_negative_numbers = true, value_parser = at_least(0_usize))]
     f: usize,
     /// The server's rule, which attacks that probe the defence need, as for `aggregate`.
     #[arg(long, value_name = "RULE")]
@@ -41,7 +44,7 @@ pub struct Arguments {
     #[arg(long, value_name = "PRESET", default_value = "paper", value_parser = preset)]
     preset: Preset,
     /// Seed of attacks and rules that draw random numbers.
-    #[arg(long, value_name = "SEED", default_value_t = 1)]
+    #[arg(long, value_name = "SEED", default_value_t = 1, allow_negative_numbers = true, value_parser = at_least(0_u64))]
     seed: u64,
     /// Where the f x d matrix goes: a .npy file of the same number format.
     #[arg(long, short, value_name = "BYZ.npy")]

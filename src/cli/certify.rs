@@ -18,7 +18,10 @@ use phalanx_robust::{
     random::Seed,
 };
 
-use super::matrices::{Chain, Failure, preset};
+use super::{
+    at_least,
+    matrices::{Chain, Failure, preset},
+};
 use crate::{config::Named, interop::write_matrix, machine, registry::Registry};
 
 /// What can be typed.
@@ -28,22 +31,22 @@ pub struct Arguments {
     #[arg(long, value_name = "RULE")]
     rule: String,
     /// Number of vectors.
-    #[arg(long, value_name = "M")]
+    #[arg(long, value_name = "M", allow_negative_numbers = true, value_parser = at_least(0_usize))]
     m: usize,
     /// How many of them are Byzantine; the rule is told this number.
-    #[arg(long, value_name = "F")]
+    #[arg(long, value_name = "F", allow_negative_numbers = true, value_parser = at_least(0_usize))]
     f: usize,
     /// Length of a vector.
-    #[arg(long, value_name = "D", default_value_t = 8, value_parser = clap::value_parser!(u32).range(1..=1 << 20))]
+    #[arg(long, value_name = "D", default_value_t = 8, allow_negative_numbers = true, value_parser = clap::value_parser!(u32).range(1..=1 << 20))]
     d: u32,
     /// How often the rule is applied, beside what attacks probe.
-    #[arg(long, value_name = "N", default_value_t = 2000)]
+    #[arg(long, value_name = "N", default_value_t = 2000, allow_negative_numbers = true, value_parser = at_least(1_u32))]
     budget: u32,
     /// Whose meaning the names take: paper, dahan or byzfl.
     #[arg(long, value_name = "PRESET", default_value = "paper", value_parser = preset)]
     preset: Preset,
     /// Seed of the search.
-    #[arg(long, value_name = "SEED", default_value_t = 1)]
+    #[arg(long, value_name = "SEED", default_value_t = 1, allow_negative_numbers = true, value_parser = at_least(0_u64))]
     seed: u64,
     /// Where the worst input goes: an m x d matrix of float64, the honest rows first. The server's own vector, for a
     /// rule that needs one, goes beside it to WORST.reference.npy.
@@ -64,9 +67,6 @@ fn certify(registry: &Registry, arguments: &Arguments) -> Result<(), Failure> {
     let &Arguments { m, f, d, budget, seed, .. } = arguments;
     if f == 0 || f >= m.div_ceil(2) {
         return Err(Failure::flag("--f", format!("f = {f} of m = {m} vectors; 0 < f < m/2 is needed")));
-    }
-    if budget == 0 {
-        return Err(Failure::flag("--budget", "0 is given; the rule must be applied at least once"));
     }
     let needed = need(m as u64, d.into());
     if machine::available_memory().is_some_and(|available| needed > available) {

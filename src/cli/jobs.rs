@@ -101,7 +101,7 @@ impl Office<'_> {
     }
 
     fn jobs(&self) -> usize {
-        self.arguments.jobs.get().min(self.arguments.files.len())
+        self.arguments.jobs.min(self.arguments.files.len())
     }
 
     fn take(&self) -> Option<&Path> {

@@ -26,8 +26,10 @@ mod watch;
 use std::{
     fmt::Display,
     io::{self, Write},
+    num::{IntErrorKind, ParseIntError},
     path::PathBuf,
     process::ExitCode,
+    str::FromStr,
     sync::atomic::{AtomicBool, Ordering},
 };
 
@@ -103,8 +105,8 @@ struct RunArguments {
     #[command(flatten)]
     common: CommonArguments,
     /// Experiments that run at the same time; they share the cores. Results do not depend on it.
-    #[arg(long, value_name = "N", default_value = "1")]
-    jobs: std::num::NonZeroUsize,
+    #[arg(long, value_name = "N", default_value_t = 1, allow_negative_numbers = true, value_parser = at_least(1_usize))]
+    jobs: usize,
     /// Folder for results [default: the experiment's machine.out, "runs"].
     #[arg(long, value_name = "DIR")]
     out: Option<String>,
@@ -124,7 +126,7 @@ struct CommonArguments {
     #[arg(long = "set", value_name = "KEY=VALUE")]
     sets: Vec<String>,
     /// Number of threads; 0 takes all cores. Results do not depend on it.
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", allow_negative_numbers = true, value_parser = at_least(0_usize))]
     threads: Option<usize>,
     /// cpu, cuda:N or auto.
     #[arg(long, value_name = "DEVICE")]
@@ -218,6 +220,18 @@ const UNUSABLE: u8 = 2;
 fn unusable(error: impl Display) -> ExitCode {
     say!("error: {error}");
     ExitCode::from(UNUSABLE)
+}
+
+/// Takes whole numbers from `least` on.
+fn at_least<T>(least: T) -> impl Fn(&str) -> Result<T, String> + Clone
+where
+    T: FromStr<Err = ParseIntError> + PartialOrd + Display + Copy,
+{
+    move |text| match text.parse() {
+        Ok(number) if number >= least => Ok(number),
+        Err(error) if *error.kind() == IntErrorKind::PosOverflow => Err("it is too large".to_owned()),
+        _ => Err(format!("a whole number of at least {least} is needed")),
+    }
 }
 
 impl CommonArguments {

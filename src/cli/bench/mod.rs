@@ -10,7 +10,7 @@ use std::{process::ExitCode, sync::mpsc};
 use figures::{About, Figures};
 use recorder::{Note, Recorder};
 
-use super::{CommonArguments, unusable};
+use super::{CommonArguments, at_least, unusable};
 use crate::{
     experiment::{Plan, RehearsalError},
     registry::Registry,
@@ -24,10 +24,10 @@ pub struct Arguments {
     #[command(flatten)]
     common: CommonArguments,
     /// Rounds that are measured.
-    #[arg(long, value_name = "N", default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(long, value_name = "N", default_value_t = 100, allow_negative_numbers = true, value_parser = at_least(1_u32))]
     rounds: u32,
     /// Rounds before them, beside those that pass until the initial point is evaluated.
-    #[arg(long, value_name = "N", default_value_t = 10)]
+    #[arg(long, value_name = "N", default_value_t = 10, allow_negative_numbers = true, value_parser = at_least(0_u32))]
     warm_up: u32,
     /// As JSON.
     #[arg(long)]

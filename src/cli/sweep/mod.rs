@@ -18,7 +18,7 @@ use self::{
     cluster::{Cluster, tasks},
     progress::{Lines, Shown, style},
 };
-use super::{print, table, unusable};
+use super::{at_least, print, table, unusable};
 use crate::{
     registry::Registry,
     sweep::{
@@ -38,13 +38,13 @@ pub struct Arguments {
     /// The sweep, a TOML file with a table [sweep].
     file: PathBuf,
     /// Cells at a time [default: as many as the cores allow].
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", allow_negative_numbers = true, value_parser = at_least(1_usize))]
     jobs: Option<usize>,
     /// Check every cell and list them; start nothing, write nothing.
     #[arg(long)]
     dry_run: bool,
     /// Run one cell only, by its number in the list; others may run elsewhere.
-    #[arg(long, value_name = "K")]
+    #[arg(long, value_name = "K", allow_negative_numbers = true, value_parser = at_least(0_usize))]
     only: Option<usize>,
     /// Run cells again that failed in an earlier call.
     #[arg(long)]
@@ -90,7 +90,6 @@ pub fn main(registry: &Registry, arguments: &Arguments) -> ExitCode {
 }
 
 fn sweep(registry: &Registry, arguments: &Arguments) -> anyhow::Result<ExitCode> {
-    anyhow::ensure!(arguments.jobs != Some(0), "--jobs 0: at least one cell at a time is needed");
     let draft = Draft::read(&arguments.file, &arguments.sets)?;
     let path = arguments.out.as_ref().unwrap_or(&draft.out).join(&draft.name);
     if let (Some(index), false) = (arguments.only, arguments.dry_run) {
