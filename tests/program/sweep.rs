@@ -129,6 +129,19 @@ fn a_dry_run_lists_the_cells_and_writes_nothing() {
 }
 
 #[test]
+fn a_cluster_is_handed_no_script_without_a_cell() {
+    let place = Place::new(CONVEX, SWEEP);
+    let shown = place.run(&["--slurm", "--dry-run"]);
+    assert!(shown.status == 0 && shown.stdout.contains("#SBATCH --array="), "{}", shown.stdout);
+    assert_eq!(place.run(&[]).status, 0);
+    for more in [&["--slurm", "--dry-run"][..], &["--hq", "--dry-run"], &["--hq"]] {
+        let done = place.run(more);
+        assert_eq!((done.status, done.stdout.as_str()), (0, ""), "{more:?}");
+        assert!(done.stderr.contains("no cell is left to run"), "{more:?}: {}", done.stderr);
+    }
+}
+
+#[test]
 fn every_cell_is_a_run_and_finished_ones_are_not_run_again() {
     let place = Place::new(CONVEX, SWEEP);
     let done = place.run(&[]);

@@ -12,6 +12,8 @@ use crate::{
     },
 };
 
+const NONE_LEFT: &str = "no cell is left to run";
+
 /// Where cells are handed to.
 #[derive(clap::Args)]
 pub struct Cluster {
@@ -33,8 +35,11 @@ impl Cluster {
         self.slurm || self.hq
     }
 
-    /// Prints what a cluster would be handed.
+    /// Prints what a cluster would be handed, if a cell is left.
     pub fn show(&self, tasks: &Tasks) {
+        if tasks.cells.is_empty() {
+            return say!("{NONE_LEFT}");
+        }
         print(&if self.slurm { tasks.script(&self.sbatch) } else { tasks.hq_line() + "\n" });
     }
 
@@ -42,7 +47,7 @@ impl Cluster {
     /// The folder is let go before, for the tasks may begin at once.
     pub fn hand_over(&self, tasks: &Tasks, folder: SweepFolder) -> anyhow::Result<ExitCode> {
         if tasks.cells.is_empty() {
-            say!("no cell is left to run");
+            say!("{NONE_LEFT}");
         } else if self.slurm {
             let script = folder.write("slurm.sh", &tasks.script(&self.sbatch))?;
             let report = folder.write("slurm-report.sh", &tasks.report_script())?;
