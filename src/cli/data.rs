@@ -25,6 +25,7 @@ pub enum Command {
         json: bool,
     },
     /// Fetch a data set into the first folder that `path` prints.
+    #[command(override_usage = "phalanx data get [OPTIONS] <NAME>")]
     Get {
         /// Its name.
         name: String,

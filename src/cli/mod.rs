@@ -39,7 +39,7 @@ use crate::registry::Registry;
 
 const EXAMPLES: &str = "Examples:
   phalanx run experiments/quickstart.toml
-  phalanx run experiments/mnist.toml --set aggregator.rule='[\"ctma\",\"nnm\",\"cwmed\"]' --set attackers.0.attack=alie
+  phalanx run experiments/mnist.toml --set aggregator.rule=ctma,nnm,cwmed
   phalanx resume runs/quickstart/20260101T000000Z-0a1b2c3d --threads 4
   phalanx sweep experiments/sweep.toml
   phalanx run experiments/quickstart.toml experiments/convex.toml --jobs 2
@@ -50,8 +50,11 @@ const EXAMPLES: &str = "Examples:
   phalanx data show experiments/mnist.toml --set task.partition=dirichlet
   phalanx aggregate --rule ctma,nnm,cwmed --f 4 gradients.npy -o aggregate.npy
 
-Exit status: 0 success, 1 the run failed, 2 the command line, configuration or data cannot be used and
-nothing ran, 130 the run was interrupted and its results so far are written.";
+Exit status:
+  0    success
+  1    the run failed
+  2    the command line, configuration or data cannot be used, and nothing ran
+  130  the run was interrupted, and its results so far are written";
 
 /// Simulates distributed machine learning under Byzantine faults.
 #[derive(Parser)]
@@ -98,6 +101,8 @@ enum Command {
 
 /// The arguments of `phalanx run`.
 #[derive(clap::Args)]
+// Written out, as for all with --data: clap would call a flag required that the environment gives.
+#[command(override_usage = "phalanx run [OPTIONS] <FILES>...")]
 struct RunArguments {
     /// The experiments, TOML files. Of several, all are checked before the first runs.
     #[arg(required = true)]
@@ -137,6 +142,7 @@ struct CommonArguments {
 }
 
 #[derive(clap::Args)]
+#[command(override_usage = "phalanx check [OPTIONS] <FILES>...")]
 struct CheckArguments {
     /// The experiments, TOML files.
     #[arg(required = true)]
@@ -156,7 +162,7 @@ struct ListArguments {
 }
 
 #[derive(clap::Args)]
-#[command(arg_required_else_help = false)]
+#[command(arg_required_else_help = false, override_usage = "phalanx data [OPTIONS] <COMMAND>")]
 struct DataArguments {
     #[command(subcommand)]
     command: data::Command,

@@ -18,6 +18,7 @@ use crate::{
 
 /// The arguments of `phalanx resume`.
 #[derive(clap::Args)]
+#[command(override_usage = "phalanx resume [OPTIONS] <RUN>")]
 pub struct Arguments {
     /// The run folder.
     run: PathBuf,

@@ -17,6 +17,7 @@ const MOST: usize = 100;
 
 /// The arguments of `phalanx data show`.
 #[derive(clap::Args)]
+#[command(override_usage = "phalanx data show [OPTIONS] <FILE>")]
 pub struct Arguments {
     /// The experiment, a TOML file.
     file: PathBuf,

@@ -153,6 +153,16 @@ fn a_key_of_the_environment_is_named_so() {
 }
 
 #[test]
+fn a_flag_that_the_environment_gives_is_not_called_required() {
+    let data: [&[&str]; 4] = [&["run"], &["check"], &["sweep"], &["data", "get"]];
+    for command in data {
+        let said = Program::with_env(command, &[("PHALANX_DATA", "/data")]).stderr;
+        assert!(said.contains("Usage: ") && said.contains("[OPTIONS] <"), "{said}");
+        assert!(!said.contains("--data"), "{said}");
+    }
+}
+
+#[test]
 fn files_that_are_no_experiments() {
     let folder = tempfile::tempdir().unwrap();
     let missing = folder.path().join("missing.toml").display().to_string();

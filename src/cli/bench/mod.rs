@@ -18,6 +18,7 @@ use crate::{
 
 /// The arguments of `phalanx bench`.
 #[derive(clap::Args)]
+#[command(override_usage = "phalanx bench [OPTIONS] <FILE>")]
 pub struct Arguments {
     /// The experiment, a TOML file. Its own number of rounds is not used.
     file: std::path::PathBuf,

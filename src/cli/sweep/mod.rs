@@ -34,6 +34,7 @@ const INTERRUPTED: u8 = 130;
 
 /// The arguments of `phalanx sweep`.
 #[derive(clap::Args)]
+#[command(override_usage = "phalanx sweep [OPTIONS] <FILE>")]
 pub struct Arguments {
     /// The sweep, a TOML file with a table [sweep].
     file: PathBuf,
