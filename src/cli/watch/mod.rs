@@ -1,13 +1,13 @@
 //! `phalanx watch`: one run while it runs, from its run folder. Draws on a
-//! terminal, writes lines to anything else, and ends when the run ends or its
-//! process is gone.
+//! terminal, writes lines to a dumb one and to anything else, and ends when the
+//! run ends or its process is gone.
 
 mod picture;
 mod screen;
 mod weights;
 
 use std::{
-    fs, io,
+    env, fs, io,
     io::IsTerminal,
     path::{Path, PathBuf},
     process::ExitCode,
@@ -37,7 +37,7 @@ pub struct Arguments {
     /// Folder for results.
     #[arg(long, value_name = "DIR", default_value = "runs")]
     out: PathBuf,
-    /// Lines, also on a terminal.
+    /// Lines, also on a terminal that can draw.
     #[arg(long)]
     plain: bool,
 }
@@ -52,7 +52,8 @@ pub fn main(arguments: &Arguments) -> ExitCode {
 
 fn watch(arguments: &Arguments) -> anyhow::Result<Option<Summary>> {
     let folder = choose(arguments)?;
-    if arguments.plain || !io::stdout().is_terminal() {
+    let dumb = env::var_os("TERM").is_some_and(|term| term == "dumb");
+    if arguments.plain || dumb || !io::stdout().is_terminal() {
         return lines(&folder);
     }
     say!("{}", folder.display());

@@ -6,9 +6,7 @@ use ratatui::{
     style::{Color, Modifier, Style, Stylize},
     symbols::Marker,
     text::{Line, Span},
-    widgets::{
-        Axis, Bar, BarChart, Block, Chart, Dataset, Gauge, GraphType, LegendPosition, Paragraph, Wrap,
-    },
+    widgets::{Axis, Bar, BarChart, Block, Chart, Dataset, Gauge, GraphType, Paragraph, Wrap},
 };
 
 use super::picture::{Curve, Picture, duration};
@@ -23,8 +21,13 @@ const TALL: u16 = 22;
 const BARS: u16 = 9;
 /// Lines below which a curve cannot be read.
 const LOW: u16 = 6;
-/// Columns below which there is room for one chart only.
+/// Columns below which there is room for one chart and one panel only.
 const NARROW: u16 = 70;
+/// Columns from which there is room for the workers beside the other panels.
+const WIDE: u16 = 112;
+
+/// The curves of a chart: what they are called, and their colours.
+const CURVES: [(&str, Color); 2] = [("test", BLUE), ("honest batches", ORANGE)];
 
 /// Draws `picture`; `silent` is for how many seconds nothing new has come.
 pub fn draw(frame: &mut Frame<'_>, picture: &Picture, silent: u64) {
@@ -58,9 +61,12 @@ fn curves(frame: &mut Frame<'_>, area: Rect, picture: &Picture) {
     chart(frame, right, "Loss", &picture.loss, false);
 }
 
-/// Where the time goes, what the attack does, and the workers.
+/// Where the time goes, what the attack does, and the workers; what the attack does alone where there is little room.
 fn all_bars(frame: &mut Frame<'_>, area: Rect, picture: &Picture) {
-    let third = if picture.workers.is_empty() { 0 } else { 32 };
+    if area.width < NARROW {
+        return table(frame, area, picture);
+    }
+    let third = if picture.workers.is_empty() || area.width < WIDE { 0 } else { 32 };
     let columns = [Constraint::Fill(1), Constraint::Fill(1), Constraint::Length(third)];
     let [phases, measures, workers] = Layout::horizontal(columns).areas(area);
     phase_bars(frame, phases, picture);
@@ -88,7 +94,7 @@ fn header(frame: &mut Frame<'_>, area: Rect, picture: &Picture) {
 /// Two curves over rounds: test first, honest batches second.
 fn chart(frame: &mut Frame<'_>, area: Rect, title: &str, curves: &[Curve; 2], fraction: bool) {
     let points = || curves.iter().flatten();
-    let block = Block::bordered().title(format!("{title} by round"));
+    let block = Block::bordered().title(format!("{title} by round")).title_bottom(legend(curves));
     if points().next().is_none() {
         return frame.render_widget(Paragraph::new("nothing yet").block(block), area);
     }
@@ -98,25 +104,25 @@ fn chart(frame: &mut Frame<'_>, area: Rect, title: &str, curves: &[Curve; 2], fr
     let high = if high > low { high } else { low + 1.0 };
     let number =
         |value: f64| if fraction { format!("{:.0} %", 100.0 * value) } else { format!("{value:.2}") };
-    let set = |name: &'static str, at: usize, color| {
+    let set = |at: usize| {
         Dataset::default()
-            .name(name)
             .marker(Marker::Braille)
             .graph_type(GraphType::Line)
-            .style(Style::new().fg(color))
+            .style(Style::new().fg(CURVES[at].1))
             .data(&curves[at])
     };
-    let sets = vec![set("honest batches", 1, ORANGE), set("test", 0, BLUE)];
-    // Accuracy rises and loss falls, so that these corners are free.
-    let corner = if fraction { LegendPosition::BottomRight } else { LegendPosition::TopRight };
-    let half = Constraint::Ratio(1, 2);
-    let chart = Chart::new(sets)
+    let chart = Chart::new(vec![set(1), set(0)])
         .block(block)
-        .legend_position(Some(corner))
-        .hidden_legend_constraints((half, half))
         .x_axis(Axis::default().bounds([0.0, last]).labels(["0".to_owned(), last.to_string()]))
         .y_axis(Axis::default().bounds([low, high]).labels([low, (low + high) / 2.0, high].map(number)));
     frame.render_widget(chart, area);
+}
+
+/// Which curve has which colour, for the lower edge of a chart, where it hides nothing.
+fn legend(curves: &[Curve; 2]) -> Line<'static> {
+    let there = CURVES.iter().zip(curves).filter(|(_, curve)| !curve.is_empty());
+    let words = there.map(|((name, color), _)| Span::styled(format!(" {name} "), Style::new().fg(*color)));
+    words.collect::<Vec<_>>().into()
 }
 
 fn phase_bars(frame: &mut Frame<'_>, area: Rect, picture: &Picture) {
@@ -158,8 +164,13 @@ fn flat<'a>(bars: Vec<Bar<'a>>, title: &'a str) -> BarChart<'a> {
 }
 
 fn table(frame: &mut Frame<'_>, area: Rect, picture: &Picture) {
-    let lines: Vec<Line<'_>> =
-        picture.measures.iter().map(|(name, value)| Line::raw(format!("{name:<24} {value}"))).collect();
+    let width = usize::from(area.width.saturating_sub(2));
+    // Where there is too little room, it is the name that is cut.
+    let line = |(name, value): &(&str, String)| {
+        let room = width.saturating_sub(value.chars().count() + 1);
+        Line::raw(format!("{name:<room$.room$} {value}"))
+    };
+    let lines: Vec<Line<'_>> = picture.measures.iter().map(line).collect();
     frame.render_widget(Paragraph::new(lines).block(Block::bordered().title("Robustness, last round")), area);
 }
 
@@ -234,6 +245,20 @@ mod tests {
         assert!(!narrow.contains("Loss"), "{narrow}");
         let tiny = drawn(&picture(), 40, 6);
         assert!(tiny.contains("accuracy 90.00 %") && tiny.contains(foot), "{tiny}");
+    }
+
+    #[test]
+    fn a_usual_terminal_shows_the_legend_and_whole_values() {
+        let weight = "22.2 % of 47.1 %";
+        let picture = Picture { measures: vec![("Byzantine weight", weight.into())], ..picture() };
+        for (width, phases) in [(80, true), (40, false)] {
+            let screen = drawn(&picture, width, 24);
+            for text in [" test ", " honest batches ", "Byzantine weight", weight] {
+                assert!(screen.contains(text), "{text} in\n{screen}");
+            }
+            assert_eq!(screen.contains("Time of a round"), phases, "{screen}");
+            assert!(!screen.contains("Workers by weight"), "{screen}");
+        }
     }
 
     #[test]
