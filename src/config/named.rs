@@ -134,8 +134,8 @@ fn no_name(entries: &[(String, Value)]) -> String {
             format!("`{stray}` stands beside the name `{name}`; a parameter of it would be `{name}.{stray}`")
         }
         (Some(stray), None) => format!(
-            "after the name `{stray}` its parameters must be a table, as in {{ {stray} = {{ … }} }}; a parameter \
-             stands below a name, as in {{ NAME = {{ {stray} = … }} }}"
+            "`{stray}` has a plain value: a parameter stands below a name, as in {{ NAME = {{ {stray} = … }} }}; if it is \
+             a name, its parameters must be a table, as in {{ {stray} = {{ … }} }}"
         ),
         (None, Some(first)) => {
             let second = tables.get(1).map(shown).unwrap_or_default();
