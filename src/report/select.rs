@@ -175,7 +175,7 @@ impl Study {
                 "attack" if value == "none" => "no attack".to_owned(),
                 "meta-aggregator" => value.clone(),
                 key if PLAIN.contains(&key) => value.clone(),
-                key => format!("{} = {value}", key.strip_prefix("task.").unwrap_or(key)),
+                key => format!("{} = {value}", without_role(key)),
             }
         };
         let parts: Vec<String> = which.iter().zip(levels).filter(is_there).map(part).collect();
@@ -189,9 +189,7 @@ impl Study {
 
     /// The factor `name` and those that are parameters of what it names.
     pub fn factors_below(&self, name: &str) -> Vec<usize> {
-        let below =
-            |key: &str| key.strip_prefix(name).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'));
-        self.factors.iter().enumerate().filter(|(_, factor)| below(&factor.key)).map(|(at, _)| at).collect()
+        (0..self.factors.len()).filter(|&at| is_below(&self.factors[at].key, name)).collect()
     }
 
     /// What all runs have in common, by key.
@@ -213,6 +211,17 @@ pub fn counted(records: Vec<RunRecord>, measure: Measure) -> (Vec<Run>, Vec<Stri
 
 fn runs(records: Vec<RunRecord>, measure: Measure) -> Vec<Run> {
     records.into_iter().map(|record| Run::new(record, measure)).collect()
+}
+
+/// Whether `key` is `name`, or a parameter of what it names.
+fn is_below(key: &str, name: &str) -> bool {
+    key.strip_prefix(name).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+}
+
+/// A key as short as a label has room for: the part of a component says what it is.
+fn without_role(key: &str) -> &str {
+    let roles = ["task.", "attack.", "rule.", "estimator.", "step."];
+    roles.iter().find_map(|role| key.strip_prefix(role)).unwrap_or(key)
 }
 
 /// The values of `series` at the factors `which`.
@@ -374,14 +383,14 @@ fn counting(runs: &[Run], all: impl Iterator<Item = usize>, notes: &mut Vec<Stri
     if complete.is_empty() { other.into_iter().filter(evaluated).collect() } else { complete }
 }
 
-/// Attack becomes rows, base and optimiser columns, the meta-aggregator or rule colour. Another task is another
+/// Attack and its parameters become rows, base and optimiser columns, the meta-aggregator or rule colour. Another task is another
 /// figure; of the rest one may become rows, and what the colours can tell apart joins them.
 fn layout(factors: &[Factor], series: &[Series]) -> Layout {
     let mut layout = Layout::default();
     let mut rest = Vec::new();
     for (at, factor) in factors.iter().enumerate() {
         match factor.key.as_str() {
-            "attack" => layout.rows.push(at),
+            key if is_below(key, "attack") => layout.rows.push(at),
             "meta-aggregator" | "rule" => layout.colour.push(at),
             "base" | "estimator" | "step" | "estimator / step" => layout.columns.push(at),
             "task.dataset" | "task.model" | "task.objective" => layout.split.push(at),
@@ -389,9 +398,11 @@ fn layout(factors: &[Factor], series: &[Series]) -> Layout {
         }
     }
     if layout.colour.is_empty() {
-        let lists = [&mut layout.columns, &mut rest, &mut layout.rows, &mut layout.split];
-        let first = lists.into_iter().find(|list| !list.is_empty()).map(|list| list.remove(0));
-        layout.colour.extend(first);
+        let attack = layout.rows.len();
+        let lists =
+            [(&mut layout.columns, 1), (&mut rest, 1), (&mut layout.rows, attack), (&mut layout.split, 1)];
+        let first = lists.into_iter().find(|(list, _)| !list.is_empty());
+        layout.colour = first.map_or_else(Vec::new, |(list, taken)| list.drain(..taken).collect());
     }
     if layout.rows.is_empty() {
         let fits = |&at: &usize| factors[at].values.len() <= MOST_ROWS;
@@ -524,12 +535,10 @@ mod tests {
         let z = study.factor("attack.alie.z").unwrap();
         assert_eq!(study.factors[z].values, ["1.5", "default", "–"]);
         let attack = study.factor("attack").unwrap();
+        assert_eq!(study.layout.colour, [attack, z]);
         let labels =
             study.combinations(&[attack, z]).into_iter().map(|levels| study.label(&[attack, z], &levels));
-        assert_eq!(
-            labels.collect::<Vec<_>>(),
-            ["alie · attack.alie.z = 1.5", "alie · attack.alie.z = default", "ipm"]
-        );
+        assert_eq!(labels.collect::<Vec<_>>(), ["alie · alie.z = 1.5", "alie · alie.z = default", "ipm"]);
     }
 
     #[test]
