@@ -102,6 +102,68 @@ fn a_clone_has_a_memory_of_its_own() {
     assert_ne!(all_bits(&second.state()), before);
 }
 
+/// Workers that begin anew, after a crash or a panic, take no more room.
+#[test]
+fn a_file_does_not_grow_by_what_is_forgotten() {
+    let store = file();
+    let mut kept = store.wrap(Momentum::default().build().unwrap());
+    let state = {
+        update(kept.as_mut(), 0, 1, Dtype::F32);
+        kept.state()
+    };
+    let used = || store.file.as_ref().unwrap().used();
+    let before = used();
+    assert_eq!(before, 4 * 37);
+    for round in 2..100 {
+        kept.forget().unwrap();
+        assert!(kept.state().vectors.is_empty(), "a forgotten memory came back");
+        update(kept.as_mut(), 0, round, Dtype::F32);
+        kept.restore(&state).unwrap();
+        update(kept.as_mut(), 0, round, Dtype::F32);
+    }
+    assert_eq!(used(), before);
+}
+
+/// Momentum that begins anew in every third round.
+#[derive(Clone)]
+struct Restarting(Box<dyn Estimator>);
+
+impl Stateful for Restarting {
+    fn state(&self) -> State {
+        self.0.state()
+    }
+
+    fn restore(&mut self, state: &State) -> Result<(), StateError> {
+        self.0.restore(state)
+    }
+}
+
+impl Estimator for Restarting {
+    fn points(&self, round: u64) -> Points {
+        self.0.points(round)
+    }
+
+    fn update(&mut self, round: u64, gradients: Gradients) -> Vector {
+        let vector = self.0.update(round, gradients);
+        if round.is_multiple_of(3) {
+            self.0.forget().unwrap();
+        }
+        vector
+    }
+}
+
+#[test]
+fn what_an_estimator_drops_stays_dropped() {
+    let made = || Box::new(Restarting(Momentum::default().build().unwrap()));
+    let (mut plain, mut kept) = (made(), file().wrap(made()));
+    for round in 1..=10 {
+        let [a, b] = [plain.as_mut() as &mut dyn Estimator, kept.as_mut()]
+            .map(|estimator| update(estimator, 0, round, Dtype::F64));
+        assert_eq!(bits(&a), bits(&b), "round {round}");
+        assert_eq!(all_bits(&plain.state()), all_bits(&kept.state()), "round {round}");
+    }
+}
+
 /// A gradient is below 1, and so is a momentum m. Storing m changes it by 2^-8 of its size at most; a change of m
 /// counts 0.9 times in the next round, and so on: together less than 10 · 2^-8.
 #[test]

@@ -48,6 +48,11 @@ impl SpillFile {
         Ok(Self { file, end: AtomicU64::new(0) })
     }
 
+    /// Bytes of it that have a place for something.
+    pub fn used(&self) -> u64 {
+        self.end.load(Ordering::Relaxed)
+    }
+
     /// Writes behind what was appended before, and says where.
     pub(super) fn append(&self, bytes: &[u8]) -> io::Result<u64> {
         let at = self.end.fetch_add(bytes.len() as u64, Ordering::Relaxed);

@@ -34,7 +34,8 @@ impl Store {
         if self.format == Format::Full && self.file.is_none() {
             return estimator;
         }
-        let mut keeper = Keeper { store: self.clone(), inner: estimator, packed: Vec::new() };
+        let mut keeper =
+            Keeper { store: self.clone(), inner: estimator, packed: Vec::new(), spare: Vec::new() };
         keeper.pack();
         Box::new(keeper)
     }
@@ -85,19 +86,21 @@ struct Keeper {
     /// Without its vectors, while there are packed ones.
     inner: Box<dyn Estimator>,
     packed: Vec<Packed>,
+    /// Places that hold nothing, the next one last.
+    spare: Vec<Place>,
 }
 
 impl Keeper {
     /// Puts the vectors away. An estimator that cannot be without them keeps them.
     fn pack(&mut self) {
+        self.unload();
         let whole = self.inner.state();
         if whole.vectors.is_empty() {
             return;
         }
         let mut packed = Vec::with_capacity(whole.vectors.len());
         for (name, vector) in &whole.vectors {
-            let old = self.packed.iter().position(|old| old.name == *name);
-            let old = old.map(|at| self.packed.swap_remove(at).place);
+            let old = self.spare.pop();
             packed.extend(self.store.pack(name.clone(), vector, old).unwrap_or_else(|error| lost(error)));
         }
         let values = State { values: whole.values.clone(), ..State::default() };
@@ -106,6 +109,11 @@ impl Keeper {
         } else {
             self.inner.restore(&whole).unwrap_or_else(|error| lost(error));
         }
+    }
+
+    /// Lets go of what was put away. Its places serve what comes next, or the file would grow.
+    fn unload(&mut self) {
+        self.spare.extend(self.packed.drain(..).rev().map(|packed| packed.place));
     }
 
     /// Gives the vectors back.
@@ -122,7 +130,7 @@ impl Clone for Keeper {
     fn clone(&self) -> Self {
         let mut inner = self.inner.clone();
         inner.restore(&self.state()).unwrap_or_else(|error| lost(error));
-        let mut clone = Self { store: self.store.clone(), inner, packed: Vec::new() };
+        let mut clone = Self { store: self.store.clone(), inner, packed: Vec::new(), spare: Vec::new() };
         clone.pack();
         clone
     }
@@ -140,13 +148,12 @@ impl Stateful for Keeper {
 
     fn restore(&mut self, state: &State) -> Result<(), StateError> {
         self.inner.restore(state)?;
-        self.packed.clear();
         self.pack();
         Ok(())
     }
 
     fn forget(&mut self) -> Result<(), StateError> {
-        self.packed.clear();
+        self.unload();
         self.inner.forget()
     }
 }
