@@ -9,7 +9,7 @@ use super::table;
 use crate::{
     experiment::{Holding, Holdings},
     registry::Registry,
-    report::{Heat, ReportError, save_picture},
+    report::{Cell, Heat, ReportError, save_picture},
 };
 
 /// As many workers as a picture can hold.
@@ -52,9 +52,11 @@ fn draw(holdings: &Holdings, file: &Path) -> Result<(), ReportError> {
         0 => String::new(),
         rest => format!("; {rest} more workers are not shown"),
     };
-    let cells = |counts: &[usize]| {
-        counts.iter().map(|&count| (count > 0).then(|| (count as f64, count.to_string()))).collect()
+    let cell = |&count: &usize| match count {
+        0 => Cell::NOTHING,
+        count => Cell::Number(count as f64, count.to_string()),
     };
+    let cells = |counts: &[usize]| counts.iter().map(cell).collect();
     let samples = |counts: &[usize]| counts.iter().sum::<usize>();
     let row =
         |(id, holding): (usize, &Holding)| format!("{id} {}: {}", role(holding), samples(&holding.counts));

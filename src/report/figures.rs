@@ -1,9 +1,11 @@
 //! Which pictures a study has, in the order of the page.
 
+use std::{collections::BTreeSet, iter::once};
+
 use super::{
     ReportError,
     curves::{Against, axis_of, curves, measures, panels, titled},
-    plot::{Axis, Bars, DrawError, Heat, Point},
+    plot::{Axis, Bars, Cell, DrawError, Heat, Point},
     select::{Layout, Series, Study, pick},
     statistics::{Estimate, median},
 };
@@ -65,7 +67,11 @@ impl Gallery<'_> {
         self.cost()
     }
 
+    /// A picture in a file `stem`, or one beside it if that is taken.
     fn add(&mut self, stem: String, group: impl Into<String>, view: &str, svg: String) {
+        let others = (2..).map(|number| format!("{stem}-{number}"));
+        let is_taken = |stem: &String| self.figures.iter().any(|figure| figure.stem == *stem);
+        let Some(stem) = once(stem.clone()).chain(others).find(|stem| !is_taken(stem)) else { return };
         self.figures.push(Figure { stem, group: group.into(), view: view.to_owned(), svg });
     }
 
@@ -124,16 +130,14 @@ impl Gallery<'_> {
             let rows: Vec<&Vec<usize>> =
                 rows.iter().filter(|row| here().any(|series| pick(series, &across) == **row)).collect();
             let attacks = study.combinations(&attack);
-            let value = |row: &[usize], levels: &[usize]| {
-                let those = here().filter(|s| pick(s, &across) == row && pick(s, &attack) == levels);
-                settled(study, those).map(|estimate| estimate.mean)
+            let cell = |row: &[usize], levels: &[usize]| {
+                let mut those = here().filter(|s| pick(s, &across) == row && pick(s, &attack) == levels);
+                those.next().map_or(Cell::NOTHING, |series| self.cell(series))
             };
             let cells = rows.iter().map(|row| {
-                let values: Vec<Option<f64>> = attacks.iter().map(|levels| value(row, levels)).collect();
-                let worst = self
-                    .worst(values.iter().copied().flatten())
-                    .filter(|_| values.iter().all(Option::is_some));
-                values.into_iter().chain([worst]).map(|value| self.shown(value)).collect()
+                let mut cells: Vec<Cell> = attacks.iter().map(|levels| cell(row, levels)).collect();
+                cells.push(self.worst(&cells));
+                cells
             });
             let heat = Heat {
                 title: titled(study, "worst case over attacks", &split),
@@ -158,34 +162,37 @@ impl Gallery<'_> {
     /// f × heterogeneity for each rule, worst case over all else, if runs differ in both.
     fn heterogeneity(&mut self) -> Result<(), DrawError> {
         let study = self.study;
-        let partition = study.factors.iter().rposition(|factor| factor.key.starts_with("task.partition"));
-        let (Some(f), Some(partition)) = (study.factor("f"), partition) else { return Ok(()) };
+        let partition = study.factors_below("task.partition");
+        let Some(f) = study.factor("f").filter(|_| !partition.is_empty()) else { return Ok(()) };
         let rule: Vec<usize> =
             ["rule", "meta-aggregator", "base"].iter().filter_map(|key| study.factor(key)).collect();
-        let (rows, columns) = (study.combinations(&[f]), study.combinations(&[partition]));
+        let known = |at: &usize| *at == f || partition.contains(at) || rule.contains(at);
+        let else_: Vec<usize> = (0..study.factors.len()).filter(|at| !known(at)).collect();
+        let (rows, columns) = (study.combinations(&[f]), study.combinations(&partition));
         for level in study.combinations(&rule) {
-            let value = |row: usize, column: usize| {
-                let those = study.series.iter().filter(|series| {
-                    pick(series, &rule) == level
-                        && series.levels[f] == row
-                        && series.levels[partition] == column
-                });
-                self.worst(those.filter_map(|series| settled(study, [series])).map(|estimate| estimate.mean))
+            let here = || study.series.iter().filter(|series| pick(series, &rule) == level);
+            let conditions: BTreeSet<Vec<usize>> = here().map(|series| pick(series, &else_)).collect();
+            let cell = |row: &[usize], column: &[usize]| {
+                let under = |condition: &Vec<usize>| {
+                    let is_it = |s: &&Series| {
+                        s.levels[f] == row[0]
+                            && pick(s, &partition) == column
+                            && pick(s, &else_) == *condition
+                    };
+                    here().find(is_it).map_or(Cell::NOTHING, |series| self.cell(series))
+                };
+                self.worst(&conditions.iter().map(under).collect::<Vec<_>>())
             };
             let label = study.label(&rule, &level);
+            let title = "Byzantine workers × heterogeneity";
+            let (across, heading) = partitions(study, &partition);
             let heat = Heat {
-                title: format!("Byzantine workers × heterogeneity: {label}"),
+                title: if label.is_empty() { title.to_owned() } else { format!("{title}: {label}") },
                 what: format!("final {}, worst case over all else that differs", study.measure.label()),
-                across: study.factors[partition].key.trim_start_matches("task.").to_owned(),
-                columns: columns
-                    .iter()
-                    .map(|level| study.factors[partition].values[level[0]].clone())
-                    .collect(),
+                across: across.to_owned(),
+                columns: columns.iter().map(|levels| heading(levels)).collect(),
                 rows: rows.iter().map(|level| study.label(&[f], level)).collect(),
-                cells: rows
-                    .iter()
-                    .map(|r| columns.iter().map(|c| self.shown(value(r[0], c[0]))).collect())
-                    .collect(),
+                cells: rows.iter().map(|r| columns.iter().map(|c| cell(r, c)).collect()).collect(),
                 apart: false,
                 higher_is_better: study.measure.higher_is_better,
                 log: self.spans_decades(),
@@ -195,15 +202,28 @@ impl Gallery<'_> {
         Ok(())
     }
 
-    fn worst(&self, values: impl Iterator<Item = f64>) -> Option<f64> {
-        let sign = if self.study.measure.higher_is_better { 1.0 } else { -1.0 };
-        values.min_by(|a, b| (sign * a).total_cmp(&(sign * b)))
+    /// The final value of `series`, or how it ended without one.
+    fn cell(&self, series: &Series) -> Cell {
+        let measure = self.study.measure;
+        match settled(self.study, [series]) {
+            Some(Estimate { mean, .. }) => Cell::Number(mean, measure.show(mean / measure.scale())),
+            None => self.study.ending(series).map_or(Cell::NOTHING, Cell::Word),
+        }
     }
 
-    /// A cell of a heat map.
-    fn shown(&self, value: Option<f64>) -> Option<(f64, String)> {
-        let measure = self.study.measure;
-        value.map(|value| (value, measure.show(value / measure.scale())))
+    /// The worst of `cells`; a word if one of them has no number, for the worst may be there.
+    fn worst(&self, cells: &[Cell]) -> Cell {
+        let sign = if self.study.measure.higher_is_better { 1.0 } else { -1.0 };
+        let rank = |cell: &Cell| match cell {
+            Cell::Word("–") => (0, 0.0),
+            Cell::Word(_) => (1, 0.0),
+            Cell::Number(number, _) => (2, sign * number),
+        };
+        let worse = |a: &&Cell, b: &&Cell| {
+            let ((a, x), (b, y)) = (rank(a), rank(b));
+            a.cmp(&b).then(x.total_cmp(&y))
+        };
+        cells.iter().min_by(worse).cloned().unwrap_or(Cell::NOTHING)
     }
 
     /// Whether the final values are seen better on a logarithmic scale.
@@ -282,6 +302,17 @@ fn settled<'a>(study: &Study, series: impl IntoIterator<Item = &'a Series>) -> O
     Estimate::of(&values.iter().map(|value| value * study.measure.scale()).collect::<Vec<_>>())
 }
 
+/// What the factors of the partition are, and the heading of a column: the value alone of a single one.
+fn partitions<'a>(study: &'a Study, partition: &'a [usize]) -> (&'a str, impl Fn(&[usize]) -> String + 'a) {
+    let alone = <[usize; 1]>::try_from(partition).ok().map(|[at]| &study.factors[at]);
+    let key = alone.map_or("partition", |factor| factor.key.trim_start_matches("task."));
+    let heading = move |levels: &[usize]| match alone {
+        Some(factor) => factor.values[levels[0]].clone(),
+        None => study.label(partition, levels),
+    };
+    (key, heading)
+}
+
 /// `layout` with a factor taken out.
 fn without(layout: &Layout, factor: usize) -> Layout {
     let rest = |list: &[usize]| list.iter().copied().filter(|&at| at != factor).collect();
@@ -306,9 +337,82 @@ fn connected(lines: Vec<super::plot::Line>) -> Vec<super::plot::Line> {
     joined
 }
 
-/// Letters and digits of `text` with single dashes between them.
+/// Letters and digits of `text` with single dashes between them; a minus is a word.
 fn slug(text: &str) -> String {
+    let text = text.replace("= -", "= minus ");
     let plain = |c: char| if c.is_ascii_alphanumeric() || c == '.' { c.to_ascii_lowercase() } else { '-' };
     let text: String = text.chars().map(plain).collect();
     text.split('-').filter(|part| !part.is_empty()).collect::<Vec<_>>().join("-")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{
+        super::select::{
+            Run,
+            tests::{altered, failed, run, study},
+        },
+        Figure, figures, slug,
+    };
+
+    /// The texts of the figure `stem` that are `text`.
+    fn count(figures: &[Figure], stem: &str, text: &str) -> usize {
+        let figure = figures.iter().find(|figure| figure.stem == stem);
+        figure.unwrap_or_else(|| panic!("no {stem}")).svg.lines().filter(|line| line.trim() == text).count()
+    }
+
+    #[test]
+    fn an_attack_that_destroys_a_run_is_the_worst_case() {
+        let runs = ["'mean'", "'cwmed'"].map(|rule| ["ipm", "alie"].map(|attack| run(1, rule, attack, "")));
+        let [[kept, lost], other] = runs;
+        let runs: Vec<Run> = [kept, failed(lost)].into_iter().chain(other).collect();
+        let figures = figures(&study(runs)).unwrap();
+        assert_eq!(count(&figures, "rule-attack", "failed"), 2, "the cell of the attack and the worst case");
+        assert_eq!(count(&figures, "rule-attack", "50.00"), 4);
+    }
+
+    /// f × partition under two attacks; `which` of the runs are there.
+    fn crossed(which: impl Fn(&str, &str, &str) -> bool) -> Vec<Figure> {
+        let mut runs = Vec::new();
+        for partition in ["'iid'", "'extreme'", "{ dirichlet = { alpha = 0.1 } }"] {
+            for count in ["count = 1", "count = 4"] {
+                for attack in ["ipm", "sign-flip"] {
+                    if which(partition, count, attack) {
+                        let run = altered(run(1, "'mean'", attack, ""), "count = 4", count);
+                        runs.push(altered(run, "[task]", &format!("[task]\npartition = {partition}")));
+                    }
+                }
+            }
+        }
+        figures(&study(runs)).unwrap()
+    }
+
+    #[test]
+    fn every_partition_is_a_column_of_its_own() {
+        let figures = crossed(|_, _, _| true);
+        for column in ["iid", "extreme", "dirichlet"] {
+            assert_eq!(count(&figures, "f-heterogeneity", column), 1, "{column}");
+        }
+        assert_eq!(count(&figures, "f-heterogeneity", "50.00"), 6);
+    }
+
+    #[test]
+    fn a_worst_case_needs_every_attack() {
+        let figures =
+            crossed(|partition, count, attack| (partition, count, attack) != ("'iid'", "count = 1", "ipm"));
+        assert_eq!(count(&figures, "f-heterogeneity", "50.00"), 5);
+        assert_eq!(count(&figures, "f-heterogeneity", "–"), 1);
+    }
+
+    #[test]
+    fn figures_of_other_values_have_other_files() {
+        let files = ["epsilon = -3", "epsilon = 3", "epsilon = 0.3"].map(slug);
+        assert_eq!(files, ["epsilon-minus-3", "epsilon-3", "epsilon-0.3"]);
+        let runs = [1, 2].map(|seed| run(seed, "'mean'", "ipm", ""));
+        let figures = figures(&study(runs.into())).unwrap();
+        let mut stems: Vec<&str> = figures.iter().map(|figure| figure.stem.as_str()).collect();
+        stems.sort_unstable();
+        stems.dedup();
+        assert_eq!(stems.len(), figures.len());
+    }
 }

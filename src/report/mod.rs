@@ -23,7 +23,7 @@ use std::{
 pub use compare::{Comparison, compare};
 pub use facts::{Fact, Facts};
 pub use measure::number;
-pub use plot::Heat;
+pub use plot::{Cell, Heat};
 pub use select::{Factor, Layout, Study};
 pub use statistics::Estimate;
 pub use tidy::{Tidy, Values};

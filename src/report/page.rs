@@ -167,7 +167,7 @@ fn result(study: &Study, table: &Table, row: &Row) -> String {
     let cell = |class: &str, text: String| format!("<td class=\"n{class}\">{text}</td>");
     let mut html = format!("<tr{}>", if row.is_baseline { " class=\"base\"" } else { "" });
     html += &row.values.iter().map(|value| format!("<td>{}</td>", escape(value))).collect::<String>();
-    html += &cell("", interval(row.settled, &measure));
+    html += &cell("", row.ending.map_or_else(|| interval(row.settled, &measure), str::to_owned));
     if table.baseline.is_some() {
         let sure = row.difference.is_some_and(|difference| difference.excludes_zero());
         let signed = |value: f64| format!("{}{}", if value >= 0.0 { "+" } else { "−" }, measure(value.abs()));

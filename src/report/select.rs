@@ -23,7 +23,8 @@ const ABSENT: &str = "–";
 /// The value of a parameter without one, in a run that has its component: what that makes of it is its own.
 const UNSET: &str = "default";
 /// Settings whose values are told without their key.
-const PLAIN: [&str; 6] = ["attack", "rule", "base", "estimator", "step", "estimator / step"];
+const PLAIN: [&str; 7] =
+    ["attack", "rule", "base", "estimator", "step", "estimator / step", "task.partition"];
 
 /// One run of the study.
 #[derive(Debug)]
@@ -41,7 +42,11 @@ pub struct Run {
 impl Run {
     fn new(record: RunRecord, measure: Measure) -> Self {
         let facts = Facts::of(&record.config);
-        Self { digest: Digest::of(&record, measure), hash: record.config.hash(), facts, record }
+        let digest = Digest::of(&record, measure);
+        let run = Self { digest, hash: record.config.hash(), facts, record };
+        // What it had come to before it failed is not where it ended.
+        let digest = if run.is_complete() { digest } else { Digest { settled: None, rough: None, ..digest } };
+        Self { digest, ..run }
     }
 
     /// The run's seed.
@@ -61,7 +66,7 @@ impl Run {
     }
 
     /// Whether it is completed, and its evaluations are there.
-    fn is_complete(&self) -> bool {
+    pub fn is_complete(&self) -> bool {
         let completed = |summary: &Summary| summary.status == Status::Completed;
         self.record.summary.as_ref().is_some_and(completed) && !self.record.evaluations.is_empty()
     }
@@ -192,6 +197,12 @@ impl Study {
         (0..self.factors.len()).filter(|&at| is_below(&self.factors[at].key, name)).collect()
     }
 
+    /// How the runs of `series` ended, if they did not come to an end that counts.
+    pub fn ending(&self, series: &Series) -> Option<&'static str> {
+        let first = series.runs.first().map(|&run| &self.runs[run])?;
+        (!first.is_complete()).then(|| first.status())
+    }
+
     /// What all runs have in common, by key.
     pub fn shared(&self) -> Vec<&Fact> {
         let same = |fact: &&Fact| self.runs.iter().all(|run| run.value(&fact.key) == fact.value);
@@ -220,7 +231,7 @@ fn is_below(key: &str, name: &str) -> bool {
 
 /// A key as short as a label has room for: the part of a component says what it is.
 fn without_role(key: &str) -> &str {
-    let roles = ["task.", "attack.", "rule.", "estimator.", "step."];
+    let roles = ["task.partition.", "task.", "attack.", "rule.", "estimator.", "step."];
     roles.iter().find_map(|role| key.strip_prefix(role)).unwrap_or(key)
 }
 
@@ -295,10 +306,15 @@ fn factor(runs: &[Run], key: &str) -> Option<(Factor, Vec<usize>)> {
 fn by_nature(a: &str, b: &str) -> Ordering {
     let plain = |value: &str| ["none", "mean"].iter().position(|first| *first == value).unwrap_or(2);
     let rank = |value: &str| (value == ABSENT, plain(value), value.matches(" > ").count());
-    match (a.parse::<f64>(), b.parse::<f64>()) {
-        (Ok(a), Ok(b)) => a.total_cmp(&b),
+    match (finite(a), finite(b)) {
+        (Some(a), Some(b)) => a.total_cmp(&b),
         _ => rank(a).cmp(&rank(b)).then_with(|| a.cmp(b)),
     }
+}
+
+/// The number that `text` is; `inf` and `nan` are names of attacks.
+pub fn finite(text: &str) -> Option<f64> {
+    text.parse().ok().filter(|number: &f64| number.is_finite())
 }
 
 /// Whether two factors divide the runs in the same way.
@@ -422,10 +438,10 @@ fn layout(factors: &[Factor], series: &[Series]) -> Layout {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use std::path::Path;
 
-    use super::{Run, Study, by_nature};
+    use super::{Run, Study, by_nature, finite};
     use crate::{
         config::read_back,
         report::measure::ACCURACY,
@@ -435,8 +451,8 @@ mod tests {
         },
     };
 
-    /// A complete run; `keys` replace those of a small experiment.
-    fn run(seed: u64, rule: &str, attack: &str, rest: &str) -> Run {
+    /// A complete run of a small experiment with an accuracy of 0.5; `rest` are keys before its tables.
+    pub fn run(seed: u64, rule: &str, attack: &str, rest: &str) -> Run {
         let text = format!(
             "seed = {seed}\n{rest}\n[task]\ndataset = \"digits\"\nmodel = \"mlp\"\n[aggregator]\nrule = [{rule}]\n[[workers]]\n\
              count = 9\n[[attackers]]\ncount = 4\nattack = \"{attack}\"\n"
@@ -454,6 +470,27 @@ mod tests {
             timings: Columns::default(),
         };
         Run::new(record, ACCURACY)
+    }
+
+    /// The run with another text in its configuration, and so another configuration.
+    pub fn altered(run: Run, from: &str, to: &str) -> Run {
+        let mut record = run.record;
+        assert!(record.config_text.contains(from));
+        record.config_text = record.config_text.replace(from, to);
+        record.config = read_back(Path::new("config.toml"), &record.config_text).unwrap();
+        Run::new(record, ACCURACY)
+    }
+
+    /// The run as it is if it failed.
+    pub fn failed(run: Run) -> Run {
+        let mut record = run.record;
+        let summary = r#"{"status": "failed", "rounds": 1, "elapsed_seconds": 1, "rounds_per_second": 1, "error": "it grew"}"#;
+        record.summary = Some(serde_json::from_str(summary).unwrap());
+        Run::new(record, ACCURACY)
+    }
+
+    pub fn study(runs: Vec<Run>) -> Study {
+        Study::of(runs, ACCURACY)
     }
 
     fn keys(study: &Study, list: &[usize]) -> Vec<String> {
@@ -527,10 +564,9 @@ mod tests {
     fn a_parameter_left_out_is_a_value_of_its_own() {
         let attacks = ["alie", "ipm", "alie"];
         let mut runs: Vec<Run> = attacks.map(|attack| run(1, "'mean'", attack, "")).into();
-        let z = runs[2].record.config_text.replace("\"alie\"", "{ alie = { z = 1.5 } }");
-        runs[2].record.config = read_back(Path::new("config.toml"), &z).unwrap();
-        let records = runs.into_iter().map(|run| run.record).collect();
-        let study = Study::of(super::runs(records, ACCURACY), ACCURACY);
+        let last = runs.remove(2);
+        runs.push(altered(last, "\"alie\"", "{ alie = { z = 1.5 } }"));
+        let study = study(runs);
         assert_eq!(study.series.len(), 3, "{:?}", study.notes);
         let z = study.factor("attack.alie.z").unwrap();
         assert_eq!(study.factors[z].values, ["1.5", "default", "–"]);
@@ -547,6 +583,23 @@ mod tests {
         runs[1].record.config.rounds += 1;
         let study = Study::of(runs, ACCURACY);
         assert!(study.notes[0].contains("configurations are not the same"), "{:?}", study.notes);
+    }
+
+    #[test]
+    fn what_a_run_had_come_to_before_it_failed_is_not_its_end() {
+        let study = study(vec![run(1, "'mean'", "ipm", ""), failed(run(2, "'cwmed'", "ipm", ""))]);
+        let [cwmed, mean] = [1, 0].map(|at| &study.runs[at].digest);
+        assert_eq!((mean.settled, cwmed.settled, cwmed.last), (Some(0.5), None, Some(0.5)));
+        let endings: Vec<_> = study.series.iter().map(|series| study.ending(series)).collect();
+        assert_eq!(endings, [None, Some("failed")]);
+    }
+
+    #[test]
+    fn names_of_attacks_are_no_numbers() {
+        assert_eq!(
+            ["0.5", "-3", "inf", "nan", "alie"].map(finite),
+            [Some(0.5), Some(-3.0), None, None, None]
+        );
     }
 
     #[test]

@@ -12,6 +12,8 @@ use super::{
 pub struct Row {
     /// Values of the factors.
     pub values: Vec<String>,
+    /// How its runs ended, if none is complete; then there is no final value.
+    pub ending: Option<&'static str>,
     /// Mean of the last 20 % of the evaluations.
     pub settled: Option<Estimate>,
     /// Difference of that to the baseline, over the seeds that both have.
@@ -77,6 +79,7 @@ fn row(study: &Study, series: &Series, base: Option<Option<&Series>>) -> Row {
     let value = |(&factor, level): (&usize, usize)| study.factors[factor].values[level].clone();
     Row {
         values: every.iter().zip(pick(series, &every)).map(value).collect(),
+        ending: study.ending(series),
         settled: estimate(|run| run.digest.settled),
         difference: base.filter(|_| !is_baseline).and_then(|base| paired(study, series, base)),
         is_baseline,

@@ -6,7 +6,7 @@ use std::{fs, path::Path};
 
 use super::{
     curves::{Against, measures},
-    select::{Run, Study},
+    select::{Run, Study, finite},
 };
 use crate::{results::ResultsError, whole};
 
@@ -38,7 +38,7 @@ impl Tidy {
         tidy.text(study, "status", |run| run.status().to_owned());
         for (at, factor) in study.factors.iter().enumerate() {
             let values = || study.levels.iter().map(|levels| factor.values[levels[at]].clone());
-            match values().map(|value| value.parse().ok()).collect::<Option<Vec<f64>>>() {
+            match values().map(|value| finite(&value)).collect::<Option<Vec<f64>>>() {
                 Some(numbers) => tidy.push(&factor.key, Values::Real(spread(study, numbers))),
                 None => tidy.push(&factor.key, Values::Text(spread(study, values()))),
             }

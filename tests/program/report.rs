@@ -58,7 +58,7 @@ fn a_page_stands_alone_and_leads_to_every_run() {
         assert!(page.contains(&format!("../convex/{name}/")), "{name} is not in the page");
         assert!(page.contains(name.split('-').nth(1).unwrap()), "its hash is not in the page");
     }
-    assert!(page.contains("no meta-aggregator") && page.contains("least-squares"));
+    assert!(page.contains("ctma &gt; cwmed") && page.contains("least-squares"));
     for picture in ["gap-rounds", "gap-time", "gap-gradients", "gap-bytes", "rule-attack", "cost-aggregation"]
     {
         let svg = fs::read_to_string(folder.path().join(format!("report/{picture}.svg"))).unwrap();
@@ -215,8 +215,7 @@ fn what_cannot_be_reported_is_said() {
     assert!(Program::fails(&["report", &format!("{path}/nowhere")]).contains("nowhere"));
     study(folder.path());
     assert!(
-        Program::fails(&["report", &path, "--baseline", "nnm"])
-            .contains("there are: no meta-aggregator, ctma")
+        Program::fails(&["report", &path, "--baseline", "nnm"]).contains("there are: cwmed, ctma > cwmed")
     );
     if !cfg!(feature = "parquet") {
         let message = Program::fails(&["report", &path, "--parquet", &format!("{path}/t.parquet")]);

@@ -69,7 +69,7 @@ pub struct Axis {
 }
 
 /// A grid of panels.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Grid {
     /// Said above.
     pub title: String,
@@ -116,11 +116,19 @@ impl Grid {
 
     /// A single row or column becomes several rows, each panel under its heading.
     fn wrap(&mut self) {
-        let mut headings = match (self.rows.len(), self.columns.len()) {
-            (_, 1) if self.rows.len() > 1 => std::mem::take(&mut self.rows),
-            (1, columns) if columns > WRAP + 1 => std::mem::take(&mut self.columns),
-            _ => return,
+        let (rows, columns) = (std::mem::take(&mut self.rows), std::mem::take(&mut self.columns));
+        let (mut headings, other) = match (rows.len(), columns.len()) {
+            (2.., 1) => (rows, columns),
+            (1, wide) if wide > WRAP + 1 => (columns, rows),
+            _ => {
+                (self.rows, self.columns) = (rows, columns);
+                return;
+            }
         };
+        // The one heading of the other side holds for every panel.
+        if let Some(other) = other.first().filter(|other| !other.is_empty()) {
+            headings.iter_mut().for_each(|heading| *heading = format!("{other} · {heading}"));
+        }
         let mut panels: Vec<Vec<Line>> = std::mem::take(&mut self.panels).into_iter().flatten().collect();
         let wide = if headings.len() == 4 { 2 } else { WRAP.min(headings.len()) };
         self.columns = vec![String::new(); wide];
@@ -436,7 +444,7 @@ fn panel_size(grid: &Grid) -> (i32, i32) {
 
 #[cfg(test)]
 mod tests {
-    use super::{Axis, Line, Point, Span, heading_size, padded, pieces};
+    use super::{Axis, Grid, Line, Point, Span, heading_size, padded, pieces};
 
     fn line(ys: &[f64]) -> Line {
         let point = |(x, &y): (usize, &f64)| Point { x: x as f64, y, low: y, high: y };
@@ -466,6 +474,22 @@ mod tests {
         );
         let own = Axis { marks: vec![1.0, 4.0, 8.0], ..Axis::default() };
         assert_eq!(Span::across((1.0, 8.0), &own, 236).marks, own.marks);
+    }
+
+    #[test]
+    fn the_one_heading_of_the_other_side_stays_when_a_grid_is_wrapped() {
+        let names = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
+        let wrapped = |rows: &[&str], columns: &[&str]| {
+            let panels = vec![vec![Vec::new(); columns.len()]; rows.len()];
+            let mut grid = Grid { rows: names(rows), columns: names(columns), panels, ..Grid::default() };
+            grid.wrap();
+            (grid.rows, grid.panels.len())
+        };
+        assert_eq!(wrapped(&["ipm", "alie"], &["sgd"]), (names(&["sgd · ipm\nsgd · alie"]), 1));
+        assert_eq!(wrapped(&["ipm", "alie"], &[""]), (names(&["ipm\nalie"]), 1));
+        let (rows, panels) = wrapped(&["ipm"], &["a", "b", "c", "d", "e"]);
+        assert_eq!((rows.len(), panels), (2, 2));
+        assert!(rows[0].starts_with("ipm · a\nipm · b") && rows[1].ends_with("ipm · e"), "{rows:?}");
     }
 
     #[test]

@@ -8,6 +8,27 @@ const CELL: (i32, i32) = (74, 30);
 /// Ends and knots of the palette: viridis of matplotlib (van der Walt & Smith, 2015), light for large values.
 const KNOTS: [(u8, u8, u8); 5] = [(68, 1, 84), (59, 82, 139), (33, 145, 140), (94, 201, 98), (253, 231, 37)];
 
+/// What a cell holds.
+#[derive(Clone, Debug)]
+pub enum Cell {
+    /// A number, and its text.
+    Number(f64, String),
+    /// Why there is no number.
+    Word(&'static str),
+}
+
+impl Cell {
+    /// There is nothing that could have a number.
+    pub const NOTHING: Self = Self::Word("–");
+
+    fn number(&self) -> Option<f64> {
+        match self {
+            Self::Number(number, _) => Some(*number),
+            Self::Word(_) => None,
+        }
+    }
+}
+
 /// A heat map.
 #[derive(Clone, Debug)]
 pub struct Heat {
@@ -21,8 +42,8 @@ pub struct Heat {
     pub columns: Vec<String>,
     /// Headings of the rows.
     pub rows: Vec<String>,
-    /// The numbers by row and column, with their text.
-    pub cells: Vec<Vec<Option<(f64, String)>>>,
+    /// By row and column.
+    pub cells: Vec<Vec<Cell>>,
     /// The last column is another kind of number and stands apart.
     pub apart: bool,
     /// Whether larger is better, and so lighter.
@@ -39,7 +60,7 @@ impl Heat {
     pub fn draw(&self) -> Result<String, DrawError> {
         let left = self.rows.iter().map(|row| width_of(row, 11)).max().unwrap_or(0).min(420) + 24;
         let wide =
-            self.columns.iter().map(|column| width_of(column, 10) + 8).max().unwrap_or(0).clamp(CELL.0, 150);
+            self.columns.iter().map(|column| width_of(column, 10) + 8).max().unwrap_or(0).clamp(CELL.0, 190);
         let top = 84;
         let columns = self.columns.len() as i32;
         let width = (left + columns * wide + 20)
@@ -64,8 +85,8 @@ impl Heat {
                 for (c, cell) in self.cells[r].iter().enumerate() {
                     let corner = (place(c), y);
                     let (paint, text) = match cell {
-                        Some((value, text)) => (self.paint(*value), text.as_str()),
-                        None => (RGBColor(242, 242, 242), "–"),
+                        Cell::Number(value, text) => (self.paint(*value), text.as_str()),
+                        Cell::Word(word) => (RGBColor(242, 242, 242), *word),
                     };
                     fill(root, corner, (corner.0 + wide - 2, y + CELL.1 - 2), paint)?;
                     let style = if is_dark(paint) { font(11).color(&WHITE) } else { font(11) };
@@ -79,8 +100,8 @@ impl Heat {
     /// The colour of a value, by its place between the least and the most.
     fn paint(&self, value: f64) -> RGBColor {
         let place = |value: f64| if self.log { value.ln() } else { value };
-        let places =
-            self.cells.iter().flatten().flatten().map(|cell| place(cell.0)).filter(|v| v.is_finite());
+        let numbers = self.cells.iter().flatten().filter_map(Cell::number);
+        let places = numbers.map(place).filter(|v| v.is_finite());
         let (low, high) = places.fold((f64::MAX, f64::MIN), |(l, h), v| (l.min(v), h.max(v)));
         let share = if high > low { ((place(value) - low) / (high - low)).clamp(0.0, 1.0) } else { 0.5 };
         let share = if share.is_nan() { 0.0 } else { share };
@@ -107,11 +128,11 @@ fn is_dark(colour: RGBColor) -> bool {
 mod tests {
     use plotters::style::RGBColor;
 
-    use super::{Heat, is_dark, shade};
+    use super::{Cell, Heat, is_dark, shade};
 
     #[test]
     fn colours_of_decades_are_as_far_apart() {
-        let cell = |value: f64| Some((value, String::new()));
+        let cell = |value: f64| Cell::Number(value, String::new());
         let heat = Heat {
             title: String::new(),
             what: String::new(),

@@ -10,5 +10,5 @@ mod ticks;
 pub use bars::Bars;
 pub use canvas::{DrawError, Entry};
 pub use grid::{Axis, Grid, Line, Point};
-pub use heat::Heat;
+pub use heat::{Cell, Heat};
 pub use raster::{FONT, png};
