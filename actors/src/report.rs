@@ -135,15 +135,23 @@ impl RoundReport {
 
     /// The attackers' share of the weight, if the rule combines vectors and there were any.
     pub fn byzantine_weight(&self) -> Option<f64> {
-        let weights: Option<Vec<(bool, f64)>> = self
-            .workers
-            .iter()
-            .filter(|w| w.absence.is_none() || w.stood_in.is_some())
-            .map(|w| Some((w.honest, w.weight?)))
-            .collect();
+        let weights: Option<Vec<(bool, f64)>> =
+            self.heard().map(|worker| Some((worker.honest, worker.weight?))).collect();
         let weights = weights.filter(|counted| !counted.is_empty())?;
         // Not `sum`, which is -0 of nothing.
         Some(weights.iter().filter(|(honest, _)| !honest).fold(0.0, |sum, (_, weight)| sum + weight))
+    }
+
+    /// The attackers' share of the vectors that were given to the rule, if there were any.
+    pub fn byzantine_share(&self) -> Option<f64> {
+        let byzantine = self.heard().filter(|worker| !worker.honest).count();
+        let all = self.heard().count();
+        (all > 0).then(|| byzantine as f64 / all as f64)
+    }
+
+    /// The workers of whom there is a vector, be it an old one.
+    fn heard(&self) -> impl Iterator<Item = &WorkerReport> {
+        self.workers.iter().filter(|worker| worker.absence.is_none() || worker.stood_in.is_some())
     }
 }
 

@@ -317,7 +317,8 @@ pub struct Participation {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Evaluation {
-    /// Rounds between evaluations; one more follows the last round. 0 evaluates only then.
+    /// Rounds between evaluations, the first of which is that of the initial point; one more follows the last round. 0:
+    /// these two alone.
     pub every: u64,
 }
 

@@ -139,8 +139,10 @@ pub const BYZANTINE_WEIGHT: Metric = gauge(
     "The attackers' share of the weight, if the rule combines vectors by weights.",
 );
 /// What they would get of equal weights.
-pub const BYZANTINE_SHARE: Metric =
-    gauge("phalanx_byzantine_share_ratio", "The attackers' share of the workers.");
+pub const BYZANTINE_SHARE: Metric = gauge(
+    "phalanx_byzantine_share_ratio",
+    "The attackers' share of the workers; from the first round on, of the vectors of the last one.",
+);
 /// Vectors that were not finite.
 pub const SET_ASIDE: Metric = counter(
     "phalanx_rows_set_aside_total",

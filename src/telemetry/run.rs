@@ -55,6 +55,7 @@ pub struct RunMetrics {
     variance: Reading,
     coefficient: Reading,
     byzantine_weight: Reading,
+    byzantine_share: Gauge,
     test_accuracy: Reading,
     test_loss: Reading,
     validation_accuracy: Reading,
@@ -93,6 +94,7 @@ impl RunMetrics {
             variance: reading(names::HONEST_VARIANCE),
             coefficient: reading(names::COEFFICIENT),
             byzantine_weight: reading(names::BYZANTINE_WEIGHT),
+            byzantine_share: meter.gauge(names::BYZANTINE_SHARE, &[]),
             test_accuracy: reading(names::TEST_ACCURACY),
             test_loss: reading(names::TEST_LOSS),
             validation_accuracy: reading(names::VALIDATION_ACCURACY),
@@ -118,6 +120,7 @@ impl RunMetrics {
         self.rounds.absolute(facts.completed);
         self.actors[0][0].set((facts.workers - facts.attackers) as f64);
         self.actors[1][0].set(facts.attackers as f64);
+        self.byzantine_share.set(facts.attackers as f64 / facts.workers as f64);
         self
     }
 
@@ -147,6 +150,9 @@ impl RunMetrics {
         self.distance.set(report.honest_distance);
         self.variance.set(report.honest_variance);
         self.coefficient.set_known(report.robustness_coefficient());
+        if let Some(share) = report.byzantine_share() {
+            self.byzantine_share.set(share);
+        }
         if let Some(weight) = report.byzantine_weight() {
             self.byzantine_weight.set(weight);
         }
@@ -202,7 +208,6 @@ fn state(meter: &Meter, facts: &RunFacts) {
     meter.gauge(names::BUILD, &build).set(1.0);
     meter.gauge(names::PLANNED, &[]).set(facts.rounds as f64);
     meter.gauge(names::THREADS, &[]).set(facts.threads as f64);
-    meter.gauge(names::BYZANTINE_SHARE, &[]).set(facts.attackers as f64 / facts.workers as f64);
     if facts.classes > 1 {
         meter.gauge(names::CHANCE, &[]).set(1.0 / facts.classes as f64);
     }
@@ -310,10 +315,16 @@ mod tests {
     fn a_cohort_sets_the_series_of_those_who_are_in_it() {
         let meter = Meter::new(PrometheusBuilder::new().build_recorder());
         let mut metrics = RunMetrics::new(&meter, &five());
+        assert_eq!(lines(&meter, names::BYZANTINE_SHARE), [" 0.2"], "of the cast");
         let round = |workers| RoundReport { workers, ..RoundReport::default() };
         metrics.round(&round(vec![weighed(1, 0.25), weighed(3, 0.5), weighed(4, 0.125)])).unwrap();
         let of = |id, weight: &str| format!(r#"{{worker="{id}",role="honest"}} {weight}"#);
         let expected = [of(0, "0"), of(1, "0.25"), of(2, "0"), of(3, "0.5")];
         assert_eq!(lines(&meter, names::WORKER_WEIGHT), expected);
+        assert_eq!(lines(&meter, names::BYZANTINE_SHARE), [" 0.3333333333333333"], "one of three");
+        assert_eq!(lines(&meter, names::BYZANTINE_WEIGHT), [" 0.125"]);
+        let absent = WorkerReport { absence: Some(Reason::Lost), ..weighed(3, 0.0) };
+        metrics.round(&round(vec![weighed(1, 0.5), absent, weighed(4, 0.5)])).unwrap();
+        assert_eq!(lines(&meter, names::BYZANTINE_SHARE), [" 0.5"]);
     }
 }
