@@ -242,6 +242,7 @@ fn seen<T>(
         f: exposed.size.f,
         honest: honest.map_or(&[], |honest| &honest.vectors),
         honest_ids: honest.map_or(&[], |honest| &honest.ids),
+        standing_in: exposed.defence.as_ref().map_or(&[], |open| &open.standing_in),
         reference: exposed.defence.as_ref().and_then(|open| open.reference.as_ref()),
     };
     let scene = Scene {

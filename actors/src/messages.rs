@@ -123,6 +123,8 @@ pub struct ExposedDefence {
     pub defence: Defence,
     /// A copy of the random stream it will use.
     pub rng: Stream,
+    /// Old vectors of workers that are absent, by id, which the server takes for theirs.
+    pub standing_in: Vec<(usize, Vector)>,
     /// What the server computed itself, for a rule that needs it.
     pub reference: Option<Vector>,
 }

@@ -18,6 +18,11 @@ const NAME: &str = "the understudies";
 pub(crate) struct Understudies(BTreeMap<usize, (u64, Vector)>);
 
 impl Understudies {
+    /// The vector that would stand in for `worker`.
+    pub fn of(&self, worker: usize) -> Option<&Vector> {
+        self.0.get(&worker).map(|(_, vector)| vector)
+    }
+
     /// Keeps the submissions of a round, and lets those of earlier ones stand in for who is absent.
     pub fn fill(&mut self, outcome: &mut Outcome) {
         for submission in &outcome.submissions {

@@ -13,10 +13,12 @@ use std::sync::{
 use attacks_stage::{Rows, Stage, assert_close, deviation, dot, mean, norm, normal, plus, scaled};
 use phalanx_robust::{
     Batch, Size, Vector,
-    aggregation::{Aggregate, Aggregator, Context, Ctma, Cwmed, Defence, Mean, Nnm, Rule, RuleError},
+    aggregation::{
+        Aggregate, Aggregator, Context, Ctma, Cwmed, Defence, Mean, MultiKrum, Nnm, Rule, RuleError, Select,
+    },
     attack::{
         Alie, Attack, AttackError, AttackRule, Choice, Flip, Gaussian, Ipm, Knowledge, LabelFlip, Mimic,
-        NoAttack, OptAlie, OptIpm, Replayed, Setting, SingleCoordinate, Stale, Switching, View,
+        NoAttack, OptAlie, OptIpm, Probe, Replayed, Setting, SingleCoordinate, Stale, Switching, View,
     },
     describe::{Described, Preset},
     random::Seed,
@@ -188,6 +190,40 @@ fn a_probe_does_without_the_other_groups() {
 fn mimic_copies_its_victim() {
     let stage = Stage::new(normal(2, 9, 7, 1.0, 0.0), 4);
     assert_eq!(stage.common(&Mimic { victim: 6, ..Mimic::default() }), stage.honest[6]);
+}
+
+/// Where the rule refuses the number of vectors that the group can know of, it attacks all the same.
+#[test]
+fn a_search_that_the_rule_refuses_sends_its_first_candidate() {
+    let multi_krum = MultiKrum { select: Select::Exactly(16), ..MultiKrum::default() };
+    let Ok(layer) = multi_krum.build() else { panic!("a rule") };
+    let refusing = Defence::new(vec![layer]).unwrap();
+    let stage = Stage { size: Size::new(17, 4), ..Stage::new(normal(3, 13, 6, 1.0, 0.4), 2) };
+    let first = stage.common(&OptIpm { evaluations: 1, ..OptIpm::default() });
+    let stage = Stage { defence: refusing, ..stage };
+    assert_eq!(stage.common(&OptIpm::default()), first);
+}
+
+/// Old vectors that the server takes for those of absent workers are in what a probe answers.
+#[test]
+fn a_probe_has_those_who_stand_in() {
+    let rows = Stage::new(normal(3, 3, 2, 1.0, 0.0), 2);
+    let (honest, own, old) = (rows.vectors(&rows.honest), rows.vectors(&rows.own), rows.vector(&[9.0, -9.0]));
+    let defence = Defence::base(Mean::default());
+    let standing_in = [(3, old.clone())];
+    let rng = Seed(1).stream("rule", 0, "round", 1);
+    let probe = Probe {
+        defence: &defence,
+        rng: rng.clone(),
+        f: 2,
+        honest: &honest,
+        honest_ids: &[0, 1, 2],
+        standing_in: &standing_in,
+        reference: None,
+    };
+    let found = probe.aggregate(&[4, 5], &own).unwrap();
+    let all = [&honest[..], &[old], &own].concat();
+    assert_eq!(found.to_f64(), defence.clone().aggregate(&all, 2, rng).unwrap().output.to_f64());
 }
 
 /// The victim is a worker, not a place among those who are there; where it is not, another stands in for it.

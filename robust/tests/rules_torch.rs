@@ -48,6 +48,19 @@ fn every_base_rule_agrees() {
 }
 
 #[test]
+fn inner_products_are_added_in_f64() {
+    for value in [1e20f32, 1e-30, 0.1] {
+        let numbers = vec![value; 1003];
+        let (host, torch) = (Vector::from(numbers.clone()), Vector::from(tch::Tensor::from_slice(&numbers)));
+        let exact = 1003.0 * f64::from(value).powi(2);
+        for (vector, form) in [(&host, "host"), (&torch, "torch")] {
+            assert!((vector.dot(vector) / exact - 1.0).abs() < 1e-12, "{form}: {:e}", vector.dot(vector));
+            assert!((vector.norm() / exact.sqrt() - 1.0).abs() < 1e-12, "{form}");
+        }
+    }
+}
+
+#[test]
 fn chains_agree() {
     agree(&["ctma", "nnm", "cwmed"]);
     agree(&["arc", "nnm", "krum"]);

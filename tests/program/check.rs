@@ -69,7 +69,7 @@ const WRONG: &[(&str, &[&str])] = &[
     ),
     (
         "attackers.0.attack={mimic={victim=9}}",
-        &["attackers.0.attack.mimic.victim", "victim = 9: there are 9 honest vectors"],
+        &["attackers.0.attack.mimic.victim", "victim = 9: there are 9 honest workers"],
     ),
     (
         "attackers.0.attack={single-coordinate={coordinate=30}}",
@@ -194,7 +194,7 @@ fn a_run_that_cannot_fit_is_refused_with_both_numbers() {
     let text = harness::CONVEX.replace("dim = 30", "dim = 10_000_000").replace("count = 9", "count = 9_992");
     let file = experiment(folder.path(), "large.toml", &text);
     let message = Program::fails(&["run", &file]);
-    assert!(message.contains("about 1201.8 GB") && message.contains("GB are available"), "{message}");
+    assert!(message.contains("about 1199.4 GB") && message.contains("GB are available"), "{message}");
     let small = experiment(folder.path(), "small.toml", harness::CONVEX);
     let message = Program::fails(&["check", &small, "--set", "machine.memory_gb=0.000001"]);
     assert!(message.contains("allowed by machine.memory_gb"), "{message}");

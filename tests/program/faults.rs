@@ -105,6 +105,20 @@ fn the_numbers_of_a_run_with_faults_add_up_and_are_summed_up() {
     }
 }
 
+/// Attackers that probe the rule are asked with those who stand in, and attack as any other does.
+#[test]
+fn an_attack_that_probes_the_rule_takes_part_when_many_are_absent() {
+    let silent = "\n[barrier]\nabsence = \"reuse\"\n[[faults]]\nworkers = [0, 1, 2, 3, 4]\nfrom = 5\nuntil = 6\n\
+                  fault = \"silence\"\n";
+    let text = trouble().replace(TROUBLE, silent);
+    for attack in ["ipm", "opt-ipm"] {
+        let sets = [format!("attackers.0.attack={attack}"), "aggregator.rule=cwtm".to_owned()];
+        let (_folder, run) = run(&text, &sets.each_ref().map(String::as_str));
+        assert_eq!(column(&run, "rounds.csv", "stood_in")[4..6], [5.0, 5.0], "{attack}");
+        assert_eq!(column(&run, "rounds.csv", "accepted")[4..6], [8.0, 8.0], "{attack}");
+    }
+}
+
 #[test]
 fn a_run_with_faults_gives_the_same_bits_at_any_number_of_threads() {
     let folder = tempfile::tempdir().unwrap();

@@ -47,7 +47,7 @@ fn rules_show_their_theory_and_attacks_what_they_know() {
         assert!(bound.is_null() || bound.as_str().unwrap().contains(", 20"), "no year in {bound}");
     }
     assert_eq!(rule("ctma")["layer"], "meta");
-    assert_eq!(rule("ctma")["bound"], "c' = 16 delta (1 + c), Dahan & Levy, 2024");
+    assert_eq!(rule("ctma")["bound"], "c' = 16 delta (1 + c) with exact ties, Dahan & Levy, 2024");
     assert_eq!(rule("bulyan")["condition"], "m >= 4f + 3");
     assert_eq!(rule("mean")["bound"], serde_json::Value::Null);
     assert_eq!(rule("centered-clipping")["presets"], serde_json::json!({ "byzfl": { "tau": 100.0 } }));

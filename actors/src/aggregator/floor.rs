@@ -4,7 +4,7 @@
 mod memory;
 
 use std::{
-    collections::{BTreeMap, HashSet},
+    collections::{BTreeMap, BTreeSet, HashSet},
     future::Future,
     pin::pin,
     sync::Arc,
@@ -199,6 +199,19 @@ impl Floor {
         let first = self.post.first(&self.waiting);
         let in_time = honest(&self.seats, self.barrier.submissions()).filter(|s| first(s.worker));
         in_time.map(|s| (s.worker, s.vector.clone())).unzip()
+    }
+
+    /// The old vectors that will stand in, by id, for workers of the round who neither wait nor have submitted in time.
+    pub fn standing_in(&self) -> Vec<(usize, Vector)> {
+        if self.policy != Policy::Reuse {
+            return Vec::new();
+        }
+        let first = self.post.first(&self.waiting);
+        let submitted =
+            self.barrier.submissions().map(|submission| submission.worker).filter(|&id| first(id));
+        let here: BTreeSet<usize> = submitted.chain(self.waiting.iter().copied()).collect();
+        let absent = self.workers().iter().copied().filter(|id| !here.contains(id));
+        absent.filter_map(|id| Some((id, self.understudies.of(id)?.clone()))).collect()
     }
 
     /// Phase two: shows every waiting attacker what its knowledge allows, and takes its vector in.

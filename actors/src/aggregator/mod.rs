@@ -299,7 +299,8 @@ impl Rounds {
         let defence = self.server.as_ref().filter(|_| highest >= Knowledge::Defence).zip(honest.as_ref());
         let defence = defence.map(|(server, honest)| {
             let (defence, rng, reference) = (server.defence.clone(), rng.clone(), reference.cloned());
-            let open = ExposedDefence { defence, rng, reference };
+            let standing_in = self.floor.standing_in();
+            let open = ExposedDefence { defence, rng, standing_in, reference };
             Arc::new(Exposed { defence: Some(open), ..Exposed::clone(honest) })
         });
         let blind = Arc::new(blind);

@@ -106,11 +106,7 @@ impl AttackRule for Alie {
             Sign::Minus => -z,
             Sign::Plus => z,
         };
-        let remark = (self.z.is_none() && z < LEAST).then(|| {
-            let Size { m, f } = size;
-            let aside = if z.abs() < LEAST { "the honest mean itself" } else { "what is on its other side" };
-            format!("z = {z:.3} follows from m = {m} and f = {f}, so {aside} is sent; z can be given")
-        });
+        let remark = remark(self.z, z, size, "the honest mean itself is sent");
         Ok(Box::new(Beside { step, ddof: self.ddof, remark }))
     }
 }
@@ -123,8 +119,17 @@ struct Beside {
     remark: Option<String>,
 }
 
-/// A z below this is no attack.
-const LEAST: f64 = 1e-6;
+/// What to say of a `z` that was not given and so follows from the size, if it makes no attack: of one that is zero
+/// that `nothing` comes of it.
+pub(super) fn remark(given: Option<f64>, z: f64, Size { m, f }: Size, nothing: &str) -> Option<String> {
+    const LEAST: f64 = 1e-6;
+    let what = match z {
+        _ if given.is_some() || z >= LEAST => return None,
+        z if z.abs() < LEAST => nothing,
+        _ => "what is sent lies on the other side",
+    };
+    Some(format!("z = {z:.3} follows from m = {m} and f = {f}: {what}; z can be given"))
+}
 
 impl Stateful for Beside {}
 

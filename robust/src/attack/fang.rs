@@ -75,7 +75,7 @@ impl Attack for Fang {
     }
 
     fn needs_pairs(&self) -> bool {
-        true
+        self.target == Target::Krum
     }
 
     fn forge(&mut self, view: &View<'_>) -> Result<Vec<Vector>, AttackError> {

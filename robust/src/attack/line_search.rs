@@ -69,7 +69,7 @@ impl LineSearch {
     }
 
     /// The vector base + t · direction that moves the server's aggregate furthest from `mean` if all
-    /// members send it.
+    /// members send it; the first candidate where the rule refuses the number of vectors.
     pub fn strongest(
         &self,
         view: &View<'_>,
@@ -83,7 +83,11 @@ impl LineSearch {
             vector
         };
         let damage = |t| Ok(view.outcome(&view.everyone(&candidate(t)))?.minus(mean).norm());
-        self.maximise::<AttackError>(damage).map(candidate)
+        match self.maximise::<AttackError>(damage) {
+            // A rule that cannot stand who is there tells nothing, which is no reason not to attack.
+            Err(AttackError::Probe(error)) if error.is_turnout() => Ok(candidate(self.start)),
+            found => found.map(candidate),
+        }
     }
 }
 

@@ -282,6 +282,8 @@ pub struct Probe<'a> {
     pub honest: &'a [Vector],
     /// Ids of the honest workers, ascending.
     pub honest_ids: &'a [usize],
+    /// Old vectors of workers that are absent, by id, which the server takes for theirs.
+    pub standing_in: &'a [(usize, Vector)],
     /// What the server computed itself in this round, for a rule that needs it.
     pub reference: Option<&'a Vector>,
 }
@@ -293,7 +295,8 @@ impl std::fmt::Debug for Probe<'_> {
 }
 
 impl Probe<'_> {
-    /// What the server would compute if worker `ids[i]` submitted `vectors[i]` beside the honest ones.
+    /// What the server would compute if worker `ids[i]` submitted `vectors[i]` beside the honest ones and those standing
+    /// in.
     ///
     /// # Errors
     /// [`RuleError`] of the defence.
@@ -304,6 +307,7 @@ impl Probe<'_> {
             .copied()
             .zip(self.honest.iter().cloned())
             .chain(ids.iter().copied().zip(vectors.iter().cloned()))
+            .chain(self.standing_in.iter().cloned())
             .collect();
         all.sort_by_key(|(id, _)| *id);
         let (workers, rows): (Vec<usize>, Vec<Vector>) = all.into_iter().unzip();

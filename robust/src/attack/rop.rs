@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     Attack, AttackError, AttackRule, Knowledge, View,
-    alie::{Share, quantile},
+    alie::{Share, quantile, remark},
     check_finite,
 };
 use crate::{
@@ -55,7 +55,8 @@ impl AttackRule for Rop {
         check_finite("angle", self.angle)?;
         let z = self.z.map_or_else(|| quantile(Share::Honest, size), Ok)?;
         check_finite("z", z)?;
-        Ok(Box::new(Relocated { rule: self.clone(), z }))
+        let remark = remark(self.z, z, size, "nothing is added to the reference that is sent");
+        Ok(Box::new(Relocated { rule: self.clone(), z, remark }))
     }
 }
 
@@ -63,6 +64,7 @@ impl AttackRule for Rop {
 struct Relocated {
     rule: Rop,
     z: f64,
+    remark: Option<String>,
 }
 
 impl Stateful for Relocated {}
@@ -70,6 +72,10 @@ impl Stateful for Relocated {}
 impl Attack for Relocated {
     fn knowledge(&self) -> Knowledge {
         Knowledge::Honest
+    }
+
+    fn remark(&self) -> Option<String> {
+        self.remark.clone()
     }
 
     fn forge(&mut self, view: &View<'_>) -> Result<Vec<Vector>, AttackError> {

@@ -191,7 +191,7 @@ impl Vector {
         }
     }
 
-    /// c · self, rounded once; where the coordinates are if nobody shares them.
+    /// c · self, on the host rounded once; where the coordinates are if nobody shares them.
     pub(crate) fn times(self, c: f64) -> Self {
         match self {
             _ if c == 1.0 => self,

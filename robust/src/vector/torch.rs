@@ -108,7 +108,8 @@ impl Shared {
 
     pub(super) fn dot(&self, other: &Self) -> f64 {
         count(1);
-        tch::no_grad(|| self.0.dot(&other.0).double_value(&[]))
+        let wide = |x: &Tensor| x.to_kind(Kind::Double);
+        tch::no_grad(|| wide(&self.0).dot(&wide(&other.0)).double_value(&[]))
     }
 }
 

@@ -87,6 +87,7 @@ impl Stage {
             f: self.size.f,
             honest: &honest,
             honest_ids: &ids,
+            standing_in: &[],
             reference: None,
         };
         let (last, shape) = (self.vector(&self.last), honest[0].zeros_like());

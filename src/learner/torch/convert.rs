@@ -87,8 +87,10 @@ pub(super) fn clipped(mut vector: Vector, clip: Option<f64>) -> Vector {
 fn device_rows(gradients: &[Tensor], clip: Option<f64>) -> Result<Vec<Vector>, TchError> {
     let mut all = Tensor::f_cat(gradients, 1)?;
     if let Some(clip) = clip {
-        let norms = all.f_norm_scalaropt_dim(2, [1i64].as_slice(), true)?;
-        all = all.f_mul(&norms.f_reciprocal()?.f_mul_scalar(clip)?.f_clamp_max(1.0)?)?;
+        // In f64, as on the host: squares of what f32 can hold are more than it can.
+        let norms = all.f_norm_scalaropt_dim_dtype(2, [1i64].as_slice(), true, Kind::Double)?;
+        let factors = norms.f_reciprocal()?.f_mul_scalar(clip)?.f_clamp_max(1.0)?;
+        all = all.f_mul(&factors.f_to_kind(all.kind())?)?;
     }
     Ok(all.f_unbind(0)?.into_iter().map(Vector::from).collect())
 }
