@@ -7,7 +7,7 @@ use crate::report::{Comparison, Estimate, ReportError, compare, number, read};
 
 /// What the numbers are, in the words of a report.
 const LEGEND: &str = "
-Values are means over seeds; ± is the 95 % confidence interval of the mean by Student’s t.
+Values are means over the runs of a side; ± is the 95 % confidence interval of the mean by Student’s t.
 final is the mean of the last 20 % of the evaluations, last the last of them,
 rough the mean |a_k − a_(k−1)| over their last 50 %.
 ";

@@ -392,7 +392,7 @@ fn counting(runs: &[Run], all: impl Iterator<Item = usize>, notes: &mut Vec<Stri
     let evaluated = |run: &usize| !runs[*run].record.evaluations.is_empty();
     for &run in &other {
         let counts =
-            if complete.is_empty() && evaluated(&run) { "counted as far as it got" } else { "left out" };
+            if complete.is_empty() && evaluated(&run) { "drawn as far as it got" } else { "left out" };
         let Run { hash, .. } = &runs[run];
         notes.push(format!("Run {hash} (seed {}) is {}: {counts}.", runs[run].seed(), runs[run].status()));
     }
