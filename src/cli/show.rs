@@ -53,7 +53,7 @@ fn draw(holdings: &Holdings, file: &Path) -> Result<(), ReportError> {
         rest => format!("; {rest} more workers are not shown"),
     };
     let cell = |&count: &usize| match count {
-        0 => Cell::NOTHING,
+        0 => Cell::Empty,
         count => Cell::Number(count as f64, count.to_string()),
     };
     let cells = |counts: &[usize]| counts.iter().map(cell).collect();

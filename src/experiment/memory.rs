@@ -134,8 +134,8 @@ impl Limit {
 }
 
 impl Need {
-    /// The need of these groups for vectors like `start`, where each of so many `rounds` calls `called` of their workers: every
-    /// worker keeps what its estimator remembers, those called hold gradients, and where they walk `local` steps the
+    /// The need of these groups for vectors like `start`, where each of so many `rounds` calls `called` of their workers:
+    /// every worker keeps what its estimator remembers, those called hold gradients, and where they walk `local` steps the
     /// point they have come to and the gradient there. An attack may want tables of all pairs.
     ///
     /// # Errors

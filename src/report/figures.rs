@@ -132,7 +132,7 @@ impl Gallery<'_> {
             let attacks = study.combinations(&attack);
             let cell = |row: &[usize], levels: &[usize]| {
                 let mut those = here().filter(|s| pick(s, &across) == row && pick(s, &attack) == levels);
-                those.next().map_or(Cell::NOTHING, |series| self.cell(series))
+                those.next().map_or(Cell::Empty, |series| self.cell(series))
             };
             let cells = rows.iter().map(|row| {
                 let mut cells: Vec<Cell> = attacks.iter().map(|levels| cell(row, levels)).collect();
@@ -167,19 +167,17 @@ impl Gallery<'_> {
         let rule: Vec<usize> =
             ["rule", "meta-aggregator", "base"].iter().filter_map(|key| study.factor(key)).collect();
         let known = |at: &usize| *at == f || partition.contains(at) || rule.contains(at);
-        let else_: Vec<usize> = (0..study.factors.len()).filter(|at| !known(at)).collect();
+        let rest: Vec<usize> = (0..study.factors.len()).filter(|at| !known(at)).collect();
         let (rows, columns) = (study.combinations(&[f]), study.combinations(&partition));
         for level in study.combinations(&rule) {
             let here = || study.series.iter().filter(|series| pick(series, &rule) == level);
-            let conditions: BTreeSet<Vec<usize>> = here().map(|series| pick(series, &else_)).collect();
+            let conditions: BTreeSet<Vec<usize>> = here().map(|series| pick(series, &rest)).collect();
             let cell = |row: &[usize], column: &[usize]| {
                 let under = |condition: &Vec<usize>| {
                     let is_it = |s: &&Series| {
-                        s.levels[f] == row[0]
-                            && pick(s, &partition) == column
-                            && pick(s, &else_) == *condition
+                        s.levels[f] == row[0] && pick(s, &partition) == column && pick(s, &rest) == *condition
                     };
-                    here().find(is_it).map_or(Cell::NOTHING, |series| self.cell(series))
+                    here().find(is_it).map_or(Cell::Empty, |series| self.cell(series))
                 };
                 self.worst(&conditions.iter().map(under).collect::<Vec<_>>())
             };
@@ -207,7 +205,7 @@ impl Gallery<'_> {
         let measure = self.study.measure;
         match settled(self.study, [series]) {
             Some(Estimate { mean, .. }) => Cell::Number(mean, measure.show(mean / measure.scale())),
-            None => self.study.ending(series).map_or(Cell::NOTHING, Cell::Word),
+            None => self.study.ending(series).map_or(Cell::Empty, Cell::Word),
         }
     }
 
@@ -215,7 +213,7 @@ impl Gallery<'_> {
     fn worst(&self, cells: &[Cell]) -> Cell {
         let sign = if self.study.measure.higher_is_better { 1.0 } else { -1.0 };
         let rank = |cell: &Cell| match cell {
-            Cell::Word("–") => (0, 0.0),
+            Cell::Empty => (0, 0.0),
             Cell::Word(_) => (1, 0.0),
             Cell::Number(number, _) => (2, sign * number),
         };
@@ -223,7 +221,7 @@ impl Gallery<'_> {
             let ((a, x), (b, y)) = (rank(a), rank(b));
             a.cmp(&b).then(x.total_cmp(&y))
         };
-        cells.iter().min_by(worse).cloned().unwrap_or(Cell::NOTHING)
+        cells.iter().min_by(worse).cloned().unwrap_or(Cell::Empty)
     }
 
     /// Whether the final values are seen better on a logarithmic scale.
@@ -352,7 +350,7 @@ mod tests {
             Run,
             tests::{altered, failed, run, study},
         },
-        Figure, figures, slug,
+        Figure, Gallery, figures, slug,
     };
 
     /// The texts of the figure `stem` that are `text`.
@@ -414,5 +412,10 @@ mod tests {
         stems.sort_unstable();
         stems.dedup();
         assert_eq!(stems.len(), figures.len());
+        let study = study(vec![run(1, "'mean'", "ipm", "")]);
+        let mut gallery = Gallery { study: &study, figures: Vec::new() };
+        (0..3).for_each(|_| gallery.add("same".to_owned(), "", "", String::new()));
+        let stems: Vec<String> = gallery.figures.into_iter().map(|figure| figure.stem).collect();
+        assert_eq!(stems, ["same", "same-2", "same-3"]);
     }
 }

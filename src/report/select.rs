@@ -289,15 +289,12 @@ fn distinct<'a>(values: impl Iterator<Item = &'a str>) -> Vec<String> {
 fn factor(runs: &[Run], key: &str) -> Option<(Factor, Vec<usize>)> {
     let facts = runs.iter().flat_map(|run| run.facts.iter());
     let component = facts.filter(|fact| fact.key == key).find_map(|fact| fact.component.as_deref());
-    let value = |run: &'_ Run| match component {
-        Some(component) => run.parameter(key, component).to_owned(),
-        None => run.value(key).to_owned(),
-    };
-    let found: Vec<String> = runs.iter().map(value).collect();
-    let values = distinct(found.iter().map(String::as_str));
+    let value = |run| component.map_or_else(|| Run::value(run, key), |of| run.parameter(key, of));
+    let found: Vec<&str> = runs.iter().map(value).collect();
+    let values = distinct(found.iter().copied());
     let parameter = component.is_some();
     let differing = values.iter().filter(|value| !(parameter && *value == ABSENT)).count();
-    let level = |found: &String| values.iter().position(|value| value == found).unwrap_or(0);
+    let level = |found: &&str| values.iter().position(|value| value == found).unwrap_or(0);
     let levels = found.iter().map(level).collect();
     (differing > 1).then(|| (Factor { key: key.to_owned(), values, parameter }, levels))
 }
@@ -399,8 +396,8 @@ fn counting(runs: &[Run], all: impl Iterator<Item = usize>, notes: &mut Vec<Stri
     if complete.is_empty() { other.into_iter().filter(evaluated).collect() } else { complete }
 }
 
-/// Attack and its parameters become rows, base and optimiser columns, the meta-aggregator or rule colour. Another task is another
-/// figure; of the rest one may become rows, and what the colours can tell apart joins them.
+/// Attack and its parameters become rows, base and optimiser columns, the meta-aggregator or rule colour. Another task
+/// is another figure; of the rest one may become rows, and what the colours can tell apart joins them.
 fn layout(factors: &[Factor], series: &[Series]) -> Layout {
     let mut layout = Layout::default();
     let mut rest = Vec::new();

@@ -5,6 +5,8 @@ use plotters::style::{RGBColor, WHITE};
 use super::canvas::{DrawError, Lie, fill, font, picture, shortened, width_of, write};
 
 const CELL: (i32, i32) = (74, 30);
+/// Of a cell without a number.
+const GREY: RGBColor = RGBColor(242, 242, 242);
 /// Ends and knots of the palette: viridis of matplotlib (van der Walt & Smith, 2015), light for large values.
 const KNOTS: [(u8, u8, u8); 5] = [(68, 1, 84), (59, 82, 139), (33, 145, 140), (94, 201, 98), (253, 231, 37)];
 
@@ -15,16 +17,15 @@ pub enum Cell {
     Number(f64, String),
     /// Why there is no number.
     Word(&'static str),
+    /// Nothing that could have a number.
+    Empty,
 }
 
 impl Cell {
-    /// There is nothing that could have a number.
-    pub const NOTHING: Self = Self::Word("–");
-
     fn number(&self) -> Option<f64> {
         match self {
             Self::Number(number, _) => Some(*number),
-            Self::Word(_) => None,
+            Self::Word(_) | Self::Empty => None,
         }
     }
 }
@@ -86,7 +87,8 @@ impl Heat {
                     let corner = (place(c), y);
                     let (paint, text) = match cell {
                         Cell::Number(value, text) => (self.paint(*value), text.as_str()),
-                        Cell::Word(word) => (RGBColor(242, 242, 242), *word),
+                        Cell::Word(word) => (GREY, *word),
+                        Cell::Empty => (GREY, "–"),
                     };
                     fill(root, corner, (corner.0 + wide - 2, y + CELL.1 - 2), paint)?;
                     let style = if is_dark(paint) { font(11).color(&WHITE) } else { font(11) };
