@@ -49,7 +49,7 @@ impl PreAggregator for Clipping {
         Ok(size)
     }
 
-    /// Beyond a few vectors; see [`norms2`].
+    /// Only of a few vectors, where it costs no more than reading them.
     fn needs_pairs(&self) -> bool {
         false
     }
