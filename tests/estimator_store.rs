@@ -206,12 +206,14 @@ impl Estimator for Clingy {
 
 #[test]
 fn an_estimator_that_cannot_be_without_its_vectors_keeps_them() {
-    let (mut plain, mut kept) = (Clingy::default(), file().wrap(Box::new(Clingy::default())));
+    let store = file();
+    let (mut plain, mut kept) = (Clingy::default(), store.wrap(Box::new(Clingy::default())));
     for round in 1..5 {
         let [a, b] =
             [&mut plain as &mut dyn Estimator, kept.as_mut()].map(|e| update(e, 0, round, Dtype::F64));
         assert_eq!(bits(&a), bits(&b));
     }
+    assert_eq!(store.file.unwrap().used(), 8 * 37, "what could not be put away took a place each time");
 }
 
 #[test]

@@ -15,7 +15,7 @@ pub struct Fact {
     pub key: String,
     /// What it is.
     pub value: String,
-    /// The component whose parameter it is, as in [`Facts::names`]. Runs without that component do not have it.
+    /// The component whose parameter it is, as in [`Facts::has`]. Runs without that component do not have it.
     pub component: Option<String>,
 }
 
@@ -60,7 +60,7 @@ impl Facts {
     }
 
     /// Whether `component` is there, also if none of its parameters has a value.
-    pub fn names(&self, component: &str) -> bool {
+    pub fn has(&self, component: &str) -> bool {
         self.components.iter().any(|known| known == component)
     }
 
@@ -137,7 +137,7 @@ impl Facts {
     fn parameters(&mut self, role: &str, named: &Named) {
         let first = format!("{role}.{}", named.name);
         let others = (2..).map(|number| format!("{first}.{number}"));
-        let Some(key) = once(first.clone()).chain(others).find(|key| !self.names(key)) else { return };
+        let Some(key) = once(first.clone()).chain(others).find(|key| !self.has(key)) else { return };
         // One without parameters is its name alone.
         let both = serde_json::to_value(named).unwrap_or_default();
         self.component(&key, both.get(&named.name).unwrap_or(&Map::new().into()));
@@ -259,7 +259,7 @@ mod tests {
         }
         let owner = |key| facts.iter().find(|fact| fact.key == key).unwrap().component.as_deref();
         assert_eq!((owner("attack.alie.z"), owner("m")), (Some("attack.alie"), None));
-        assert!(facts.names("attack.alie") && facts.names("rule.cwmed") && !facts.names("attack.ipm"));
+        assert!(facts.has("attack.alie") && facts.has("rule.cwmed") && !facts.has("attack.ipm"));
     }
 
     /// Nothing may hide behind the first of several groups.

@@ -77,7 +77,7 @@ impl Run {
 
     /// The value of `key`, a parameter of `component`.
     fn parameter(&self, key: &str, component: &str) -> &str {
-        let without = if self.facts.names(component) { UNSET } else { ABSENT };
+        let without = if self.facts.has(component) { UNSET } else { ABSENT };
         self.facts.value(key).unwrap_or(without)
     }
 

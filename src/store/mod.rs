@@ -104,9 +104,10 @@ impl Keeper {
             packed.extend(self.store.pack(name.clone(), vector, old).unwrap_or_else(|error| lost(error)));
         }
         let values = State { values: whole.values.clone(), ..State::default() };
-        if packed.len() == whole.vectors.len() && self.inner.restore(&values).is_ok() {
-            self.packed = packed;
-        } else {
+        let all = packed.len() == whole.vectors.len();
+        self.packed = packed;
+        if !all || self.inner.restore(&values).is_err() {
+            self.unload();
             self.inner.restore(&whole).unwrap_or_else(|error| lost(error));
         }
     }

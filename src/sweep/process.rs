@@ -126,3 +126,38 @@ fn tail(log: &Path) -> String {
     let from = last.char_indices().map(|(at, _)| at).find(|at| last.len() - at <= TAIL.1).unwrap_or(0);
     if last.is_empty() { last } else { format!(": {}", &last[from..]) }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{ExitStatus, ExitStatusExt, Record, Standing, end, fs};
+
+    /// How a cell counts whose folder has a summary of this status, when its process ends with the wait status `raw`.
+    fn counted(summary: &str, raw: i32, stopped: bool) -> Standing {
+        let folder = tempfile::tempdir().unwrap();
+        let text = format!(
+            r#"{{"status": "{summary}", "rounds": 1, "elapsed_seconds": 1, "rounds_per_second": 1}}"#
+        );
+        fs::write(folder.path().join("summary.json"), text).unwrap();
+        let record = r#"{"index": 0, "hash": "", "assignments": {}, "folder": "", "status": "running"}"#;
+        let mut record: Record = serde_json::from_str(record).unwrap();
+        end(folder.path(), ExitStatus::from_raw(raw), 1.0, stopped, &mut record);
+        record.status
+    }
+
+    #[test]
+    fn a_summary_that_an_earlier_process_left_is_not_believed() {
+        const KILLED: i32 = 9;
+        const FAILED: i32 = 1 << 8;
+        const UNUSABLE: i32 = 2 << 8;
+        assert_eq!(counted("interrupted", 0, false), Standing::Interrupted);
+        assert_eq!(counted("failed", FAILED, false), Standing::Failed);
+        for summary in ["interrupted", "failed"] {
+            for raw in [KILLED, UNUSABLE] {
+                assert_eq!(counted(summary, raw, false), Standing::Failed, "{summary}, {raw}");
+                assert_eq!(counted(summary, raw, true), Standing::Interrupted, "{summary}, {raw}");
+            }
+        }
+        // A run is completed when all of it is written, however its process goes.
+        assert_eq!(counted("completed", KILLED, true), Standing::Completed);
+    }
+}

@@ -239,15 +239,21 @@ fn a_gram_matrix_that_is_there_serves_whoever_comes_after() {
     }
 }
 
-#[test]
-fn what_rules_hold_is_known_before() {
+/// Every built-in rule, those that are no base rules over `base`.
+fn every(base: &'static str) -> Vec<(&'static str, Defence)> {
     let mut names = Names::default();
     built_in(&mut names);
+    let defence = |name| match layer(name, &json!({})) {
+        Layer::Base(_) => plain(&[name]),
+        Layer::Pre(_) | Layer::Meta(_) => plain(&[name, base]),
+    };
+    names.0.into_iter().map(|name| (name, defence(name))).collect()
+}
+
+#[test]
+fn what_rules_hold_is_known_before() {
     let mut with = BTreeSet::new();
-    for name in names.0 {
-        let base = matches!(layer(name, &json!({})), Layer::Base(_));
-        let rules = if base { vec![name] } else { vec![name, "centered-clipping"] };
-        let mut defence = plain(&rules);
+    for (name, mut defence) in every("mean") {
         let context = Context {
             reference: Some(vectors(&gaussian(1, 20, 9), Dtype::F32).remove(0)),
             ..Context::new(2, stream(1))
@@ -257,23 +263,19 @@ fn what_rules_hold_is_known_before() {
         }
         let held = defence.state().vectors.values().filter(|vector| vector.len() == 20).count() as u64;
         assert!(held <= defence.holds(11, 4), "{name} holds {held}");
-        if base && defence.holds(11, 4) > 0 {
-            assert!(held > 0, "{name}");
+        if held > 0 {
             with.insert(name);
         }
     }
     assert_eq!(with, BTreeSet::from(["centered-clipping", "safeguard"]));
+    let chained = plain(&["ctma", "nnm", "safeguard"]);
+    assert_eq!(chained.holds(11, 4), plain(&["safeguard"]).holds(11, 4), "of the whole chain");
 }
 
 #[test]
 fn rules_that_need_no_pairs_make_no_gram_matrix() {
-    let mut names = Names::default();
-    built_in(&mut names);
     let mut without = BTreeSet::new();
-    for name in names.0 {
-        let rules =
-            if matches!(layer(name, &json!({})), Layer::Base(_)) { vec![name] } else { vec![name, "mean"] };
-        let mut defence = plain(&rules);
+    for (name, mut defence) in every("mean") {
         if defence.needs_pairs() {
             continue;
         }
