@@ -4,7 +4,10 @@ use std::{path::Path, process::ExitCode};
 
 use super::CheckArguments;
 use crate::{
-    config::ConfigError, experiment::Plan, experiment::PlanError, registry::Registry, sweep::cells::Draft,
+    config::ConfigError,
+    experiment::{Plan, PlanError},
+    registry::Registry,
+    sweep::cells::{Draft, remarks},
 };
 
 /// Checks every file, and says of each whether it can run.
@@ -23,13 +26,18 @@ fn check(registry: &Registry, file: &Path, arguments: &CheckArguments) -> anyhow
     let (sets, data) = (arguments.common.assignments(), arguments.common.data.as_deref());
     match Plan::read(registry, file, &sets, data) {
         Ok(plan) => {
-            plan.remarks().iter().for_each(|remark| say!("warning: {}: {remark}", file.display()));
+            warn(file, plan.remarks());
             Ok(plan.describe())
         }
         Err(PlanError::Config(ConfigError::Sweep { .. })) => {
             let cells = Draft::read(file, &sets)?.check(registry, data, || {})?;
+            warn(file, &remarks(&cells));
             Ok(format!("{} cells", cells.len()))
         }
         Err(error) => Err(error.into()),
     }
+}
+
+fn warn(file: &Path, remarks: &[String]) {
+    remarks.iter().for_each(|remark| say!("warning: {}: {remark}", file.display()));
 }

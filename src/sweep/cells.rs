@@ -2,7 +2,7 @@
 //! that can run, and a name made of its hash.
 
 use std::{
-    collections::HashSet,
+    collections::{BTreeMap, HashSet},
     path::{Path, PathBuf},
 };
 
@@ -90,6 +90,15 @@ pub struct Cell {
     pub name: Name,
     /// Its configuration as resolved.
     pub config: Config,
+    /// What whoever starts it should know, each with its key.
+    pub remarks: Vec<String>,
+}
+
+/// The remarks on `cells`, each once with the number of cells that it is on.
+pub fn remarks(cells: &[Cell]) -> Vec<String> {
+    let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
+    cells.iter().flat_map(|cell| &cell.remarks).for_each(|remark| *counts.entry(remark).or_default() += 1);
+    counts.into_iter().map(|(remark, count)| format!("{remark} ({count} of {} cells)", cells.len())).collect()
 }
 
 /// A file with `[sweep]`, expanded but not checked.
@@ -151,13 +160,14 @@ impl Draft {
         assignments: &Assignments,
         data: Option<&Path>,
     ) -> Result<Cell, PlanError> {
-        let mut config = Plan::of(registry, self.layered(assignments)?, data)?.config().clone();
+        let plan = Plan::of(registry, self.layered(assignments)?, data)?;
+        let (mut config, remarks) = (plan.config().clone(), plan.remarks().to_vec());
         // Cells at work at the same time cannot share a port.
         if config.telemetry.port_in_use == PortInUse::Fail {
             config.telemetry.listen.clear();
         }
         let name = Name { assignments: assignments.clone(), hash: config.hash() };
-        Ok(Cell { name, config })
+        Ok(Cell { name, config, remarks })
     }
 
     /// The layers of the cell that makes these `assignments`.

@@ -115,6 +115,22 @@ fn signal(pid: i32, name: &str) {
 }
 
 #[test]
+fn attacks_that_can_do_nothing_are_told_before_the_cells_run() {
+    let small = CONVEX.replace("count = 9", "count = 10").replace("count = 8", "count = 2");
+    let sweep = SWEEP.replace("\"zero\"", "\"alie\", { alie = { z = 1.0 } }, \"rop\"");
+    let place = Place::new(&small, &sweep);
+    for command in [&["check", &place.file][..], &["sweep", &place.file, "--dry-run"]] {
+        let done = Program::run(command);
+        assert_eq!(done.status, 0, "{}", done.stderr);
+        for attack in ["alie", "rop"] {
+            let begin = format!("attackers.0.attack.{attack}: z = 0.000 follows from m = 12 and f = 2: ");
+            let told = done.stderr.lines().filter(|line| line.contains(&begin)).collect::<Vec<_>>();
+            assert!(told.len() == 1 && told[0].ends_with("(2 of 8 cells)"), "{command:?}: {}", done.stderr);
+        }
+    }
+}
+
+#[test]
 fn a_dry_run_lists_the_cells_and_writes_nothing() {
     let place = Place::new(CONVEX, SWEEP);
     let done = place.run(&["--dry-run"]);

@@ -22,7 +22,7 @@ use super::{at_least, print, table, unusable};
 use crate::{
     registry::Registry,
     sweep::{
-        cells::{Cell, Draft, Name},
+        cells::{Cell, Draft, Name, remarks},
         folder::{Hold, SweepFolder, read_manifest},
         manifest::{Manifest, Record, Standing},
         pool::{Pool, Stop, Task},
@@ -163,7 +163,9 @@ fn check(registry: &Registry, draft: &Draft, arguments: &Arguments) -> anyhow::R
     let bar = bar(draft, arguments, "checking");
     let cells = draft.check(registry, arguments.data.as_deref(), || bar.inc(1));
     bar.finish_and_clear();
-    Ok(cells?)
+    let cells = cells?;
+    remarks(&cells).iter().for_each(|remark| say!("warning: {remark}"));
+    Ok(cells)
 }
 
 /// Names every cell, with a bar where that takes long.
