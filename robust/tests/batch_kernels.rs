@@ -145,6 +145,23 @@ fn weighted_medians_are_those_of_the_definition() {
 }
 
 #[test]
+fn weighted_medians_of_any_number_of_rows_are_those_of_the_definition() {
+    for m in (1..=if cfg!(miri) { 4 } else { 64 }).chain(if cfg!(miri) { None } else { Some(150) }) {
+        let rows = uniform(m, 3, 23);
+        let column = |j: usize| rows.iter().map(|row| row[j]).collect::<Vec<_>>();
+        for weights in [vec![1.0; m], (0..m).map(|i| (1 + i % 5) as f64).collect(), vec![0.375; m]] {
+            let expected: Vec<f64> =
+                (0..3).map(|j| weighted_by_definition(&column(j), &weights, Half::Midpoint)).collect();
+            for dtype in [Dtype::F32, Dtype::F64] {
+                let vectors = vectors(&rows, dtype);
+                let found = Batch::new(&vectors).unwrap().weighted_median(&weights, Half::Midpoint).unwrap();
+                all_close(&found.to_f64(), &expected, 1e-6);
+            }
+        }
+    }
+}
+
+#[test]
 fn weights_of_any_size_find_the_median() {
     let (m, d) = if cfg!(miri) { (5, 40) } else { (23, 997) };
     let drawn = uniform(1, m, 21).remove(0);

@@ -18,7 +18,7 @@ use serde::Serialize;
 
 use super::{
     at_least,
-    matrices::{Chain, Failure, preset, reference, spare},
+    matrices::{Chain, Failure, npy, preset, reference, spare},
     stopwatch::{Lap, Stopwatch},
 };
 use crate::{
@@ -67,6 +67,7 @@ pub fn main(registry: &Registry, arguments: &Arguments) -> ExitCode {
 
 fn aggregate(registry: &Registry, arguments: &Arguments) -> Result<(), Failure> {
     let inputs = || [&arguments.input].into_iter().chain(&arguments.reference);
+    npy(&arguments.out)?;
     spare("--out", &arguments.out, inputs())?;
     if let Some(report) = &arguments.report {
         spare("--report", report, inputs())?;

@@ -12,7 +12,7 @@ use phalanx_robust::{
 
 use super::{
     at_least,
-    matrices::{Chain, Failure, beside, elements, finite, make, parameter, preset, reference, spare},
+    matrices::{Chain, Failure, beside, elements, finite, make, npy, parameter, preset, reference, spare},
 };
 use crate::{
     interop::{MatrixFile, write_matrix},
@@ -61,6 +61,7 @@ pub fn main(registry: &Registry, arguments: &Arguments) -> ExitCode {
 
 fn forge(registry: &Registry, arguments: &Arguments) -> Result<(), Failure> {
     let inputs = [&arguments.honest].into_iter().chain(&arguments.own).chain(&arguments.reference);
+    npy(&arguments.out)?;
     spare("--out", &arguments.out, inputs)?;
     let file = MatrixFile::open(&arguments.honest)?;
     let size = size(file.m(), arguments.f)?;

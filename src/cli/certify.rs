@@ -20,7 +20,7 @@ use phalanx_robust::{
 
 use super::{
     at_least,
-    matrices::{Chain, Failure, preset},
+    matrices::{Chain, Failure, npy, preset},
 };
 use crate::{config::Named, interop::write_matrix, machine, registry::Registry};
 
@@ -63,6 +63,7 @@ pub fn main(registry: &Registry, arguments: &Arguments) -> ExitCode {
 }
 
 fn certify(registry: &Registry, arguments: &Arguments) -> Result<(), Failure> {
+    npy(&arguments.out)?;
     let (defence, _) = Chain::defence(registry, &arguments.rule, arguments.preset)?;
     let &Arguments { m, f, d, budget, seed, .. } = arguments;
     if f == 0 || f >= m.div_ceil(2) {

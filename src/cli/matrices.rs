@@ -207,6 +207,17 @@ pub fn spare<'a>(
     }
 }
 
+/// An error if `out`, after `--out`, has the name of a format that it would not be written in.
+///
+/// # Errors
+/// [`Failure::Flag`].
+pub fn npy(out: &Path) -> Result<(), Failure> {
+    if out.extension().is_none_or(|ending| ending != "safetensors") {
+        return Ok(());
+    }
+    Err(Failure::flag("--out", format!("{}: results are written as .npy, which this is not", out.display())))
+}
+
 /// The rows of `file`, none of which may have a coordinate that is NaN or infinite.
 ///
 /// # Errors

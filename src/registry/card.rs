@@ -153,7 +153,8 @@ fn accepts(root: &Value, property: &Value) -> String {
         return constant.to_owned();
     }
     if let Some(values) = property["enum"].as_array() {
-        return values.iter().filter_map(Value::as_str).collect::<Vec<_>>().join(" | ");
+        let word = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+        return values.iter().filter(|v| !v.is_null()).map(word).collect::<Vec<_>>().join(" | ");
     }
     for alternatives in ["oneOf", "anyOf"] {
         if let Some(all) = property[alternatives].as_array() {
@@ -176,11 +177,19 @@ fn number_or_type(root: &Value, property: &Value) -> String {
         "null" => String::new(),
         "array" => format!("list of {}", accepts(root, &property["items"])),
         "object" => "table".into(),
-        kind => match (property["minimum"].as_f64(), property["maximum"].as_f64()) {
-            (Some(low), Some(high)) => format!("{kind} from {low} to {high}"),
-            (Some(low), None) => format!("{kind} from {low}"),
-            (None, Some(high)) => format!("{kind} up to {high}"),
-            (None, None) => kind.to_owned(),
-        },
+        kind => format!("{kind}{}", range(property)),
     }
+}
+
+/// " from 0 to 1", " above 0, below 1": the ends that a property's schema gives; nothing if it gives none.
+fn range(property: &Value) -> String {
+    let end = |words: &str, key: &str| Some(format!("{words} {}", property[key].as_f64()?));
+    let low = end(" from", "minimum").or_else(|| end(" above", "exclusiveMinimum"));
+    let [to, below] = match &low {
+        None => [" up to", " below"],
+        Some(low) if low.starts_with(" from") => [" to", ", below"],
+        Some(_) => [", up to", ", below"],
+    };
+    let high = end(to, "maximum").or_else(|| end(below, "exclusiveMaximum"));
+    low.unwrap_or_default() + &high.unwrap_or_default()
 }

@@ -277,6 +277,21 @@ fn a_result_cannot_take_the_place_of_an_input() {
 }
 
 #[test]
+fn a_result_is_not_called_what_it_is_not() {
+    let bench = Bench::new();
+    let file = bench.f32(2, &[1.0, 2.0]);
+    let out = bench.path("out.safetensors").display().to_string();
+    for command in [
+        &["aggregate", "--rule", "mean", &file][..],
+        &["attack", "--attack", "sign-flip", "--f", "1", &file],
+        &["certify", "--rule", "cwmed", "--m", "3", "--f", "1"],
+    ] {
+        let said = Program::fails(&[command, &["-o", &out]].concat());
+        assert!(said.contains(&format!("--out: {out}: results are written as .npy")), "{said}");
+    }
+}
+
+#[test]
 fn arguments_that_cannot_be_used_are_named() {
     let bench = Bench::new();
     let file = bench.f32(5, &[0.0, 1.0, 2.0, 3.0, 4.0]);

@@ -92,6 +92,13 @@ fn the_manual_has_every_rule_and_attack_with_what_the_program_says() {
             let said = text(&card, field).unwrap_or_else(|| "none known".into());
             assert!(row.contains(&said), "{name}: {field} is not {said}");
         }
+        let line = manual.lines().find(|line| line.starts_with(&format!("- `{name}`: "))).unwrap_or_default();
+        for parameter in card["parameters"].as_array().unwrap() {
+            let [key, accepts, help] =
+                ["name", "accepts", "help"].map(|field| text(parameter, field).unwrap());
+            let said = format!("({accepts}): {}", help.trim_end_matches('.'));
+            assert!(line.contains(&format!("`{key}` = ")) && line.contains(&said), "{name}.{key}: {said}");
+        }
     }
     for card in cards("attacks") {
         let name = text(&card, "name").unwrap();

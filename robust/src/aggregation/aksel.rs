@@ -16,7 +16,7 @@ use crate::{
 /// How many vectors are averaged.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub enum Keep {
-    /// ⌈m/2⌉, as published: those within the median of the distances.
+    /// ⌈m/2⌉: those within the median of the distances, as published.
     #[default]
     #[serde(rename = "half")]
     Half,
@@ -25,8 +25,7 @@ pub enum Keep {
     Honest,
 }
 
-/// Aksel: the mean of the vectors whose distance to the coordinate-wise median (midpoint) is at most the median
-/// of these distances; equal distances go by index.
+/// Aksel: the mean of the ⌈m/2⌉ vectors nearest to the coordinate-wise median (midpoint); equal distances go by index.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Aksel {

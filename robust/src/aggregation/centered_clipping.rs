@@ -17,7 +17,7 @@ use crate::{
 #[serde(default, deny_unknown_fields)]
 pub struct CenteredClipping {
     /// The radius around the centre.
-    #[schemars(range(min = 0.0))]
+    #[schemars(extend("exclusiveMinimum" = 0.0))]
     pub tau: f64,
     /// Number of steps in a round.
     #[schemars(range(min = 1))]

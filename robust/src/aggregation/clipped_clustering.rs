@@ -19,7 +19,7 @@ use crate::{
 #[serde(default, deny_unknown_fields)]
 pub struct ClippedClustering {
     /// The largest norm a vector may have whatever the history says; without it, no limit.
-    #[schemars(range(min = 0.0))]
+    #[schemars(extend("exclusiveMinimum" = 0.0))]
     pub max_norm: Option<f64>,
 }
 

@@ -47,7 +47,7 @@ pub enum Select {
 #[serde(default, deny_unknown_fields)]
 pub struct Krum {
     /// To which power a distance enters the score: 1, 2 as published, or 4, which some libraries compute by squaring twice.
-    #[schemars(range(min = 1, max = 4))]
+    #[schemars(extend("enum" = [1, 2, 4]))]
     pub power: u32,
     /// How many nearest neighbours enter the score: "m-f-2", which needs m > 2f + 2, or "m-f-1".
     pub neighbours: Neighbours,
@@ -58,7 +58,7 @@ pub struct Krum {
 #[serde(default, deny_unknown_fields)]
 pub struct MultiKrum {
     /// To which power a distance enters the score: 1, 2 as published, or 4, which some libraries compute by squaring twice.
-    #[schemars(range(min = 1, max = 4))]
+    #[schemars(extend("enum" = [1, 2, 4]))]
     pub power: u32,
     /// How many nearest neighbours enter the score: "m-f-2", which needs m > 2f + 2, or "m-f-1".
     pub neighbours: Neighbours,

@@ -32,7 +32,7 @@ pub struct Safeguard {
     /// Rounds in the short window.
     #[schemars(range(min = 1))]
     pub short: u64,
-    /// Rounds in the long window.
+    /// Rounds in the long window, no fewer than in the short one.
     #[schemars(range(min = 1))]
     pub long: u64,
     /// The distance that is too far, as a multiple of the radius of the crowd.

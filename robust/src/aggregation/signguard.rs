@@ -25,16 +25,16 @@ use crate::{
 #[serde(default, deny_unknown_fields)]
 pub struct Signguard {
     /// The least norm that passes, as a multiple of the median norm.
-    #[schemars(range(min = 0.0))]
+    #[schemars(range(min = 0.0, max = 1.0))]
     pub lower: f64,
     /// The largest norm that passes, as a multiple of the median norm.
     #[schemars(range(min = 1.0))]
     pub upper: f64,
     /// The fraction of the coordinates whose signs are counted.
-    #[schemars(range(min = 0.0, max = 1.0))]
+    #[schemars(range(max = 1.0), extend("exclusiveMinimum" = 0.0))]
     pub coordinates: f64,
     /// Which neighbour's distance is the bandwidth of the clusters, as a fraction of m.
-    #[schemars(range(min = 0.0, max = 1.0))]
+    #[schemars(range(max = 1.0), extend("exclusiveMinimum" = 0.0))]
     pub quantile: f64,
 }
 

@@ -22,7 +22,7 @@ pub struct WeightedCtma {
     /// The weight of every worker, by id; none for equal ones.
     pub weights: Vec<f64>,
     /// The fraction of the weight that Byzantine workers may hold; without it, f/m.
-    #[schemars(range(min = 0.0, max = 0.5))]
+    #[schemars(range(min = 0.0), extend("exclusiveMaximum" = 0.5))]
     pub delta: Option<f64>,
 }
 

@@ -5,7 +5,9 @@ use crate::describe::ParameterError;
 
 /// That `weights` can be used, in any number.
 pub(super) fn check_values(weights: &[f64]) -> Result<(), ParameterError> {
-    weights.iter().try_for_each(|&w| ParameterError::positive("weights", w))
+    weights.iter().try_for_each(|&w| ParameterError::positive("weights", w))?;
+    let total: f64 = weights.iter().sum();
+    ParameterError::unless((2.0 * total).is_finite(), "weights", total, "a sum that is finite, and twice it")
 }
 
 /// That there is a weight for each of the workers; none at all stands for equal ones.

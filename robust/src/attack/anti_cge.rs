@@ -16,8 +16,8 @@ use crate::{
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct AntiCge {
-    /// r, as a part of the norm of the shortest honest vector that is to be dropped; 0 < margin <= 1.
-    #[schemars(range(min = 0.0, max = 1.0))]
+    /// r, as a part of the norm of the shortest honest vector that is to be dropped.
+    #[schemars(range(max = 1.0), extend("exclusiveMinimum" = 0.0))]
     pub margin: f64,
 }
 

@@ -37,10 +37,10 @@ pub struct Fang {
     /// The rule that the attack is made for.
     pub target: Target,
     /// Against cwtm and cwmed: how far beyond the honest values, as a factor; above 1.
-    #[schemars(range(min = 1.0))]
+    #[schemars(extend("exclusiveMinimum" = 1.0))]
     pub b: f64,
     /// Against Krum: the lambda at which halving ends, chosen or not.
-    #[schemars(range(min = 0.0))]
+    #[schemars(extend("exclusiveMinimum" = 0.0))]
     pub threshold: f64,
 }
 

@@ -21,10 +21,10 @@ pub struct OptIpm {
     pub start: f64,
     /// The first step of the search: 1 by default, 10 under preset `byzfl`. Up to eight steps are tried in either
     /// direction, each twice as long as the one before.
-    #[schemars(range(min = 0.0))]
+    #[schemars(extend("exclusiveMinimum" = 0.0))]
     pub step: f64,
     /// What the step shrinks by around the best point, between 0 and 1: 0.5 by default, 0.8 under preset `byzfl`.
-    #[schemars(range(min = 0.0, max = 1.0))]
+    #[schemars(extend("exclusiveMinimum" = 0.0, "exclusiveMaximum" = 1.0))]
     pub ratio: f64,
     /// How often the defence is probed in a round: 20 by default. Under preset `byzfl` 60, three times as often as
     /// ByzFL does, because steps that shrink slowly and look both ways need more to come to the same place.

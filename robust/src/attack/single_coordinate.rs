@@ -25,7 +25,7 @@ pub struct SingleCoordinate {
     /// The shift in units of s; without it, it is searched for, which needs `defence` knowledge.
     pub gamma: Option<f64>,
     /// The first gamma tried by the search; its first step is as long.
-    #[schemars(range(min = 0.0))]
+    #[schemars(extend("exclusiveMinimum" = 0.0))]
     pub start: f64,
     /// How often the search probes the defence in a round.
     #[schemars(range(min = 1))]

@@ -16,8 +16,8 @@ use crate::{
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Momentum {
-    /// Weight of the past, beta, below 1.
-    #[schemars(range(min = 0.0, max = 1.0))]
+    /// Weight of the past, beta.
+    #[schemars(range(min = 0.0), extend("exclusiveMaximum" = 1.0))]
     pub beta: f64,
 }
 

@@ -18,8 +18,8 @@ use crate::{
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct AnytimeSgd {
-    /// Learning rate, above 0.
-    #[schemars(range(min = 0.0))]
+    /// Learning rate.
+    #[schemars(extend("exclusiveMinimum" = 0.0))]
     pub lr: f64,
     /// Whether the step is multiplied by alpha_t = t; without, the step is constant.
     pub weighted: bool,

@@ -14,8 +14,8 @@ use crate::{
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Sgd {
-    /// Learning rate, above 0.
-    #[schemars(range(min = 0.0))]
+    /// Learning rate.
+    #[schemars(extend("exclusiveMinimum" = 0.0))]
     pub lr: f64,
     /// Weight decay: so much of x_t is added to the aggregate.
     #[schemars(range(min = 0.0))]

@@ -14,19 +14,24 @@ pub(super) const LINE: usize = 64;
 const BYTES: usize = 24 * 1024;
 /// Fewest coordinates in a tile, however many rows there are: with less, going from row to row takes longer than the
 /// work, even where only a third-level cache holds the tile, as with 10,000 rows. Fewer where Miri interprets every step.
-const NARROWEST: usize = if cfg!(miri) { 2 * GROUP } else { 8 * GROUP };
+const NARROWEST: usize = if cfg!(miri) { 4 * GROUP } else { 8 * GROUP };
 /// Most coordinates in a tile; few where Miri interprets every step.
 const WIDEST: usize = if cfg!(miri) { 64 } else { 512 };
 
 /// Coordinates in a tile of `m` rows: a multiple of [`GROUP`].
 pub(super) fn width<T>(m: usize) -> usize {
-    (BYTES / (m * size_of::<T>())).clamp(NARROWEST, WIDEST) / GROUP * GROUP
+    width_in::<T>(m, GROUP)
+}
+
+/// The same, a multiple of so many coordinates, themselves [`GROUP`]s.
+pub(super) fn width_in<T>(m: usize, coordinates: usize) -> usize {
+    (BYTES / (m * size_of::<T>())).clamp(NARROWEST, WIDEST) / coordinates * coordinates
 }
 
 /// Coordinates in a pair of tiles of `m` rows together, of which one is a product with the other: a multiple of two
 /// [`GROUP`]s, which is what the product is made of.
 pub(super) fn mixed_width<T>(m: usize) -> usize {
-    (BYTES / (m * size_of::<T>())).clamp(NARROWEST, WIDEST) / (2 * GROUP) * (2 * GROUP)
+    width_in::<T>(m, 2 * GROUP)
 }
 
 /// `rows` rows of `width` values, each row beginning on a cache line.

@@ -10,7 +10,7 @@ use super::{
     mix::{Mix, Weights},
     network::Use,
     sorted::Sorting,
-    tile::{self, Ahead, Load, Tile},
+    tile::{self, Ahead, GROUP, Load, Tile},
 };
 use crate::{
     batch::{Half, Map, rounding},
@@ -49,7 +49,7 @@ fn medians<T: Real, A: Real>(
     let among = candidates(weights);
     let mut uses = vec![Use::Dropped; k];
     uses[among.clone()].fill(Use::Exact);
-    let width = tile::mixed_width::<A>(k + among.len());
+    let width = tile::width_in::<A>(k + among.len(), REGISTERS * GROUP);
     let scratch = || Scratch::<T, A> {
         raw: Tile::new(m, width),
         mixed: map.map(|_| Tile::new(k, width)),
