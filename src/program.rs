@@ -33,7 +33,8 @@ impl Program {
         Self::default()
     }
 
-    /// Adds an attack; TOML names it by its `NAME`.
+    /// Adds an attack; TOML names it by its `NAME`. Here as for all kinds, one that has the name of another takes its
+    /// place, and a note on stderr says so.
     pub fn attack<A: AttackRule>(mut self) -> Self {
         AttackVisitor::visit::<A>(&mut self.registry);
         self

@@ -181,7 +181,8 @@ impl Collusion {
         let rng = self.seed.stream("attack", self.scheme.group, "forge", exposed.round);
         let (knowledge, attack) = (self.knowledge, &mut self.scheme.attack);
         if knowledge >= Knowledge::Honest && exposed.honest.as_ref().is_some_and(|h| h.vectors.is_empty()) {
-            return Err(AttackError::Failed("no honest worker has submitted".to_owned()).into());
+            // There is nothing to deviate from: a cohort may hold attackers alone.
+            return Ok(vec![exposed.shape.clone(); members.len()]);
         }
         let pool = &self.pool;
         let made = contained(|| {

@@ -7,13 +7,16 @@
 //! the given seed. A rule that needs a vector of the server's own is given one
 //! that lies around the honest mean as an honest vector does: their mean plus
 //! Gaussian noise whose expected squared norm is their variance.
+//!
+//! Inputs that the rule fails on have no coefficient. They are counted, for a
+//! rule that an attacker can make fail withstands nothing.
 
 use rand::RngExt;
 use rand_distr::{Distribution, StandardNormal};
 
 use crate::{
     Batch, Size, Vector,
-    aggregation::{Context, Defence, Meaning, pairwise_coefficient, robustness_coefficient},
+    aggregation::{Context, Defence, Meaning, RuleError, pairwise_coefficient, robustness_coefficient},
     attack::{Attack, FirstRound},
     random::{Seed, Stream},
 };
@@ -35,6 +38,9 @@ pub struct Certify {
     pub seed: Seed,
 }
 
+/// How long the rows of the start are that no attack makes, where honest ones are of the order of 1 to 100.
+const FAR: f64 = 1e6;
+
 /// The worst input found.
 #[derive(Clone, Debug)]
 pub struct Worst {
@@ -49,6 +55,10 @@ pub struct Worst {
     pub start: String,
     /// How often the rule was applied.
     pub tried: u32,
+    /// On how many of these inputs it failed or made a vector that is not finite, which no coefficient measures.
+    pub failed: u32,
+    /// How it failed first.
+    pub failure: Option<RuleError>,
 }
 
 /// How the honest rows lie.
@@ -65,16 +75,23 @@ enum Honest {
 }
 
 impl Certify {
-    /// Tries `attacks` on honest rows of several shapes, and then moves the Byzantine rows of the worst input as long
-    /// as the budget lasts. `None` if the rule gave a finite result on none.
-    pub fn search(&self, attacks: &[(String, Box<dyn Attack>)]) -> Option<Worst> {
-        let mut search = Search { task: self, left: self.budget, worst: None };
+    /// Tries `attacks`, and rows that lie far away, on honest rows of several shapes, and then moves the Byzantine rows of the worst input as long
+    /// as the budget lasts.
+    ///
+    /// # Errors
+    /// How the rule failed first, if it gave a finite result on no input; none if there was no input.
+    pub fn search(&self, attacks: &[(String, Box<dyn Attack>)]) -> Result<Worst, Option<RuleError>> {
+        let mut search = Search { task: self, left: self.budget, worst: None, failed: 0, failure: None };
         for shape in [Honest::Gaussian, Honest::Outvoted, Honest::Halves, Honest::Tailed] {
             search.try_attacks(shape, attacks);
         }
         search.climb();
         let tried = self.budget - search.left;
-        search.worst.map(|worst| Worst { tried, ..worst })
+        let Search { failed, failure, .. } = search;
+        match search.worst {
+            Some(worst) => Ok(Worst { tried, failed, failure, ..worst }),
+            None => Err(failure),
+        }
     }
 
     fn honest(&self, shape: Honest) -> Vec<Vector> {
@@ -110,6 +127,9 @@ struct Search<'a> {
     /// How often the rule may still be applied.
     left: u32,
     worst: Option<Worst>,
+    /// How many inputs the rule failed on, and how first.
+    failed: u32,
+    failure: Option<RuleError>,
 }
 
 impl Search<'_> {
@@ -133,6 +153,9 @@ impl Search<'_> {
                 self.consider([&honest[..], &forged].concat(), reference.clone(), &start);
             }
         }
+        let away = gaussian(*d, &mut seed.stream("certify", shape as u64, "far", 0)).scaled(FAR);
+        let start = format!("rows far away from {shape:?} rows").to_lowercase();
+        self.consider([&honest[..], &vec![away; size.f]].concat(), reference, &start);
     }
 
     /// Keeps the input if it is worse than all before; says whether it is.
@@ -144,18 +167,31 @@ impl Search<'_> {
         self.left -= 1;
         let rng = seed.stream("rule", 0, "aggregate", 1);
         let context = Context { reference: reference.clone(), ..Context::new(size.f, rng) };
-        let Ok(found) = defence.clone().aggregate_in(&rows, context) else { return false };
+        let output = match defence.clone().aggregate_in(&rows, context) {
+            Ok(found) if found.output.is_finite() => found.output,
+            Ok(_) => return self.fails(RuleError::NotFinite),
+            Err(error) => return self.fails(error),
+        };
         let honest: Vec<usize> = (0..size.honest()).collect();
         let coefficient = match meaning {
-            Meaning::Kappa => robustness_coefficient(&rows, &honest, &found.output),
-            Meaning::C => pairwise_coefficient(&rows, &honest, &found.output),
+            Meaning::Kappa => robustness_coefficient(&rows, &honest, &output),
+            Meaning::C => pairwise_coefficient(&rows, &honest, &output),
         };
         let before = self.worst.as_ref().map_or(f64::NEG_INFINITY, |worst| worst.coefficient);
         let worse = coefficient.is_finite() && coefficient > before;
         if worse {
-            self.worst = Some(Worst { rows, reference, coefficient, start: start.to_owned(), tried: 0 });
+            let start = start.to_owned();
+            self.worst =
+                Some(Worst { rows, reference, coefficient, start, tried: 0, failed: 0, failure: None });
         }
         worse
+    }
+
+    /// Counts an input that the rule fails on; it is not kept.
+    fn fails(&mut self, error: RuleError) -> bool {
+        self.failed += 1;
+        self.failure.get_or_insert(error);
+        false
     }
 
     /// Moves the Byzantine rows of the worst input at random, in steps that grow while they help.

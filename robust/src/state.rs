@@ -82,7 +82,9 @@ pub enum StateError {
     },
 }
 
-/// A component with memory. The provided methods are those of a component without any.
+/// A component with memory. The provided methods are those of a component without any. One whose results depend on
+/// earlier rounds must tell all of that in [`state`](Self::state) and take it back in [`restore`](Self::restore): nobody
+/// can see what is left out, and a run that is resumed goes on without it, to other numbers.
 pub trait Stateful {
     /// The memory as a value.
     fn state(&self) -> State {

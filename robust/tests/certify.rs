@@ -3,7 +3,7 @@
 mod rules_by_name;
 
 use phalanx_robust::{
-    Batch, Size, Vector,
+    Batch, ColumnRule, Size, Vector,
     aggregation::{
         Aggregate, Aggregator, Context, Defence, Layer, Meaning, RuleError, pairwise_coefficient,
         robustness_coefficient,
@@ -51,6 +51,7 @@ fn check(name: &str, defence: &Defence) {
     let worst = worst(defence, 250);
     assert!(worst.coefficient > 0.0 && worst.coefficient.is_finite(), "{name}: {}", worst.coefficient);
     assert_eq!(worst.rows.len(), SIZE.m);
+    assert_eq!((worst.failed, &worst.failure), (0, &None), "{name}");
     assert!(worst.tried <= 250 && worst.tried > 200, "{name}: {}", worst.tried);
     assert_eq!(again(defence, &worst), worst.coefficient, "{name}: the saved rows do not do it");
     if let Some(bound) = defence.bound(SIZE) {
@@ -142,4 +143,60 @@ fn fltrust_is_searched_beside_a_vector_that_deviates_as_an_honest_one_does() {
     let norm = |v: &[f64]| v.iter().map(|x| x * x).sum::<f64>().sqrt();
     let limit = (norm(&own) + norm(&centre)).powi(2) / variance;
     assert!(coefficient > 0.0 && coefficient <= limit, "{coefficient} of at most {limit}");
+}
+
+/// The median, but it makes NaN where a vector is long.
+#[derive(Clone)]
+struct Fragile;
+
+impl Stateful for Fragile {}
+
+impl Aggregator for Fragile {
+    fn check(&self, size: Size) -> Result<(), RuleError> {
+        RuleError::unless(size.m > 2 * size.f, "fragile", "m > 2f", size)
+    }
+
+    fn aggregate(&mut self, batch: &Batch<'_>, _: &mut Context) -> Result<Aggregate, RuleError> {
+        let median = batch.columns(&ColumnRule::MidpointMedian, false)?.output;
+        let long = batch.norms2()?.iter().any(|&norm2| norm2 > 1e4);
+        Ok(Aggregate::vector(if long { median.scaled(f64::NAN) } else { median }))
+    }
+}
+
+#[test]
+fn inputs_that_a_rule_fails_on_are_counted() {
+    let found = worst(&Defence::base(Fragile), 400);
+    assert!(found.failed > 0 && found.failed < found.tried, "{} of {}", found.failed, found.tried);
+    assert_eq!(found.failure, Some(RuleError::NotFinite));
+}
+
+/// Works on no input.
+#[derive(Clone)]
+struct Broken;
+
+impl Stateful for Broken {}
+
+impl Aggregator for Broken {
+    fn check(&self, size: Size) -> Result<(), RuleError> {
+        RuleError::unless(size.m > 0, "broken", "m > 0", size)
+    }
+
+    fn aggregate(&mut self, _: &Batch<'_>, _: &mut Context) -> Result<Aggregate, RuleError> {
+        Ok(Aggregate::vector(Vector::from(vec![0f64; 1])))
+    }
+}
+
+#[test]
+fn a_rule_that_fails_on_all_inputs_says_how() {
+    let search = Certify {
+        defence: Defence::base(Broken),
+        size: SIZE,
+        d: 3,
+        budget: 9,
+        meaning: Meaning::C,
+        seed: Seed(1),
+    };
+    let mut attacks = Attacks(Vec::new());
+    attack::built_in(&mut attacks);
+    assert_eq!(search.search(&attacks.0).err(), Some(Some(RuleError::Unlike { found: 1, expected: 3 })));
 }

@@ -164,12 +164,15 @@ enum Made {
 impl Found {
     fn by(chain: Chain, rows: Vec<Vector>, context: Context) -> Result<Self, RuleError> {
         match chain {
-            Chain::Defence(mut defence) => defence.aggregate_in(&rows, context).map(|found| Self {
-                result: Made::One(found.output),
-                weights: found.weights.map(Weights::OfOne),
-                distances: found.distances,
-                set_aside: found.set_aside,
-            }),
+            Chain::Defence(mut defence) => match defence.aggregate_in(&rows, context)? {
+                found if !found.output.is_finite() => Err(RuleError::NotFinite),
+                found => Ok(Self {
+                    result: Made::One(found.output),
+                    weights: found.weights.map(Weights::OfOne),
+                    distances: found.distances,
+                    set_aside: found.set_aside,
+                }),
+            },
             Chain::Mixer(mut mixer) => mixer.mix_owned(rows, context).map(|mixed| Self {
                 result: Made::Many(mixed.rows),
                 weights: Some(Weights::of(&mixed.weights)),

@@ -81,9 +81,10 @@ fn certify(registry: &Registry, arguments: &Arguments) -> Result<(), Failure> {
     let bound = defence.bound(size);
     let meaning = bound.as_ref().map_or(Meaning::Kappa, |bound| bound.meaning);
     let search = Certify { defence, size, d: d as usize, budget, meaning, seed: Seed(seed) };
-    let Some(worst) = search.search(&attacks(registry, size, arguments.preset)) else {
-        return Err(Failure::flag("--rule", "no input was found on which it gives a finite result"));
-    };
+    let worst = search.search(&attacks(registry, size, arguments.preset)).map_err(|failure| {
+        let why = failure.map_or_else(String::new, |error| format!(": {error}"));
+        Failure::flag("--rule", format!("no input was found on which it gives a finite result{why}"))
+    })?;
     write_matrix(&arguments.out, &worst.rows)?;
     if let Some(reference) = &worst.reference {
         write_matrix(&beside(&arguments.out), std::slice::from_ref(reference))?;
@@ -133,11 +134,19 @@ fn tell(worst: &Worst, meaning: Meaning, bound: Option<Bound>, arguments: &Argum
             file.display()
         )
     });
+    let failures = worst.failure.as_ref().map_or_else(String::new, |error| {
+        let Worst { tried, failed, .. } = worst;
+        format!(
+            "failed:    on {failed} of {tried} inputs, which no coefficient measures; on the first: {error}\n\
+             \x20          An attacker that can make a rule fail ends the round.\n"
+        )
+    });
     format!(
         "forced:    {name} >= {} = |output - honest mean|^2 / {spread}\n\
          published: {published}\n\
          start:     {}\n\
          tried:     {} inputs\n\
+         {failures}\
          worst:     {} ({} honest rows first)\n\
          {reference}\
          What was forced is a lower bound on {name}: this input does it. It is no upper bound: that the search found\n\

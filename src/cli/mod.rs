@@ -44,7 +44,7 @@ const EXAMPLES: &str = "Examples:
   phalanx sweep experiments/sweep.toml
   phalanx run experiments/quickstart.toml experiments/convex.toml --jobs 2
   phalanx check experiments/*.toml
-  phalanx report runs/mnist-sign-flip
+  phalanx report runs/mnist
   phalanx list rules
   phalanx data get mnist
   phalanx data show experiments/mnist.toml --set task.partition=dirichlet

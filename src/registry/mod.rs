@@ -117,7 +117,7 @@ impl<T> Kind<T> {
         }
     }
 
-    /// Adds `C` under its name; a later one of the same name takes its place.
+    /// Adds `C` under its name; a later one of the same name takes its place, which is said.
     fn add<C: Described>(&mut self, make: impl Fn(C) -> Result<T, ParameterError> + Send + Sync + 'static) {
         self.add_as(Card::of::<C>(), make);
     }
@@ -139,7 +139,15 @@ impl<T> Kind<T> {
         card: Card,
         make: impl Fn(&Self, &mut C, Preset) -> Result<T, ComponentError> + Send + Sync + 'static,
     ) {
+        let before = self.entries.len();
         self.entries.retain(|entry| entry.card.name != C::NAME);
+        if self.entries.len() < before {
+            say!(
+                "note: the {} `{}` of this program takes the place of another of that name",
+                self.noun,
+                C::NAME
+            );
+        }
         let make: Make<T> = Arc::new(move |kind, named, preset| {
             let mut config: C = resolve(named, preset)?;
             let component = make(kind, &mut config, preset)?;

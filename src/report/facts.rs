@@ -93,9 +93,7 @@ impl Facts {
         // Where f and m vary together, it is f that a study of breakdown is about.
         self.plain("f", f);
         self.plain("m", honest + f);
-        if let Some(told) = config.aggregator.f.filter(|&told| told != f) {
-            self.plain("aggregator.f", told);
-        }
+        self.plain("aggregator.f", config.aggregator.f.unwrap_or(f));
         config.aggregator.rule.iter().for_each(|named| self.parameters("rule", named));
         attacks.for_each(|named| self.parameters("attack", named));
         self.parameters("step", &config.aggregator.step);

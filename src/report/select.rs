@@ -263,12 +263,16 @@ fn factors(runs: &[Run], notes: &mut Vec<String>) -> (Vec<Factor>, Vec<Vec<usize
     (kept.into_iter().map(|(factor, _)| factor).collect(), table)
 }
 
-/// Keys of all facts in order of appearance; of the rule the whole, or where they are crossed meta-aggregator and base.
+/// Keys of all facts in order of appearance; of the rule the whole, or where they are crossed meta-aggregator and base,
+/// and the f that the rule is told of only if it is not that of the attackers in all runs.
 fn keys(runs: &[Run]) -> Vec<String> {
     let count = |key: &str| distinct(runs.iter().map(|run| run.value(key))).len();
     let (rules, metas, bases) = (count("rule"), count("meta-aggregator"), count("base"));
     let crossed = metas > 1 && bases > 1 && 4 * rules >= 3 * metas * bases;
-    let left_out = if crossed { &["rule"][..] } else { &["meta-aggregator", "base"] };
+    let mut left_out = if crossed { vec!["rule"] } else { vec!["meta-aggregator", "base"] };
+    if runs.iter().all(|run| run.value("aggregator.f") == run.value("f")) {
+        left_out.push("aggregator.f");
+    }
     let mut keys: Vec<String> = Vec::new();
     for fact in runs.iter().flat_map(|run| run.facts.iter()) {
         if !keys.contains(&fact.key) && !left_out.contains(&fact.key.as_str()) {
@@ -513,6 +517,20 @@ pub(super) mod tests {
         assert!(study.notes.is_empty(), "{:?}", study.notes);
         let meta = study.factor("meta-aggregator").unwrap();
         assert_eq!(study.factors[meta].values, ["none", "ctma"]);
+    }
+
+    #[test]
+    fn the_f_that_is_told_is_a_number_also_where_it_is_right() {
+        let told = |f: usize| altered(run(1, "'cwtm'", "alie", ""), "rule = ", &format!("f = {f}\nrule = "));
+        let told = study([3, 4, 5].map(told).into());
+        let at = told.factor("aggregator.f").unwrap();
+        assert_eq!(told.factors[at].values, ["3", "4", "5"]);
+        let right = |count: usize| {
+            let count = format!("count = {count}\nattack");
+            altered(run(1, "'cwtm'", "alie", ""), "count = 4\nattack", &count)
+        };
+        let right = study([2, 3].map(right).into());
+        assert_eq!(right.factors.iter().map(|f| f.key.as_str()).collect::<Vec<_>>(), ["f"]);
     }
 
     #[test]

@@ -59,7 +59,7 @@
 //! | `attack_seconds` | s | phase two |
 //! | `aggregate_seconds` | s | the rule |
 //! | `step_seconds` | s | the server's step |
-//! | `round_seconds` | s | the whole round |
+//! | `round_seconds` | s | the whole round, without what it waits for evaluations |
 //! | `elapsed_seconds` | s | since the run began |
 
 use std::{

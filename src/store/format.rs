@@ -10,8 +10,9 @@ use phalanx_robust::{Dtype, Vector};
 pub enum Format {
     /// That of the vector: bits do not change.
     Full,
-    /// bf16: the range of f32 in 2 bytes, 8 significant bits, rounded to nearest, ties to even. A number whose size is
-    /// 2^-126 or above changes by at most 2^-8 of it.
+    /// bf16: the range of f32 in 2 bytes, 8 significant bits, rounded to nearest, ties to even; of an f64 the upper 32
+    /// bits are rounded, so that one just above a tie counts as the tie. A number whose size is 2^-126 or above changes by
+    /// at most 2^-8 of it.
     Bf16,
 }
 

@@ -277,6 +277,14 @@ fn a_result_cannot_take_the_place_of_an_input() {
 }
 
 #[test]
+fn a_result_that_is_not_finite_is_an_error() {
+    let bench = Bench::new();
+    let file = bench.f64(3, &[1.7e308, 1.7e308, 1.7e308]);
+    let said = bench.refuses(&["aggregate", "--rule", "cwtm", "--f", "0", &file]);
+    assert!(said.contains("makes a vector that is not finite from vectors that are"), "{said}");
+}
+
+#[test]
 fn a_result_is_not_called_what_it_is_not() {
     let bench = Bench::new();
     let file = bench.f32(2, &[1.0, 2.0]);

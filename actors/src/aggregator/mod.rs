@@ -248,7 +248,8 @@ impl Rounds {
         let rng = self.settings.seed.stream("rule", 0, "aggregate", round);
         let attack = self.phase_two(round, &rng, reference.as_ref()).await?;
         let (mut outcome, bill) = self.floor.close();
-        let struck = bill.incidents.iter().any(|incident| !incident.faults.is_empty());
+        let overtaken = bill.traffic.late > 0;
+        let struck = overtaken || bill.incidents.iter().any(|incident| !incident.faults.is_empty());
         let verdict = self.settle(&mut outcome, rng, reference, struck).await?;
         self.pass(bill.seconds.unwrap_or(0.0)).await;
         let phases = Phases {

@@ -278,8 +278,14 @@ impl Post {
         for &(seconds, worker) in &late {
             barrier.retract(worker, Reason::Overtime { seconds });
             self.traffic.too_late();
-            if let Some(incident) = self.incidents.iter_mut().find(|i| i.worker == worker && !i.restarted) {
-                incident.traffic.too_late();
+            match self.incidents.iter_mut().find(|i| i.worker == worker && !i.restarted) {
+                Some(incident) => incident.traffic.too_late(),
+                None => self.incidents.push(Incident {
+                    worker,
+                    seconds: Some(seconds),
+                    traffic: Traffic { sent: 1, late: 1, ..Traffic::default() },
+                    ..Incident::default()
+                }),
             }
         }
         let is_late = |worker: usize| late.binary_search_by_key(&worker, |(_, worker)| *worker).is_ok();

@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use phalanx_actors::{Cast, Member, Policy, Settings, Workers};
+use phalanx_actors::{Cast, Member, Policy, RoundReport, Settings, Workers};
 use phalanx_robust::{
     Dtype, Size, Vector,
-    attack::{AttackRule, SignFlip},
+    attack::{AttackRule, Ipm, SignFlip},
     estimator::Sgd as Plain,
     step::{Domain, Sgd, StepRule},
 };
@@ -33,6 +33,18 @@ fn a_round_calls_its_cohort_and_reports_nobody_else() {
     }
     assert_eq!(called.len(), 8, "everyone has its turn in forty rounds: {called:?}");
     assert_eq!(called.values().sum::<usize>(), 160);
+    assert_eq!(played.end.unwrap().rounds, 40);
+}
+
+#[test]
+fn a_cohort_of_attackers_alone_ends_no_run() {
+    let settings = Settings { rounds: 40, cohort: Some(2), f: 0, ..settings(Policy::Fail) };
+    let attack = Ipm::default().build(Size::new(2, 1)).unwrap();
+    let cast = cast(settings).seat(0..3, Workers(members(0..3)));
+    let played = play(cast.seat(3..5, attackers(3..5, "ipm", attack)));
+    let alone = |round: &&RoundReport| round.workers.iter().all(|worker| !worker.honest);
+    let alone: Vec<f64> = played.rounds.iter().filter(alone).map(|round| round.aggregate_norm).collect();
+    assert!(!alone.is_empty() && alone.iter().all(|&norm| norm == 0.0), "{alone:?}");
     assert_eq!(played.end.unwrap().rounds, 40);
 }
 

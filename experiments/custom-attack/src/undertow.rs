@@ -39,6 +39,7 @@ impl AttackRule for Undertow {
     }
 }
 
+/// It remembers nothing. An attack that does must tell it here, or runs that are resumed end with other numbers.
 impl Stateful for Undertow {}
 
 impl Attack for Undertow {

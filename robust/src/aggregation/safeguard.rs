@@ -133,6 +133,9 @@ impl Aggregator for Guard {
 
     fn aggregate(&mut self, batch: &Batch<'_>, context: &mut Context) -> Result<Aggregate, RuleError> {
         batch.norms2()?; // a row that is not finite must not enter the sums
+        if let Some(sum) = self.sums[0].values().next() {
+            batch.alike(std::slice::from_ref(sum))?;
+        }
         let m = batch.m();
         let workers: Vec<usize> = (0..m).map(|i| context.worker(i)).collect();
         let mut next = self.clone();
