@@ -27,7 +27,7 @@ impl Differences {
         let properties = schema["properties"].as_object().into_iter().flatten();
         for (name, property) in properties.filter(|(name, _)| (C::NAME, name.as_str()) != DEPENDENT) {
             for (end, is_in) in ends(property) {
-                let mut written = serde_json::to_value(C::default()).unwrap();
+                let mut written = serde_json::to_value(C::default()).expect("parameters are data");
                 written[name] = if whole(property) { (end as i64).into() } else { end.into() };
                 let refused = |e: &ParameterError| e.parameter.as_ref() == name.as_str();
                 let taken = serde_json::from_value(written)

@@ -38,7 +38,7 @@ use crate::{
     contain::{Trouble, computed, contained},
     error::{Part, RunError},
     learner::{Evaluation, Query, Sampler},
-    messages::{Exposed, ExposedDefence, Honest, LearnerSeat, Remember, Seat},
+    messages::{Exposed, ExposedDefence, Honest, LearnerSeat, Remember, Seat, Submission},
     report::{Observer, Phases, RoundReport, RunEnd},
     settings::Settings,
     snapshot::{Keeper, Snapshot, Unfit},
@@ -325,7 +325,7 @@ impl Rounds {
     }
 
     /// The rule and the step, in the pool. A round that was `struck` by faults of the experiment so hard that
-    /// the rule cannot stand what is left is skipped: no step is made.
+    /// the rule cannot stand what is left is skipped: no step is made. So is one that attackers alone spoil.
     async fn settle(
         &mut self,
         outcome: &mut Outcome,
@@ -341,6 +341,7 @@ impl Rounds {
         let mut is_honest = honesty(self.floor.seats());
         let rows = outcome.submissions.iter().enumerate().filter(|(_, s)| is_honest(s.worker));
         let honest = self.settings.measure_honest.then(|| rows.map(|(row, _)| row).collect());
+        let struck = struck || self.attackers_alone(&outcome.submissions);
         let vectors: Vec<Vector> = outcome.submissions.iter().map(|s| s.vector.clone()).collect();
         let ids = outcome.submissions.iter().map(|s| s.worker).collect();
         let submitted = vectors.len();
@@ -363,6 +364,13 @@ impl Rounds {
             Err(error) => Err(RunError::Rule { round, error: Box::new(error), submitted, workers }),
             Ok(verdict) => self.check_step(round, verdict.finite).map(|()| verdict),
         }
+    }
+
+    /// Whether the cohort of a round holds attackers alone.
+    fn attackers_alone(&self, submissions: &[Submission]) -> bool {
+        let mut is_honest = honesty(self.floor.seats());
+        let is_cohort = self.settings.cohort.is_some() && !submissions.is_empty();
+        is_cohort && !submissions.iter().any(|submission| is_honest(submission.worker))
     }
 
     /// Refuses a point that is not like x_1, or not finite.

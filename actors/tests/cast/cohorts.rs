@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use phalanx_actors::{Cast, Member, Policy, RoundReport, Settings, Workers};
 use phalanx_robust::{
     Dtype, Size, Vector,
-    attack::{AttackRule, Ipm, SignFlip},
+    attack::{AttackRule, Ipm, Nan, SignFlip},
     estimator::Sgd as Plain,
     step::{Domain, Sgd, StepRule},
 };
@@ -39,13 +39,20 @@ fn a_round_calls_its_cohort_and_reports_nobody_else() {
 #[test]
 fn a_cohort_of_attackers_alone_ends_no_run() {
     let settings = Settings { rounds: 40, cohort: Some(2), f: 0, ..settings(Policy::Fail) };
-    let attack = Ipm::default().build(Size::new(2, 1)).unwrap();
-    let cast = cast(settings).seat(0..3, Workers(members(0..3)));
-    let played = play(cast.seat(3..5, attackers(3..5, "ipm", attack)));
-    let alone = |round: &&RoundReport| round.workers.iter().all(|worker| !worker.honest);
-    let alone: Vec<f64> = played.rounds.iter().filter(alone).map(|round| round.aggregate_norm).collect();
-    assert!(!alone.is_empty() && alone.iter().all(|&norm| norm == 0.0), "{alone:?}");
-    assert_eq!(played.end.unwrap().rounds, 40);
+    let ipm = Ipm::default().build(Size::new(2, 1)).unwrap();
+    let nan = Nan {}.build(Size::new(2, 1)).unwrap();
+    for (name, attack) in [("ipm", ipm), ("nan", nan)] {
+        let cast = cast(settings.clone()).seat(0..3, Workers(members(0..3)));
+        let played = play(cast.seat(3..5, attackers(3..5, name, attack)));
+        let alone = |round: &&RoundReport| round.workers.iter().all(|worker| !worker.honest);
+        let alone: Vec<&RoundReport> = played.rounds.iter().filter(alone).collect();
+        assert!(
+            !alone.is_empty() && alone.iter().all(|round| round.skipped || round.aggregate_norm == 0.0),
+            "{name}"
+        );
+        assert!(alone.iter().all(|round| round.skipped == (name == "nan")), "{name}");
+        assert_eq!(played.end.unwrap().rounds, 40);
+    }
 }
 
 #[test]
