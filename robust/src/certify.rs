@@ -75,8 +75,8 @@ enum Honest {
 }
 
 impl Certify {
-    /// Tries `attacks`, and rows that lie far away, on honest rows of several shapes, and then moves the Byzantine rows of the worst input as long
-    /// as the budget lasts.
+    /// Tries `attacks`, and rows that lie far away, on honest rows of several shapes, and then moves the Byzantine rows
+    /// of the worst input as long as the budget lasts.
     ///
     /// # Errors
     /// How the rule failed first, if it gave a finite result on no input; none if there was no input.

@@ -120,8 +120,13 @@ fn changes(a: &[Run], b: &[Run]) -> Vec<Change> {
     changes
 }
 
-/// The same without the parts of a rule, if the rule is there to say what they say.
+/// The same without the parts of a rule, if the rule is there to say what they say, and without the f that the rule is
+/// told of if it is that of the attackers.
 fn without_parts(mut changes: Vec<Change>) -> Vec<Change> {
+    let of = |key: &str| changes.iter().find(|change| change.key == key).map(|c| (&c.from, &c.to));
+    if of("aggregator.f") == of("f") {
+        changes.retain(|change| change.key != "aggregator.f");
+    }
     if changes.iter().any(|change| change.key == "rule") {
         changes.retain(|change| !["meta-aggregator", "base"].contains(&change.key.as_str()));
     }
@@ -135,4 +140,25 @@ fn values(runs: &[Run], key: &str) -> Vec<String> {
     values.sort();
     values.dedup();
     values
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{changes, without_parts};
+    use crate::report::select::{
+        Run,
+        tests::{altered, run},
+    };
+
+    #[test]
+    fn the_f_that_is_told_is_a_change_where_it_is_not_that_of_the_attackers() {
+        let keys = |a: Run, b: Run| -> Vec<String> {
+            without_parts(changes(&[a], &[b])).into_iter().map(|change| change.key).collect()
+        };
+        let plain = || run(1, "'cwtm'", "alie", "");
+        let fewer = altered(plain(), "count = 4\nattack", "count = 3\nattack");
+        assert_eq!(keys(plain(), fewer), ["f", "m"]);
+        let told = altered(plain(), "rule = ", "f = 3\nrule = ");
+        assert_eq!(keys(plain(), told), ["aggregator.f"]);
+    }
 }

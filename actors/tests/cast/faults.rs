@@ -4,7 +4,8 @@
 //! round 2, 21.5 without worker 4, and 20 where the 14 of its round 1 stands in for it.
 
 use phalanx_actors::{
-    Cast, Closing, Delay, Faults, Policy, RoundReport, Settings, What, When, fault::Table, messages::Reply,
+    Cast, Closing, Delay, Faults, Policy, RoundReport, Settings, What, When, Workers, fault::Table,
+    messages::Reply,
 };
 use phalanx_robust::{
     Vector,
@@ -172,6 +173,23 @@ fn the_quorum_is_the_fastest_by_virtual_time_with_ties_by_lot() {
             played.rounds.iter().map(ahead).collect::<Vec<_>>()
         );
     }
+}
+
+/// Nothing of the experiment strikes anybody in round 1, but for the quorum.
+#[test]
+fn a_round_that_the_quorum_leaves_too_small_is_skipped() {
+    let closing = Closing { quorum: Some(2), ..Closing::default() };
+    let tables = vec![table(&[4], When::within(2, 3), constant(0.1))];
+    let settings = Settings { closing, f: 1, ..under(Policy::Reuse, tables) };
+    let honest = Cast::new(settings, Box::new(Quadratic { d: D }), median(), descent());
+    let played = play(honest.seat(0..5, Workers(members(0..5))));
+    let skipped: Vec<bool> = played.rounds.iter().map(|round| round.skipped).collect();
+    assert_eq!(skipped, [true, false, false], "from round 2 on old vectors stand in");
+    let late = |round: &RoundReport| round.incidents.iter().map(|i| i.traffic.late).sum::<u64>();
+    assert!(played.rounds.iter().all(|round| round.traffic.late == 3 && late(round) == 3));
+    let timed = |round: &RoundReport| round.incidents.iter().all(|i| i.seconds.is_some());
+    assert!(played.rounds.iter().all(timed));
+    assert_eq!(played.end.unwrap().rounds, 3);
 }
 
 #[test]

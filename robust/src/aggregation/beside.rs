@@ -5,6 +5,21 @@ use std::sync::Arc;
 use super::RuleError;
 use crate::{Batch, Map, Vector};
 
+/// That `point`, which `rule` has of its own, is like the rows of `batch`.
+pub(super) fn check(batch: &Batch<'_>, point: &Vector, rule: &str) -> Result<(), RuleError> {
+    if batch.raw()[0].is_like(point) {
+        return Ok(());
+    }
+    let message = format!(
+        "the server's vector has {} coordinates of {}, the rows have {} of {}",
+        point.len(),
+        point.dtype(),
+        batch.d(),
+        batch.raw()[0].dtype()
+    );
+    Err(RuleError::Failed { rule: rule.to_owned(), message })
+}
+
 /// The raw rows of a batch with a point beside them, under the batch's map.
 pub(super) struct Beside<'a> {
     beside: Batch<'a>,
@@ -15,16 +30,7 @@ pub(super) struct Beside<'a> {
 impl<'a> Beside<'a> {
     /// `point` as row m of `batch`, for `rule`.
     pub(super) fn new(batch: &Batch<'a>, point: &Vector, rule: &str) -> Result<Self, RuleError> {
-        if !batch.raw().iter().all(|row| row.is_like(point)) {
-            let message = format!(
-                "the server's vector has {} coordinates of {}, the rows have {} of {}",
-                point.len(),
-                point.dtype(),
-                batch.d(),
-                batch.raw()[0].dtype()
-            );
-            return Err(RuleError::Failed { rule: rule.to_owned(), message });
-        }
+        check(batch, point, rule)?;
         let rows = batch.raw().iter().chain([point]).cloned().collect();
         let map = batch.map().map(|w| Arc::new(w.beside_one()));
         Ok(Self { beside: batch.clone(), rows, map })

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use super::{
-    Aggregate, Aggregator, Context, Layer, Rule, RuleError,
+    Aggregate, Aggregator, Context, Layer, Rule, RuleError, beside,
     order::{ascending, mean_of},
 };
 use crate::{
@@ -133,9 +133,8 @@ impl Aggregator for Guard {
 
     fn aggregate(&mut self, batch: &Batch<'_>, context: &mut Context) -> Result<Aggregate, RuleError> {
         batch.norms2()?; // a row that is not finite must not enter the sums
-        if let Some(sum) = self.sums[0].values().next() {
-            batch.alike(std::slice::from_ref(sum))?;
-        }
+        let mut sums = self.sums.iter().flat_map(BTreeMap::values);
+        sums.try_for_each(|sum| beside::check(batch, sum, Safeguard::NAME))?;
         let m = batch.m();
         let workers: Vec<usize> = (0..m).map(|i| context.worker(i)).collect();
         let mut next = self.clone();

@@ -7,7 +7,12 @@ use crate::describe::ParameterError;
 pub(super) fn check_values(weights: &[f64]) -> Result<(), ParameterError> {
     weights.iter().try_for_each(|&w| ParameterError::positive("weights", w))?;
     let total: f64 = weights.iter().sum();
-    ParameterError::unless((2.0 * total).is_finite(), "weights", total, "a sum that is finite, and twice it")
+    ParameterError::unless(
+        (2.0 * total).is_finite(),
+        "weights",
+        total,
+        "weights of which twice the sum is finite",
+    )
 }
 
 /// That there is a weight for each of the workers; none at all stands for equal ones.

@@ -263,6 +263,7 @@ fn what_rules_hold_is_known_before() {
         }
         let held = defence.state().vectors.values().filter(|vector| vector.len() == 20).count() as u64;
         assert!(held <= defence.holds(11, 4), "{name} holds {held}");
+        assert_eq!(held > 0, defence.holds(11, 4) > 0, "{name} holds {held}");
         if held > 0 {
             with.insert(name);
         }

@@ -204,6 +204,18 @@ fn safeguard_does_not_hold_absences_against_workers() {
 }
 
 #[test]
+fn safeguard_refuses_vectors_of_another_length() {
+    let mut defence = plain(&["safeguard"]);
+    aggregate(&mut defence, &gaussian(5, 8, 1), 1).unwrap();
+    let before = defence.state();
+    let refused = aggregate(&mut defence, &gaussian(5, 9, 1), 1).unwrap_err();
+    let said = "safeguard: the server's vector has 8 coordinates of f64, the rows have 9 of f64";
+    assert_eq!(refused.to_string(), said);
+    assert_eq!(defence.state().values, before.values);
+    aggregate(&mut defence, &gaussian(5, 8, 2), 1).unwrap();
+}
+
+#[test]
 fn fltrust_follows_the_servers_own_vector() {
     let x = gaussian(9, 25, 71);
     let g = gaussian(1, 25, 72).remove(0);
