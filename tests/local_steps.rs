@@ -15,7 +15,7 @@ use phalanx::{
     },
 };
 use phalanx_actors::learner::{Job, Learned, Learner, LearnerError, Query, Sampler};
-use phalanx_robust::{Dtype, Vector, estimator::Points, random::Seed};
+use phalanx_robust::{Dtype, Vector, estimator::Points, random::Seed, step::Schedule};
 
 const SEED: Seed = Seed(4);
 
@@ -32,7 +32,7 @@ fn convex(objective: &Arc<dyn Objective>, clip: f64) -> ConvexLearner {
 }
 
 fn local(inner: impl LocalLearner + 'static, steps: usize, lr: f64) -> LocalSteps {
-    LocalSteps::new(Box::new(inner), Walk { steps, lr })
+    LocalSteps::new(Box::new(inner), Walk { steps, lr, ..Walk::default() })
 }
 
 /// A sampler of batches of four for each of three workers.
@@ -47,8 +47,7 @@ fn jobs(samplers: &mut [Box<dyn Sampler>], round: u64, points: Points) -> Vec<Jo
 }
 
 fn walked(inner: Vec<Box<dyn Sampler>>, steps: usize) -> Vec<Box<dyn Sampler>> {
-    let walk = Walk { steps, lr: 1.0 };
-    inner.into_iter().map(|s| Box::new(LocalSampler::new(s, walk)) as Box<dyn Sampler>).collect()
+    inner.into_iter().map(|s| Box::new(LocalSampler::new(s, steps)) as Box<dyn Sampler>).collect()
 }
 
 fn query(current: &Vector, previous: Option<&Vector>) -> Query {
@@ -129,10 +128,31 @@ fn several_steps_are_sgd_on_the_next_batches_of_the_worker() {
     }
 }
 
+/// FedProx (Li et al., 2020): y ← y - lr (g(y) + mu (y - x)); in round 3 after a milestone at 2, lr is halved.
+#[test]
+fn a_proximal_term_holds_walkers_and_a_schedule_shortens_steps() {
+    let (objective, lr, mu) = (logistic(), 0.4, 0.7);
+    let x = convex(&objective, 0.0).start();
+    let schedule = Schedule::MultiStep { milestones: vec![2], decay: 0.5 };
+    let walk = Walk { steps: 3, lr, schedule, proximal: mu };
+    let asked = jobs(&mut walked(samplers(&objective), 3), 3, Points::Current);
+    let inner = Box::new(convex(&objective, 0.0));
+    let learned = LocalSteps::new(inner, walk).gradients(&query(&x, None), &asked).unwrap();
+    for (worker, learned) in learned.iter().enumerate() {
+        let (x, mut sampler) = (x.to_f64(), samplers(&objective).remove(worker));
+        let mut y = x.clone();
+        for round in [7, 8, 9] {
+            let g = objective.sampled(&y, 0, &sampler.draw(round)).unwrap().gradient;
+            y = (0..y.len()).map(|j| y[j] - lr / 2.0 * (g[j] + mu * (y[j] - x[j]))).collect();
+        }
+        close(&learned.gradients.current, &x.iter().zip(&y).map(|(x, y)| x - y).collect::<Vec<_>>());
+    }
+}
+
 #[test]
 fn every_step_has_noise_of_its_own() {
     let objective = noisy();
-    let mut sampler = LocalSampler::new(Box::new(NoiseSampler::new(0, SEED)), Walk { steps: 2, lr: 0.1 });
+    let mut sampler = LocalSampler::new(Box::new(NoiseSampler::new(0, SEED)), 2);
     let job = Job { worker: 0, draw: sampler.draw(1), points: Points::Current };
     let start = convex(&objective, 0.0).start();
     let learned = local(convex(&objective, 0.0), 2, 0.1)

@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 use super::{ListArguments, table};
 use crate::{
     config::{nearest, shorten},
-    registry::{Card, Catalogue, Parameter, Registry},
+    registry::{Alternative, Card, Catalogue, Parameter, Registry},
 };
 
 /// A kind with those of its cards that are shown.
@@ -95,13 +95,18 @@ fn legend(kind: Catalogue) -> &'static str {
 }
 
 fn card_text(card: &Card) -> String {
-    let row = |p: &Parameter| {
-        let default = if p.default.is_null() { "-".to_owned() } else { as_toml(&p.default) };
-        vec![format!("      . {} = {default}", p.name), p.accepts.clone(), p.help.clone()]
-    };
-    let parameters = table::columns(&card.parameters.iter().map(row).collect::<Vec<_>>());
+    let parameters = table::columns(&card.parameters.iter().flat_map(parameter).collect::<Vec<_>>());
     let facts: String = facts(card).iter().map(|(name, value)| format!("      {name}: {value}\n")).collect();
     format!("  {}\n      {}\n{facts}{parameters}\n", card.name, card.summary)
+}
+
+/// The rows of a parameter: one, and one for each of its values if they need words.
+fn parameter(p: &Parameter) -> Vec<Vec<String>> {
+    let default = if p.default.is_null() { "-".to_owned() } else { as_toml(&p.default) };
+    let accepts = if p.alternatives.is_empty() { p.accepts.clone() } else { "one of".to_owned() };
+    let first = vec![format!("      . {} = {default}", p.name), accepts, p.help.clone()];
+    let value = |one: &Alternative| vec![String::new(), one.accepts.clone(), one.help.clone()];
+    [first].into_iter().chain(p.alternatives.iter().map(value)).collect()
 }
 
 /// What is said of a component beside its summary and its parameters.

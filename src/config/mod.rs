@@ -12,7 +12,7 @@ mod telemetry;
 
 use std::{borrow::Cow, path::PathBuf};
 
-use phalanx_robust::describe::Preset;
+use phalanx_robust::{describe::Preset, step::Schedule};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
@@ -163,6 +163,12 @@ pub struct Task {
     /// Length of a local step in gradients. Without it a worker sends the gradient itself.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub local_lr: Option<f64>,
+    /// What `local_lr` is multiplied by over the rounds.
+    #[serde(default, skip_serializing_if = "Schedule::is_constant")]
+    pub local_schedule: Schedule,
+    /// Weight of the proximal term that holds a worker to the point of the round while it walks, as in FedProx; 0: none.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub local_proximal: f64,
     /// Number format of parameters and gradients, and of what a model computes in.
     pub precision: Precision,
     /// Number format in which workers keep what their estimators remember between rounds.
@@ -451,6 +457,11 @@ fn one() -> usize {
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes fields by reference")]
 fn is_one(number: &usize) -> bool {
     *number == 1
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes fields by reference")]
+fn is_zero(number: &f64) -> bool {
+    *number == 0.0
 }
 
 fn sgd() -> Named {

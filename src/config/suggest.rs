@@ -50,6 +50,18 @@ const ELSEWHERE: &[(&str, &str)] = &[
     ("heavyball", "momentum"),
     ("mu2", "storm"),
     ("mu2sgd", "storm"),
+    // server steps
+    ("fedavg", "sgd"),
+    ("fedavgm", "sgd"),
+    ("momentum", "sgd"),
+    ("heavyball", "sgd"),
+    ("servermomentum", "sgd"),
+    ("fedadam", "adam"),
+    ("fedyogi", "yogi"),
+    ("fedadagrad", "adagrad"),
+    ("mu2", "anytime-sgd"),
+    ("mu2sgd", "anytime-sgd"),
+    ("anytime", "anytime-sgd"),
     // models, data sets and partitions
     ("resnet", "resnet18"),
     ("softmax", "logistic"),

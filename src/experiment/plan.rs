@@ -192,7 +192,7 @@ impl Planner<'_> {
     fn plan(mut self, data: Option<&Path>) -> Result<Plan, PlanError> {
         let Found { size, groups, defence, step, faults, closing, subject, remarks } = self.resolve(data)?;
         let workload = Workload::plan(&mut self, &groups, subject)?;
-        let need = self.check_memory(&groups, size.round.m, &defence, &workload)?;
+        let need = self.check_memory(&groups, size.round.m, &defence, &step, &workload)?;
         Ok(Plan {
             config: self.config,
             size,
@@ -255,6 +255,10 @@ impl Planner<'_> {
 
     fn check_scalars(&self) -> Result<(), ConfigError> {
         let c = &self.config;
+        c.task.local_schedule.check().map_err(|error| {
+            let error = ComponentError::parameter(&error);
+            self.error(&format!("task.local_schedule.{}", error.parameter), &error.message)
+        })?;
         if let Some(message) = name_complaint(&c.name) {
             return Err(self.error("name", message));
         }
@@ -295,6 +299,24 @@ impl Planner<'_> {
                 c.task.local_lr.is_some() || c.task.local_steps == 1,
                 "task.local_lr",
                 format!("{} local steps need the length of one", c.task.local_steps),
+            ),
+            (
+                c.task.local_lr.is_some() || c.task.local_schedule.is_constant(),
+                "task.local_schedule",
+                "without `task.local_lr` there is nothing to change".to_owned(),
+            ),
+            (
+                c.task.local_proximal.is_finite() && c.task.local_proximal >= 0.0,
+                "task.local_proximal",
+                format!(
+                    "{} is given; 0 (off) or a positive number is accepted",
+                    number(c.task.local_proximal)
+                ),
+            ),
+            (
+                c.task.local_steps > 1 || c.task.local_proximal == 0.0,
+                "task.local_proximal",
+                "it acts from the second local step on, and `task.local_steps` is 1".to_owned(),
             ),
             (
                 c.task.tile <= MOST_WORKERS,
@@ -338,6 +360,7 @@ impl Planner<'_> {
         groups: &[Group],
         called: usize,
         defence: &Defence,
+        step: &StepFactory,
         workload: &Workload,
     ) -> Result<Need, PlanError> {
         let machine = &self.config.machine;
@@ -358,7 +381,9 @@ impl Planner<'_> {
         let need = self
             .guarded("workers", || Need::of(groups, rounds, called, &workload.learner.start(), kept, local));
         let workers = groups.iter().map(|group| group.ids.len()).sum();
-        let more = defence.holds(workers, rounds).saturating_add((reused + stacked) as u64);
+        let step = step(&Vector::zeros(1, Dtype::F64), Domain::Everywhere)?;
+        let served = defence.holds(workers, rounds).saturating_add(step.holds(workers, rounds));
+        let more = served.saturating_add((reused + stacked) as u64);
         let mut need = need??.and_vectors(more).and_passes(workload.passes);
         if defence.needs_pairs() {
             need = need.and_pairs();

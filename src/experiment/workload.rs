@@ -102,13 +102,13 @@ impl Workload {
             Subject::Convex(objective) => convex(planner, groups, &objective)?,
             Subject::Images(found) => images(planner, groups, *found)?,
         };
-        Ok(workload.walked(walk(&planner.config.task)))
+        Ok(workload.walked(&planner.config.task))
     }
 
     /// Draws the batches of all local steps, if workers walk; the server, with its root set, as they do.
-    fn walked(self, walk: Option<Walk>) -> Self {
-        let Some(walk) = walk else { return self };
-        let local = |inner| Box::new(LocalSampler::new(inner, walk)) as Box<dyn Sampler>;
+    fn walked(self, task: &Task) -> Self {
+        let Some(Walk { steps, .. }) = walk(task) else { return self };
+        let local = |inner| Box::new(LocalSampler::new(inner, steps)) as Box<dyn Sampler>;
         let samplers = self.samplers.into_iter().map(local).collect();
         Self { samplers, root: self.root.map(local), ..self }
     }
@@ -207,15 +207,16 @@ pub(super) fn walking(task: &Task, learner: Box<dyn LocalLearner>) -> Box<dyn Le
 
 /// How workers walk, if they do.
 fn walk(task: &Task) -> Option<Walk> {
-    task.local_lr.map(|lr| Walk { steps: task.local_steps, lr })
+    let (steps, schedule, proximal) = (task.local_steps, task.local_schedule.clone(), task.local_proximal);
+    task.local_lr.map(|lr| Walk { steps, lr, schedule, proximal })
 }
 
 /// How workers walk, to be added to what they learn.
 pub(super) fn steps(task: &Task) -> String {
     match walk(task) {
         None => String::new(),
-        Some(Walk { steps: 1, lr }) => format!(" in 1 local step of {lr}"),
-        Some(Walk { steps, lr }) => format!(" in {steps} local steps of {lr}"),
+        Some(Walk { steps: 1, lr, .. }) => format!(" in 1 local step of {lr}"),
+        Some(Walk { steps, lr, .. }) => format!(" in {steps} local steps of {lr}"),
     }
 }
 

@@ -4,13 +4,15 @@
 //! and the server's step need not know.
 //!
 //! McMahan, Moore, Ramage, Hampson & Agüera y Arcas, "Communication-Efficient
-//! Learning of Deep Networks from Decentralized Data", 2017.
+//! Learning of Deep Networks from Decentralized Data", 2017. The proximal term: Li, Sahu, Zaheer, Sanjabi, Talwalkar &
+//! Smith, "Federated Optimization in Heterogeneous Networks", 2020 (FedProx).
 
 use phalanx_actors::learner::{Draw, EvaluationTask, Job, Learned, Learner, LearnerError, Query, Sampler};
 use phalanx_robust::{
     Vector,
     estimator::{Gradients, Points},
     state::{State, StateError, Stateful},
+    step::Schedule,
 };
 
 /// A learner whose workers may stand at points of their own.
@@ -23,15 +25,19 @@ pub trait LocalLearner: Learner {
 }
 
 /// How workers walk.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Walk {
     /// Number of steps in a round, at least one.
     pub steps: usize,
     /// Length of a step in gradients.
     pub lr: f64,
+    /// What the length is multiplied by over the rounds.
+    pub schedule: Schedule,
+    /// Weight mu of the proximal term mu/2 ‖y - x‖², which holds a walker to where it came from; 0 for none.
+    pub proximal: f64,
 }
 
-/// A learner that answers with x - y, where y is reached from x in k steps y ← y - lr · g(y; z_s).
+/// A learner that answers with x - y, where y is reached from x in k steps y ← y - lr (g(y; z_s) + mu (y - x)).
 ///
 /// A job's batch holds those of its steps one after another. Random numbers of step s come from stream s of the
 /// job's, so that one step of lr = 1 is the plain gradient, bit for bit. Each g is clipped as the task says; y is not
@@ -60,14 +66,17 @@ impl LocalSteps {
     fn walk(&mut self, round: u64, start: &Vector, jobs: &[&Job]) -> Result<Vec<Moved>, LearnerError> {
         // At the first step everyone stands at the same point, so that one fused pass will do.
         let query = Query { round, current: start.clone(), previous: None };
+        let lr = self.walk.lr * self.walk.schedule.factor(round);
         let learned = self.inner.gradients(&query, &self.pieces(jobs, 0))?;
-        let mut walkers: Vec<Moved> =
-            learned.into_iter().map(|first| Moved::by(first, self.walk.lr)).collect();
+        let mut walkers: Vec<Moved> = learned.into_iter().map(|first| Moved::by(first, lr)).collect();
         for step in 1..self.walk.steps {
             let points: Vec<Vector> = walkers.iter().map(|walker| start.minus(&walker.by)).collect();
             let learned = self.inner.gradients_at(&points, &self.pieces(jobs, step))?;
             for (walker, next) in walkers.iter_mut().zip(learned) {
-                walker.by.axpy(self.walk.lr, &next.gradients.current);
+                if self.walk.proximal != 0.0 {
+                    walker.by.scale(1.0 - lr * self.walk.proximal);
+                }
+                walker.by.axpy(lr, &next.gradients.current);
             }
         }
         Ok(walkers)
@@ -160,9 +169,9 @@ pub struct LocalSampler {
 }
 
 impl LocalSampler {
-    /// The draws of `inner`, as many in a round as there are steps.
-    pub fn new(inner: Box<dyn Sampler>, walk: Walk) -> Self {
-        Self { inner, steps: walk.steps as u64 }
+    /// The draws of `inner`, so many `steps` in a round.
+    pub fn new(inner: Box<dyn Sampler>, steps: usize) -> Self {
+        Self { inner, steps: steps as u64 }
     }
 }
 

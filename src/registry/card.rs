@@ -57,6 +57,18 @@ pub struct Parameter {
     pub accepts: String,
     /// One sentence.
     pub help: String,
+    /// What each of the values means, where tables are among them.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub alternatives: Vec<Alternative>,
+}
+
+/// One of the values that a parameter takes.
+#[derive(Clone, Debug, Serialize)]
+pub struct Alternative {
+    /// The value, or the form of the table.
+    pub accepts: String,
+    /// One sentence.
+    pub help: String,
 }
 
 impl Card {
@@ -71,6 +83,7 @@ impl Card {
                 default: defaults[name].clone(),
                 accepts: accepts(&schema, property),
                 help: one_line(&property["description"]),
+                alternatives: alternatives(&schema, property),
             })
             .collect();
         Self {
@@ -143,12 +156,25 @@ fn one_line(text: &Value) -> String {
     paragraph.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
+/// The schema that `property` is or refers to.
+fn followed<'a>(root: &'a Value, property: &'a Value) -> &'a Value {
+    let target = property["$ref"].as_str().map(|target| target.trim_start_matches('#'));
+    target.map_or(property, |target| root.pointer(target).unwrap_or(&Value::Null))
+}
+
+/// What is said of each value of a property, if one of them is a table.
+fn alternatives(root: &Value, property: &Value) -> Vec<Alternative> {
+    let all = followed(root, property)["oneOf"].as_array().map_or(&[][..], Vec::as_slice);
+    if !all.iter().any(|one| one["properties"].is_object()) {
+        return Vec::new();
+    }
+    let told = |one| Alternative { accepts: accepts(root, one), help: one_line(&one["description"]) };
+    all.iter().map(told).collect()
+}
+
 /// The values that a property's schema accepts, in words.
 fn accepts(root: &Value, property: &Value) -> String {
-    if let Some(target) = property["$ref"].as_str() {
-        let target = target.trim_start_matches('#');
-        return root.pointer(target).map_or_else(String::new, |schema| accepts(root, schema));
-    }
+    let property = followed(root, property);
     if let Some(constant) = property["const"].as_str() {
         return constant.to_owned();
     }
@@ -176,9 +202,20 @@ fn number_or_type(root: &Value, property: &Value) -> String {
     match *kind {
         "null" => String::new(),
         "array" => format!("list of {}", accepts(root, &property["items"])),
-        "object" => "table".into(),
+        "object" => fields(root, property),
         kind => format!("{kind}{}", range(property)),
     }
+}
+
+/// `{ milestones, decay }`, or with what is accepted in a table of one key: `{ cosine = { rounds, end } }`.
+fn fields(root: &Value, property: &Value) -> String {
+    let Some(fields) = property["properties"].as_object() else { return "table".into() };
+    let inner = |value: &Value| value["properties"].is_object().then(|| accepts(root, value));
+    let field = |(name, value): (&String, &Value)| match inner(value) {
+        Some(inner) => format!("{name} = {inner}"),
+        None => name.clone(),
+    };
+    format!("{{ {} }}", fields.iter().map(field).collect::<Vec<_>>().join(", "))
 }
 
 /// " from 0 to 1", " above 0, below 1": the ends that a property's schema gives; nothing if it gives none.

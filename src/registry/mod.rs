@@ -23,7 +23,7 @@ use phalanx_robust::{
     step::{self, Domain, Step, StepRule, StepVisitor},
 };
 
-pub use card::{Card, Parameter, Theory};
+pub use card::{Alternative, Card, Parameter, Theory};
 pub use datasets::{Data, Shelf};
 #[cfg(feature = "torch")]
 pub use models::ModelFactory;
@@ -79,6 +79,14 @@ pub struct Crew {
 
 /// An attacker actor from outside, as configured.
 pub trait ActorRule: Described {
+    /// Whether the parameters can be used, as far as they tell by themselves: asked when an experiment is checked.
+    ///
+    /// # Errors
+    /// [`ParameterError`] for a value out of range.
+    fn check(&self) -> Result<(), ParameterError> {
+        Ok(())
+    }
+
     /// Makes the seating of one group of these actors.
     ///
     /// # Errors
@@ -295,6 +303,7 @@ impl Registry {
     /// Adds an attacker actor from outside.
     pub fn add_actor<A: ActorRule>(&mut self) {
         self.actors.add(|config: A| {
+            config.check()?;
             let factory: ActorFactory = Arc::new(move |crew| config.seating(crew));
             Ok(factory)
         });

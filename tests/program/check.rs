@@ -48,7 +48,7 @@ const WRONG: &[(&str, &[&str])] = &[
     ),
     ("aggregator.f=9", &["aggregator.f", "f = 9 of m = 17"]),
     ("aggregator.step={sgd={lr=0}}", &["aggregator.step.sgd.lr", "lr > 0"]),
-    ("aggregator.step=adam", &["unknown step `adam`", "sgd"]),
+    ("aggregator.step=lamb", &["unknown step `lamb`", "sgd"]),
     ("attackers.0.count=9", &["attackers", "9 of 18 workers attack"]),
     ("attackers.0.count=0", &["attackers.0.count"]),
     ("attackers.0.attack=sign-flop", &["attackers.0.attack", "did you mean `sign-flip`"]),

@@ -93,6 +93,15 @@ fn steps_that_cannot_be_walked_name_their_key() {
         ("task.local_steps=0", "task.local_steps: 0 is given; 1 (off) to 100000 steps are accepted"),
         ("task.local_steps=2", "task.local_lr: 2 local steps need the length of one"),
         ("task.local_lr=-1.0", "task.local_lr: -1 is given; a positive number is accepted"),
+        (
+            "task.local_schedule={cosine={rounds=9}}",
+            "task.local_schedule: without `task.local_lr` there is nothing",
+        ),
+        (
+            "task.local_proximal=-1.0",
+            "task.local_proximal: -1 is given; 0 (off) or a positive number is accepted",
+        ),
+        ("task.local_proximal=0.1", "task.local_proximal: it acts from the second local step on"),
         ("task.local_lr=nan", "task.local_lr: found string \"nan\""),
     ] {
         let error = Program::fails(&["check", &file, "--set", set]);

@@ -73,6 +73,18 @@ fn with_faults() {
 }
 
 #[test]
+fn with_a_step_that_remembers() {
+    let walk = "task.local_steps = 2\ntask.local_lr = 0.1\ntask.local_schedule = { power = { power = 0.3 } }";
+    let steps = [
+        "{ adam = { bias_correction = true, schedule = { multi-step = { milestones = [20, 30] } } } }",
+        "{ sgd = { lr = 0.5, momentum = 0.9, schedule = { cosine = { rounds = 60 } } } }",
+    ];
+    for step in steps {
+        goes_on(&cast("'sgd'", &format!("{CONVEX}{walk}\naggregator.step = {step}"), ""), 60);
+    }
+}
+
+#[test]
 fn with_rounded_momenta() {
     let rounded = format!("{CONVEX}task.state = 'bf16'");
     goes_on(&cast("'momentum'", &rounded, ""), 60);

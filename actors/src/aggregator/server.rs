@@ -191,7 +191,7 @@ mod tests {
     #[test]
     fn a_round_by_hand() {
         let point = Vector::from(vec![1f64, 1.0]);
-        let step = Sgd { lr: 0.5, weight_decay: 0.0 }.build(&point, Domain::Everywhere).unwrap();
+        let step = Sgd { lr: 0.5, ..Sgd::default() }.build(&point, Domain::Everywhere).unwrap();
         let stepping = Arc::default();
         let mut server = Server { defence: Defence::base(Mean::default()), step, point, stepping };
         let vectors: Vec<Vector> =

@@ -95,7 +95,7 @@ fn momentum_waits_for_the_next_turn() {
     let settings = Settings { rounds: 40, cohort: Some(1), f: 0, ..settings(Policy::Fail) };
     let jumps = |members: Vec<Member>| {
         let start = Vector::zeros(D, Dtype::F32);
-        let step = Sgd { lr: 1e-9, weight_decay: 0.0 }.build(&start, Domain::Everywhere).unwrap();
+        let step = Sgd { lr: 1e-9, ..Sgd::default() }.build(&start, Domain::Everywhere).unwrap();
         let cast = Cast::new(settings.clone(), Box::new(Quadratic { d: D }), median(), step);
         let played = play(cast.seat(0..3, Workers(members)));
         let norm = |worker| {

@@ -25,7 +25,7 @@ fn norms(members: Vec<Member>, remembers: Option<bool>) -> Vec<f64> {
     let faults = Faults::new(remembers.map(crash).into_iter().collect());
     let settings = Settings { rounds: 6, f: 0, faults, ..settings(Policy::Drop) };
     let start = Vector::zeros(D, phalanx_robust::Dtype::F32);
-    let step = Sgd { lr: 1e-9, weight_decay: 0.0 }.build(&start, Domain::Everywhere).unwrap();
+    let step = Sgd { lr: 1e-9, ..Sgd::default() }.build(&start, Domain::Everywhere).unwrap();
     let cast = Cast::new(settings, Box::new(Quadratic { d: D }), median(), step);
     let played = play(cast.seat(0..1, Workers(members)));
     played.rounds.iter().map(|round| round.aggregate_norm).collect()

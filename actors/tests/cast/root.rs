@@ -21,7 +21,7 @@ const LR: f64 = 0.2;
 
 /// A server that trusts nobody else, with four honest workers who send plain gradients.
 fn trusting(settings: Settings) -> Cast {
-    let step = Sgd { lr: LR, weight_decay: 0.0 };
+    let step = Sgd { lr: LR, ..Sgd::default() };
     let step = step.build(&Vector::zeros(D, Dtype::F32), Domain::Everywhere).unwrap();
     let defence = Defence::base(Fltrust::default());
     Cast::new(settings, Box::new(Quadratic { d: D }), defence, step).root(Box::new(Noise(99)))

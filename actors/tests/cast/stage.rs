@@ -123,7 +123,7 @@ pub fn median() -> Defence {
 /// Plain descent.
 pub fn descent() -> Box<dyn Step> {
     let start = Quadratic { d: D }.start();
-    Sgd { lr: 0.2, weight_decay: 0.0 }.build(&start, Domain::Everywhere).expect("a step")
+    Sgd { lr: 0.2, ..Sgd::default() }.build(&start, Domain::Everywhere).expect("a step")
 }
 
 /// The averaging step of mu2-SGD.

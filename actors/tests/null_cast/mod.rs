@@ -126,7 +126,7 @@ pub fn members(count: usize, estimator: &impl EstimatorRule) -> Vec<Member> {
 /// A cast without workers, in `d` dimensions.
 pub fn cast(d: usize, settings: Settings) -> Cast {
     let start = Vector::zeros(d, Dtype::F32);
-    let step = Sgd { lr: 0.1, weight_decay: 0.0 }.build(&start, Domain::Everywhere).expect("a step");
+    let step = Sgd { lr: 0.1, ..Sgd::default() }.build(&start, Domain::Everywhere).expect("a step");
     Cast::new(settings, Box::new(Null(start)), Defence::base(First), step)
 }
 

@@ -42,11 +42,12 @@ impl Described for Conspiracy {
 }
 
 impl ActorRule for Conspiracy {
+    fn check(&self) -> Result<(), ParameterError> {
+        ParameterError::not_negative("nerve", self.nerve)
+    }
+
     fn seating(&self, _: Crew) -> Result<Box<dyn Seating>, ParameterError> {
-        if self.nerve.is_finite() && self.nerve >= 0.0 {
-            return Ok(Box::new(self.clone()));
-        }
-        Err(ParameterError::new("nerve", self.nerve, "nerve >= 0"))
+        Ok(Box::new(self.clone()))
     }
 }
 

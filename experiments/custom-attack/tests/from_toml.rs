@@ -44,4 +44,6 @@ fn a_wrong_parameter_is_named() {
     assert!(!ok && stderr.contains("attackers.0.attack.undertow.strength"), "{stderr}");
     let (ok, stderr, _) = run("conspiracy.toml", &["attackers.0.actor.conspiracy.verve=1"]);
     assert!(!ok && stderr.contains("unknown key `verve`; did you mean `nerve`?"), "{stderr}");
+    let (ok, stderr, _) = run("conspiracy.toml", &["attackers.0.actor.conspiracy.nerve=-1"]);
+    assert!(!ok && stderr.contains("attackers.0.actor.conspiracy.nerve: -1 is given"), "{stderr}");
 }

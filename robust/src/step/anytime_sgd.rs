@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Domain, Step, StepRule, check_rates};
+use super::{Domain, Schedule, Step, StepRule, check_rates};
 use crate::{
     Vector,
     describe::{Described, ParameterError, Preset},
@@ -37,6 +37,8 @@ pub struct AnytimeSgd {
     /// Weight decay: so much of the query point x_t is added to the aggregate.
     #[schemars(range(min = 0.0))]
     pub weight_decay: f64,
+    /// What the learning rate is multiplied by over the rounds, beside alpha_t.
+    pub schedule: Schedule,
 }
 
 impl Default for AnytimeSgd {
@@ -49,6 +51,7 @@ impl Default for AnytimeSgd {
             floor: 0.0,
             decimals: None,
             weight_decay: 0.0,
+            schedule: Schedule::Constant,
         }
     }
 }
@@ -69,7 +72,7 @@ impl Described for AnytimeSgd {
 
 impl StepRule for AnytimeSgd {
     fn build(&self, start: &Vector, domain: Domain) -> Result<Box<dyn Step>, ParameterError> {
-        check_rates(self.lr, self.weight_decay)?;
+        check_rates(self.lr, self.weight_decay, &self.schedule)?;
         for (name, value) in [("gamma", self.gamma.unwrap_or(1.0)), ("floor", self.floor)] {
             if !(0.0..=1.0).contains(&value) {
                 return Err(ParameterError::new(name, value, "a weight from 0 to 1"));
@@ -105,11 +108,17 @@ impl Stateful for Anytime {
         self.w = state.vector(AnytimeSgd::NAME, "w")?.clone();
         Ok(())
     }
+
+    /// The iterate.
+    fn holds(&self, _: usize, _: u64) -> u64 {
+        1
+    }
 }
 
 impl Step for Anytime {
     fn step(&mut self, round: u64, x: &mut Vector, aggregate: &Vector) {
-        let rate = if self.rule.weighted { self.rule.lr * round as f64 } else { self.rule.lr };
+        let alpha = if self.rule.weighted { round as f64 } else { 1.0 };
+        let rate = self.rule.lr * alpha * self.rule.schedule.factor(round);
         self.w.axpy(-rate, aggregate);
         if self.rule.weight_decay != 0.0 {
             self.w.axpy(-rate * self.rule.weight_decay, x);

@@ -1,10 +1,14 @@
 //! What the server does with the aggregate: it moves its iterate w and the query point x.
 
+mod adaptive;
 mod anytime_sgd;
+mod schedule;
 mod sgd;
 
+pub use adaptive::{Adagrad, Adam, Yogi};
 pub use anytime_sgd::AnytimeSgd;
 use dyn_clone::DynClone;
+pub use schedule::Schedule;
 pub use sgd::Sgd;
 
 use crate::{
@@ -65,15 +69,18 @@ pub trait StepVisitor {
 pub fn built_in(v: &mut impl StepVisitor) {
     v.visit::<Sgd>();
     v.visit::<AnytimeSgd>();
+    v.visit::<Adam>();
+    v.visit::<Yogi>();
+    v.visit::<Adagrad>();
 }
 
-/// A learning rate and a weight decay that can be used.
-fn check_rates(lr: f64, weight_decay: f64) -> Result<(), ParameterError> {
+/// A learning rate, its schedule and a weight decay that can be used.
+fn check_rates(lr: f64, weight_decay: f64, schedule: &Schedule) -> Result<(), ParameterError> {
     if !(lr.is_finite() && lr > 0.0) {
         return Err(ParameterError::new("lr", lr, "lr > 0"));
     }
     if !(weight_decay.is_finite() && weight_decay >= 0.0) {
         return Err(ParameterError::new("weight_decay", weight_decay, "weight_decay >= 0"));
     }
-    Ok(())
+    schedule.check().map_err(|error| error.inside("schedule"))
 }

@@ -273,6 +273,28 @@ impl Vector {
         }
     }
 
+    /// The products of the coordinates, one by one. The two must be alike.
+    pub fn times_each(&self, other: &Self) -> Self {
+        match (self, other) {
+            (Self::F32(x), Self::F32(y)) => joined(x, y, |a, b| a * b).into(),
+            (Self::F64(x), Self::F64(y)) => joined(x, y, |a, b| a * b).into(),
+            #[cfg(feature = "torch")]
+            (Self::Torch(x), Self::Torch(y)) => Self::Torch(x.map(|x| x * y.tensor())),
+            _ => unalike(),
+        }
+    }
+
+    /// self / (√squares + tau), coordinate by coordinate. The two must be alike.
+    pub fn over_root(&self, squares: &Self, tau: f64) -> Self {
+        match (self, squares) {
+            (Self::F32(x), Self::F32(y)) => joined(x, y, |a, b| a / (b.sqrt() + tau as f32)).into(),
+            (Self::F64(x), Self::F64(y)) => joined(x, y, |a, b| a / (b.sqrt() + tau)).into(),
+            #[cfg(feature = "torch")]
+            (Self::Torch(x), Self::Torch(y)) => Self::Torch(x.map(|x| x / (y.tensor().sqrt() + tau))),
+            _ => unalike(),
+        }
+    }
+
     /// Every coordinate's sign: -1, 0 or 1.
     pub fn signum(&self) -> Self {
         match self {
@@ -377,6 +399,8 @@ mod tests {
         for c in [1.0, -1.0, 0.7, 0.0] {
             check(&|a, b| a.axpy(c, b));
             check(&|a, b| a.lerp(c.abs(), b));
+            check(&|a, b| *a = a.times_each(b));
+            check(&|a, b| *a = a.over_root(&b.times_each(b), c.abs() + 0.1));
         }
     }
 }

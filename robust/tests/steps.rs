@@ -1,4 +1,4 @@
-//! Steps against the averages and schedules that define them.
+//! Steps against the averages, moments and schedules that define them, and against PyTorch.
 
 #![expect(clippy::unwrap_used, reason = "a test")]
 
@@ -6,7 +6,7 @@ use phalanx_robust::{
     Vector,
     describe::{Described, Preset},
     random::Seed,
-    step::{AnytimeSgd, Domain, Sgd, Step, StepRule, StepVisitor, built_in},
+    step::{Adagrad, Adam, AnytimeSgd, Domain, Schedule, Sgd, Step, StepRule, StepVisitor, Yogi, built_in},
 };
 use rand_distr::{Distribution, StandardNormal};
 
@@ -220,7 +220,7 @@ fn under_dahan_the_averages_become_heavy_ball() {
 #[test]
 fn descent_goes_down_decays_and_stays_in_its_domain() {
     let (start, gradients) = (vec![0.3, -1.0, 2.0], aggregates(50, 3));
-    let rule = Sgd { lr: 0.2, weight_decay: 0.05 };
+    let rule = Sgd { lr: 0.2, weight_decay: 0.05, ..Sgd::default() };
     let ball = Domain::Ball { radius: 2.0 };
     for domain in [Domain::Everywhere, ball] {
         let (points, _) = run(built(&rule, &start, domain).as_mut(), &start, &gradients, 1);
@@ -234,6 +234,107 @@ fn descent_goes_down_decays_and_stays_in_its_domain() {
             assert_close(&points[t + 1], &x, 1e-12);
         }
     }
+}
+
+/// Points after 20 steps of PyTorch 2.11, made by
+/// ```python
+/// import torch; L = torch.optim.lr_scheduler; torch.set_default_dtype(torch.float64)
+/// def run(make, schedule=None):
+///     x = torch.tensor([0.5, -1.0, 2.0], requires_grad=True)
+///     o = make([x]); s = schedule(o) if schedule else None
+///     for t in range(1, 21):
+///         x.grad = torch.tensor([(t % 3) - 1.5, 0.1 * t - 1.0, 3.0 / t])
+///         o.step()
+///         if s: s.step()
+///     print(x.tolist())
+/// SGD, Adam = torch.optim.SGD, torch.optim.Adam
+/// run(lambda p: SGD(p, lr=0.1, momentum=0.9, weight_decay=0.05))
+/// run(lambda p: SGD(p, lr=0.1, momentum=0.9, weight_decay=0.05, nesterov=True))
+/// run(lambda p: Adam(p, lr=0.1, betas=(0.9, 0.99), eps=1e-3, weight_decay=0.05))
+/// run(lambda p: SGD(p, lr=0.1), lambda o: L.MultiStepLR(o, [4, 9], 0.3))
+/// run(lambda p: SGD(p, lr=0.1), lambda o: L.ExponentialLR(o, 0.9))
+/// run(lambda p: SGD(p, lr=0.1), lambda o: L.CosineAnnealingLR(o, 20, 0.01))
+/// ```
+const PYTORCH: [[f64; 3]; 6] = [
+    [5.171945962005209, 0.6623427512753808, -5.449495512978493],
+    [5.277068979416001, 0.24626768049077832, -5.380548143873789],
+    [1.4589434771076921, -0.11872179644989961, 0.6907420366523236],
+    [0.8155, -0.7045, 1.2871360292571203],
+    [0.8974775161098045, -0.7568466908188617, 1.2455500887843345],
+    [1.032437932265101, -0.6939928127054258, 1.1154720058302856],
+];
+
+#[test]
+fn momentum_adam_and_schedules_go_where_pytorch_goes() {
+    let gradients: Vec<Vec<f64>> = (1..=20)
+        .map(|t| vec![f64::from(t % 3) - 1.5, 0.1 * f64::from(t) - 1.0, 3.0 / f64::from(t)])
+        .collect();
+    let momentum = Sgd { lr: 0.1, momentum: 0.9, weight_decay: 0.05, ..Sgd::default() };
+    let adam = Adam { lr: 0.1, bias_correction: true, weight_decay: 0.05, ..Adam::default() };
+    let along = |schedule| Sgd { lr: 0.1, schedule, ..Sgd::default() };
+    let at = |rule: &dyn Fn(&[f64]) -> Box<dyn Step>| {
+        let start = [0.5, -1.0, 2.0];
+        run(rule(&start).as_mut(), &start, &gradients, 1).0.pop().unwrap()
+    };
+    let everywhere = Domain::Everywhere;
+    let ours = [
+        at(&|start| built(&momentum, start, everywhere)),
+        at(&|start| built(&Sgd { nesterov: true, ..momentum.clone() }, start, everywhere)),
+        at(&|start| built(&adam, start, everywhere)),
+        at(&|start| {
+            built(&along(Schedule::MultiStep { milestones: vec![4, 9], decay: 0.3 }), start, everywhere)
+        }),
+        at(&|start| built(&along(Schedule::Exponential { decay: 0.9 }), start, everywhere)),
+        at(&|start| built(&along(Schedule::Cosine { rounds: 20, end: 0.1 }), start, everywhere)),
+    ];
+    ours.iter().zip(&PYTORCH).for_each(|(ours, theirs)| assert_close(ours, theirs, 1e-12));
+}
+
+/// Algorithm 2 of Reddi et al. (2021), with aggregates in place of the negated differences.
+#[test]
+fn fedopt_steps_are_those_of_the_paper() {
+    let (start, gradients) = (vec![0.3, -1.0, 2.0], aggregates(60, 3));
+    let ball = Domain::Ball { radius: 2.2 };
+    let (lr, beta1, beta2, tau, wd) = (0.03, 0.8, 0.95, 0.01, 0.1);
+    let check = |step: Box<dyn Step>, beta1: f64, second: &dyn Fn(f64, f64) -> f64| {
+        let (points, _) = run(step.clone().as_mut(), &start, &gradients, 1);
+        let (mut x, mut m, mut v) = (start.clone(), [0.0; 3], [tau * tau; 3]);
+        for (t, gradient) in gradients.iter().enumerate() {
+            for j in 0..3 {
+                let g = gradient[j] + wd * x[j];
+                m[j] = beta1 * m[j] + (1.0 - beta1) * g;
+                v[j] = second(v[j], g * g);
+                x[j] -= lr / (t as f64 + 1.0).sqrt() * m[j] / (v[j].sqrt() + tau);
+            }
+            let norm = x.iter().map(|v| v * v).sum::<f64>().sqrt();
+            x.iter_mut().for_each(|v| *v *= (2.2 / norm).min(1.0));
+            assert_close(&points[t + 1], &x, 1e-12);
+        }
+    };
+    let schedule = Schedule::Power { power: 0.5 };
+    let adam = Adam { lr, beta1, beta2, tau, weight_decay: wd, schedule, bias_correction: false };
+    let Adam { schedule, .. } = adam.clone();
+    let yogi = Yogi { lr, beta1, beta2, tau, weight_decay: wd, schedule: schedule.clone() };
+    let adagrad = Adagrad { lr, beta1: 0.0, tau, weight_decay: wd, schedule };
+    check(built(&adam, &start, ball), beta1, &|v, square| beta2 * v + (1.0 - beta2) * square);
+    check(built(&adagrad, &start, ball), 0.0, &|v, square| v + square);
+    check(built(&yogi, &start, ball), beta1, &|v, square| {
+        v - (1.0 - beta2) * square * if v > square { 1.0 } else { -1.0 }
+    });
+}
+
+/// A skipped round makes no step: Adam's correction goes by the steps that were made, a schedule by rounds.
+#[test]
+fn skipped_rounds_count_for_the_schedule_alone() {
+    let (start, gradients) = (vec![1.0, 2.0], aggregates(6, 2));
+    let adam = Adam { bias_correction: true, ..Adam::default() };
+    let (from_one, _) = run(built(&adam, &start, Domain::Everywhere).as_mut(), &start, &gradients, 1);
+    let (from_ten, _) = run(built(&adam, &start, Domain::Everywhere).as_mut(), &start, &gradients, 10);
+    assert_eq!(from_one, from_ten);
+    let schedule = Schedule::MultiStep { milestones: vec![10], decay: 0.0 };
+    let sgd = Sgd { schedule, ..Sgd::default() };
+    let (points, _) = run(built(&sgd, &start, Domain::Everywhere).as_mut(), &start, &gradients, 10);
+    assert!(points[1] != points[0] && points[2] == points[1], "{points:?}");
 }
 
 /// Calls a function with every built-in step.
@@ -258,9 +359,17 @@ fn memory_is_data() {
         fresh.restore(&step.state()).unwrap();
         let rest = run(fresh.as_mut(), &points[7], &gradients[7..], 8);
         assert_eq!(rest, run(step.as_mut(), &points[7], &gradients[7..], 8), "{name}");
+        assert_eq!(step.state().vectors.len() as u64, step.holds(0, 0), "{name}");
     }));
     names.dedup();
-    assert_eq!(names, ["sgd", "anytime-sgd"]);
+    assert_eq!(names, ["sgd", "anytime-sgd", "adam", "yogi", "adagrad"]);
+    let mut momentum = built(&Sgd { momentum: 0.5, ..Sgd::default() }, &[1.0, 2.0], Domain::Everywhere);
+    let mut fresh = momentum.clone();
+    let (points, _) = run(momentum.as_mut(), &[1.0, 2.0], &gradients[..7], 1);
+    assert!(fresh.restore(&Default::default()).is_err());
+    fresh.restore(&momentum.state()).unwrap();
+    let rest = run(fresh.as_mut(), &points[7], &gradients[7..], 8);
+    assert_eq!(rest, run(momentum.as_mut(), &points[7], &gradients[7..], 8));
     let mut anytime = built(&AnytimeSgd::default(), &[1.0, 2.0], Domain::Everywhere);
     assert!(anytime.restore(&Default::default()).is_err());
 }
@@ -272,6 +381,25 @@ fn values_out_of_range_are_refused_by_name() {
     }
     assert_eq!(refused(Sgd { lr: 0.0, ..Sgd::default() }), "lr");
     assert_eq!(refused(Sgd { weight_decay: -1.0, ..Sgd::default() }), "weight_decay");
+    assert_eq!(refused(Sgd { momentum: 1.0, ..Sgd::default() }), "momentum");
+    assert_eq!(refused(Adam { beta1: 1.0, ..Adam::default() }), "beta1");
+    assert_eq!(refused(Yogi { beta2: -0.1, ..Yogi::default() }), "beta2");
+    assert_eq!(refused(Adagrad { tau: 0.0, ..Adagrad::default() }), "tau");
+    for (schedule, name) in [
+        (Schedule::MultiStep { milestones: vec![], decay: 0.1 }, "multi-step.milestones"),
+        (Schedule::MultiStep { milestones: vec![0, 4], decay: 0.1 }, "multi-step.milestones"),
+        (Schedule::MultiStep { milestones: vec![4, 4], decay: 0.1 }, "multi-step.milestones"),
+        (Schedule::MultiStep { milestones: vec![4], decay: 1.5 }, "multi-step.decay"),
+        (Schedule::Exponential { decay: f64::NAN }, "exponential.decay"),
+        (Schedule::Cosine { rounds: 0, end: 0.0 }, "cosine.rounds"),
+        (Schedule::Cosine { rounds: 9, end: -0.1 }, "cosine.end"),
+        (Schedule::Power { power: f64::INFINITY }, "power.power"),
+    ] {
+        let path = format!("schedule.{name}");
+        assert_eq!(refused(Sgd { schedule: schedule.clone(), ..Sgd::default() }), path);
+        assert_eq!(refused(AnytimeSgd { schedule: schedule.clone(), ..AnytimeSgd::default() }), path);
+        assert_eq!(refused(Adam { schedule, ..Adam::default() }), path);
+    }
     assert_eq!(refused(AnytimeSgd { lr: f64::NAN, ..AnytimeSgd::default() }), "lr");
     assert_eq!(refused(AnytimeSgd { gamma: Some(1.5), ..AnytimeSgd::default() }), "gamma");
     assert_eq!(refused(AnytimeSgd { floor: -0.5, ..AnytimeSgd::default() }), "floor");
