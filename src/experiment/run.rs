@@ -54,6 +54,7 @@ impl Plan {
     /// parameter that only now turns out to be unusable.
     pub fn run(self, observers: Vec<Box<dyn Observer>>) -> Result<RunOutcome, PlanError> {
         let door = Door::take(&self.config.telemetry)?;
+        stop::listen();
         let folder = self.folder()?;
         let _lock = FolderLock::take(folder.path())?;
         let path = folder.path().to_owned();
@@ -70,6 +71,7 @@ impl Plan {
         observers: Vec<Box<dyn Observer>>,
     ) -> Result<RunOutcome, PlanError> {
         let door = Door::take(&self.config.telemetry)?;
+        stop::listen();
         self.start(folder, door, observers)
     }
 
@@ -86,6 +88,7 @@ impl Plan {
     ) -> Result<RunOutcome, PlanError> {
         found.checkpoint.check(&self.config)?;
         let door = Door::take(&self.config.telemetry)?;
+        stop::listen();
         let snapshot = found.checkpoint.snapshot(&self.workload.learner.start())?;
         self.undo(&folder, &snapshot)?;
         self.note_resumption(&folder, door.as_ref(), snapshot.round)?;

@@ -25,13 +25,17 @@ struct Runs {
     waits: bool,
 }
 
-/// Lets a signal stop the run behind `stopper`; one that came before stops it too.
-pub(super) fn on_signal(stopper: Stopper) {
+/// From now on a signal does not end the process at once: a run is about to leave traces.
+pub(super) fn listen() {
     HANDLER.call_once(|| {
         if let Err(error) = at_signals(signalled) {
             say!("warning: Ctrl-C will not be handled: {error}");
         }
     });
+}
+
+/// Lets a signal stop the run behind `stopper`; one that came since [`listen`] stops it too.
+pub(super) fn on_signal(stopper: Stopper) {
     let mut runs = runs();
     if runs.interrupted {
         stopper.stop();

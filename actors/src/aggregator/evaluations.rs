@@ -59,9 +59,9 @@ impl Evaluations {
     pub fn ready(&mut self) -> Result<Option<Evaluation>, RunError> {
         let Some((round, request)) = self.pending.front_mut() else { return Ok(None) };
         let Some(answer) = request.as_mut().now_or_never() else { return Ok(None) };
-        let evaluation = checked(*round, answer)?;
+        let round = *round;
         self.pending.pop_front();
-        Ok(Some(evaluation))
+        checked(round, answer).map(Some)
     }
 
     /// Waits for the oldest evaluation; none if there is none.

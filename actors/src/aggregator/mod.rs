@@ -193,6 +193,31 @@ impl Rounds {
     }
 
     async fn run(mut self) -> Result<RunEnd, RunError> {
+        match self.play().await {
+            Ok((round, learner)) => {
+                let interrupted = round < self.settings.rounds;
+                let Self { point, evaluation, .. } = self;
+                Ok(RunEnd { rounds: round, interrupted, point, evaluation, learner })
+            }
+            Err(error) => {
+                self.tell_what_is_left(&error).await;
+                Err(error)
+            }
+        }
+    }
+
+    /// Waits for the evaluations that were under way when the run failed, unless it is somebody's hanging that ended it.
+    async fn tell_what_is_left(&mut self, error: &RunError) {
+        while !matches!(error, RunError::Stuck { .. }) {
+            let Ok(Some(evaluation)) = self.evaluations.oldest().await else { return };
+            if self.evaluated(evaluation).is_err() {
+                return;
+            }
+        }
+    }
+
+    /// Runs all rounds, or until somebody asks for the end: the last one, and what the learner remembers.
+    async fn play(&mut self) -> Result<(u64, State), RunError> {
         let mut round = self.done;
         if round == 0 {
             self.evaluate(0).await?;
@@ -215,8 +240,7 @@ impl Rounds {
                 self.keep().await?;
             }
         }
-        let interrupted = round < self.settings.rounds;
-        if interrupted {
+        if round < self.settings.rounds {
             // Before the evaluation that only a run that ends here makes.
             self.keep().await?;
         }
@@ -224,8 +248,7 @@ impl Rounds {
         while let Some(evaluation) = self.evaluations.oldest().await? {
             self.evaluated(evaluation)?;
         }
-        let learner = self.remember().await?;
-        Ok(RunEnd { rounds: round, interrupted, point: self.point, evaluation: self.evaluation, learner })
+        Ok((round, self.remember().await?))
     }
 
     /// What the learner remembers.

@@ -10,7 +10,7 @@ use std::{
 
 use phalanx_actors::{
     Cast, Deadlines, Evaluation, Job, Learned, Learner, LearnerError, Policy, Query, RunError, Settings,
-    Workers, error::Part, learner::EvaluationTask,
+    Workers, error::Part, learner::EvaluationTask, messages::Reply,
 };
 use phalanx_robust::{
     Vector,
@@ -114,6 +114,24 @@ fn an_evaluation_that_fails_ends_the_run() {
     assert_eq!(played.error(), "evaluation after round 2: the model failed: no memory");
     let played = with(settings, |round| if round == 4 { panic!("no data") } else { Ok(0.0) });
     assert_eq!(played.error(), "evaluation after round 4: the model panicked: no data");
+}
+
+/// What is told of a run that fails does not depend on how fast evaluations are.
+#[test]
+fn evaluations_under_way_are_told_when_a_run_fails() {
+    let settings = Settings { evaluate_every: 1, ..settings(Policy::Fail) };
+    let evaluate = |round| {
+        std::thread::sleep(Duration::from_millis(30));
+        Ok(round as f64)
+    };
+    let cast = Cast::new(settings, Box::new(Evaluating(evaluate)), median(), descent());
+    let seat = Scripted::answering(|id, query| match query.round {
+        3 => panic!("over"),
+        round => Ok(Reply::Submitted(zero(id, round))),
+    });
+    let played = play(cast.seat(0..2, Workers(members(0..2))).seat(2..3, seat));
+    assert!(played.error().contains("round 3"), "{}", played.error());
+    assert!(played.evaluations.iter().map(|evaluation| evaluation.round).eq(0..=2));
 }
 
 #[test]

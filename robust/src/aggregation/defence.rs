@@ -95,7 +95,8 @@ impl Defence {
     }
 
     /// Aggregates `rows`, of which up to `f` are Byzantine. Rows that are not finite
-    /// count as Byzantine: they are set aside, and `f` shrinks by their number.
+    /// count as Byzantine: they are set aside, and `f` shrinks by their number, or by less if the
+    /// rule is only then defined.
     ///
     /// # Errors
     /// [`RuleError`], also if all rows are set aside. The memory of the rules is then as it was before.
@@ -152,7 +153,11 @@ impl Defence {
         bad: Vec<usize>,
         mut context: Context,
     ) -> Result<Aggregation, RuleError> {
+        let told = context.f;
         let (kept, finite) = set_aside(rows, &bad, &mut context)?;
+        // Up to f is up to any larger number too: buckets that grow as f shrinks may become too few for the next rule.
+        let stands = |f: &usize| self.check(Size::new(kept.len(), *f)).is_ok();
+        context.f = (context.f..=told).find(stands).unwrap_or(context.f);
         let mut result = self.aggregate_finite(&finite, context)?;
         let spread = |values: Vec<f64>, missing: f64| {
             let mut all = vec![missing; rows.len()];

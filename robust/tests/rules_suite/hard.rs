@@ -192,6 +192,19 @@ fn rows_that_are_not_finite_are_set_aside() {
     }
 }
 
+/// With two rows set aside f = 1 is left, which makes three buckets, and f = 2 five: too few for krum. With f = 3 every
+/// row is a bucket.
+#[test]
+fn buckets_do_not_grow_too_large_for_the_rule_where_rows_are_set_aside() {
+    let mut x = gaussian(12, 6, 5);
+    (x[3][0], x[8][2]) = (f64::NAN, f64::INFINITY);
+    let got = plain(&["bucketing", "krum"]).aggregate(&vectors(&x, Dtype::F64), 3, stream(1)).unwrap();
+    assert_eq!(got.set_aside, [3, 8]);
+    let rest: Rows = (0..12).filter(|i| ![3, 8].contains(i)).map(|i| x[i].clone()).collect();
+    let alone = plain(&["krum"]).aggregate(&vectors(&rest, Dtype::F64), 3, stream(1)).unwrap();
+    assert_eq!(got.output.to_f64(), alone.output.to_f64());
+}
+
 #[test]
 fn mda_is_exact_at_sixty_rows() {
     // 45 rows in a ball of diameter 2, 15 beyond it in directions of their own
