@@ -180,11 +180,20 @@ impl Study {
                 "attack" if value == "none" => "no attack".to_owned(),
                 "meta-aggregator" => value.clone(),
                 key if PLAIN.contains(&key) => value.clone(),
-                key => format!("{} = {value}", without_role(key)),
+                key => format!("{} = {value}", self.bare(key, which, levels).unwrap_or(without_role(key))),
             }
         };
         let parts: Vec<String> = which.iter().zip(levels).filter(is_there).map(part).collect();
         if parts.is_empty() && !which.is_empty() { ABSENT.to_owned() } else { parts.join(" · ") }
+    }
+
+    /// What is left of the key of a parameter whose component is told beside it.
+    fn bare<'k>(&self, key: &'k str, which: &[usize], levels: &[usize]) -> Option<&'k str> {
+        let told = which.iter().zip(levels).map(|(&at, &level)| (&self.factors[at], level));
+        let mut prefixes = told.map(|(factor, level)| format!("{}.{}.", factor.key, factor.values[level]));
+        let rest = prefixes.find_map(|prefix| key.strip_prefix(&prefix))?;
+        // Of several components of one name, a number says which.
+        Some(rest).filter(|rest| !rest.starts_with(|c: char| c.is_ascii_digit()))
     }
 
     /// The factor with that name or key.
@@ -366,14 +375,15 @@ fn series(runs: &[Run], table: &[Vec<usize>], notes: &mut Vec<String>) -> Vec<Se
             None => drop(seeds.insert(runs[at].seed(), at)),
         }
     }
+    let number = |n: usize, one: &str, more: &str| format!("{n} {}", if n == 1 { one } else { more });
     if repeated > 0 {
-        notes.push(format!(
-            "{repeated} runs repeat another's settings and seed; the latest complete one counts."
-        ));
+        let some = number(repeated, "run repeats", "runs repeat");
+        notes.push(format!("{some} another's settings and seed; the latest complete one counts."));
     }
     if unlike > 0 {
+        let some = number(unlike, "run is", "runs are");
         notes.push(format!(
-            "{unlike} runs are like another, with the same seed, in all that is told here, yet their configurations are \
+            "{some} like another, with the same seed, in all that is told here, yet their configurations are \
              not the same; the latest complete one counts."
         ));
     }
@@ -401,7 +411,8 @@ fn counting(runs: &[Run], all: impl Iterator<Item = usize>, notes: &mut Vec<Stri
 }
 
 /// Attack and its parameters become rows, base and optimiser columns, the meta-aggregator or rule colour. Another task
-/// is another figure; of the rest one may become rows, and what the colours can tell apart joins them.
+/// is another figure; of the rest one may become rows, and what the colours can tell apart joins them. Parameters stay
+/// with the name whose they are.
 fn layout(factors: &[Factor], series: &[Series]) -> Layout {
     let mut layout = Layout::default();
     let mut rest = Vec::new();
@@ -411,28 +422,36 @@ fn layout(factors: &[Factor], series: &[Series]) -> Layout {
             "meta-aggregator" | "rule" => layout.colour.push(at),
             "base" | "estimator" | "step" | "estimator / step" => layout.columns.push(at),
             "task.dataset" | "task.model" | "task.objective" => layout.split.push(at),
-            _ => rest.push(at),
+            key => {
+                match rest.iter_mut().find(|group: &&mut Vec<usize>| is_below(key, &factors[group[0]].key)) {
+                    Some(group) => group.push(at),
+                    None => rest.push(vec![at]),
+                }
+            }
         }
     }
     if layout.colour.is_empty() {
-        let attack = layout.rows.len();
-        let lists =
-            [(&mut layout.columns, 1), (&mut rest, 1), (&mut layout.rows, attack), (&mut layout.split, 1)];
-        let first = lists.into_iter().find(|(list, _)| !list.is_empty());
-        layout.colour = first.map_or_else(Vec::new, |(list, taken)| list.drain(..taken).collect());
+        layout.colour = if !layout.columns.is_empty() {
+            layout.columns.drain(..1).collect()
+        } else if !rest.is_empty() {
+            rest.remove(0)
+        } else if !layout.rows.is_empty() {
+            std::mem::take(&mut layout.rows)
+        } else {
+            layout.split.drain(..layout.split.len().min(1)).collect()
+        };
     }
     if layout.rows.is_empty() {
-        let fits = |&at: &usize| factors[at].values.len() <= MOST_ROWS;
-        layout.rows.extend(rest.iter().position(fits).map(|place| rest.remove(place)));
+        let fits = |group: &Vec<usize>| combinations(series, group).len() <= MOST_ROWS;
+        layout.rows = rest.iter().position(fits).map_or_else(Vec::new, |place| rest.remove(place));
     }
-    for at in rest {
-        let mut wider = layout.colour.clone();
-        wider.push(at);
-        let sizes = ["f", "m"].contains(&factors[at].key.as_str());
+    for group in rest {
+        let wider = [&layout.colour[..], &group].concat();
+        let sizes = ["f", "m"].contains(&factors[group[0]].key.as_str());
         if !sizes && combinations(series, &wider).len() <= MOST_LABELS {
             layout.colour = wider;
         } else {
-            layout.split.push(at);
+            layout.split.extend(group);
         }
     }
     layout
@@ -589,7 +608,23 @@ pub(super) mod tests {
         assert_eq!(study.layout.colour, [attack, z]);
         let labels =
             study.combinations(&[attack, z]).into_iter().map(|levels| study.label(&[attack, z], &levels));
-        assert_eq!(labels.collect::<Vec<_>>(), ["alie · alie.z = 1.5", "alie · alie.z = default", "ipm"]);
+        assert_eq!(labels.collect::<Vec<_>>(), ["alie · z = 1.5", "alie · z = default", "ipm"]);
+    }
+
+    /// So that lines of one rule under another partition have one colour, and a baseline under each.
+    #[test]
+    fn parameters_stay_with_the_name_whose_they_are() {
+        let partitions = ["'iid'", "{ dirichlet = { alpha = 0.1 } }", "{ dirichlet = { alpha = 1.0 } }"];
+        let with = |(rule, partition)| {
+            altered(run(1, rule, "ipm", ""), "[task]", &format!("[task]\npartition = {partition}"))
+        };
+        let all = ["'mean'", "'cwmed'"].into_iter().flat_map(|rule| partitions.map(|p| (rule, p)));
+        let study = study(all.map(with).collect());
+        assert_eq!(keys(&study, &study.layout.colour), ["rule"]);
+        let rows = &study.layout.rows;
+        assert_eq!(keys(&study, rows), ["task.partition", "task.partition.dirichlet.alpha"]);
+        let labels = study.combinations(rows).into_iter().map(|levels| study.label(rows, &levels));
+        assert_eq!(labels.collect::<Vec<_>>(), ["dirichlet · alpha = 0.1", "dirichlet · alpha = 1", "iid"]);
     }
 
     #[test]

@@ -36,6 +36,9 @@ impl Tidy {
         tidy.text(study, "hash", |run| run.hash.clone());
         tidy.whole(study, "seed", Run::seed);
         tidy.text(study, "status", |run| run.status().to_owned());
+        let counts = |at: usize| study.series.iter().any(|series| series.runs.contains(&at));
+        let counted = (0..study.runs.len()).map(|at| if counts(at) { "yes" } else { "no" }.to_owned());
+        tidy.push("counted", Values::Text(spread(study, counted)));
         for (at, factor) in study.factors.iter().enumerate() {
             let values = || study.levels.iter().map(|levels| factor.values[levels[at]].clone());
             match values().map(|value| finite(&value)).collect::<Option<Vec<f64>>>() {

@@ -63,11 +63,20 @@ impl Columns {
     /// # Errors
     /// [`ReadError`] naming file, line and column.
     pub fn read(path: &Path) -> Result<Self, ReadError> {
-        match fs::read(path) {
-            Ok(text) => Self::parse(path, &text),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Self::default()),
-            Err(error) => Err(ReadError::Io { path: path.to_owned(), error }),
+        contents(path)?.map_or_else(|| Ok(Self::default()), |text| Self::parse(path, &text))
+    }
+
+    /// The same of a table that nobody will write to any more: a last row without an end is an error.
+    ///
+    /// # Errors
+    /// [`ReadError`] naming file, line and column.
+    pub fn read_whole(path: &Path) -> Result<Self, ReadError> {
+        let Some(text) = contents(path)? else { return Ok(Self::default()) };
+        if text.last().is_some_and(|&byte| byte != b'\n') {
+            let message = "the last row is cut off, although the run is completed".to_owned();
+            return Err(ReadError::Content { path: path.to_owned(), message });
         }
+        Self::parse(path, &text)
     }
 
     /// The table in `text`, which stands in `path`.
@@ -144,6 +153,15 @@ fn message_of(error: &csv::Error) -> String {
             format!("{len} cells, the heading has {expected_len}")
         }
         _ => error.to_string(),
+    }
+}
+
+/// What is in the file, if there is one.
+fn contents(path: &Path) -> Result<Option<Vec<u8>>, ReadError> {
+    match fs::read(path) {
+        Ok(text) => Ok(Some(text)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(ReadError::Io { path: path.to_owned(), error }),
     }
 }
 

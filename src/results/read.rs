@@ -9,7 +9,7 @@ use std::{
 
 use serde::{Deserialize, de::DeserializeOwned};
 
-use super::{Columns, Computation, ReadError, Summary};
+use super::{Columns, Computation, ReadError, Status, Summary};
 use crate::config::{self, Config};
 
 /// What a run folder holds.
@@ -71,17 +71,18 @@ impl RunRecord {
         let config_text = fs::read_to_string(&path).map_err(ReadError::at(&path))?;
         let config = config::read_back(&path, &config_text)
             .map_err(|error| ReadError::Content { message: error.to_string(), path })?;
+        let summary = folder.join("summary.json");
+        let summary: Option<Summary> = summary.exists().then(|| json(&summary)).transpose()?;
+        let is_over = summary.as_ref().is_some_and(|summary| summary.status == Status::Completed);
+        let read = if is_over { Columns::read_whole } else { Columns::read };
         Ok(Self {
             config,
             config_text,
             info: json(&folder.join("run.json"))?,
-            summary: Some(folder.join("summary.json"))
-                .filter(|path| path.exists())
-                .map(|path| json(&path))
-                .transpose()?,
-            rounds: Columns::read(&folder.join("rounds.csv"))?,
-            evaluations: Columns::read(&folder.join("evaluations.csv"))?,
-            timings: Columns::read(&folder.join("timings.csv"))?,
+            summary,
+            rounds: read(&folder.join("rounds.csv"))?,
+            evaluations: read(&folder.join("evaluations.csv"))?,
+            timings: read(&folder.join("timings.csv"))?,
             folder: folder.to_owned(),
         })
     }
@@ -115,6 +116,12 @@ fn collect(folder: &Path, found: &mut Vec<PathBuf>) -> Result<(), ReadError> {
     if is_run(folder) {
         found.push(folder.to_owned());
         return Ok(());
+    }
+    if let Some(there) = ["run.json", "rounds.csv"].into_iter().find(|name| folder.join(name).is_file()) {
+        let missing = if there == "run.json" { "config.toml" } else { "run.json" };
+        let message =
+            format!("it is not there, but a `{there}` of a run is; remove the folder if it is of no use");
+        return Err(ReadError::Content { path: folder.join(missing), message });
     }
     let at = || ReadError::at(folder);
     let mut folders = Vec::new();
@@ -194,7 +201,22 @@ mod tests {
         let message = |path: &Path| find_runs(path).unwrap_err().to_string();
         assert!(message(out.path()).ends_with("no run here (a run folder has a config.toml and a run.json)"));
         assert!(message(&out.path().join("nowhere")).contains("nowhere: "));
+        run(&out.path().join("half"));
+        fs::remove_file(out.path().join("half/config.toml")).unwrap();
+        assert!(
+            message(out.path()).contains("half/config.toml: it is not there, but a `run.json` of a run is")
+        );
+        fs::remove_dir_all(out.path().join("half")).unwrap();
         run(out.path());
+        fs::write(out.path().join("rounds.csv"), "round,bytes\n1,3\n2,").unwrap();
+        assert_eq!(find_runs(out.path()).unwrap()[0].rounds.len(), 1, "it may still be written");
+        let summary = r#"{"status": "completed", "rounds": 2, "elapsed_seconds": 1, "rounds_per_second": 2}"#;
+        fs::write(out.path().join("summary.json"), summary).unwrap();
+        assert!(
+            message(out.path())
+                .ends_with("rounds.csv: the last row is cut off, although the run is completed")
+        );
+        fs::remove_file(out.path().join("summary.json")).unwrap();
         fs::write(out.path().join("rounds.csv"), "round,bytes\n1,many\n").unwrap();
         assert!(message(out.path()).ends_with("rounds.csv:2: column bytes: `many` is no number"));
         fs::write(out.path().join("summary.json"), "{").unwrap();

@@ -68,7 +68,7 @@ fn a_page_stands_alone_and_leads_to_every_run() {
     }
     let mut tidy = csv::Reader::from_path(folder.path().join("tidy.csv")).unwrap();
     let headings: Vec<String> = tidy.headers().unwrap().iter().map(str::to_owned).collect();
-    assert_eq!(headings[..6], ["run", "hash", "seed", "status", "attack", "rule"]);
+    assert_eq!(headings[..7], ["run", "hash", "seed", "status", "counted", "attack", "rule"]);
     assert_eq!(tidy.records().count(), 8 * 5, "one row for every run and evaluation");
     assert_eq!(page, report(folder.path(), "report", &[]), "the same runs give another page");
 }

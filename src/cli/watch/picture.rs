@@ -122,9 +122,13 @@ fn measures(record: &RunRecord) -> Vec<(&'static str, String)> {
     rows.into_iter().filter_map(|(name, value)| Some((name, value?))).collect()
 }
 
-/// Rounds a second over the last rounds.
+/// Rounds a second over the last rounds, with all that they wait for.
 fn pace(timings: &Columns) -> Option<f64> {
-    recent(timings, "round_seconds").filter(|seconds| *seconds > 0.0).map(f64::recip)
+    let (elapsed, rounds) = (timings.get("elapsed_seconds")?, timings.round());
+    let at = |row: usize| (rounds[row] as f64, elapsed[row]);
+    let (last, end) = at(rounds.len().checked_sub(1)?);
+    let (first, begin) = rounds.len().checked_sub(1 + RECENT).map_or((0.0, 0.0), at);
+    Some((last - first) / (end - begin)).filter(|pace| pace.is_finite() && *pace > 0.0)
 }
 
 /// The mean of a column over the last rounds.
@@ -182,7 +186,7 @@ attack = "ipm"
         let picture = || Picture::of(&RunRecord::read(out.path()).unwrap());
         assert_eq!(picture().line(), "round 0/40");
         write("rounds.csv", "round,honest_loss,byzantine_weight,set_aside\n1,2.5,0.1,0\n2,2.25,0.05,1\n3,1");
-        write("timings.csv", "round,gradient_seconds,round_seconds\n1,0.3,0.5\n2,0.1,0.5\n");
+        write("timings.csv", "round,gradient_seconds,elapsed_seconds\n1,0.3,0.4\n2,0.1,1.0\n");
         write("evaluations.csv", "round,test_loss,test_accuracy,gap\n0,3.0,0.125,\n");
         let seen = picture();
         assert_eq!(seen.line(), "round 2/40  loss 2.2500  accuracy 12.50 %  2.0 rounds/s  19 s left");
