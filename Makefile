@@ -34,8 +34,8 @@ build: libtorch ## build target/release/phalanx
 demo: build ## run the quickstart experiment, from nothing
 	$(PHALANX) run experiments/quickstart.toml
 
-test: libtorch ## run every test, with and without torch and Parquet, from nothing
-	$(CARGO) test $(LOCKED) --release --no-default-features --features phalanx/parquet
+test: libtorch ## run every test, from nothing; those of the public face also without torch and with Parquet
+	$(CARGO) test $(LOCKED) --release --no-default-features --features phalanx/parquet --test '*'
 	$(CARGO) test $(LOCKED) --release --workspace
 
 test-monitoring: libtorch ## watch real runs with a real Prometheus, if it is installed (about a minute)

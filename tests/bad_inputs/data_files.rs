@@ -23,7 +23,7 @@ const FILES: [&str; 4] = [
 #[cfg(feature = "torch")]
 #[test]
 fn files_that_are_not_the_published_ones() {
-    let room = Room::new();
+    let room = Room::thorough();
     mnist(&room);
     room.refuses(&["check", "mnist.toml", "--data", "data"], &["mnist lacks", FILES[0], "data get mnist"]);
     for content in [
@@ -51,7 +51,7 @@ fn files_that_are_not_the_published_ones() {
 #[cfg(feature = "torch")]
 #[test]
 fn data_sets_and_models_that_are_not_there() {
-    let room = Room::new();
+    let room = Room::thorough();
     mnist(&room);
     for (set, parts) in [
         ("task.dataset=mnits", &["task.dataset", "mnits", "mnist"][..]),

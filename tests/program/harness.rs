@@ -34,6 +34,12 @@ pub fn experiment(folder: &Path, name: &str, text: &str) -> String {
     path.display().to_string()
 }
 
+/// Cases of a table that the program refuses before it needs libtorch, which takes it half a second to load: all of them
+/// in a build without, one in six in a build with it. `make test` runs both.
+pub fn sampled<T>(cases: &[T]) -> impl Iterator<Item = &T> {
+    cases.iter().step_by(if cfg!(feature = "torch") { 6 } else { 1 })
+}
+
 /// A finished call.
 pub struct Program {
     pub status: i32,
