@@ -18,7 +18,7 @@ use serde::Serialize;
 
 use super::{
     at_least,
-    matrices::{Chain, Failure, npy, preset, reference, spare},
+    matrices::{Chain, Failure, ended, npy, preset, reference, spare},
     stopwatch::{Lap, Stopwatch},
 };
 use crate::{
@@ -59,10 +59,7 @@ pub struct Arguments {
 
 /// Applies the rule.
 pub fn main(registry: &Registry, arguments: &Arguments) -> ExitCode {
-    match aggregate(registry, arguments) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(failure) => failure.exit(),
-    }
+    ended("--rule", || aggregate(registry, arguments))
 }
 
 fn aggregate(registry: &Registry, arguments: &Arguments) -> Result<(), Failure> {

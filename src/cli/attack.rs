@@ -12,7 +12,9 @@ use phalanx_robust::{
 
 use super::{
     at_least,
-    matrices::{Chain, Failure, beside, elements, finite, make, npy, parameter, preset, reference, spare},
+    matrices::{
+        Chain, Failure, beside, elements, ended, finite, make, npy, parameter, preset, reference, spare,
+    },
 };
 use crate::{
     interop::{MatrixFile, write_matrix},
@@ -53,10 +55,7 @@ pub struct Arguments {
 
 /// Makes the vectors.
 pub fn main(registry: &Registry, arguments: &Arguments) -> ExitCode {
-    match forge(registry, arguments) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(failure) => failure.exit(),
-    }
+    ended("--attack", || forge(registry, arguments))
 }
 
 fn forge(registry: &Registry, arguments: &Arguments) -> Result<(), Failure> {

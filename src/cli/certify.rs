@@ -20,7 +20,7 @@ use phalanx_robust::{
 
 use super::{
     at_least,
-    matrices::{Chain, Failure, npy, preset},
+    matrices::{Chain, Failure, ended, npy, preset},
 };
 use crate::{config::Named, interop::write_matrix, machine, registry::Registry};
 
@@ -56,10 +56,7 @@ pub struct Arguments {
 
 /// Searches, and prints what was found beside what is proved.
 pub fn main(registry: &Registry, arguments: &Arguments) -> ExitCode {
-    match certify(registry, arguments) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(failure) => failure.exit(),
-    }
+    ended("--rule", || certify(registry, arguments))
 }
 
 fn certify(registry: &Registry, arguments: &Arguments) -> Result<(), Failure> {

@@ -8,6 +8,7 @@ use std::{
     process::ExitCode,
 };
 
+use phalanx_actors::contained;
 use phalanx_robust::{
     BatchError, Size, Vector,
     aggregation::{Defence, Layer, Mixer, RuleError},
@@ -75,6 +76,15 @@ impl Failure {
             Self::File(InteropError { problem: Problem::Write(_), .. }) => ExitCode::FAILURE,
             _ => ExitCode::from(2),
         }
+    }
+}
+
+/// How the process ends after `work`. A panic is one of the rule or attack that was given as `flag`: it may be anybody's.
+pub fn ended(flag: &str, work: impl FnOnce() -> Result<(), Failure>) -> ExitCode {
+    let panicked = |message| Err(Failure::flag(flag, format!("it panicked: {message}")));
+    match contained(work).unwrap_or_else(panicked) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => failure.exit(),
     }
 }
 
@@ -258,5 +268,18 @@ pub fn reference(path: Option<&Path>, needs: bool, matrix: &MatrixFile) -> Resul
             Err(Failure::flag("--reference", message))
         }
         None => Ok(None),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::process::ExitCode;
+
+    use super::ended;
+
+    #[test]
+    fn a_rule_from_outside_that_panics_is_an_error() {
+        let code = ended("--rule", || panic!("sabotage"));
+        assert_eq!(format!("{code:?}"), format!("{:?}", ExitCode::from(2)));
     }
 }
