@@ -311,7 +311,7 @@ fn fedopt_steps_are_those_of_the_paper() {
             assert_close(&points[t + 1], &x, 1e-12);
         }
     };
-    let schedule = Schedule::Power { power: 0.5 };
+    let schedule = Schedule::Power { power: 0.5, every: 1 };
     let adam = Adam { lr, beta1, beta2, tau, weight_decay: wd, schedule, bias_correction: false };
     let Adam { schedule, .. } = adam.clone();
     let yogi = Yogi { lr, beta1, beta2, tau, weight_decay: wd, schedule: schedule.clone() };
@@ -321,6 +321,13 @@ fn fedopt_steps_are_those_of_the_paper() {
     check(built(&yogi, &start, ball), beta1, &|v, square| {
         v - (1.0 - beta2) * square * if v > square { 1.0 } else { -1.0 }
     });
+}
+
+#[test]
+fn a_power_stays_the_same_for_so_many_rounds() {
+    let schedule = Schedule::Power { power: 1.0, every: 50 };
+    let factors = [1, 50, 51, 100, 101, 151].map(|round| schedule.factor(round));
+    assert_eq!(factors, [1.0, 1.0, 0.5, 0.5, 1.0 / 3.0, 0.25]);
 }
 
 /// A skipped round makes no step: Adam's correction goes by the steps that were made, a schedule by rounds.
@@ -393,7 +400,8 @@ fn values_out_of_range_are_refused_by_name() {
         (Schedule::Exponential { decay: f64::NAN }, "exponential.decay"),
         (Schedule::Cosine { rounds: 0, end: 0.0 }, "cosine.rounds"),
         (Schedule::Cosine { rounds: 9, end: -0.1 }, "cosine.end"),
-        (Schedule::Power { power: f64::INFINITY }, "power.power"),
+        (Schedule::Power { power: f64::INFINITY, every: 1 }, "power.power"),
+        (Schedule::Power { power: 1.0, every: 0 }, "power.every"),
     ] {
         let path = format!("schedule.{name}");
         assert_eq!(refused(Sgd { schedule: schedule.clone(), ..Sgd::default() }), path);

@@ -35,11 +35,14 @@ pub enum Schedule {
         #[serde(default)]
         end: f64,
     },
-    /// 1/t^power in round t: 0.5 for convex, 1 for strongly convex objectives in theory.
+    /// 1/(1 + ⌊(t-1)/every⌋)^power, which is 1/t^power if `every` is 1: of theory, 0.5 for convex, 1 for strongly convex.
     Power {
         /// The exponent.
         #[serde(default = "half")]
         power: f64,
+        /// Rounds in which it stays the same.
+        #[serde(default = "one")]
+        every: u64,
     },
 }
 
@@ -53,6 +56,10 @@ fn half() -> f64 {
 
 fn ascending(milestones: &[u64]) -> bool {
     milestones.first().is_some_and(|&first| first > 0) && milestones.is_sorted_by(|a, b| a < b)
+}
+
+fn one() -> u64 {
+    1
 }
 
 impl Schedule {
@@ -69,7 +76,7 @@ impl Schedule {
                 let part = before as f64 / *rounds as f64;
                 end + (1.0 - end) * (1.0 + (PI * part.min(1.0)).cos()) / 2.0
             }
-            Self::Power { power } => (round as f64).powf(-power),
+            Self::Power { power, every } => (1.0 + (before / (*every).max(1)) as f64).powf(-power),
         }
     }
 
@@ -99,7 +106,10 @@ impl Schedule {
                 ParameterError::unless(*rounds > 0, "cosine.rounds", rounds, "at least 1 round")?;
                 factor("cosine.end", *end)
             }
-            Self::Power { power } => ParameterError::not_negative("power.power", *power),
+            Self::Power { power, every } => {
+                ParameterError::unless(*every > 0, "power.every", every, "at least 1 round")?;
+                ParameterError::not_negative("power.power", *power)
+            }
         }
     }
 }
