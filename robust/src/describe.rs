@@ -2,10 +2,16 @@
 //! presets. The summary and the parameters come from the doc comments of the
 //! config struct, through its JSON schema, so that they cannot drift.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, fmt, iter::empty, marker::PhantomData};
 
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use serde::{
+    Deserialize, Deserializer, Serialize,
+    de::{
+        DeserializeOwned, DeserializeSeed, Error, MapAccess, Visitor,
+        value::{MapAccessDeserializer, MapDeserializer, StrDeserializer},
+    },
+};
 
 /// The source whose meaning a name takes where implementations differ.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -89,5 +95,57 @@ pub trait Described:
     fn preset(preset: Preset) -> Self {
         let _ = preset;
         Self::default()
+    }
+}
+
+/// For `deserialize_with`, of an enum with tables among its values: a name, or a table of one name and its parameters.
+/// Without it a table of several names would stand for one of them. A name alone is also that of a table which needs no
+/// parameter.
+///
+/// # Errors
+/// Those of `D`.
+pub fn sole<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<T, D::Error> {
+    deserializer.deserialize_any(Sole(PhantomData))
+}
+
+struct Sole<T>(PhantomData<T>);
+
+impl<'de, T: Deserialize<'de>> Visitor<'de> for Sole<T> {
+    type Value = T;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a name, or a table of one name and its parameters")
+    }
+
+    fn visit_str<E: Error>(self, name: &str) -> Result<T, E> {
+        let none = MapDeserializer::new(empty::<(&str, &str)>());
+        let table = MapDeserializer::new([(name, none)].into_iter());
+        T::deserialize(StrDeserializer::<E>::new(name))
+            .or_else(|_| T::deserialize(MapAccessDeserializer::new(table)))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<T, A::Error> {
+        T::deserialize(MapAccessDeserializer::new(OneEntry(map)))
+    }
+}
+
+/// A table that has one entry.
+struct OneEntry<A>(A);
+
+impl<'de, A: MapAccess<'de>> MapAccess<'de> for OneEntry<A> {
+    type Error = A::Error;
+
+    fn next_key_seed<K: DeserializeSeed<'de>>(&mut self, seed: K) -> Result<Option<K::Value>, A::Error> {
+        self.0.next_key_seed(seed)
+    }
+
+    fn next_value_seed<V: DeserializeSeed<'de>>(&mut self, seed: V) -> Result<V::Value, A::Error> {
+        let value = self.0.next_value_seed(seed)?;
+        match self.0.next_key::<String>()? {
+            None => Ok(value),
+            Some(other) => {
+                Err(A::Error::custom(format!("one name is expected, and `{other}` stands beside another")))
+            }
+        }
     }
 }

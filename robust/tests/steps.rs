@@ -330,6 +330,23 @@ fn a_power_stays_the_same_for_so_many_rounds() {
     assert_eq!(factors, [1.0, 1.0, 0.5, 0.5, 1.0 / 3.0, 0.25]);
 }
 
+#[test]
+fn a_schedule_is_one_name_with_or_without_its_table() {
+    let read = |schedule| serde_json::from_value::<Sgd>(serde_json::json!({ "schedule": schedule }));
+    let of = |schedule| read(schedule).unwrap().schedule;
+    assert_eq!(of("constant".into()), Schedule::Constant);
+    assert_eq!(of("power".into()), Schedule::Power { power: 0.5, every: 1 });
+    assert_eq!(
+        of(serde_json::json!({ "cosine": { "rounds": 9 } })),
+        Schedule::Cosine { rounds: 9, end: 0.0 }
+    );
+    let told = |schedule| read(schedule).unwrap_err().to_string();
+    assert!(told("cosine".into()).contains("missing field `rounds`"));
+    assert!(told("linear".into()).contains("unknown variant `linear`"));
+    let two = serde_json::json!({ "cosine": { "rounds": 9 }, "power": {} });
+    assert!(told(two).contains("one name is expected, and `power` stands beside another"));
+}
+
 /// A skipped round makes no step: Adam's correction goes by the steps that were made, a schedule by rounds.
 #[test]
 fn skipped_rounds_count_for_the_schedule_alone() {

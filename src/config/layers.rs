@@ -334,7 +334,8 @@ fn in_words(expected: &str) -> &str {
         "f64" | "f32" => "a number",
         "a sequence" => "a list",
         other if other.starts_with("struct ") => "a table",
-        other if other.starts_with("enum ") => "a name",
+        other if other == "enum" || other.starts_with("enum ") => "a name",
+        "unit" => "a name alone",
         other => other,
     }
 }

@@ -12,7 +12,10 @@ mod telemetry;
 
 use std::{borrow::Cow, path::PathBuf};
 
-use phalanx_robust::{describe::Preset, step::Schedule};
+use phalanx_robust::{
+    describe::{Preset, sole},
+    step::Schedule,
+};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
@@ -164,7 +167,7 @@ pub struct Task {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub local_lr: Option<f64>,
     /// What `local_lr` is multiplied by over the rounds.
-    #[serde(default, skip_serializing_if = "Schedule::is_constant")]
+    #[serde(default, deserialize_with = "sole", skip_serializing_if = "Schedule::is_constant")]
     pub local_schedule: Schedule,
     /// Weight of the proximal term that holds a worker to the point of the round while it walks, as in FedProx; 0: none.
     #[serde(default, skip_serializing_if = "is_zero")]

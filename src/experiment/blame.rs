@@ -3,6 +3,7 @@
 
 use phalanx_actors::{
     RunError,
+    barrier::Rejection,
     error::{Part, Reason},
 };
 use phalanx_robust::aggregation::RuleError;
@@ -13,7 +14,9 @@ use crate::config::{Config, Named};
 pub(super) fn blame(error: &RunError, config: &Config) -> String {
     let server = &config.aggregator;
     let named = match error {
-        RunError::Workers { workers, reason, .. } if is_own(reason) => makers(workers, config),
+        RunError::Workers { workers, reason, .. } if is_own(reason) => {
+            forged(reason, config).or_else(|| makers(workers, config))
+        }
         RunError::Stuck { part: Part::Rule, .. } | RunError::Died { part: Part::Rule, .. } => {
             rule(&server.rule)
         }
@@ -41,6 +44,17 @@ fn is_own(reason: &Reason) -> bool {
         reason,
         Reason::Panicked(_) | Reason::Silent(_) | Reason::Unasked(_) | Reason::Rejected(_) | Reason::Fault(_)
     )
+}
+
+/// The fault of the experiment that makes vectors of the kind that was rejected, if there is one.
+fn forged(reason: &Reason, config: &Config) -> Option<String> {
+    let name = match reason {
+        Reason::Rejected(Rejection::WrongKind { .. }) => "wrong-length",
+        Reason::Rejected(Rejection::WrongRound { .. }) => "wrong-round",
+        _ => return None,
+    };
+    let at = config.faults.iter().position(|table| table.fault.name == name)?;
+    Some(format!("faults.{at}.fault is {name}"))
 }
 
 fn rule(chain: &[Named]) -> Option<String> {

@@ -207,13 +207,14 @@ fn number_or_type(root: &Value, property: &Value) -> String {
     }
 }
 
-/// `{ milestones, decay }`, or with what is accepted in a table of one key: `{ cosine = { rounds, end } }`.
+/// `{ milestones, decay = 0.1 }`, those with a default with it; or with what is accepted in a table of one key: `{ cosine = { rounds, end } }`.
 fn fields(root: &Value, property: &Value) -> String {
     let Some(fields) = property["properties"].as_object() else { return "table".into() };
     let inner = |value: &Value| value["properties"].is_object().then(|| accepts(root, value));
     let field = |(name, value): (&String, &Value)| match inner(value) {
         Some(inner) => format!("{name} = {inner}"),
-        None => name.clone(),
+        None if value["default"].is_null() => name.clone(),
+        None => format!("{name} = {}", value["default"]),
     };
     format!("{{ {} }}", fields.iter().map(field).collect::<Vec<_>>().join(", "))
 }

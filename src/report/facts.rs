@@ -42,6 +42,10 @@ impl Facts {
         }
         if let Some(Value::Object(task)) = rest.get_mut("task") {
             task.entry("local_steps").or_insert(1.into());
+            if config.task.local_lr.is_some() {
+                task.entry("local_schedule").or_insert("constant".into());
+                task.entry("local_proximal").or_insert(0.into());
+            }
             facts.way(task.remove("way"));
         }
         facts.walk("", &Value::Object(rest), None);

@@ -129,7 +129,7 @@ impl Gallery<'_> {
             let rows = study.combinations(&across);
             let rows: Vec<&Vec<usize>> =
                 rows.iter().filter(|row| here().any(|series| pick(series, &across) == **row)).collect();
-            let attacks = study.combinations(&attack);
+            let attacks: BTreeSet<Vec<usize>> = here().map(|series| pick(series, &attack)).collect();
             let cell = |row: &[usize], levels: &[usize]| {
                 let mut those = here().filter(|s| pick(s, &across) == row && pick(s, &attack) == levels);
                 those.next().map_or(Cell::Empty, |series| self.cell(series))
@@ -171,8 +171,10 @@ impl Gallery<'_> {
         let (rows, columns) = (study.combinations(&[f]), study.combinations(&partition));
         for level in study.combinations(&rule) {
             let here = || study.series.iter().filter(|series| pick(series, &rule) == level);
-            let conditions: BTreeSet<Vec<usize>> = here().map(|series| pick(series, &rest)).collect();
             let cell = |row: &[usize], column: &[usize]| {
+                // An attack belongs to the f at which it is there.
+                let at_f = here().filter(|series| series.levels[f] == row[0]);
+                let conditions: BTreeSet<Vec<usize>> = at_f.map(|series| pick(series, &rest)).collect();
                 let under = |condition: &Vec<usize>| {
                     let is_it = |s: &&Series| {
                         s.levels[f] == row[0] && pick(s, &partition) == column && pick(s, &rest) == *condition
@@ -392,6 +394,23 @@ mod tests {
             assert_eq!(count(&figures, "f-heterogeneity", column), 1, "{column}");
         }
         assert_eq!(count(&figures, "f-heterogeneity", "50.00"), 6);
+    }
+
+    /// Without attackers there is no attack, and no case of it is missing.
+    #[test]
+    fn a_worst_case_is_over_the_attacks_of_its_f() {
+        let mut runs = Vec::new();
+        for partition in ["'iid'", "'extreme'"] {
+            let dealt = |run| altered(run, "[task]", &format!("[task]\npartition = {partition}"));
+            let attackers = "[[attackers]]\ncount = 4\nattack = \"ipm\"\n";
+            runs.push(dealt(altered(run(1, "'mean'", "ipm", ""), attackers, "")));
+            for count in ["count = 1", "count = 4"] {
+                runs.push(dealt(altered(run(1, "'mean'", "ipm", ""), "count = 4", count)));
+            }
+        }
+        let figures = figures(&study(runs)).unwrap();
+        assert_eq!(count(&figures, "f-heterogeneity", "50.00"), 6);
+        assert_eq!(count(&figures, "f-heterogeneity", "–"), 0);
     }
 
     #[test]

@@ -207,7 +207,7 @@ fn shared(study: &Study) -> String {
     };
     let rows: String = study.shared().into_iter().map(row).collect();
     format!(
-        "<h2>The same in all runs</h2>\n<details><summary>Settings</summary>\n<table>\n{rows}</table>\n</details>\n"
+        "<h2>The same in all runs that have it</h2>\n<details><summary>Settings</summary>\n<table>\n{rows}</table>\n</details>\n"
     )
 }
 

@@ -212,10 +212,20 @@ impl Study {
         (!first.is_complete()).then(|| first.status())
     }
 
-    /// What all runs have in common, by key.
+    /// What all runs have in common, by key; a parameter is common to those that have its component.
     pub fn shared(&self) -> Vec<&Fact> {
-        let same = |fact: &&Fact| self.runs.iter().all(|run| run.value(&fact.key) == fact.value);
-        self.runs.first().map_or_else(Vec::new, |run| run.facts.iter().filter(same).collect())
+        let agrees = |run: &Run, fact: &Fact| match &fact.component {
+            Some(component) => [fact.value.as_str(), ABSENT].contains(&run.parameter(&fact.key, component)),
+            None => run.value(&fact.key) == fact.value,
+        };
+        let mut shared: Vec<&Fact> = Vec::new();
+        for fact in self.runs.iter().flat_map(|run| run.facts.iter()) {
+            let is_new = shared.iter().all(|other| other.key != fact.key);
+            if is_new && self.runs.iter().all(|run| agrees(run, fact)) {
+                shared.push(fact);
+            }
+        }
+        shared
     }
 }
 
@@ -415,24 +425,29 @@ fn counting(runs: &[Run], all: impl Iterator<Item = usize>, notes: &mut Vec<Stri
 /// with the name whose they are.
 fn layout(factors: &[Factor], series: &[Series]) -> Layout {
     let mut layout = Layout::default();
-    let mut rest = Vec::new();
+    let mut rest: Vec<Vec<usize>> = Vec::new();
+    let named = |name: &&str| factors.iter().any(|factor| factor.key.split(" / ").any(|part| part == *name));
+    let optimisers: Vec<&str> = ["estimator", "step"].into_iter().filter(named).collect();
     for (at, factor) in factors.iter().enumerate() {
         match factor.key.as_str() {
             key if is_below(key, "attack") => layout.rows.push(at),
             "meta-aggregator" | "rule" => layout.colour.push(at),
             "base" | "estimator" | "step" | "estimator / step" => layout.columns.push(at),
+            key if optimisers.iter().any(|name| is_below(key, name)) => layout.columns.push(at),
             "task.dataset" | "task.model" | "task.objective" => layout.split.push(at),
-            key => {
-                match rest.iter_mut().find(|group: &&mut Vec<usize>| is_below(key, &factors[group[0]].key)) {
-                    Some(group) => group.push(at),
-                    None => rest.push(vec![at]),
-                }
-            }
+            key => match rest.iter_mut().find(|group| is_below(key, &factors[group[0]].key)) {
+                Some(group) => group.push(at),
+                None => rest.push(vec![at]),
+            },
         }
     }
     if layout.colour.is_empty() {
         layout.colour = if !layout.columns.is_empty() {
-            layout.columns.drain(..1).collect()
+            let first = factors[layout.columns[0]].key.clone();
+            let own = |at: &usize| first.split(" / ").any(|name| is_below(&factors[*at].key, name));
+            let (own, others) = layout.columns.iter().partition(|at| **at == layout.columns[0] || own(at));
+            layout.columns = others;
+            own
         } else if !rest.is_empty() {
             rest.remove(0)
         } else if !layout.rows.is_empty() {
@@ -447,8 +462,10 @@ fn layout(factors: &[Factor], series: &[Series]) -> Layout {
     }
     for group in rest {
         let wider = [&layout.colour[..], &group].concat();
-        let sizes = ["f", "m"].contains(&factors[group[0]].key.as_str());
-        if !sizes && combinations(series, &wider).len() <= MOST_LABELS {
+        // Colours are held against one of them: what is dealt and who attacks is no choice to be compared.
+        let given = ["f", "m"].contains(&factors[group[0]].key.as_str())
+            || is_below(&factors[group[0]].key, "task.partition");
+        if !given && combinations(series, &wider).len() <= MOST_LABELS {
             layout.colour = wider;
         } else {
             layout.split.extend(group);
@@ -625,6 +642,33 @@ pub(super) mod tests {
         assert_eq!(keys(&study, rows), ["task.partition", "task.partition.dirichlet.alpha"]);
         let labels = study.combinations(rows).into_iter().map(|levels| study.label(rows, &levels));
         assert_eq!(labels.collect::<Vec<_>>(), ["dirichlet · alpha = 0.1", "dirichlet · alpha = 1", "iid"]);
+    }
+
+    /// Colours are held against one of them: nobody chooses how the data is dealt, nor a rule for another's step.
+    #[test]
+    fn steps_are_columns_and_partitions_pictures_where_attacks_take_the_rows() {
+        let mut runs = Vec::new();
+        for partition in ["'iid'", "'extreme'"] {
+            for (rule, attack) in
+                [("'mean'", "ipm"), ("'mean'", "alie"), ("'cwmed'", "ipm"), ("'cwmed'", "alie")]
+            {
+                for step in ["{ sgd = { lr = 0.1 } }", "{ sgd = { lr = 1.0 } }", "{ adam = { lr = 0.1 } }"] {
+                    let run = altered(
+                        run(1, rule, attack, ""),
+                        "[task]",
+                        &format!("[task]\npartition = {partition}"),
+                    );
+                    runs.push(altered(run, "[aggregator]", &format!("[aggregator]\nstep = {step}")));
+                }
+            }
+        }
+        let study = study(runs);
+        assert_eq!(keys(&study, &study.layout.rows), ["attack"]);
+        assert_eq!(keys(&study, &study.layout.columns), ["step", "step.sgd.lr"]);
+        assert_eq!(keys(&study, &study.layout.colour), ["rule"]);
+        assert_eq!(keys(&study, &study.layout.split), ["task.partition"]);
+        let shared: Vec<&str> = study.shared().iter().map(|fact| fact.key.as_str()).collect();
+        assert!(shared.contains(&"step.adam.lr") && !shared.contains(&"step.sgd.lr"), "{shared:?}");
     }
 
     #[test]

@@ -66,17 +66,19 @@ impl Columns {
         contents(path)?.map_or_else(|| Ok(Self::default()), |text| Self::parse(path, &text))
     }
 
-    /// The same of a table that nobody will write to any more: a last row without an end is an error.
+    /// The same of a table of a run that is completed: it must end with a whole row, and with that of `round`.
     ///
     /// # Errors
     /// [`ReadError`] naming file, line and column.
-    pub fn read_whole(path: &Path) -> Result<Self, ReadError> {
-        let Some(text) = contents(path)? else { return Ok(Self::default()) };
-        if text.last().is_some_and(|&byte| byte != b'\n') {
-            let message = "the last row is cut off, although the run is completed".to_owned();
-            return Err(ReadError::Content { path: path.to_owned(), message });
+    pub fn read_whole(path: &Path, round: u64) -> Result<Self, ReadError> {
+        let text = contents(path)?.unwrap_or_default();
+        let table = Self::parse(path, &text)?;
+        let is_whole = text.is_empty() || text.ends_with(b"\n");
+        if is_whole && table.round.last() == Some(&round) {
+            return Ok(table);
         }
-        Self::parse(path, &text)
+        let message = format!("it is cut off: the run is completed, with {round} rounds");
+        Err(ReadError::Content { path: path.to_owned(), message })
     }
 
     /// The table in `text`, which stands in `path`.

@@ -74,7 +74,9 @@ impl RunRecord {
         let summary = folder.join("summary.json");
         let summary: Option<Summary> = summary.exists().then(|| json(&summary)).transpose()?;
         let is_over = summary.as_ref().is_some_and(|summary| summary.status == Status::Completed);
-        let read = if is_over { Columns::read_whole } else { Columns::read };
+        let ends = summary.as_ref().filter(|_| is_over).map(|summary| summary.rounds);
+        let read =
+            |path: &Path| ends.map_or_else(|| Columns::read(path), |round| Columns::read_whole(path, round));
         Ok(Self {
             config,
             config_text,
@@ -213,8 +215,7 @@ mod tests {
         let summary = r#"{"status": "completed", "rounds": 2, "elapsed_seconds": 1, "rounds_per_second": 2}"#;
         fs::write(out.path().join("summary.json"), summary).unwrap();
         assert!(
-            message(out.path())
-                .ends_with("rounds.csv: the last row is cut off, although the run is completed")
+            message(out.path()).ends_with("rounds.csv: it is cut off: the run is completed, with 2 rounds")
         );
         fs::remove_file(out.path().join("summary.json")).unwrap();
         fs::write(out.path().join("rounds.csv"), "round,bytes\n1,many\n").unwrap();

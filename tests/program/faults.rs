@@ -191,6 +191,17 @@ fn only_the_policy_fail_ends_a_run() {
     assert!(column(&run, "rounds.csv", "skipped").iter().step_by(2).all(|skipped| *skipped == 1.0));
 }
 
+#[test]
+fn a_fault_that_ends_a_run_is_to_blame_and_no_estimator() {
+    let folder = tempfile::tempdir().unwrap();
+    for fault in ["wrong-length", "wrong-round"] {
+        let text = harness::CONVEX.to_owned() + &format!("[[faults]]\nworkers = [3]\nfault = \"{fault}\"\n");
+        let file = experiment(folder.path(), "fault.toml", &text);
+        let done = Program::run(&["run", &file, "-q", "--out", &folder.path().display().to_string()]);
+        assert!(done.stderr.contains(&format!("; faults.0.fault is {fault}")), "{}", done.stderr);
+    }
+}
+
 /// (what is changed in the file with faults, what the message must contain)
 const WRONG: &[(&str, &[&str])] = &[
     ("faults.0.fault=delay", &["faults.0.fault", "unknown fault `delay`"]),

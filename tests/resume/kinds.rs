@@ -65,7 +65,16 @@ fn with_faults() {
         let (_place, run) = goes_on(&cast(estimator, CONVEX, &faults), 60);
         let table = fs::read_to_string(run.join("faults.csv")).unwrap();
         let tells = |cell: &str| table.split([',', '\n', '+']).any(|found| found == cell);
-        for cell in ["delay", "crash", "out-of-order", "replay", "silence", "absent", "accepted"] {
+        for cell in [
+            "exponential-delay",
+            "pareto-delay",
+            "crash",
+            "out-of-order",
+            "replay",
+            "silence",
+            "absent",
+            "accepted",
+        ] {
             assert!(tells(cell), "no {cell}");
         }
         assert_eq!(tells("stood-in"), absence == "reuse");

@@ -208,8 +208,10 @@ impl Rounds {
 
     /// Waits for the evaluations that were under way when the run failed, unless it is somebody's hanging that ended it.
     async fn tell_what_is_left(&mut self, error: &RunError) {
-        while !matches!(error, RunError::Stuck { .. }) {
-            let Ok(Some(evaluation)) = self.evaluations.oldest().await else { return };
+        if matches!(error, RunError::Stuck { .. }) {
+            return;
+        }
+        while let Ok(Some(evaluation)) = self.evaluations.oldest().await {
             if self.evaluated(evaluation).is_err() {
                 return;
             }

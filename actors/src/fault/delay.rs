@@ -77,6 +77,17 @@ impl Delay {
         Pareto::new(min, shape).map(|law| Self(Law::Pareto(law))).map_err(bad)
     }
 
+    /// The name of the fault.
+    pub fn name(&self) -> &'static str {
+        match self.0 {
+            Law::Constant(_) => "constant-delay",
+            Law::Uniform(..) => "uniform-delay",
+            Law::Exponential(..) => "exponential-delay",
+            Law::Lognormal(_) => "lognormal-delay",
+            Law::Pareto(_) => "pareto-delay",
+        }
+    }
+
     /// A delay in seconds, never negative.
     pub fn sample(&self, rng: &mut Stream) -> f64 {
         match self.0 {

@@ -89,7 +89,7 @@ impl What {
     pub fn name(&self) -> &'static str {
         match self {
             Self::Crash { .. } => "crash",
-            Self::Delay(_) => "delay",
+            Self::Delay(delay) => delay.name(),
             Self::Silence => "silence",
             Self::Duplicate { .. } => "duplicate",
             Self::Replay { .. } => "replay",

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::{Domain, Schedule, Step, StepRule, check_rates};
 use crate::{
     Vector,
-    describe::{Described, ParameterError},
+    describe::{Described, ParameterError, sole},
     state::{State, StateError, Stateful},
 };
 
@@ -28,7 +28,7 @@ pub struct Adam {
     #[schemars(range(min = 0.0), extend("exclusiveMaximum" = 1.0))]
     pub beta2: f64,
     /// Adaptivity: the smaller, the more the rates differ.
-    #[schemars(extend("exclusiveMinimum" = 0.0))]
+    #[schemars(range(min = 1e-30))]
     pub tau: f64,
     /// Whether the moments are divided by 1 - beta^t and start from v_0 = 0, as in Adam (Kingma & Ba, 2015).
     pub bias_correction: bool,
@@ -36,6 +36,7 @@ pub struct Adam {
     #[schemars(range(min = 0.0))]
     pub weight_decay: f64,
     /// What the learning rate is multiplied by over the rounds.
+    #[serde(deserialize_with = "sole")]
     pub schedule: Schedule,
 }
 
@@ -72,12 +73,13 @@ pub struct Yogi {
     #[schemars(range(min = 0.0), extend("exclusiveMaximum" = 1.0))]
     pub beta2: f64,
     /// Adaptivity: the smaller, the more the rates differ.
-    #[schemars(extend("exclusiveMinimum" = 0.0))]
+    #[schemars(range(min = 1e-30))]
     pub tau: f64,
     /// Weight decay: so much of x_t is added to the aggregate.
     #[schemars(range(min = 0.0))]
     pub weight_decay: f64,
     /// What the learning rate is multiplied by over the rounds.
+    #[serde(deserialize_with = "sole")]
     pub schedule: Schedule,
 }
 
@@ -104,12 +106,13 @@ pub struct Adagrad {
     #[schemars(range(min = 0.0), extend("exclusiveMaximum" = 1.0))]
     pub beta1: f64,
     /// Adaptivity: the smaller, the more the rates differ.
-    #[schemars(extend("exclusiveMinimum" = 0.0))]
+    #[schemars(range(min = 1e-30))]
     pub tau: f64,
     /// Weight decay: so much of x_t is added to the aggregate.
     #[schemars(range(min = 0.0))]
     pub weight_decay: f64,
     /// What the learning rate is multiplied by over the rounds.
+    #[serde(deserialize_with = "sole")]
     pub schedule: Schedule,
 }
 
@@ -174,7 +177,8 @@ impl Moments {
         let Adam { lr, beta1, tau, bias_correction, weight_decay, ref schedule, .. } = self.adam;
         check_rates(lr, weight_decay, schedule)?;
         check_keeps("beta1", beta1)?;
-        ParameterError::positive("tau", tau)?;
+        // Less would be nothing in f32.
+        ParameterError::unless(tau.is_finite() && tau >= 1e-30, "tau", tau, "a number of at least 1e-30")?;
         let first = start.zeros_like();
         let initial = if bias_correction { 0.0 } else { tau * tau };
         let second = start.like(&vec![initial; start.len()]);

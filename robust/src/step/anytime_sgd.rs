@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::{Domain, Schedule, Step, StepRule, check_rates};
 use crate::{
     Vector,
-    describe::{Described, ParameterError, Preset},
+    describe::{Described, ParameterError, Preset, sole},
     estimator::{check_decimals, rounded},
     state::{State, StateError, Stateful},
 };
@@ -38,6 +38,7 @@ pub struct AnytimeSgd {
     #[schemars(range(min = 0.0))]
     pub weight_decay: f64,
     /// What the learning rate is multiplied by over the rounds, beside alpha_t.
+    #[serde(deserialize_with = "sole")]
     pub schedule: Schedule,
 }
 

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::{Domain, Schedule, Step, StepRule, check_rates};
 use crate::{
     Vector,
-    describe::{Described, ParameterError},
+    describe::{Described, ParameterError, sole},
     state::{State, StateError, Stateful},
 };
 
@@ -21,12 +21,13 @@ pub struct Sgd {
     /// What is kept of the earlier aggregates; 0 for none, and then nothing is remembered.
     #[schemars(range(min = 0.0), extend("exclusiveMaximum" = 1.0))]
     pub momentum: f64,
-    /// Whether the step looks ahead: aggregate + weight_decay x_t + momentum v_t in place of v_t.
+    /// Whether the step looks ahead: aggregate + weight_decay x_t + momentum v_t in place of v_t; it needs momentum.
     pub nesterov: bool,
     /// Weight decay: so much of x_t is added to the aggregate.
     #[schemars(range(min = 0.0))]
     pub weight_decay: f64,
     /// What the learning rate is multiplied by over the rounds.
+    #[serde(deserialize_with = "sole")]
     pub schedule: Schedule,
 }
 
@@ -46,6 +47,8 @@ impl StepRule for Sgd {
         check_rates(self.lr, self.weight_decay, &self.schedule)?;
         let usable = (0.0..1.0).contains(&self.momentum);
         ParameterError::unless(usable, "momentum", self.momentum, "a number from 0, below 1")?;
+        let ahead = self.momentum > 0.0 || !self.nesterov;
+        ParameterError::unless(ahead, "nesterov", true, "momentum above 0, beyond which it looks ahead")?;
         let velocity = (self.momentum > 0.0).then(|| start.zeros_like());
         Ok(Box::new(Descent { rule: self.clone(), domain, velocity }))
     }

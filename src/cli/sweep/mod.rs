@@ -285,7 +285,8 @@ fn counts(manifest: &Manifest) -> String {
         .filter(|(count, _)| *count > 0)
         .map(|(count, name)| format!("{count} {name}"))
         .collect();
-    format!("{} cells: {}", manifest.cells.len(), words.join(", "))
+    let number = manifest.cells.len();
+    format!("{number} cell{}: {}", if number == 1 { "" } else { "s" }, words.join(", "))
 }
 
 /// The cells and how each stands.

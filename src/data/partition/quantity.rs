@@ -1,7 +1,7 @@
 //! Shards of unequal size and equal distribution.
 
 use phalanx_robust::{
-    describe::{Described, ParameterError},
+    describe::{Described, ParameterError, sole},
     random::{Seed, Stream},
 };
 use schemars::JsonSchema;
@@ -18,6 +18,7 @@ pub struct Quantity {
     /// How what is beyond the minimum is divided: `{ dirichlet = { alpha = 0.5 } }`, proportions drawn from
     /// Dirichlet(alpha, …, alpha), or `{ power-law = { exponent = 1.0 } }`, proportional to j^-exponent for a random
     /// order j = 1, 2, … of the workers.
+    #[serde(deserialize_with = "sole")]
     pub sizes: Sizes,
     /// The fewest samples that a worker may hold.
     pub min_size: usize,

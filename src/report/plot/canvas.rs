@@ -35,7 +35,13 @@ const PALETTE: [RGBColor; 8] = [
     RGBColor(140, 140, 140),
 ];
 
-/// The colour of the line with number `at`; they repeat after eight.
+/// The dashes of the line with number `at`, in pixels: none for the first eight, shorter ones for every eight more.
+pub fn dashes(at: usize) -> Option<i32> {
+    let turn = at / PALETTE.len();
+    (turn > 0).then(|| (12 / turn as i32).max(2))
+}
+
+/// The colour of the line with number `at`; they repeat after eight, with other dashes.
 pub fn colour(at: usize) -> RGBColor {
     PALETTE[at % PALETTE.len()]
 }
@@ -127,13 +133,16 @@ pub fn width_of(text: &str, size: i32) -> i32 {
     (text.chars().count() as f64 * f64::from(size) * 0.62).ceil() as i32
 }
 
-/// `text`, shortened to about `width` pixels.
+/// `text`, shortened in its middle to about `width` pixels.
 pub fn shortened(text: &str, size: i32, width: i32) -> String {
     let most = (f64::from(width) / (f64::from(size) * 0.6)) as usize;
     if text.chars().count() <= most {
         return text.to_owned();
     }
-    text.chars().take(most.saturating_sub(1)).chain(['…']).collect()
+    // What tells long texts apart is at their end.
+    let (head, tail) = (most.saturating_sub(1) * 3 / 5, most.saturating_sub(1) * 2 / 5);
+    let end = text.chars().count() - tail;
+    text.chars().take(head).chain(['…']).chain(text.chars().skip(end)).collect()
 }
 
 /// An entry of a legend: what it is called, and the number of its colour.
@@ -158,7 +167,10 @@ pub fn legend_places(entries: &[Entry], width: i32) -> Vec<(i32, i32)> {
 pub fn legend(area: &Area<'_>, at: (i32, i32), width: i32, entries: &[Entry]) -> Result<(), DrawError> {
     for ((label, number), (x, y)) in entries.iter().zip(legend_places(entries, width)) {
         let (x, y) = (at.0 + x, at.1 + y + 9);
-        fill(area, (x, y - 2), (x + 24, y + 1), colour(*number))?;
+        let dash = dashes(*number).unwrap_or(24);
+        for from in (0..24).step_by(2 * dash as usize) {
+            fill(area, (x + from, y - 2), (x + (from + dash).min(24), y + 1), colour(*number))?;
+        }
         write(area, (x + 30, y), label, font(11), Lie::From)?;
     }
     Ok(())
@@ -182,6 +194,6 @@ mod tests {
     #[test]
     fn long_texts_are_shortened() {
         assert_eq!(shortened("abcdef", 10, 60), "abcdef");
-        assert_eq!(shortened("abcdefghijkl", 10, 60), "abcdefghi…");
+        assert_eq!(shortened("abcdefghijkl", 10, 60), "abcde…jkl");
     }
 }

@@ -8,7 +8,7 @@ use plotters::{
         cartesian::Cartesian2d,
         ranged1d::{KeyPointHint, NoDefaultFormatting, Ranged, ValueFormatter},
     },
-    element::{Circle, PathElement, Polygon},
+    element::{Circle, DashedPathElement, PathElement, Polygon},
     style::{
         Color, RGBColor, ShapeStyle,
         text_anchor::{HPos, Pos, VPos},
@@ -17,8 +17,8 @@ use plotters::{
 
 use super::{
     canvas::{
-        Area, DrawError, Entry, Lie, colour, fill, font, legend, legend_places, picture, px, shortened,
-        width_of, write,
+        Area, DrawError, Entry, Lie, colour, dashes, fill, font, legend, legend_places, picture, px,
+        shortened, width_of, write,
     },
     ticks::{marks, written},
 };
@@ -241,7 +241,11 @@ impl Grid {
                 chart.draw_series([Polygon::new(band, ink.mix(0.18))])?;
             }
             let path: Vec<(f64, f64)> = piece.iter().map(at).collect();
-            chart.draw_series([PathElement::new(path, stroke)])?;
+            if let Some(dash) = dashes(line.colour).map(px) {
+                chart.draw_series([DashedPathElement::new(path.into_iter(), dash, dash, stroke)])?;
+            } else {
+                chart.draw_series([PathElement::new(path, stroke)])?;
+            }
         }
         Ok(())
     }
