@@ -190,10 +190,19 @@ impl Study {
     /// What is left of the key of a parameter whose component is told beside it.
     fn bare<'k>(&self, key: &'k str, which: &[usize], levels: &[usize]) -> Option<&'k str> {
         let told = which.iter().zip(levels).map(|(&at, &level)| (&self.factors[at], level));
-        let mut prefixes = told.map(|(factor, level)| format!("{}.{}.", factor.key, factor.values[level]));
-        let rest = prefixes.find_map(|prefix| key.strip_prefix(&prefix))?;
+        let prefixes = told.map(|(factor, level)| format!("{}.{}.", factor.key, factor.values[level]));
+        let rest = prefixes.filter_map(|prefix| key.strip_prefix(&prefix)).min_by_key(|rest| rest.len())?;
         // Of several components of one name, a number says which.
         Some(rest).filter(|rest| !rest.starts_with(|c: char| c.is_ascii_digit()))
+    }
+
+    /// The factors whose values are held against those of a baseline: those of the colours but how the data is dealt, which
+    /// nobody chooses, unless there is nothing else.
+    pub fn compared(&self) -> Vec<usize> {
+        let colour = &self.layout.colour;
+        let dealt = |at: &usize| is_below(&self.factors[*at].key, "task.partition");
+        let chosen: Vec<usize> = colour.iter().copied().filter(|at| !dealt(at)).collect();
+        if chosen.is_empty() { colour.clone() } else { chosen }
     }
 
     /// The factor with that name or key.
@@ -462,10 +471,8 @@ fn layout(factors: &[Factor], series: &[Series]) -> Layout {
     }
     for group in rest {
         let wider = [&layout.colour[..], &group].concat();
-        // Colours are held against one of them: what is dealt and who attacks is no choice to be compared.
-        let given = ["f", "m"].contains(&factors[group[0]].key.as_str())
-            || is_below(&factors[group[0]].key, "task.partition");
-        if !given && combinations(series, &wider).len() <= MOST_LABELS {
+        let sizes = ["f", "m"].contains(&factors[group[0]].key.as_str());
+        if !sizes && combinations(series, &wider).len() <= MOST_LABELS {
             layout.colour = wider;
         } else {
             layout.split.extend(group);
@@ -644,9 +651,9 @@ pub(super) mod tests {
         assert_eq!(labels.collect::<Vec<_>>(), ["dirichlet · alpha = 0.1", "dirichlet · alpha = 1", "iid"]);
     }
 
-    /// Colours are held against one of them: nobody chooses how the data is dealt, nor a rule for another's step.
+    /// A rule is held against another under the same attack, step and partition.
     #[test]
-    fn steps_are_columns_and_partitions_pictures_where_attacks_take_the_rows() {
+    fn steps_keep_their_parameters_and_partitions_are_not_compared() {
         let mut runs = Vec::new();
         for partition in ["'iid'", "'extreme'"] {
             for (rule, attack) in
@@ -665,8 +672,8 @@ pub(super) mod tests {
         let study = study(runs);
         assert_eq!(keys(&study, &study.layout.rows), ["attack"]);
         assert_eq!(keys(&study, &study.layout.columns), ["step", "step.sgd.lr"]);
-        assert_eq!(keys(&study, &study.layout.colour), ["rule"]);
-        assert_eq!(keys(&study, &study.layout.split), ["task.partition"]);
+        assert_eq!(keys(&study, &study.layout.colour), ["rule", "task.partition"]);
+        assert_eq!(keys(&study, &study.compared()), ["rule"]);
         let shared: Vec<&str> = study.shared().iter().map(|fact| fact.key.as_str()).collect();
         assert!(shared.contains(&"step.adam.lr") && !shared.contains(&"step.sgd.lr"), "{shared:?}");
     }

@@ -46,8 +46,9 @@ pub struct Table {
 /// # Errors
 /// [`ReportError::Baseline`] if there is no such label.
 pub fn table(study: &Study, baseline: Option<&str>) -> Result<Table, ReportError> {
-    let labels = study.combinations(&study.layout.colour);
-    let name = |levels: &Vec<usize>| study.label(&study.layout.colour, levels);
+    let compared = study.compared();
+    let labels = study.combinations(&compared);
+    let name = |levels: &Vec<usize>| study.label(&compared, levels);
     let levels = match baseline {
         None => labels.first(),
         Some(text) => Some(labels.iter().find(|levels| name(levels) == text).ok_or_else(|| {
@@ -55,14 +56,15 @@ pub fn table(study: &Study, baseline: Option<&str>) -> Result<Table, ReportError
         })?),
     };
     let levels = levels.filter(|_| labels.len() > 1);
-    let row = |series: &Series| row(study, series, levels.map(|levels| base_of(study, series, levels)));
+    let base = |series: &Series, levels: &Vec<usize>| base_of(study, series, &compared, levels);
+    let row = |series: &Series| row(study, series, levels.map(|levels| base(series, levels)));
     Ok(Table { rows: study.series.iter().map(row).collect(), baseline: levels.map(name) })
 }
 
-/// The series that differs from `series` in nothing but the label, which is `levels`.
-fn base_of<'a>(study: &'a Study, series: &Series, levels: &[usize]) -> Option<&'a Series> {
+/// The series that differs from `series` in nothing but the factors `which`, which have the values `levels`.
+fn base_of<'a>(study: &'a Study, series: &Series, which: &[usize], levels: &[usize]) -> Option<&'a Series> {
     let mut wanted = series.levels.clone();
-    for (&factor, &level) in study.layout.colour.iter().zip(levels) {
+    for (&factor, &level) in which.iter().zip(levels) {
         wanted[factor] = level;
     }
     study.series.iter().find(|other| other.levels == wanted)

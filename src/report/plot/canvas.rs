@@ -2,7 +2,7 @@
 //! Pictures are drawn in quarters of a pixel, since plotters places everything
 //! on whole units.
 
-use std::io;
+use std::{collections::BTreeSet, io};
 
 use plotters::backend::SVGBackend;
 use plotters::{
@@ -145,6 +145,15 @@ pub fn shortened(text: &str, size: i32, width: i32) -> String {
     text.chars().take(head).chain(['…']).chain(text.chars().skip(end)).collect()
 }
 
+/// The pixels that `labels` need, at most `most` if they can still be told apart when they are shortened to that.
+pub fn room(labels: &[String], size: i32, most: i32) -> i32 {
+    let whole = labels.iter().map(|label| width_of(label, size)).max().unwrap_or(0);
+    let different =
+        |label: &dyn Fn(&String) -> String| labels.iter().map(label).collect::<BTreeSet<_>>().len();
+    let apart = different(&|label| shortened(label, size, most)) == different(&|label| label.clone());
+    if apart { whole.min(most) } else { whole }
+}
+
 /// An entry of a legend: what it is called, and the number of its colour.
 pub type Entry = (String, usize);
 
@@ -171,14 +180,14 @@ pub fn legend(area: &Area<'_>, at: (i32, i32), width: i32, entries: &[Entry]) ->
         for from in (0..24).step_by(2 * dash as usize) {
             fill(area, (x + from, y - 2), (x + (from + dash).min(24), y + 1), colour(*number))?;
         }
-        write(area, (x + 30, y), label, font(11), Lie::From)?;
+        write(area, (x + 30, y), &shortened(label, 11, width - x + at.0 - 34), font(11), Lie::From)?;
     }
     Ok(())
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{Entry, legend_places, shortened};
+    use super::{Entry, legend_places, room, shortened, width_of};
 
     #[test]
     fn a_legend_is_a_row_or_has_columns() {
@@ -189,6 +198,15 @@ mod tests {
         let places = legend_places(&entries, 260);
         assert_eq!((places[0], places[1].1, places[2]), ((0, 0), 0, (0, 18)));
         assert_eq!(legend_places(&entries, 20).iter().map(|place| place.1).collect::<Vec<_>>(), [0, 18, 36]);
+    }
+
+    #[test]
+    fn labels_have_the_room_to_be_told_apart() {
+        let labels = |middles: [&str; 2]| middles.map(|middle| format!("{}{middle}{0}", "a".repeat(30)));
+        assert_eq!(room(&labels(["x", "x"]), 10, 100), 100);
+        let wide = width_of(&labels(["x", "y"])[0], 10);
+        assert_eq!(room(&labels(["x", "y"]), 10, 100), wide);
+        assert_eq!(room(&labels(["x", "y"]), 10, 500), wide);
     }
 
     #[test]

@@ -242,7 +242,7 @@ impl Grid {
             }
             let path: Vec<(f64, f64)> = piece.iter().map(at).collect();
             if let Some(dash) = dashes(line.colour).map(px) {
-                chart.draw_series([DashedPathElement::new(path.into_iter(), dash, dash, stroke)])?;
+                chart.draw_series([DashedPathElement::new(path, dash, dash, stroke)])?;
             } else {
                 chart.draw_series([PathElement::new(path, stroke)])?;
             }

@@ -2,7 +2,7 @@
 
 use plotters::style::{RGBColor, WHITE};
 
-use super::canvas::{DrawError, Lie, fill, font, picture, shortened, width_of, write};
+use super::canvas::{DrawError, Lie, fill, font, picture, room, shortened, width_of, write};
 
 const CELL: (i32, i32) = (74, 30);
 /// Of a cell without a number.
@@ -59,9 +59,8 @@ impl Heat {
     /// # Errors
     /// `DrawError`.
     pub fn draw(&self) -> Result<String, DrawError> {
-        let left = self.rows.iter().map(|row| width_of(row, 11)).max().unwrap_or(0).min(420) + 24;
-        let wide =
-            self.columns.iter().map(|column| width_of(column, 10) + 8).max().unwrap_or(0).clamp(CELL.0, 190);
+        let left = room(&self.rows, 11, 420) + 24;
+        let wide = (room(&self.columns, 10, 182) + 8).max(CELL.0);
         let top = 84;
         let columns = self.columns.len() as i32;
         let width = (left + columns * wide + 20)
