@@ -433,52 +433,52 @@ fn counting(runs: &[Run], all: impl Iterator<Item = usize>, notes: &mut Vec<Stri
 /// is another figure; of the rest one may become rows, and what the colours can tell apart joins them. Parameters stay
 /// with the name whose they are.
 fn layout(factors: &[Factor], series: &[Series]) -> Layout {
-    let mut layout = Layout::default();
-    let mut rest: Vec<Vec<usize>> = Vec::new();
-    let named = |name: &&str| factors.iter().any(|factor| factor.key.split(" / ").any(|part| part == *name));
-    let optimisers: Vec<&str> = ["estimator", "step"].into_iter().filter(named).collect();
-    for (at, factor) in factors.iter().enumerate() {
-        match factor.key.as_str() {
-            key if is_below(key, "attack") => layout.rows.push(at),
-            "meta-aggregator" | "rule" => layout.colour.push(at),
-            "base" | "estimator" | "step" | "estimator / step" => layout.columns.push(at),
-            key if optimisers.iter().any(|name| is_below(key, name)) => layout.columns.push(at),
-            "task.dataset" | "task.model" | "task.objective" => layout.split.push(at),
-            key => match rest.iter_mut().find(|group| is_below(key, &factors[group[0]].key)) {
-                Some(group) => group.push(at),
-                None => rest.push(vec![at]),
-            },
-        }
-    }
-    if layout.colour.is_empty() {
-        layout.colour = if !layout.columns.is_empty() {
-            let first = factors[layout.columns[0]].key.clone();
-            let own = |at: &usize| first.split(" / ").any(|name| is_below(&factors[*at].key, name));
-            let (own, others) = layout.columns.iter().partition(|at| **at == layout.columns[0] || own(at));
-            layout.columns = others;
-            own
-        } else if !rest.is_empty() {
-            rest.remove(0)
-        } else if !layout.rows.is_empty() {
-            std::mem::take(&mut layout.rows)
-        } else {
-            layout.split.drain(..layout.split.len().min(1)).collect()
+    let [mut split, mut rows, mut columns, mut colour, mut rest] = [const { Vec::<Vec<usize>>::new() }; 5];
+    for group in groups(factors) {
+        let list = match factors[group[0]].key.as_str() {
+            key if is_below(key, "attack") => &mut rows,
+            "meta-aggregator" | "rule" => &mut colour,
+            "base" | "estimator" | "step" | "estimator / step" => &mut columns,
+            "task.dataset" | "task.model" | "task.objective" => &mut split,
+            _ => &mut rest,
         };
+        list.push(group);
     }
-    if layout.rows.is_empty() {
+    if colour.is_empty() {
+        let attack = rows.len();
+        let lists = [(&mut columns, 1), (&mut rest, 1), (&mut rows, attack), (&mut split, 1)];
+        let first = lists.into_iter().find(|(list, _)| !list.is_empty());
+        colour = first.map_or_else(Vec::new, |(list, taken)| list.drain(..taken).collect());
+    }
+    if rows.is_empty() {
         let fits = |group: &Vec<usize>| combinations(series, group).len() <= MOST_ROWS;
-        layout.rows = rest.iter().position(fits).map_or_else(Vec::new, |place| rest.remove(place));
+        rows.extend(rest.iter().position(fits).map(|place| rest.remove(place)));
     }
     for group in rest {
-        let wider = [&layout.colour[..], &group].concat();
+        let wider = [colour.concat(), group.clone()].concat();
         let sizes = ["f", "m"].contains(&factors[group[0]].key.as_str());
-        if !sizes && combinations(series, &wider).len() <= MOST_LABELS {
-            layout.colour = wider;
-        } else {
-            layout.split.extend(group);
+        let fits = !sizes && combinations(series, &wider).len() <= MOST_LABELS;
+        if fits { &mut colour } else { &mut split }.push(group);
+    }
+    let [split, rows, columns, colour] = [split, rows, columns, colour].map(|groups| groups.concat());
+    Layout { split, rows, columns, colour }
+}
+
+/// Every factor with the parameters of what it names. Those of rules stand alone: a study of them has a rule in each
+/// colour anyway.
+fn groups(factors: &[Factor]) -> Vec<Vec<usize>> {
+    let mut groups: Vec<Vec<usize>> = Vec::new();
+    for (at, Factor { key, .. }) in factors.iter().enumerate() {
+        let has = |group: &&mut Vec<usize>| {
+            let first = &factors[group[0]].key;
+            first != "rule" && first.split(" / ").any(|name| is_below(key, name))
+        };
+        match groups.iter_mut().find(has) {
+            Some(group) => group.push(at),
+            None => groups.push(vec![at]),
         }
     }
-    layout
+    groups
 }
 
 #[cfg(test)]
