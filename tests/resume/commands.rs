@@ -38,6 +38,21 @@ fn a_run_that_is_stopped_goes_on_with_any_number_of_threads() {
     }
 }
 
+/// Seats for so many workers take a while, in which the run's folder is there already.
+#[test]
+fn a_signal_before_anybody_is_seated_leaves_a_run_that_goes_on() {
+    let crowd = experiment(CASTS[0], 3, 10)
+        .replace("count = 11", "count = 60000")
+        .replace("cohort = 11", "cohort = 20");
+    let place = Place::new(&crowd);
+    let (mut child, run) = place.start("crowd", &[]);
+    kill(&child, Signal::INT);
+    assert_eq!(child.wait().unwrap().code(), Some(130));
+    assert_eq!(ended(&run).0, "interrupted");
+    let resumed = resume(&run, &[]);
+    assert_eq!((resumed.status, ended(&run).0.as_str()), (0, "completed"), "{}", resumed.stderr);
+}
+
 #[test]
 fn a_hangup_ends_a_run_unless_it_was_started_to_ignore_it() {
     let place = Place::new(&experiment(CASTS[0], 1_000_000, 20));
