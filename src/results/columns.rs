@@ -71,10 +71,9 @@ impl Columns {
     /// # Errors
     /// [`ReadError`] naming file, line and column.
     pub fn read_whole(path: &Path, round: u64) -> Result<Self, ReadError> {
-        let text = contents(path)?.unwrap_or_default();
+        let Some(text) = contents(path)? else { return Ok(Self::default()) };
         let table = Self::parse(path, &text)?;
-        let is_whole = text.is_empty() || text.ends_with(b"\n");
-        if is_whole && table.round.last() == Some(&round) {
+        if text.ends_with(b"\n") && table.round.last() == Some(&round) {
             return Ok(table);
         }
         let message = format!("it is cut off: the run is completed, with {round} rounds");

@@ -73,18 +73,20 @@ impl RunRecord {
             .map_err(|error| ReadError::Content { message: error.to_string(), path })?;
         let summary = folder.join("summary.json");
         let summary: Option<Summary> = summary.exists().then(|| json(&summary)).transpose()?;
-        let is_over = summary.as_ref().is_some_and(|summary| summary.status == Status::Completed);
-        let ends = summary.as_ref().filter(|_| is_over).map(|summary| summary.rounds);
-        let read =
-            |path: &Path| ends.map_or_else(|| Columns::read(path), |round| Columns::read_whole(path, round));
+        let completed = summary.as_ref().filter(|summary| summary.status == Status::Completed);
+        let evaluations = folder.join("evaluations.csv");
+        let evaluations = match completed {
+            Some(summary) => Columns::read_whole(&evaluations, summary.rounds)?,
+            None => Columns::read(&evaluations)?,
+        };
         Ok(Self {
             config,
             config_text,
             info: json(&folder.join("run.json"))?,
             summary,
-            rounds: read(&folder.join("rounds.csv"))?,
-            evaluations: read(&folder.join("evaluations.csv"))?,
-            timings: read(&folder.join("timings.csv"))?,
+            rounds: Columns::read(&folder.join("rounds.csv"))?,
+            evaluations,
+            timings: Columns::read(&folder.join("timings.csv"))?,
             folder: folder.to_owned(),
         })
     }
@@ -210,13 +212,16 @@ mod tests {
         );
         fs::remove_dir_all(out.path().join("half")).unwrap();
         run(out.path());
-        fs::write(out.path().join("rounds.csv"), "round,bytes\n1,3\n2,").unwrap();
-        assert_eq!(find_runs(out.path()).unwrap()[0].rounds.len(), 1, "it may still be written");
+        fs::write(out.path().join("evaluations.csv"), "round,test_loss\n0,3\n2,").unwrap();
+        assert_eq!(find_runs(out.path()).unwrap()[0].evaluations.len(), 1, "it may still be written");
         let summary = r#"{"status": "completed", "rounds": 2, "elapsed_seconds": 1, "rounds_per_second": 2}"#;
         fs::write(out.path().join("summary.json"), summary).unwrap();
         assert!(
-            message(out.path()).ends_with("rounds.csv: it is cut off: the run is completed, with 2 rounds")
+            message(out.path())
+                .ends_with("evaluations.csv: it is cut off: the run is completed, with 2 rounds")
         );
+        fs::write(out.path().join("evaluations.csv"), "round,test_loss\n0,3\n").unwrap();
+        assert!(message(out.path()).contains("evaluations.csv: it is cut off"));
         fs::remove_file(out.path().join("summary.json")).unwrap();
         fs::write(out.path().join("rounds.csv"), "round,bytes\n1,many\n").unwrap();
         assert!(message(out.path()).ends_with("rounds.csv:2: column bytes: `many` is no number"));
