@@ -1,7 +1,7 @@
 //! How much memory a run will need, before it is needed: a run that cannot fit
 //! is refused by the plan, not ended by the system.
 //!
-//! Counted are the vectors of a round, what estimators, the rule and attacks remember, the passes of the model, and
+//! Counted are the vectors of a round, what estimators, the rule, the step and attacks remember, the passes of the model, and
 //! tables of all pairs of vectors where the rule or an attack may ask for distances.
 
 use std::{cmp::Reverse, collections::BTreeMap, fmt};

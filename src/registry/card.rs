@@ -207,7 +207,8 @@ fn number_or_type(root: &Value, property: &Value) -> String {
     }
 }
 
-/// `{ milestones, decay = 0.1 }`, those with a default with it; or with what is accepted in a table of one key: `{ cosine = { rounds, end } }`.
+/// `{ milestones, decay = 0.1 }`, with the defaults that there are; of a table of one name with what is accepted there:
+/// `{ cosine = { rounds, end = 0.0 } }`.
 fn fields(root: &Value, property: &Value) -> String {
     let Some(fields) = property["properties"].as_object() else { return "table".into() };
     let inner = |value: &Value| value["properties"].is_object().then(|| accepts(root, value));

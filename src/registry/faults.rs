@@ -278,3 +278,22 @@ default! {
     WrongRound { by: -1 }
     Flood { messages: 10_000 }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{Kind, register};
+    use crate::config::Named;
+    use phalanx_robust::describe::Preset;
+
+    /// `faults.csv` and metrics call a fault as `[[faults]]` does.
+    #[test]
+    fn a_fault_has_one_name() {
+        let mut faults = Kind::new("fault");
+        register(&mut faults);
+        let names: Vec<String> = faults.cards().map(|card| card.name.clone()).collect();
+        for name in names {
+            let made = faults.make(&Named::plain(&name), Preset::Paper).unwrap();
+            assert_eq!(made.component.name(), name);
+        }
+    }
+}

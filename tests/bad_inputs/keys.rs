@@ -60,6 +60,10 @@ const WRONG: &[(&str, &[&str])] = &[
     ("aggregator.rule=[[]]", &["aggregator.rule"]),
     ("aggregator.rule=['']", &["aggregator.rule.0", "unknown rule"]),
     ("aggregator.rule=['mean','mean']", &["aggregator.rule", "base rule"]),
+    (
+        "aggregator.rule=[{multi-krum={select={exactly=3,m-f={}}}}]",
+        &["aggregator.rule.0.multi-krum.select", "one name is expected"],
+    ),
     ("aggregator.rule=[{geometric-median={steps=-1}}]", &["aggregator.rule.0.geometric-median.steps"]),
     ("aggregator.rule=[{geometric-median={nu=nan}}]", &["aggregator.rule.0.geometric-median.nu"]),
     ("aggregator.rule=[{centered-clipping={tau=-1}}]", &["aggregator.rule.0.centered-clipping.tau"]),

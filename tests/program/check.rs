@@ -195,6 +195,13 @@ fn a_run_that_cannot_fit_is_refused_with_both_numbers() {
     let file = experiment(folder.path(), "large.toml", &text);
     let message = Program::fails(&["run", &file]);
     assert!(message.contains("about 1199.4 GB") && message.contains("GB are available"), "{message}");
+    let needs = |step: &str| {
+        let message = Program::fails(&["run", &file, "--set", &format!("aggregator.step={step}")]);
+        let number = message.split("needs about ").nth(1).unwrap().split(' ').next().unwrap().to_owned();
+        (number.parse::<f64>().unwrap() * 10.0).round()
+    };
+    // Tenths of a gigabyte: a vector takes 40 MB, and adam remembers two.
+    assert_eq!(needs("adam") - needs("sgd"), 1.0);
     let small = experiment(folder.path(), "small.toml", harness::CONVEX);
     let message = Program::fails(&["check", &small, "--set", "machine.memory_gb=0.000001"]);
     assert!(message.contains("allowed by machine.memory_gb"), "{message}");

@@ -208,8 +208,13 @@ fn a_comparison_counts_the_runs_that_a_report_counts() {
     let repeated = "2 runs repeat another's settings and seed; the latest complete one counts.";
     let interrupted = format!("Run {} (seed 3) is interrupted: left out.", harness::hash(&alone[2]));
     assert!(told.contains(&format!("\nA: {repeated}\nB: {interrupted}\n\n")), "{told}");
-    let page = fs::read_to_string(Program::run(&["report", &a]).stdout.trim()).unwrap();
+    let tidy = folder.path().join("tidy.csv");
+    let told = Program::run(&["report", &a, "--csv", &tidy.display().to_string()]).stdout;
+    let page = fs::read_to_string(told.trim()).unwrap();
     assert!(page.contains(repeated), "{page}");
+    let tidy = fs::read_to_string(tidy).unwrap();
+    // Four runs with five evaluations each, two of them repeats.
+    assert_eq!([",no,", ",yes,"].map(|counted| tidy.matches(counted).count()), [10, 10], "{tidy}");
 
     fs::remove_file(alone[2].join("evaluations.csv")).unwrap();
     let only = alone[2].display().to_string();

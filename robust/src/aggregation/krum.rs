@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     Batch, Gram, Size,
-    describe::{Described, ParameterError, Preset},
+    describe::{Described, ParameterError, Preset, sole},
     state::Stateful,
 };
 
@@ -63,6 +63,7 @@ pub struct MultiKrum {
     /// How many nearest neighbours enter the score: "m-f-2", which needs m > 2f + 2, or "m-f-1".
     pub neighbours: Neighbours,
     /// How many vectors are averaged: "m-f-2", "m-f" or `{ exactly = 3 }`.
+    #[serde(deserialize_with = "sole")]
     pub select: Select,
 }
 

@@ -177,7 +177,7 @@ impl Moments {
         let Adam { lr, beta1, tau, bias_correction, weight_decay, ref schedule, .. } = self.adam;
         check_rates(lr, weight_decay, schedule)?;
         check_keeps("beta1", beta1)?;
-        // Less would be nothing in f32.
+        // Far below it f32 has no number but 0.
         ParameterError::unless(tau.is_finite() && tau >= 1e-30, "tau", tau, "a number of at least 1e-30")?;
         let first = start.zeros_like();
         let initial = if bias_correction { 0.0 } else { tau * tau };

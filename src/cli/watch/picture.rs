@@ -158,10 +158,10 @@ fn curve(table: &Columns, name: &str) -> Curve {
 
 #[cfg(test)]
 mod tests {
-    use std::fs;
+    use std::{fs, path::Path};
 
-    use super::{Picture, duration};
-    use crate::results::read::RunRecord;
+    use super::{Picture, duration, pace};
+    use crate::results::{Columns, read::RunRecord};
 
     const CONFIG: &str = r#"
 name = "a"
@@ -195,6 +195,17 @@ attack = "ipm"
         assert_eq!(seen.phases, [("gradient", 0.2)]);
         let measures = [("Byzantine weight", "5.0 % of 25.0 %"), ("set aside", "1 of 4")];
         assert_eq!(seen.measures, measures.map(|(name, value)| (name, value.to_owned())));
+    }
+
+    /// 20 rounds of half a second, and the last 50 of two seconds.
+    #[test]
+    fn the_pace_is_that_of_the_last_rounds() {
+        let elapsed =
+            |round: u64| if round <= 20 { round as f64 / 2.0 } else { 10.0 + 2.0 * (round - 20) as f64 };
+        let rows: String = (1..=70).map(|round| format!("{round},{}\n", elapsed(round))).collect();
+        let text = format!("round,elapsed_seconds\n{rows}");
+        let timings = Columns::parse(Path::new("timings.csv"), text.as_bytes()).unwrap();
+        assert_eq!(pace(&timings), Some(0.5));
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use super::{
     canvas::{
-        DrawError, Entry, Lie, colour, fill, font, legend, legend_places, picture, shortened, width_of, write,
+        DrawError, Entry, Lie, colour, fill, font, legend, legend_places, picture, room, shortened, write,
     },
     ticks::{step, written},
 };
@@ -30,7 +30,8 @@ impl Bars {
     /// # Errors
     /// [`DrawError`].
     pub fn draw(&self) -> Result<String, DrawError> {
-        let left = self.bars.iter().map(|(label, _)| width_of(label, 11)).max().unwrap_or(0).min(420) + 24;
+        let labels: Vec<String> = self.bars.iter().map(|(label, _)| label.clone()).collect();
+        let left = room(&labels, 11, 420) + 24;
         let width = left + LENGTH + 80;
         let entries: Vec<Entry> = self.parts.iter().cloned().zip(0..).collect();
         // a single part is named by the axis

@@ -17,13 +17,15 @@ use plotters::{
 
 use super::{
     canvas::{
-        Area, DrawError, Entry, Lie, colour, dashes, fill, font, legend, legend_places, picture, px,
+        Area, DrawError, Entry, Lie, colour, dashes, fill, font, legend, legend_places, picture, px, room,
         shortened, width_of, write,
     },
     ticks::{marks, written},
 };
 
 const GAP: i32 = 24;
+/// The smallest headings that can be read.
+const SMALLEST: i32 = 9;
 /// What the title of the y axis takes on the left.
 const TITLE: i32 = 26;
 const BOTTOM: i32 = 48;
@@ -256,7 +258,7 @@ type Chart<'a, 'b> = ChartContext<'a, SVGBackend<'b>, Cartesian2d<Span, Span>>;
 /// The largest size at which all headings fit into `room` pixels, or the smallest that can be read.
 fn heading_size<'a>(headings: impl Iterator<Item = &'a str> + Clone, room: i32) -> i32 {
     let fits = |size: &i32| headings.clone().all(|heading| width_of(heading, *size) <= room);
-    [11, 10, 9].into_iter().find(fits).unwrap_or(9)
+    [11, 10, SMALLEST].into_iter().find(fits).unwrap_or(SMALLEST)
 }
 
 /// A heading over the panel with that corner.
@@ -437,18 +439,24 @@ impl Frame {
     }
 }
 
-/// Width and height of a panel.
+/// Width and height of a panel: by their number, and as large as their headings need to be told apart.
 fn panel_size(grid: &Grid) -> (i32, i32) {
-    match grid.columns.len() {
+    let (wide, high) = match grid.columns.len() {
         1 => (440, 270),
         2 => (330, 220),
         _ => (236, 176),
-    }
+    };
+    let of_panels = || grid.rows.iter().flat_map(|row| row.split('\n')).map(str::to_owned).collect();
+    let (over, beside) =
+        if grid.is_wrapped() { (of_panels(), &[][..]) } else { (grid.columns.clone(), &grid.rows[..]) };
+    (wide.max(room(&over, SMALLEST, wide - 4) + 4), high.max(room(beside, SMALLEST, high)))
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{Axis, Grid, Line, Point, Span, heading_size, padded, pieces};
+    use super::{
+        Axis, Grid, Line, Point, SMALLEST, Span, heading_size, padded, panel_size, pieces, width_of,
+    };
 
     fn line(ys: &[f64]) -> Line {
         let point = |(x, &y): (usize, &f64)| Point { x: x as f64, y, low: y, high: y };
@@ -494,6 +502,31 @@ mod tests {
         let (rows, panels) = wrapped(&["ipm"], &["a", "b", "c", "d", "e"]);
         assert_eq!((rows.len(), panels), (2, 2));
         assert!(rows[0].starts_with("ipm · a\nipm · b") && rows[1].ends_with("ipm · e"), "{rows:?}");
+    }
+
+    #[test]
+    fn panels_are_as_large_as_headings_need_to_be_told_apart() {
+        let size = |rows: &[String], columns: &[&str]| {
+            let columns = columns.iter().map(|name| (*name).to_owned()).collect();
+            panel_size(&Grid { rows: rows.to_vec(), columns, ..Grid::default() })
+        };
+        let long = ["x", "y"].map(|middle| format!("{}{middle}{0}", "a".repeat(60)));
+        let alike = ["x", "x"].map(|end| format!("{}{end}", "a".repeat(120)));
+        let whole = width_of(&long[0], SMALLEST);
+        assert_eq!(size(&alike, &["sgd", "adam"]), (330, 220));
+        assert_eq!(size(&long, &["sgd", "adam"]), (330, whole));
+        assert_eq!(size(&[long.join("\n")], &["", ""]), (whole + 4, 220));
+    }
+
+    #[test]
+    fn lines_of_one_colour_have_other_dashes() {
+        let drawn = |colour| {
+            let panels = vec![vec![vec![Line { colour, ..line(&[1.0, 2.0]) }]]];
+            let names = || vec![String::new()];
+            let grid = Grid { rows: names(), columns: names(), panels, ..Grid::default() };
+            grid.draw().unwrap().matches("<polyline").count()
+        };
+        assert!(drawn(0) == drawn(7) && drawn(7) < drawn(8) && drawn(8) < drawn(16));
     }
 
     #[test]
