@@ -99,8 +99,9 @@ fn documented_ranges_are_those_that_are_checked() {
 
 #[test]
 fn weights_whose_sum_overflows_are_refused() {
-    let of =
-        |weight: f64| aggregation::WeightedCwmed { weights: vec![weight; 3], ..Default::default() }.build();
+    let of = |weight: f64| {
+        aggregation::WeightedCwmed { weights: vec![weight; 3].into(), ..Default::default() }.build()
+    };
     assert_eq!(of(1e308).err().map(|error| error.parameter.into_owned()).as_deref(), Some("weights"));
     assert!(of(1e307).is_ok());
 }

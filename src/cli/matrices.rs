@@ -23,9 +23,6 @@ use crate::{
     registry::{ComponentError, Kind, Registry, Resolved},
 };
 
-/// Most elements of a chain.
-const LONGEST_CHAIN: usize = 32;
-
 /// A subcommand that has no result.
 #[derive(Debug, thiserror::Error)]
 pub enum Failure {
@@ -112,10 +109,6 @@ impl Chain {
     /// [`Failure::Flag`].
     pub fn parse(registry: &Registry, text: &str, preset: Preset) -> Result<(Self, Vec<Named>), Failure> {
         let chain = elements("--rule", text)?;
-        if chain.len() > LONGEST_CHAIN {
-            let message = format!("it has {} elements; at most {LONGEST_CHAIN} are accepted", chain.len());
-            return Err(Failure::flag("--rule", message));
-        }
         let made = chain
             .iter()
             .map(|named| make(&registry.rules, "--rule", named, preset))
@@ -125,7 +118,10 @@ impl Chain {
         let chain = if layers.iter().all(|layer| matches!(layer, Layer::Pre(_))) {
             Mixer::new(layers).map(Self::Mixer)
         } else {
-            Defence::new(layers).map(Self::Defence)
+            Defence::new(layers).and_then(|mut defence| {
+                defence.count_samples(None)?;
+                Ok(Self::Defence(defence))
+            })
         };
         chain.map(|chain| (chain, names)).map_err(|error| Failure::flag("--rule", error))
     }

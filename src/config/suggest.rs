@@ -7,7 +7,7 @@ use super::shorten;
 const ELSEWHERE: &[(&str, &str)] = &[
     // rules and layers over them
     ("average", "mean"),
-    ("fedavg", "mean"),
+    ("fedavg", "weighted-mean"),
     ("median", "cwmed"),
     ("comed", "cwmed"),
     ("coordinatemedian", "cwmed"),

@@ -14,10 +14,10 @@ use crate::{
     config::{ConfigError, Holders, Named},
     data::{
         self, Dataset, HoldOutError,
-        partition::Deal,
+        partition::{Deal, PartitionError},
         sampler::{Order, Shard, ShardSampler},
     },
-    registry::{Data, PartitionFactory, Resolved},
+    registry::{ComponentError, Data, PartitionFactory, Resolved},
 };
 
 /// Reads the data set. A folder is looked for beside the experiment's file first.
@@ -81,7 +81,13 @@ pub(super) fn partition(planner: &mut Planner<'_>) -> Result<PartitionFactory, C
 pub(super) fn deal(planner: &mut Planner<'_>, groups: &[Group], labels: &[u8]) -> Result<Deal, ConfigError> {
     let seed = Seed(planner.config.seed);
     let partition = partition(planner)?;
-    let wrong = |key, error: data::partition::PartitionError| planner.error(key, error.to_string());
+    let wrong = |key, error: PartitionError| match error {
+        PartitionError::Parameter(error) => {
+            let name = &planner.config.task.partition.name;
+            planner.component(key, name, &ComponentError::parameter(&error))
+        }
+        other => planner.error(key, other.to_string()),
+    };
     let dealt = |workers| partition(labels, workers, seed).map_err(|error| wrong("task.partition", error));
     let count = |groups: &mut dyn Iterator<Item = &Group>| groups.map(|group| group.ids.len()).sum();
     let workers = count(&mut groups.iter());
@@ -94,16 +100,70 @@ pub(super) fn deal(planner: &mut Planner<'_>, groups: &[Group], labels: &[u8]) -
     }
 }
 
-/// The samplers of all workers, by id.
-pub(super) fn samplers(
+/// What all workers draw from, by id.
+pub(super) struct Hands {
+    pub samplers: Vec<Box<dyn Sampler>>,
+    /// Sizes of their shards; None where they hold none.
+    pub held: Option<Vec<usize>>,
+}
+
+/// The samplers of all workers, over the training set with these labels.
+pub(super) fn hands(
     planner: &mut Planner<'_>,
     groups: &[Group],
     labels: &Arc<Vec<u8>>,
-) -> Result<Vec<Box<dyn Sampler>>, ConfigError> {
+) -> Result<Hands, ConfigError> {
     let dealt = Arc::new(dealt(planner, labels).to_vec());
     let deal = deal(planner, groups, &dealt)?;
-    deal.samplers(&dealt, &batches(groups), Seed(planner.config.seed))
-        .map_err(|error| planner.error("task.partition", error.to_string()))
+    let samplers = deal
+        .samplers(&dealt, &batches(groups), Seed(planner.config.seed))
+        .map_err(|error| planner.error("task.partition", error.to_string()))?;
+    Ok(Hands { samplers, held: deal.held() })
+}
+
+#[cfg(test)]
+mod weights {
+    use phalanx_robust::{Vector, aggregation::Context, random::Seed};
+
+    use crate::{experiment::Plan, registry::Registry};
+
+    const SKEWED: &str = "name = 'skewed'\nrounds = 1\n\
+         [task]\nobjective = { logistic-regression = { dim = 3, samples = 400 } }\n\
+         partition = { quantity = { min_size = 10 } }\nholders = 'honest'\n\
+         [aggregator]\nrule = [{ weighted-mean = { weights = 'samples' } }]\n\
+         [[workers]]\ncount = 5\n[[attackers]]\ncount = 2\nattack = 'ipm'\n";
+
+    /// FedAvg's average: worker i's vector counts n_i / sum n_j. An attacker counts as the holder that it draws from.
+    #[test]
+    fn vectors_count_as_the_shards_that_were_dealt() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("skewed.toml");
+        std::fs::write(&file, SKEWED).unwrap();
+        let mut plan = Plan::read(&Registry::default(), &file, &[], None).unwrap();
+        let held = plan.workload.held.clone().unwrap();
+        assert_eq!((held[..5].iter().sum::<usize>(), &held[..2]), (400, &held[5..]));
+        assert!(held[..5].iter().any(|&one| one != held[0]), "{held:?}");
+        let unit = |i: usize| Vector::from((0..7).map(|j| f64::from(u8::from(i == j))).collect::<Vec<_>>());
+        let context = Context::new(2, Seed(1).stream("test", 0, "rule", 1));
+        let output =
+            plan.defence.aggregate_in(&(0..7).map(unit).collect::<Vec<_>>(), context).unwrap().output;
+        let total: usize = held.iter().sum();
+        for (share, &samples) in output.to_f64().into_iter().zip(&held) {
+            assert!((share - samples as f64 / total as f64).abs() < 1e-15, "{share} of {held:?}");
+        }
+    }
+
+    #[test]
+    fn without_shards_there_is_nothing_to_weigh_by() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("skewed.toml");
+        std::fs::write(&file, SKEWED).unwrap();
+        for set in ["task.partition=shared-stream", "task.objective=least-squares"] {
+            let sets = [set.to_owned(), "task.holders=all".to_owned()];
+            let error = Plan::read(&Registry::default(), &file, &sets, None).err().unwrap().to_string();
+            assert!(error.contains("aggregator.rule") && error.contains("weights = samples"), "{error}");
+        }
+    }
 }
 
 #[cfg(test)]

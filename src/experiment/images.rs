@@ -8,15 +8,15 @@ use tch::{Cuda, Device};
 use super::{
     Arithmetic,
     cast::Group,
-    dealing,
+    dealing::{self, Hands},
     plan::{PlanError, Planner},
     workload::{Workload, batches, steps, walking},
 };
 use crate::{
     config::{self, BatchNorm, Config, ConfigError, Named},
     data::Dataset,
-    learner::torch::{self, BatchNormPolicy, Model, Precision, Settings, TorchLearner, Way},
-    registry::{ModelFactory, Resolved},
+    learner::torch::{self, BatchNormPolicy, Model, ModelError, Precision, Settings, TorchLearner, Way},
+    registry::{ComponentError, ModelFactory, Resolved},
     results::Computation,
 };
 
@@ -65,7 +65,7 @@ pub(super) fn images(
     let classes = images.classes();
     let Images { device, network, dataset } = images;
     let dataset = dealing::hold_out(planner, dataset)?;
-    let samplers = dealing::samplers(planner, groups, &dataset.train.labels)?;
+    let Hands { samplers, held } = dealing::hands(planner, groups, &dataset.train.labels)?;
     let root = dealing::root(planner, samplers.len(), &dataset.train.labels)?;
     let task = &planner.config.task;
     let name = task.model.as_ref().map_or("", |model| &model.name);
@@ -92,6 +92,7 @@ pub(super) fn images(
     Ok(Workload {
         learner: walking(&planner.config.task, Box::new(learner)),
         samplers,
+        held,
         root,
         domain: Domain::Everywhere,
         classes,
@@ -129,9 +130,14 @@ fn fit(
     planner.config.task.model = Some(made.named);
     let images = &dataset.train;
     let shape = [images.channels, images.height, images.width];
-    planner.guarded("task.model", || (made.component)(shape, images.classes))?.map_err(|error| {
-        let message = format!("`{name}` does not fit the data set `{}`: {error}", dataset.name);
-        planner.error("task.model", message)
+    planner.guarded("task.model", || (made.component)(shape, images.classes))?.map_err(|error| match error {
+        ModelError::Parameter(error) => {
+            planner.component("task.model", &name, &ComponentError::parameter(&error))
+        }
+        other => {
+            let message = format!("`{name}` does not fit the data set `{}`: {other}", dataset.name);
+            planner.error("task.model", message)
+        }
     })
 }
 

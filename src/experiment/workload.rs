@@ -9,7 +9,7 @@ use phalanx_robust::{Dtype, random::Seed, step::Domain};
 use super::{
     Arithmetic,
     cast::Group,
-    dealing,
+    dealing::{self, Hands},
     plan::{PlanError, Planner},
 };
 use crate::{
@@ -32,6 +32,8 @@ pub(super) struct Workload {
     pub learner: Box<dyn Learner>,
     /// The samplers of all workers, by id.
     pub samplers: Vec<Box<dyn Sampler>>,
+    /// How many samples each of them draws from; None without shards.
+    pub held: Option<Vec<usize>>,
     /// The sampler of the server's own batches, if it has a root set.
     pub root: Option<Box<dyn Sampler>>,
     /// The convex set of the problem.
@@ -167,13 +169,13 @@ fn convex(
     objective: &Arc<dyn Objective>,
 ) -> Result<Workload, ConfigError> {
     let seed = Seed(planner.config.seed);
-    let samplers: Vec<_> = match objective.labels() {
-        Some(labels) => dealing::samplers(planner, groups, labels)?,
-        None => groups
-            .iter()
-            .flat_map(|group| group.ids.clone())
-            .map(|worker| Box::new(NoiseSampler::new(worker, seed)) as Box<dyn Sampler>)
-            .collect(),
+    let noise = |worker| Box::new(NoiseSampler::new(worker, seed)) as Box<dyn Sampler>;
+    let Hands { samplers, held } = match objective.labels() {
+        Some(labels) => dealing::hands(planner, groups, labels)?,
+        None => Hands {
+            samplers: groups.iter().flat_map(|group| group.ids.clone()).map(noise).collect(),
+            held: None,
+        },
     };
     let root = objective.labels().map(|labels| dealing::root(planner, samplers.len(), labels));
     let task = &planner.config.task;
@@ -182,6 +184,7 @@ fn convex(
     Ok(Workload {
         learner: walking(task, Box::new(learner)),
         samplers,
+        held,
         root: root.transpose()?.flatten(),
         domain: objective.domain(),
         classes: objective.classes() as i64,

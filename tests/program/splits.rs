@@ -70,11 +70,14 @@ fn what_cannot_be_dealt_names_its_key() {
     let folder = tempfile::tempdir().unwrap();
     let file = experiment(folder.path(), "experiment.toml", &logistic());
     for (set, told) in [
-        ("task.partition={dirichlet={alpha=-1.0}}", "task.partition: alpha = -1: a number above 0"),
+        (
+            "task.partition={dirichlet={alpha=-1.0}}",
+            "task.partition.dirichlet.alpha: -1 is given; a number above 0",
+        ),
         ("task.partition={dirichlet={min_size=400}}", "no more than an even share"),
         (
             "task.partition={quantity={sizes={dirichlet={alpha=0.0}}}}",
-            "sizes.dirichlet.alpha = 0: a number above 0",
+            "task.partition.quantity.sizes.dirichlet.alpha: 0 is given; a number above 0",
         ),
         ("task.partition=dirichlett", "did you mean `dirichlet`?"),
         ("task.validation=10", "task.validation: an objective has no samples to hold out"),

@@ -11,6 +11,18 @@ use crate::{
     state::{State, StateError, Stateful},
 };
 
+/// Most layers of a chain; each calls the next.
+const LONGEST_CHAIN: usize = 32;
+
+/// That a chain is not too long.
+pub(super) fn check_length(layers: &[Layer]) -> Result<(), RuleError> {
+    if layers.len() <= LONGEST_CHAIN {
+        return Ok(());
+    }
+    let message = format!("it has {} elements; at most {LONGEST_CHAIN} are accepted", layers.len());
+    Err(RuleError::Chain(message))
+}
+
 /// What the server learns from one aggregation.
 #[derive(Clone, Debug)]
 pub struct Aggregation {
@@ -34,9 +46,10 @@ impl Defence {
     /// The chain of these layers, outermost first.
     ///
     /// # Errors
-    /// [`RuleError::Chain`] unless exactly the last layer is a base rule, or if vectors are mixed over a rule that goes by
-    /// who sent them.
+    /// [`RuleError::Chain`] unless exactly the last layer is a base rule, if vectors are mixed over a rule that goes by who
+    /// sent them, or of more than 32 layers.
     pub fn new(layers: Vec<Layer>) -> Result<Self, RuleError> {
+        check_length(&layers)?;
         let mut layers = layers.into_iter().rev();
         let Some(Layer::Base(mut root)) = layers.next() else {
             return Err(RuleError::Chain("the last element must be a base rule, such as `cwmed`".into()));
@@ -77,6 +90,15 @@ impl Defence {
     /// [`RuleError::Parameter`], or as [`check`](Self::check).
     pub fn check_workers(&self, workers: usize, size: Size) -> Result<(), RuleError> {
         self.root.check_workers(workers, size)
+    }
+
+    /// Tells the layers how many training samples each worker holds, by id; None where nobody can say. Whoever plans a
+    /// run does so before its first round, for rules whose weights are these.
+    ///
+    /// # Errors
+    /// [`RuleError::Parameter`] of the first layer that weighs by samples, if there are none.
+    pub fn count_samples(&mut self, held: Option<&[usize]>) -> Result<(), RuleError> {
+        self.root.count_samples(held)
     }
 
     /// The published bound of the whole chain, if every layer has one that fits the next.
@@ -216,12 +238,12 @@ struct Over {
 
 impl Stateful for Over {
     fn state(&self) -> State {
-        self.meta.state().beside(self.inner.state())
+        self.meta.state().with("inner", self.inner.state())
     }
 
     fn restore(&mut self, state: &State) -> Result<(), StateError> {
         self.meta.restore(state)?;
-        self.inner.restore(&state.inner())
+        self.inner.restore(&state.part("inner"))
     }
 
     fn holds(&self, workers: usize, rounds: u64) -> u64 {
@@ -252,6 +274,11 @@ impl Aggregator for Over {
         self.meta.knows_workers() || self.inner.knows_workers()
     }
 
+    fn count_samples(&mut self, held: Option<&[usize]>) -> Result<(), RuleError> {
+        self.meta.count_samples(held)?;
+        self.inner.count_samples(held)
+    }
+
     fn bound(&self, size: Size) -> Option<Bound> {
         self.meta.bound(size, &self.inner.bound(size)?)
     }
@@ -270,12 +297,12 @@ struct Under {
 
 impl Stateful for Under {
     fn state(&self) -> State {
-        self.pre.state().beside(self.inner.state())
+        self.pre.state().with("inner", self.inner.state())
     }
 
     fn restore(&mut self, state: &State) -> Result<(), StateError> {
         self.pre.restore(state)?;
-        self.inner.restore(&state.inner())
+        self.inner.restore(&state.part("inner"))
     }
 
     fn holds(&self, workers: usize, rounds: u64) -> u64 {
@@ -313,6 +340,10 @@ impl Aggregator for Under {
 
     fn knows_workers(&self) -> bool {
         self.inner.knows_workers()
+    }
+
+    fn count_samples(&mut self, held: Option<&[usize]>) -> Result<(), RuleError> {
+        self.inner.count_samples(held)
     }
 
     fn bound(&self, size: Size) -> Option<Bound> {

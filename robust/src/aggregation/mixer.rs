@@ -4,7 +4,7 @@ use rayon::prelude::*;
 
 use super::{
     Context, Layer, PreAggregator, RuleError,
-    defence::{require_finite, set_aside},
+    defence::{check_length, require_finite, set_aside},
 };
 use crate::{Batch, BatchError, Map, Pass, Size, Vector, random::Stream};
 
@@ -33,6 +33,7 @@ impl Mixer {
     /// # Errors
     /// [`RuleError::Chain`] unless there is a layer and each is a pre-aggregator.
     pub fn new(layers: Vec<Layer>) -> Result<Self, RuleError> {
+        check_length(&layers)?;
         let refuse =
             || RuleError::Chain("only pre-aggregators, such as `nnm`, can stand without a base rule".into());
         let pre = |layer| if let Layer::Pre(pre) = layer { Ok(pre) } else { Err(refuse()) };

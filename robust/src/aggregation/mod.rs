@@ -45,6 +45,7 @@ mod theory;
 mod weighted_ctma;
 mod weighted_cwmed;
 mod weighted_geometric_median;
+mod weighted_mean;
 mod weights;
 
 pub use aksel::{Aksel, Keep};
@@ -80,6 +81,8 @@ pub use theory::{Bound, Meaning, pairwise_coefficient, robustness_coefficient};
 pub use weighted_ctma::WeightedCtma;
 pub use weighted_cwmed::{Half, WeightedCwmed};
 pub use weighted_geometric_median::WeightedGeometricMedian;
+pub use weighted_mean::WeightedMean;
+pub use weights::Weights;
 
 use std::sync;
 
@@ -123,6 +126,7 @@ pub fn built_in(visitor: &mut impl RuleVisitor) {
     visitor.visit::<Signguard>();
     visitor.visit::<ClippedClustering>();
     visitor.visit::<Safeguard>();
+    visitor.visit::<WeightedMean>();
     visitor.visit::<WeightedCwmed>();
     visitor.visit::<WeightedGeometricMedian>();
     visitor.visit::<Nnm>();
@@ -327,6 +331,15 @@ pub trait Aggregator: DynClone + Stateful + Send + Sync {
         false
     }
 
+    /// Told before the first round how many training samples each worker holds, by id; None where nobody can say.
+    ///
+    /// # Errors
+    /// [`RuleError::Parameter`] if the rule weighs by them and there are none.
+    fn count_samples(&mut self, held: Option<&[usize]>) -> Result<(), RuleError> {
+        let _ = held;
+        Ok(())
+    }
+
     /// Whether the rule may ask for [`Batch::gram`] or hold other tables of m × m numbers.
     fn needs_pairs(&self) -> bool {
         true
@@ -400,6 +413,15 @@ pub trait MetaAggregator: DynClone + Stateful + Send + Sync {
     /// As [`Aggregator::knows_workers`], of this layer alone.
     fn knows_workers(&self) -> bool {
         false
+    }
+
+    /// As [`Aggregator::count_samples`], for this layer alone.
+    ///
+    /// # Errors
+    /// As there.
+    fn count_samples(&mut self, held: Option<&[usize]>) -> Result<(), RuleError> {
+        let _ = held;
+        Ok(())
     }
 
     /// The published bound of this layer over a rule with the bound `inner`.

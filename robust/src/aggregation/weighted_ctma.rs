@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     Aggregate, Aggregator, Context, Layer, MetaAggregator, Rule, RuleError, ctma::Anchor, order::ascending,
-    weights,
+    weights::Weights,
 };
 use crate::{
     Batch, Size,
@@ -19,8 +19,8 @@ use crate::{
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct WeightedCtma {
-    /// The weight of every worker, by id; none for equal ones.
-    pub weights: Vec<f64>,
+    /// The weight of every worker, by id; none for equal ones; "samples" for how many training samples it holds.
+    pub weights: Weights,
     /// The fraction of the weight that Byzantine workers may hold; without it, f/m.
     #[schemars(range(min = 0.0), extend("exclusiveMaximum" = 0.5))]
     pub delta: Option<f64>,
@@ -33,7 +33,7 @@ impl Described for WeightedCtma {
 
 impl Rule for WeightedCtma {
     fn build(&self) -> Result<Layer, ParameterError> {
-        weights::check_values(&self.weights)?;
+        self.weights.check_values()?;
         if let Some(delta) = self.delta {
             ParameterError::unless(
                 (0.0..0.5).contains(&delta),
@@ -67,12 +67,12 @@ impl Stateful for WeightedCtma {}
 
 impl MetaAggregator for WeightedCtma {
     fn check(&self, size: Size) -> Result<(), RuleError> {
-        weights::check_number(&self.weights, size.m, Self::NAME)?;
+        self.weights.check_number(size.m, Self::NAME)?;
         RuleError::unless(size.m > 2 * size.f, Self::NAME, "m > 2f", size)
     }
 
     fn check_workers(&self, workers: usize, _: Size) -> Result<(), RuleError> {
-        weights::check_number(&self.weights, workers, Self::NAME)
+        self.weights.check_number(workers, Self::NAME)
     }
 
     fn aggregate(
@@ -82,7 +82,7 @@ impl MetaAggregator for WeightedCtma {
         context: &mut Context,
     ) -> Result<Aggregate, RuleError> {
         let m = batch.m();
-        let own = weights::of_rows(&self.weights, m, context, Self::NAME)?;
+        let own = self.weights.of_rows(m, context, Self::NAME)?;
         let anchor = Anchor::of(inner, batch, context)?;
         let delta = self.delta.unwrap_or(Size::new(m, context.f).delta());
         let share = nearest(&own, &ascending(&anchor.distances2), 1.0 - delta);
@@ -94,6 +94,10 @@ impl MetaAggregator for WeightedCtma {
     }
 
     fn knows_workers(&self) -> bool {
-        !self.weights.is_empty()
+        self.weights.differ()
+    }
+
+    fn count_samples(&mut self, held: Option<&[usize]>) -> Result<(), RuleError> {
+        self.weights.count(held, Self::NAME)
     }
 }

@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Aggregate, Aggregator, Context, Layer, Rule, RuleError, weights};
+use super::{Aggregate, Aggregator, Context, Layer, Rule, RuleError, weights::Weights};
 pub use crate::batch::Half;
 use crate::{
     Batch, Size,
@@ -16,8 +16,8 @@ use crate::{
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct WeightedCwmed {
-    /// The weight of every worker, by id; none for equal ones.
-    pub weights: Vec<f64>,
+    /// The weight of every worker, by id; none for equal ones; "samples" for how many training samples it holds.
+    pub weights: Weights,
     /// Which value is the median where the values up to one hold exactly half of the weight.
     pub half: Half,
 }
@@ -31,13 +31,13 @@ impl Described for WeightedCwmed {
             Preset::Dahan => Half::Upper,
             Preset::Paper | Preset::Byzfl => Half::Midpoint,
         };
-        Self { weights: Vec::new(), half }
+        Self { weights: Weights::default(), half }
     }
 }
 
 impl Rule for WeightedCwmed {
     fn build(&self) -> Result<Layer, ParameterError> {
-        weights::check_values(&self.weights)?;
+        self.weights.check_values()?;
         Ok(Layer::Base(Box::new(self.clone())))
     }
 }
@@ -46,20 +46,24 @@ impl Stateful for WeightedCwmed {}
 
 impl Aggregator for WeightedCwmed {
     fn check(&self, size: Size) -> Result<(), RuleError> {
-        weights::check_number(&self.weights, size.m, Self::NAME)?;
+        self.weights.check_number(size.m, Self::NAME)?;
         RuleError::unless(size.m > 2 * size.f, Self::NAME, "m > 2f", size)
     }
 
     fn check_workers(&self, workers: usize, _: Size) -> Result<(), RuleError> {
-        weights::check_number(&self.weights, workers, Self::NAME)
+        self.weights.check_number(workers, Self::NAME)
     }
 
     fn knows_workers(&self) -> bool {
-        !self.weights.is_empty()
+        self.weights.differ()
+    }
+
+    fn count_samples(&mut self, held: Option<&[usize]>) -> Result<(), RuleError> {
+        self.weights.count(held, Self::NAME)
     }
 
     fn aggregate(&mut self, batch: &Batch<'_>, context: &mut Context) -> Result<Aggregate, RuleError> {
-        let own = weights::of_rows(&self.weights, batch.m(), context, Self::NAME)?;
+        let own = self.weights.of_rows(batch.m(), context, Self::NAME)?;
         Ok(Aggregate::vector(batch.weighted_median(&own, self.half)?))
     }
 

@@ -3,7 +3,9 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Aggregate, Aggregator, Context, GeometricMedian, Layer, Rule, RuleError, Start, weights};
+use super::{
+    Aggregate, Aggregator, Context, GeometricMedian, Layer, Rule, RuleError, Start, weights::Weights,
+};
 use crate::{
     Batch, Size,
     describe::{Described, ParameterError, Preset},
@@ -17,8 +19,8 @@ use crate::{
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct WeightedGeometricMedian {
-    /// The weight s_i of every worker, by id; none for equal ones.
-    pub weights: Vec<f64>,
+    /// The weight s_i of every worker, by id; none for equal ones; "samples" for how many training samples it holds.
+    pub weights: Weights,
     /// Where the steps start.
     pub start: Start,
     /// The least distance that a vector counts with (smoothing), in the unit of the vectors; by default a millionth of
@@ -36,7 +38,7 @@ pub struct WeightedGeometricMedian {
 impl Default for WeightedGeometricMedian {
     fn default() -> Self {
         let GeometricMedian { start, nu, steps, tolerance } = GeometricMedian::default();
-        Self { weights: Vec::new(), start, nu, steps, tolerance }
+        Self { weights: Weights::default(), start, nu, steps, tolerance }
     }
 }
 
@@ -47,16 +49,20 @@ impl Described for WeightedGeometricMedian {
     fn preset(preset: Preset) -> Self {
         match preset {
             Preset::Paper | Preset::Byzfl => Self::default(),
-            Preset::Dahan => {
-                Self { weights: Vec::new(), start: Start::Zero, nu: Some(0.0), steps: 3, tolerance: 0.0 }
-            }
+            Preset::Dahan => Self {
+                weights: Weights::default(),
+                start: Start::Zero,
+                nu: Some(0.0),
+                steps: 3,
+                tolerance: 0.0,
+            },
         }
     }
 }
 
 impl Rule for WeightedGeometricMedian {
     fn build(&self) -> Result<Layer, ParameterError> {
-        weights::check_values(&self.weights)?;
+        self.weights.check_values()?;
         self.solver().build()?;
         Ok(Layer::Base(Box::new(self.clone())))
     }
@@ -73,20 +79,24 @@ impl WeightedGeometricMedian {
 
 impl Aggregator for WeightedGeometricMedian {
     fn check(&self, size: Size) -> Result<(), RuleError> {
-        weights::check_number(&self.weights, size.m, Self::NAME)?;
+        self.weights.check_number(size.m, Self::NAME)?;
         RuleError::unless(size.m > 2 * size.f, Self::NAME, "m > 2f", size)
     }
 
     fn check_workers(&self, workers: usize, _: Size) -> Result<(), RuleError> {
-        weights::check_number(&self.weights, workers, Self::NAME)
+        self.weights.check_number(workers, Self::NAME)
     }
 
     fn knows_workers(&self) -> bool {
-        !self.weights.is_empty()
+        self.weights.differ()
+    }
+
+    fn count_samples(&mut self, held: Option<&[usize]>) -> Result<(), RuleError> {
+        self.weights.count(held, Self::NAME)
     }
 
     fn aggregate(&mut self, batch: &Batch<'_>, context: &mut Context) -> Result<Aggregate, RuleError> {
-        let own = weights::of_rows(&self.weights, batch.m(), context, Self::NAME)?;
+        let own = self.weights.of_rows(batch.m(), context, Self::NAME)?;
         Ok(Aggregate::span(self.solver().solve(batch, &own)?))
     }
 }

@@ -61,6 +61,7 @@ pub fn coordinate_cases() -> Vec<Case> {
         one("phocas", |x, f| by_column(x, |v| around(v, average(&v[f..v.len() - f]), v.len() - f))),
         one("sign-majority", |x, _| naive::sign_majority(x)),
         one("weighted-cwmed", |x, _| cwmed(x)),
+        one("weighted-mean", |x, _| mean_all(x)),
     ]
 }
 
@@ -289,6 +290,8 @@ fn weights_count_as_repetitions_do() {
         all.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
         all
     };
+    let mean = crate::stage::output(&[("weighted-mean", own(json!({})))], &x, 2);
+    assert_close(&mean, &mean_all(&repeated), 1.0, 1e-12, "weighted-mean");
     let median = crate::stage::output(&[("weighted-cwmed", own(json!({})))], &x, 2);
     assert_close(&median, &cwmed(&repeated), 1.0, 1e-12, "weighted-cwmed");
     let column = |j: usize| naive::weighted_median(&x.iter().map(|r| r[j]).collect::<Vec<_>>(), &weights);

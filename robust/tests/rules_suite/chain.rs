@@ -133,6 +133,7 @@ fn nothing_that_goes_by_workers_stands_under_buckets() {
     for rules in [
         &[("safeguard", json!({}))][..],
         &[("weighted-cwmed", weights.clone())],
+        &[("weighted-mean", json!({ "weights": "samples" }))],
         &[("nnm", json!({})), ("weighted-geometric-median", weights.clone())],
         &[("weighted-ctma", weights), ("cwmed", json!({}))],
         &[("ctma", json!({})), ("safeguard", json!({}))],
@@ -160,9 +161,12 @@ fn a_trusted_worker_is_one_of_the_cast_or_a_bucket() {
 
 #[test]
 fn weights_are_for_the_whole_cast_not_for_a_round() {
-    for (rule, rest) in
-        [("weighted-cwmed", vec![]), ("weighted-geometric-median", vec![]), ("weighted-ctma", vec!["cwmed"])]
-    {
+    for (rule, rest) in [
+        ("weighted-mean", vec![]),
+        ("weighted-cwmed", vec![]),
+        ("weighted-geometric-median", vec![]),
+        ("weighted-ctma", vec!["cwmed"]),
+    ] {
         let check = |weights: usize| {
             let weighted = [(rule, json!({ "weights": vec![1.0; weights] }))];
             let inner = rest.iter().map(|inner| (*inner, json!({})));
@@ -174,6 +178,35 @@ fn weights_are_for_the_whole_cast_not_for_a_round() {
         let refused = check(9).unwrap_err().to_string();
         assert_eq!(refused, format!("{rule}: weights = 9: one weight for each worker"));
     }
+}
+
+/// The same vector as with these numbers as a list, also under other layers; nothing where nobody can say them.
+#[test]
+fn samples_that_workers_hold_are_their_weights() {
+    let (x, held) = (vectors(&gaussian(5, 4, 2), Dtype::F64), [30, 5, 80, 11, 2]);
+    let over = |layers: &[&'static str], rule, weights: serde_json::Value| {
+        let plain = layers.iter().map(|layer| (*layer, json!({})));
+        chain(&plain.chain([(rule, json!({ "weights": weights }))]).collect::<Vec<_>>())
+    };
+    for rule in ["weighted-mean", "weighted-cwmed", "weighted-geometric-median"] {
+        for layers in [&[][..], &["nnm"], &["weighted-ctma", "nnm"]] {
+            let mut given = over(layers, rule, json!(held));
+            let mut counted = over(layers, rule, json!("samples"));
+            let refused = counted.aggregate(&x, 1, stream(1)).unwrap_err().to_string();
+            assert!(refused.starts_with(&format!("{rule}: weights = samples: a list")), "{refused}");
+            assert_eq!(counted.count_samples(None).unwrap_err().to_string(), refused);
+            counted.count_samples(Some(&held)).unwrap();
+            let outputs =
+                [&mut given, &mut counted].map(|one| one.aggregate(&x, 1, stream(1)).unwrap().output);
+            assert_eq!(outputs[0].to_f64(), outputs[1].to_f64(), "{layers:?} {rule}");
+        }
+    }
+    let outer = |weights| chain(&[("weighted-ctma", json!({ "weights": weights })), ("cwmed", json!({}))]);
+    let (mut given, mut counted) = (outer(json!(held)), outer(json!("samples")));
+    counted.count_samples(Some(&held)).unwrap();
+    let outputs = [&mut given, &mut counted].map(|one| one.aggregate(&x, 1, stream(1)).unwrap().output);
+    assert_eq!(outputs[0].to_f64(), outputs[1].to_f64());
+    assert!(counted.check_workers(6, Size::new(5, 1)).is_err(), "there are five");
 }
 
 #[test]
@@ -292,6 +325,6 @@ fn rules_that_need_no_pairs_make_no_gram_matrix() {
     }
     let coordinates = ["cwmed", "cwtm", "meamed", "phocas", "sign-majority", "weighted-cwmed"];
     let norms = ["arc", "cge", "clipping", "norm-clipping"];
-    let others = ["aksel", "bucketing", "ctma", "mean", "weighted-ctma"];
+    let others = ["aksel", "bucketing", "ctma", "mean", "weighted-ctma", "weighted-mean"];
     assert_eq!(without, [&coordinates[..], &norms, &others].concat().into_iter().collect());
 }

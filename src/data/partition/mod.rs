@@ -104,6 +104,14 @@ impl Deal {
         }
     }
 
+    /// How many samples each worker draws from, by id; None where no shards are held.
+    pub fn held(&self) -> Option<Vec<usize>> {
+        match self {
+            Self::Shards(dealt) => Some(dealt.shards.iter().map(|shard| shard.len()).collect()),
+            Self::Stream => None,
+        }
+    }
+
     /// The samplers of all workers, by id: worker j draws batches of `batches[j]` samples with these `labels`.
     ///
     /// # Errors

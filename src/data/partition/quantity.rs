@@ -11,7 +11,7 @@ use super::{Deal, PartitionError, PartitionRule, Shards, check, cut, proportions
 use crate::data::sampler::Order;
 
 /// Quantity skew: samples are dealt at random in shards of unequal size. Every worker gets `min_size`, and what is left
-/// is divided as `sizes` says; every sample is dealt once. Vectors are not weighted by it: rules see one vector a worker.
+/// is divided as `sizes` says; every sample is dealt once. Rules with `weights = "samples"` weigh vectors by these sizes.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Quantity {
