@@ -6,16 +6,15 @@ mod checkpoint;
 mod document;
 mod faults;
 mod layers;
+mod machine;
 mod named;
 mod suggest;
+mod task;
 mod telemetry;
 
-use std::{borrow::Cow, path::PathBuf};
+use std::borrow::Cow;
 
-use phalanx_robust::{
-    describe::{Preset, sole},
-    step::Schedule,
-};
+use phalanx_robust::describe::Preset;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
@@ -24,8 +23,10 @@ pub use document::Document;
 pub use faults::FaultTable;
 pub(crate) use layers::message_of;
 pub use layers::{ConfigError, DEFAULTS, Layers, load, read_back};
+pub use machine::{Machine, StatePlace};
 pub use named::Named;
 pub(crate) use suggest::{nearest, unknown};
+pub use task::{BatchNorm, Holders, Precision, StateFormat, Task, Way};
 pub use telemetry::{PortInUse, Telemetry};
 
 use crate::hex::hex;
@@ -104,6 +105,9 @@ impl Config {
     }
 }
 
+/// Most members of a cast.
+pub(crate) const MOST_WORKERS: usize = 1_000_000;
+
 /// Longest name of an experiment: file systems take 255 bytes for the name of a folder.
 const LONGEST_NAME: usize = 120;
 
@@ -132,134 +136,6 @@ pub(crate) fn shorten(text: &str) -> Cow<'_, str> {
 pub(crate) fn number(x: f64) -> String {
     let plain = x.to_string();
     if plain.len() > 20 { format!("{x:e}") } else { plain }
-}
-
-/// What is learned: a model on a data set, or a convex objective.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Task {
-    /// The data set.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub dataset: Option<Named>,
-    /// The model.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub model: Option<Named>,
-    /// A convex objective, in place of a data set and a model.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub objective: Option<Named>,
-    /// How the training data is dealt to the workers.
-    pub partition: Named,
-    /// To whom it is dealt.
-    pub holders: Holders,
-    /// How many training samples are held out before dealing, to choose parameters by.
-    pub validation: usize,
-    /// How many training samples the server keeps to itself, its root set, for rules that need a gradient of its own.
-    pub root: usize,
-    /// How many of them make its batch in a round, all local steps together; 0: all.
-    pub root_batch: usize,
-    /// Largest norm of one worker's gradient; longer ones are scaled down. 0 turns clipping off.
-    pub clip: f64,
-    /// Steps of SGD that a worker walks on its own data in a round, a batch each; the difference that they make stands
-    /// for the gradient. 1 is off, unless `local_lr` is given: then `local_lr` times the gradient stands for it.
-    #[serde(default = "one", skip_serializing_if = "is_one")]
-    pub local_steps: usize,
-    /// Length of a local step in gradients. Without it a worker sends the gradient itself.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub local_lr: Option<f64>,
-    /// What `local_lr` is multiplied by over the rounds.
-    #[serde(default, deserialize_with = "sole", skip_serializing_if = "Schedule::is_constant")]
-    pub local_schedule: Schedule,
-    /// Weight of the proximal term that holds a worker to the point of the round while it walks, as in FedProx; 0: none.
-    #[serde(default, skip_serializing_if = "is_zero")]
-    pub local_proximal: f64,
-    /// Number format of parameters and gradients, and of what a model computes in.
-    pub precision: Precision,
-    /// Number format in which workers keep what their estimators remember between rounds.
-    pub state: StateFormat,
-    /// What becomes of batch normalisation's running statistics.
-    pub batch_norm: BatchNorm,
-    /// The most workers that one pass of libtorch answers; 0 chooses by the model's cost. The kernels take one.
-    pub tile: usize,
-    /// What computes the gradients. Results of the two ways differ by rounding alone.
-    pub way: Way,
-}
-
-/// What computes the gradients of a model.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Way {
-    /// The kernels on the CPU for models whose layers all have one, else libtorch.
-    Auto,
-    /// Our own kernels, worker by worker.
-    Kernels,
-    /// libtorch, in tiles of workers.
-    Torch,
-}
-
-impl Way {
-    /// The word in the file.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Auto => "auto",
-            Self::Kernels => "kernels",
-            Self::Torch => "torch",
-        }
-    }
-}
-
-/// To whom the training data is dealt.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Holders {
-    /// To every worker and every attacker.
-    All,
-    /// To the honest workers; an attacker that follows the protocol draws from the shard of one of them.
-    Honest,
-}
-
-/// Number format of parameters and gradients, and of what a model computes in.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Precision {
-    /// 32-bit floats.
-    F32,
-    /// 64-bit floats.
-    F64,
-    /// Mixed, as PyTorch's autocast, for models in libtorch: activations and the weights that multiply them are bf16,
-    /// forward and back; parameters, gradients, batch normalisation's scales and statistics, the loss and all that
-    /// workers and server do are f32.
-    Bf16,
-}
-
-impl Precision {
-    /// The word in the file.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::F32 => "f32",
-            Self::F64 => "f64",
-            Self::Bf16 => "bf16",
-        }
-    }
-}
-
-/// Number format in which workers keep what their estimators remember between rounds.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum StateFormat {
-    /// That of the gradients.
-    Full,
-    /// bf16: 2 bytes a number, rounded to 8 significant bits in every round.
-    Bf16,
-}
-
-/// What becomes of batch normalisation's running statistics; neither way is attacked.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum BatchNorm {
-    /// One update by every worker's forward pass, in the order of their ids.
-    Tracked,
-    /// One update by the coordinate-wise median of the workers' statistics.
-    Cwmed,
 }
 
 /// The server.
@@ -367,7 +243,10 @@ impl Barrier {
             ("barrier.rule_seconds", self.rule_seconds),
         ];
         let wrong = deadlines.into_iter().find(|(_, seconds)| !(*seconds > 0.0 && *seconds < 1e9))?;
-        Some((wrong.0, format!("{} is given; a positive number of seconds is accepted", number(wrong.1))))
+        Some((
+            wrong.0,
+            format!("{} is given; a positive number of seconds below 1e9 is accepted", number(wrong.1)),
+        ))
     }
 }
 
@@ -395,76 +274,8 @@ pub enum Absence {
     Reuse,
 }
 
-/// The machine.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Machine {
-    /// Number of threads; 0 takes all cores.
-    pub threads: usize,
-    /// Gigabytes (10^9 bytes) that the vectors of a run and the passes of its model may take; 0: what the machine has
-    /// available, or the GPU has in all. A run that needs more is refused.
-    pub memory_gb: f64,
-    /// Where workers keep what their estimators remember between rounds.
-    pub state: StatePlace,
-    /// Folder of the file for that; empty: that of results.
-    pub scratch: PathBuf,
-    /// `cpu`, `cuda:N`, or `auto`: the first GPU if there is one.
-    pub device: String,
-    /// Folder for results.
-    pub out: PathBuf,
-}
-
-impl Task {
-    /// Samples that make the server's batch in a round, all local steps together; 0 without a root set.
-    pub fn server_batch(&self) -> usize {
-        if self.root_batch == 0 { self.root } else { self.root_batch }
-    }
-
-    /// Samples that the server draws for each of the local steps.
-    pub fn server_draw(&self) -> usize {
-        self.server_batch() / self.local_steps
-    }
-}
-
-impl Machine {
-    /// The number of the GPU, once that is resolved; None on the CPU.
-    pub fn gpu(&self) -> Option<usize> {
-        self.device.strip_prefix("cuda:").and_then(|number| number.parse().ok())
-    }
-
-    /// Number of threads that compute.
-    pub fn threads(&self) -> usize {
-        match self.threads {
-            0 => std::thread::available_parallelism().map_or(1, usize::from),
-            threads => threads,
-        }
-    }
-}
-
-/// Where workers keep what their estimators remember between rounds.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum StatePlace {
-    /// In memory.
-    Memory,
-    /// In one temporary file, which no longer has a name when it is used.
-    File,
-    /// In a file if the run would not fit into memory, or into `memory_gb`.
-    Auto,
-}
-
 fn one() -> usize {
     1
-}
-
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes fields by reference")]
-fn is_one(number: &usize) -> bool {
-    *number == 1
-}
-
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes fields by reference")]
-fn is_zero(number: &f64) -> bool {
-    *number == 0.0
 }
 
 fn sgd() -> Named {

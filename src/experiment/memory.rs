@@ -11,13 +11,20 @@ use phalanx_robust::{
     attack::Attack,
     describe::ParameterError,
     estimator::{Estimator, Gradients, Points},
+    state::Stateful,
+    step::Domain,
 };
 
 use super::{
     Plan,
     cast::{Group, Part},
+    plan::{Found, PlanError, Planner},
+    workload::dtype,
 };
-use crate::machine;
+use crate::{
+    config::{Absence, Config, StateFormat, StatePlace},
+    machine,
+};
 
 /// Vectors that the server holds, whatever the number of workers: query points, aggregate, the honest mean ...
 const SERVER: u64 = 8;
@@ -58,6 +65,73 @@ pub(super) struct Kept {
     pub half: bool,
     /// In a file.
     pub file: bool,
+}
+
+/// What of a run its need depends on, beside who takes part.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Scale {
+    /// Number of rounds.
+    pub rounds: u64,
+    /// Workers called in a round.
+    pub called: usize,
+    /// For which attacks are made.
+    pub attack: Size,
+    /// Number of parameters.
+    pub d: usize,
+    /// Their format.
+    pub dtype: Dtype,
+    /// How what estimators remember is kept.
+    pub kept: Kept,
+    /// Whether workers walk several local steps.
+    pub walking: bool,
+}
+
+impl Planner<'_> {
+    /// What a run of all that was found needs, but for the passes of the model. On a GPU it is the device's memory that
+    /// must hold it. Rules, the step, attacks and estimators are asked; an estimator is also tried out.
+    pub fn need(&self, found: &Found) -> Result<Need, PlanError> {
+        let Found { size, groups, defence, step, subject, .. } = found;
+        let Config { task, machine, barrier, rounds, .. } = &self.config;
+        let (half, file) = (task.state == StateFormat::Bf16, machine.state == StatePlace::File);
+        let gpu = machine.gpu().is_some();
+        if gpu && (half || file) {
+            let key = if half { "task.state" } else { "machine.state" };
+            return Err(self.error(key, "what workers remember stays on the GPU as it is").into());
+        }
+        let scale = Scale {
+            rounds: *rounds,
+            called: size.round.m,
+            attack: size.attack(),
+            d: subject.dim(),
+            dtype: dtype(task.precision),
+            kept: Kept { gpu, half, file },
+            walking: task.local_steps > 1,
+        };
+        let need = self.guarded("workers", || Need::of(groups, scale))??;
+        let workers = workers(groups);
+        let step = step(&Vector::zeros(1, Dtype::F64), Domain::Everywhere)?;
+        let served = defence.holds(workers, *rounds).saturating_add(step.holds(workers, *rounds));
+        let reused = if barrier.absence == Absence::Reuse { workers } else { 0 };
+        // libtorch takes the vectors of a round as one matrix.
+        let stacked = if gpu { size.round.m } else { 0 };
+        let need = need.and_vectors(served.saturating_add((reused + stacked) as u64));
+        Ok(if defence.needs_pairs() { need.and_pairs() } else { need })
+    }
+
+    /// A need that fits: as it is, or with what estimators remember in a file where that is left to the plan.
+    pub fn fitting(&self, need: Need) -> Result<Need, MemoryError> {
+        let machine = &self.config.machine;
+        let limit = Limit::find(machine.memory_gb, machine.gpu());
+        let may_spill = machine.gpu().is_none() && machine.state == StatePlace::Auto;
+        let need = if may_spill && need.check(limit).is_err() { need.in_file() } else { need };
+        need.check(limit)?;
+        Ok(need)
+    }
+}
+
+/// Members of all groups.
+fn workers(groups: &[Group]) -> usize {
+    groups.iter().map(|group| group.ids.len()).sum()
 }
 
 /// A run for which the memory does not suffice.
@@ -134,41 +208,34 @@ impl Limit {
 }
 
 impl Need {
-    /// The need of these groups for vectors like `start`, where each of so many `rounds` calls `called` of their workers:
-    /// every worker keeps what its estimator remembers, those called hold gradients, and where they walk `local` steps the
-    /// point they have come to and the gradient there. An attack may want tables of all pairs.
+    /// The need of these groups in a run of this scale: every worker keeps what its estimator remembers, those called hold
+    /// gradients, and where they walk local steps the point they have come to and the gradient there. An attack may want
+    /// tables of all pairs.
     ///
     /// # Errors
-    /// That of an estimator that cannot be made.
-    pub fn of(
-        groups: &[Group],
-        rounds: u64,
-        called: usize,
-        start: &Vector,
-        kept: Kept,
-        local: bool,
-    ) -> Result<Self, ParameterError> {
-        let m = groups.iter().map(|group| group.ids.len()).sum();
+    /// That of an estimator or an attack that cannot be made.
+    pub fn of(groups: &[Group], scale: Scale) -> Result<Self, ParameterError> {
+        let Scale { rounds, called, attack: size, d, dtype, kept, walking } = scale;
         let (mut asked, mut remembered, mut others, mut pairs) = (0, 0, SERVER, false);
         for group in groups {
             let members = group.ids.len() as u64;
-            let attack = attack(group, m)?;
+            let attack = attack(group, size)?;
             pairs |= attack.as_ref().is_some_and(|attack| attack.needs_pairs());
             let held = attack.as_ref().map_or(0, |attack| attack.holds(group.ids.len(), rounds));
             others = held.saturating_add(others);
             if attack.is_none_or(|attack| attack.follows_protocol()) {
-                let (gradients, memory) = appetite((group.estimator)()?.as_mut(), start.dtype());
-                asked += (gradients + if local { WALKING } else { 0 }) * members;
+                let (gradients, memory) = appetite((group.estimator)()?.as_mut(), rounds, dtype);
+                asked += (gradients + if walking { WALKING } else { 0 }) * members;
                 remembered += memory * members;
             } else {
                 // Colluders who do not learn send one common vector.
                 others += 1;
             }
         }
+        let m = workers(groups);
         let share = |all: u64| (all * called as u64).div_ceil(m.max(1) as u64);
         let (vectors, in_use) = (share(asked).saturating_add(others), share(remembered));
-        let number = start.dtype().size() as u64;
-        let d = start.len();
+        let number = dtype.size() as u64;
         let need = Self { m: called, d, number, vectors, remembered, in_use, kept, tables: 0, passes: 0 };
         Ok(if pairs { need.and_pairs() } else { need })
     }
@@ -260,17 +327,17 @@ fn product(factors: &[u64]) -> u64 {
     factors.iter().fold(1u64, |product, &factor| product.saturating_mul(factor))
 }
 
-/// The attack of the group, if that is what its members do.
-fn attack(group: &Group, m: usize) -> Result<Option<Box<dyn Attack>>, ParameterError> {
+/// The attack of the group for rounds of `size`, if that is what its members do.
+fn attack(group: &Group, size: Size) -> Result<Option<Box<dyn Attack>>, ParameterError> {
     match &group.part {
         Part::Honest | Part::Actor(_) => Ok(None),
-        Part::Attack { make, .. } => make(Size::new(m, group.ids.len())).map(Some),
+        Part::Attack { make, .. } => make(size).map(Some),
     }
 }
 
 /// Vectors that one worker has alive at once: the gradients it asked for, and beside them what its estimator keeps
-/// from round to round. Found by letting the estimator work through two rounds of one parameter.
-fn appetite(estimator: &mut dyn Estimator, dtype: Dtype) -> (u64, u64) {
+/// from round to round. That is what it says to hold, or more if it does after two rounds of one parameter.
+fn appetite(estimator: &mut dyn Estimator, rounds: u64, dtype: Dtype) -> (u64, u64) {
     let mut gradients = 1;
     for round in 1..=2 {
         let both = estimator.points(round) == Points::CurrentAndPrevious;
@@ -279,7 +346,7 @@ fn appetite(estimator: &mut dyn Estimator, dtype: Dtype) -> (u64, u64) {
         let previous = Some(vector()).filter(|_| both && round > 1);
         estimator.update(round, Gradients { current: vector(), previous });
     }
-    (gradients, estimator.state().vectors.len() as u64)
+    (gradients, estimator.holds(1, rounds).max(estimator.state().vectors.len() as u64))
 }
 
 /// In gigabytes, and what is small in what shows it.
@@ -356,7 +423,7 @@ mod tests {
 
     #[test]
     fn estimators_are_known_by_what_they_keep() {
-        let of = |rule: &dyn Fn() -> Box<dyn super::Estimator>| appetite(rule().as_mut(), Dtype::F32);
+        let of = |rule: &dyn Fn() -> Box<dyn super::Estimator>| appetite(rule().as_mut(), 100, Dtype::F32);
         assert_eq!(of(&|| Sgd::default().build().unwrap()), (1, 0));
         assert_eq!(of(&|| Momentum::default().build().unwrap()), (1, 1));
         assert_eq!(of(&|| Storm::default().build().unwrap()), (2, 1));

@@ -7,35 +7,24 @@ use phalanx_robust::{
     Dtype, Size, Vector,
     aggregation::{Defence, Layer},
     describe::{ParameterError, Preset},
-    state::Stateful,
     step::Domain,
 };
 
 use super::{
     cast::{Group, check_attacks, groups},
     cohorts::Turnout,
-    memory::{Kept, Limit, MemoryError, Need},
+    memory::{MemoryError, Need},
     workload::{Subject, Workload},
 };
 use crate::{
     checkpoint::CheckpointError,
-    config::{
-        Absence, Config, ConfigError, Layers, Named, StateFormat, StatePlace, load, name_complaint, number,
-    },
+    config::{Config, ConfigError, Layers, MOST_WORKERS, Named, StatePlace, load, name_complaint},
     data::DataError,
     registry::{ComponentError, Kind, Registry, Resolved, StepFactory},
     results::{Computation, ResultsError},
     store::StoreError,
     telemetry::TelemetryError,
 };
-
-/// Most threads: more than this are a slip of the finger, and could stop the machine.
-const MOST_THREADS: usize = 1024;
-/// Most members of a cast.
-const MOST_WORKERS: usize = 1_000_000;
-
-/// Most elements of a chain of rules.
-const LONGEST_CHAIN: usize = 32;
 
 /// An experiment that cannot run.
 #[derive(Debug, thiserror::Error)]
@@ -65,9 +54,6 @@ pub enum PlanError {
     #[error(transparent)]
     Telemetry(#[from] TelemetryError),
 }
-
-/// The most local steps in a round; what is beyond is a slip of the pen.
-const MOST_STEPS: usize = 100_000;
 
 /// A run in which nothing is invalid.
 pub struct Plan {
@@ -177,22 +163,30 @@ pub(super) struct Planner<'a> {
 }
 
 /// All that a configuration names.
-struct Found {
-    size: Turnout,
-    groups: Vec<Group>,
-    defence: Defence,
-    step: StepFactory,
-    faults: Faults,
-    closing: Closing,
-    subject: Subject,
-    remarks: Vec<String>,
+pub(super) struct Found {
+    pub size: Turnout,
+    pub groups: Vec<Group>,
+    pub defence: Defence,
+    pub step: StepFactory,
+    pub faults: Faults,
+    pub closing: Closing,
+    pub subject: Subject,
+    pub remarks: Vec<String>,
 }
 
 impl Planner<'_> {
     fn plan(mut self, data: Option<&Path>) -> Result<Plan, PlanError> {
-        let Found { size, groups, defence, step, faults, closing, subject, remarks } = self.resolve(data)?;
+        let found = self.resolve(data)?;
+        let need = self.need(&found)?;
+        self.fitting(need)?; // before anything of that size is made
+        let Found { size, groups, mut defence, step, faults, closing, subject, remarks } = found;
         let workload = Workload::plan(&mut self, &groups, subject)?;
-        let need = self.check_memory(&groups, size.round.m, &defence, &step, &workload)?;
+        defence
+            .count_samples(workload.held.as_deref())
+            .map_err(|error| self.error("aggregator.rule", error.to_string()))?;
+        let need = self.fitting(need.and_passes(workload.passes))?;
+        self.config.machine.state =
+            if need.spilled().is_some() { StatePlace::File } else { StatePlace::Memory };
         Ok(Plan {
             config: self.config,
             size,
@@ -262,139 +256,20 @@ impl Planner<'_> {
         if let Some(message) = name_complaint(&c.name) {
             return Err(self.error("name", message));
         }
-        let device = c.machine.device.as_str();
-        let numbered = c.machine.gpu().is_some();
-        let root_batch = c.task.server_batch();
-        let checks = [
-            (c.rounds > 0, "rounds", "at least one round is needed".to_owned()),
-            (
-                c.task.clip >= 0.0 && c.task.clip.is_finite(),
-                "task.clip",
-                format!("{} is given; 0 (off) or a positive norm is accepted", number(c.task.clip)),
-            ),
-            (
-                c.task.root_batch <= c.task.root,
-                "task.root_batch",
-                format!("a batch of {} from the {} samples of task.root", c.task.root_batch, c.task.root),
-            ),
-            (
-                root_batch.is_multiple_of(c.task.local_steps.max(1)),
-                "task.root_batch",
-                format!(
-                    "the server walks too: its {root_batch} samples must make {} batches of one size",
-                    c.task.local_steps
-                ),
-            ),
-            (
-                (1..=MOST_STEPS).contains(&c.task.local_steps),
-                "task.local_steps",
-                format!("{} is given; 1 (off) to {MOST_STEPS} steps are accepted", c.task.local_steps),
-            ),
-            (
-                c.task.local_lr.is_none_or(|lr| lr.is_finite() && lr > 0.0),
-                "task.local_lr",
-                format!("{} is given; a positive number is accepted", number(c.task.local_lr.unwrap_or(0.0))),
-            ),
-            (
-                c.task.local_lr.is_some() || c.task.local_steps == 1,
-                "task.local_lr",
-                format!("{} local steps need the length of one", c.task.local_steps),
-            ),
-            (
-                c.task.local_lr.is_some() || c.task.local_schedule.is_constant(),
-                "task.local_schedule",
-                "without `task.local_lr` there is nothing to change".to_owned(),
-            ),
-            (
-                c.task.local_proximal.is_finite() && c.task.local_proximal >= 0.0,
-                "task.local_proximal",
-                format!(
-                    "{} is given; 0 (off) or a positive number is accepted",
-                    number(c.task.local_proximal)
-                ),
-            ),
-            (
-                c.task.local_steps > 1 || c.task.local_proximal == 0.0,
-                "task.local_proximal",
-                "it acts from the second local step on, and `task.local_steps` is 1".to_owned(),
-            ),
-            (
-                c.task.tile <= MOST_WORKERS,
-                "task.tile",
-                format!("{} is given; 0 (by the model's cost) to {MOST_WORKERS} are accepted", c.task.tile),
-            ),
-            (
-                c.machine.memory_gb >= 0.0,
-                "machine.memory_gb",
-                format!(
-                    "{} is given; 0 (what is available) or a positive number is accepted",
-                    number(c.machine.memory_gb)
-                ),
-            ),
-            (
-                c.machine.threads <= MOST_THREADS,
-                "machine.threads",
-                format!("{} is given; at most {MOST_THREADS} are accepted", c.machine.threads),
-            ),
-            (
-                numbered || ["cpu", "auto"].contains(&device),
-                "machine.device",
-                format!("`{device}` is no device; cpu, cuda:N and auto are accepted"),
-            ),
-        ];
-        let wrong = checks.into_iter().find(|(holds, ..)| !holds).map(|(_, key, message)| (key, message));
-        match wrong
+        if c.rounds == 0 {
+            return Err(self.error("rounds", "at least one round is needed"));
+        }
+        let wrong = c
+            .task
+            .complaint()
+            .or_else(|| c.machine.complaint())
             .or_else(|| c.barrier.complaint())
             .or_else(|| c.telemetry.complaint())
-            .or_else(|| c.checkpoint.complaint())
-        {
+            .or_else(|| c.checkpoint.complaint());
+        match wrong {
             Some((key, message)) => Err(self.error(key, message)),
             None => Ok(()),
         }
-    }
-
-    /// Refuses what cannot fit; answers how many bytes workers remember if a file is to hold them. On a GPU it is the
-    /// device's memory that must hold vectors and passes. A round calls `called` workers.
-    fn check_memory(
-        &mut self,
-        groups: &[Group],
-        called: usize,
-        defence: &Defence,
-        step: &StepFactory,
-        workload: &Workload,
-    ) -> Result<Need, PlanError> {
-        let machine = &self.config.machine;
-        let (place, half) = (machine.state, self.config.task.state == StateFormat::Bf16);
-        let gpu = machine.gpu();
-        if gpu.is_some() && (half || place == StatePlace::File) {
-            let key = if half { "task.state" } else { "machine.state" };
-            return Err(self.error(key, "what workers remember stays on the GPU as it is").into());
-        }
-        let limit = Limit::find(machine.memory_gb, gpu);
-        let kept = Kept { gpu: gpu.is_some(), half, file: place == StatePlace::File };
-        let reused = groups.iter().filter(|_| self.config.barrier.absence == Absence::Reuse);
-        let reused: usize = reused.map(|group| group.ids.len()).sum();
-        // libtorch takes the vectors of a round as one matrix.
-        let stacked = if gpu.is_some() { called } else { 0 };
-        let (local, rounds) = (self.config.task.local_steps > 1, self.config.rounds);
-        // Estimators are tried out.
-        let need = self
-            .guarded("workers", || Need::of(groups, rounds, called, &workload.learner.start(), kept, local));
-        let workers = groups.iter().map(|group| group.ids.len()).sum();
-        let step = step(&Vector::zeros(1, Dtype::F64), Domain::Everywhere)?;
-        let served = defence.holds(workers, rounds).saturating_add(step.holds(workers, rounds));
-        let more = served.saturating_add((reused + stacked) as u64);
-        let mut need = need??.and_vectors(more).and_passes(workload.passes);
-        if defence.needs_pairs() {
-            need = need.and_pairs();
-        }
-        if gpu.is_none() && place == StatePlace::Auto && need.check(limit).is_err() {
-            need = need.in_file();
-        }
-        need.check(limit)?;
-        self.config.machine.state =
-            if need.spilled().is_some() { StatePlace::File } else { StatePlace::Memory };
-        Ok(need)
     }
 
     /// Checks the numbers of workers against one another.
@@ -425,11 +300,6 @@ impl Planner<'_> {
     }
 
     fn defence(&mut self, size: Turnout) -> Result<Defence, ConfigError> {
-        let length = self.config.aggregator.rule.len();
-        if length > LONGEST_CHAIN {
-            let message = format!("the chain has {length} elements; at most {LONGEST_CHAIN} are accepted");
-            return Err(self.error("aggregator.rule", message));
-        }
         let mut layers: Vec<Layer> = Vec::new();
         for at in 0..self.config.aggregator.rule.len() {
             let key = format!("aggregator.rule.{at}");

@@ -230,6 +230,27 @@ fn tables_of_pairs_count_where_a_rule_or_an_attack_asks_for_them() {
     }
 }
 
+/// Before memory for its parameters is asked for, which would end the program.
+#[cfg(feature = "torch")]
+#[test]
+fn a_model_that_cannot_fit_is_refused_before_it_is_made() {
+    let folder = tempfile::tempdir().unwrap();
+    let task = "dataset = \"digits\"\nmodel = \"mlp\"";
+    let text = harness::CONVEX.replace("objective = { least-squares = { dim = 30 } }", task);
+    let file = experiment(folder.path(), "wide.toml", &text);
+    let refused = |hidden: &str| {
+        Program::fails(&["check", &file, "--set", &format!("task.model={{mlp={{hidden={hidden}}}}}")])
+    };
+    let needs = refused("[10000000, 10000]");
+    // 64 inputs and a bias, one layer over the other, ten classes
+    assert!(needs.contains("vectors of 100650110010 numbers of 4 bytes"), "{needs}");
+    assert!(refused("[10000000, 10000000, 10000000]").contains("the run needs about"));
+    for hidden in ["[0]", "[8, 10000001]", "[9000000000000000000]"] {
+        let wrong = refused(hidden);
+        assert!(wrong.contains("task.model.mlp.hidden") && !wrong.contains("digits"), "{wrong}");
+    }
+}
+
 #[cfg(feature = "torch")]
 #[test]
 fn a_run_whose_passes_cannot_fit_is_refused() {

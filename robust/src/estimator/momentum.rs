@@ -58,6 +58,10 @@ impl Stateful for Moving {
         self.mean = state.vectors.get("mean").cloned();
         Ok(())
     }
+
+    fn holds(&self, workers: usize, _: u64) -> u64 {
+        workers as u64
+    }
 }
 
 impl Estimator for Moving {

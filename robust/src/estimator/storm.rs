@@ -103,8 +103,7 @@ impl Stateful for Corrected {
     }
 
     fn restore(&mut self, state: &State) -> Result<(), StateError> {
-        self.began = state.value("storm", "began")?;
-        self.round = state.value("storm", "round")?;
+        (self.began, self.round) = (state.value(Storm::NAME, "began")?, state.value(Storm::NAME, "round")?);
         self.last = state.vectors.get("estimate").cloned();
         Ok(())
     }
@@ -112,6 +111,10 @@ impl Stateful for Corrected {
     fn forget(&mut self) -> Result<(), StateError> {
         (self.last, self.began, self.round) = (None, 0, 0);
         Ok(())
+    }
+
+    fn holds(&self, workers: usize, _: u64) -> u64 {
+        workers as u64
     }
 }
 

@@ -10,11 +10,14 @@ use crate::learner::torch::{
     layer::{Flatten, Linear, Relu},
 };
 
+/// Most values in a layer; with more, the numbers of parameters would not be numbers.
+const WIDEST: usize = 10_000_000;
+
 /// Multilayer perceptron: linear layers with rectifiers between them.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Mlp {
-    /// Widths of the hidden layers, from the first on; each at least 1.
+    /// Widths of the hidden layers, from the first on; each from 1 to 10,000,000.
     pub hidden: Vec<usize>,
 }
 
@@ -31,11 +34,13 @@ impl Described for Mlp {
 
 impl ModelRule for Mlp {
     fn build(&self, input: [usize; 3], classes: usize) -> Result<Model, ModelError> {
-        if self.hidden.contains(&0) {
-            return Err(
-                ParameterError::new("hidden", format!("{:?}", self.hidden), "widths of at least 1").into()
-            );
-        }
+        let usable = self.hidden.iter().all(|width| (1..=WIDEST).contains(width));
+        ParameterError::unless(
+            usable,
+            "hidden",
+            format!("{:?}", self.hidden),
+            "widths from 1 to 10,000,000",
+        )?;
         let mut layers: Vec<Box<dyn Layer>> = vec![Box::new(Flatten)];
         for &out in &self.hidden {
             layers.push(Box::new(Linear { out }));

@@ -89,7 +89,7 @@ impl Model {
             let named = |p: Parameter| Parameter { name: format!("{i}.{}", p.name), ..p };
             model.parameters.extend(layer.parameters(shape).into_iter().map(named));
             model.tracked += layer.tracked(shape);
-            model.products += layer.products(shape);
+            model.products = model.products.saturating_add(layer.products(shape));
             model.activations += output.len();
             shape = output;
         }
@@ -103,7 +103,7 @@ impl Model {
 
     /// Number of parameters, d.
     pub fn dim(&self) -> usize {
-        self.parameters.iter().map(|p| p.len).sum()
+        self.parameters.iter().fold(0, |sum, parameter| sum.saturating_add(parameter.len))
     }
 
     /// Form of the images, `[channels, height, width]`.
@@ -129,7 +129,7 @@ impl Model {
     /// Floating-point operations of one sample's gradient: two for every
     /// multiplication, forward and twice as many backward.
     pub fn flops(&self) -> u64 {
-        6 * self.products
+        self.products.saturating_mul(6)
     }
 
     /// Values that the layers give for one sample, all together.
