@@ -20,21 +20,21 @@ impl State {
         self.vectors.is_empty() && self.values.is_empty()
     }
 
-    /// This state with that of an inner component nested in it.
-    pub fn beside(mut self, inner: State) -> Self {
-        self.vectors.extend(inner.vectors.into_iter().map(|(name, v)| (format!("inner.{name}"), v)));
-        self.values.extend(inner.values.into_iter().map(|(name, v)| (format!("inner.{name}"), v)));
+    /// This state with that of a component inside, the `part` of that name.
+    #[must_use]
+    pub fn with(mut self, part: &str, state: State) -> Self {
+        self.vectors.extend(state.vectors.into_iter().map(|(name, v)| (format!("{part}.{name}"), v)));
+        self.values.extend(state.values.into_iter().map(|(name, v)| (format!("{part}.{name}"), v)));
         self
     }
 
-    /// The state of the inner component nested in this one.
-    pub fn inner(&self) -> State {
-        fn strip<T: Clone>(all: &BTreeMap<String, T>) -> BTreeMap<String, T> {
-            all.iter()
-                .filter_map(|(name, v)| Some((name.strip_prefix("inner.")?.to_owned(), v.clone())))
-                .collect()
+    /// The state of the `part` of that name.
+    pub fn part(&self, part: &str) -> State {
+        fn strip<T: Clone>(all: &BTreeMap<String, T>, part: &str) -> BTreeMap<String, T> {
+            let inside = |name: &str| Some(name.strip_prefix(part)?.strip_prefix('.')?.to_owned());
+            all.iter().filter_map(|(name, v)| Some((inside(name)?, v.clone()))).collect()
         }
-        State { vectors: strip(&self.vectors), values: strip(&self.values) }
+        State { vectors: strip(&self.vectors, part), values: strip(&self.values, part) }
     }
 
     /// The vector of that name.
@@ -43,6 +43,24 @@ impl State {
     /// [`StateError::Missing`].
     pub fn vector(&self, component: &'static str, entry: &str) -> Result<&Vector, StateError> {
         self.vectors.get(entry).ok_or_else(|| StateError::Missing { component, entry: entry.to_owned() })
+    }
+
+    /// The vector of that name, which must be of the length and format of another.
+    ///
+    /// # Errors
+    /// [`StateError::Missing`], or [`StateError::Unusable`] if it is not.
+    pub fn vector_like(
+        &self,
+        component: &'static str,
+        entry: &str,
+        like: &Vector,
+    ) -> Result<&Vector, StateError> {
+        let vector = self.vector(component, entry)?;
+        if (vector.len(), vector.dtype()) == (like.len(), like.dtype()) {
+            Ok(vector)
+        } else {
+            Err(StateError::Unusable { component, entry: entry.to_owned() })
+        }
     }
 
     /// The value of that name.
@@ -72,7 +90,7 @@ pub enum StateError {
         /// Name of the entry.
         entry: String,
     },
-    /// An entry has another type or length than the component needs.
+    /// An entry has another type, length or number format than the component needs.
     #[error("the saved state of {component} has an unusable `{entry}`")]
     Unusable {
         /// Who needed it.

@@ -65,11 +65,6 @@ impl Stopper {
 #[rtype(result = "Result<RunEnd, RunError>")]
 pub struct Begin;
 
-/// To the aggregator: end after the round in hand.
-#[derive(Clone, Copy, Debug, Message)]
-#[rtype(result = "()")]
-pub struct Stop;
-
 /// What an aggregator is made of.
 pub struct Company {
     /// The actors of the workers, in any order; ids are unique.
@@ -98,7 +93,6 @@ pub struct Company {
 
 /// The aggregator actor.
 pub struct Aggregator {
-    stopper: Stopper,
     rounds: Option<Rounds>,
 }
 
@@ -108,10 +102,9 @@ impl Aggregator {
     /// # Errors
     /// [`Unfit`] if the snapshot is of another cast.
     pub fn new(company: Company, settings: Settings, snapshot: Option<&Snapshot>) -> Result<Self, Unfit> {
-        let stopper = company.stopper.clone();
         let mut rounds = Rounds::new(company, settings);
         snapshot.map_or(Ok(()), |snapshot| rounds.resume(snapshot))?;
-        Ok(Self { stopper, rounds: Some(rounds) })
+        Ok(Self { rounds: Some(rounds) })
     }
 }
 
@@ -133,14 +126,6 @@ impl Handler<Begin> for Aggregator {
                 }
             }
         })
-    }
-}
-
-impl Handler<Stop> for Aggregator {
-    type Result = ();
-
-    fn handle(&mut self, _: Stop, _: &mut Self::Context) {
-        self.stopper.stop();
     }
 }
 

@@ -46,9 +46,9 @@ impl PreAggregator for Nnm {
         let gram = batch.gram()?;
         let (m, keep) = (batch.m(), batch.m() - context.f);
         let nearest = each(m, |i| {
-            let distances: Vec<f64> =
-                (0..m).map(|j| if i == j { -1.0 } else { gram.distance2(i, j) }).collect();
-            smallest(&distances, keep)
+            let mut distances2 = gram.distances2_from(i).to_vec();
+            distances2[i] = -1.0; // x_i itself comes first
+            smallest(&distances2, keep)
         });
         Ok(Map::means(nearest.iter().map(Vec::as_slice), m))
     }

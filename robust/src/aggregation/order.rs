@@ -1,7 +1,5 @@
 //! Orders, distances and weights that several rules share. Nothing here looks at the coordinates.
 
-use std::cmp::Ordering;
-
 use rayon::prelude::*;
 
 use crate::{Gram, Matrix};
@@ -17,25 +15,25 @@ pub(super) fn each<T: Send>(m: usize, f: impl Fn(usize) -> T + Send + Sync) -> V
 /// Indices by ascending value; equal values go by index, and what is not a number goes last.
 pub(super) fn ascending(values: &[f64]) -> Vec<usize> {
     let mut order: Vec<usize> = (0..values.len()).collect();
-    order.sort_unstable_by(|&a, &b| before(values, a, b));
+    order.sort_unstable_by_key(|&i| (rank(values[i]), i));
     order
 }
 
-/// Which of two indices comes first by ascending value.
-fn before(values: &[f64], a: usize, b: usize) -> Ordering {
-    let key = |i: usize| if values[i].is_nan() { f64::INFINITY } else { values[i] };
-    key(a).total_cmp(&key(b)).then(a.cmp(&b))
+/// A number that is the larger, the larger the value; for what is not a number, that of infinity.
+fn rank(value: f64) -> i64 {
+    let bits = if value.is_nan() { f64::INFINITY } else { value }.to_bits() as i64;
+    if bits < 0 { bits ^ i64::MAX } else { bits } // of two negative values the one with larger bits is smaller
 }
 
 /// The indices of the `keep` smallest values, ascending by index; equal values go by index.
 pub(super) fn smallest(values: &[f64], keep: usize) -> Vec<usize> {
-    let mut kept: Vec<usize> = (0..values.len()).collect();
-    if keep < kept.len() {
-        kept.select_nth_unstable_by(keep, |&a, &b| before(values, a, b));
-        kept.truncate(keep);
-        kept.sort_unstable();
+    if keep >= values.len() {
+        return (0..values.len()).collect();
     }
-    kept
+    let ranked = || values.iter().map(|&value| rank(value)).zip(0..);
+    let mut order: Vec<(i64, usize)> = ranked().collect();
+    let (_, &mut first_left, _) = order.select_nth_unstable(keep);
+    ranked().filter(|one| *one < first_left).map(|(_, i)| i).collect()
 }
 
 /// The coefficients, over m rows, of the mean of the `kept` ones.

@@ -44,25 +44,13 @@ impl Switching {
 
 impl Stateful for Switching {
     fn state(&self) -> State {
-        let mut state = State::default();
-        for (i, (_, attack)) in self.schedule.iter().enumerate() {
-            let inner = attack.state();
-            state.vectors.extend(inner.vectors.into_iter().map(|(name, v)| (format!("{i}.{name}"), v)));
-            state.values.extend(inner.values.into_iter().map(|(name, v)| (format!("{i}.{name}"), v)));
-        }
-        state
+        let attacks = self.schedule.iter().enumerate();
+        attacks.fold(State::default(), |all, (i, (_, attack))| all.with(&i.to_string(), attack.state()))
     }
 
     fn restore(&mut self, state: &State) -> Result<(), StateError> {
-        for (i, (_, attack)) in self.schedule.iter_mut().enumerate() {
-            let prefix = format!("{i}.");
-            let mut inner = State::default();
-            let named = |name: &str| name.strip_prefix(&prefix).map(str::to_owned);
-            inner.vectors.extend(state.vectors.iter().filter_map(|(k, v)| Some((named(k)?, v.clone()))));
-            inner.values.extend(state.values.iter().filter_map(|(k, v)| Some((named(k)?, v.clone()))));
-            attack.restore(&inner)?;
-        }
-        Ok(())
+        let mut attacks = self.schedule.iter_mut().enumerate();
+        attacks.try_for_each(|(i, (_, attack))| attack.restore(&state.part(&i.to_string())))
     }
 
     fn forget(&mut self) -> Result<(), StateError> {

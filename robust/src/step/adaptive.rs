@@ -207,8 +207,8 @@ impl Stateful for Adaptive {
 
     fn restore(&mut self, state: &State) -> Result<(), StateError> {
         let name = self.rule.name;
-        let first = state.vector(name, "first")?.clone();
-        let second = state.vector(name, "second")?.clone();
+        let first = state.vector_like(name, "first", &self.first)?.clone();
+        let second = state.vector_like(name, "second", &self.second)?.clone();
         self.steps = state.value(name, "steps")?;
         (self.first, self.second) = (first, second);
         Ok(())

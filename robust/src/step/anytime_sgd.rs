@@ -106,7 +106,7 @@ impl Stateful for Anytime {
     }
 
     fn restore(&mut self, state: &State) -> Result<(), StateError> {
-        self.w = state.vector(AnytimeSgd::NAME, "w")?.clone();
+        self.w = state.vector_like(AnytimeSgd::NAME, "w", &self.w)?.clone();
         Ok(())
     }
 

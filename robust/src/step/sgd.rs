@@ -70,7 +70,7 @@ impl Stateful for Descent {
 
     fn restore(&mut self, state: &State) -> Result<(), StateError> {
         if let Some(velocity) = &mut self.velocity {
-            *velocity = state.vector(Sgd::NAME, "velocity")?.clone();
+            *velocity = state.vector_like(Sgd::NAME, "velocity", velocity)?.clone();
         }
         Ok(())
     }
