@@ -7,7 +7,8 @@ use crate::report::{Comparison, Estimate, ReportError, compare, number, read};
 
 /// What the numbers are, in the words of a report.
 const LEGEND: &str = "
-Values are means over the runs of a side; ± is the 95 % confidence interval of the mean by Student’s t.
+Values are means over the seeds of a side, of each the mean over its runs; ± is the 95 % confidence interval by
+Student’s t over seeds, none for a single one.
 final is the mean of the last 20 % of the evaluations, last the last of them,
 rough the mean |a_k − a_(k−1)| over their last 50 %.
 ";
@@ -38,8 +39,8 @@ fn compared(arguments: &Arguments) -> Result<Comparison, ReportError> {
 
 fn text(comparison: &Comparison) -> String {
     let (a, b) = (count(comparison.runs.0, "run"), count(comparison.runs.1, "run"));
-    let pairs = count(comparison.pairs, "pair");
-    let mut text = format!("A: {a}, B: {b}, {pairs} of the same seed and settings\n");
+    let (pairs, seeds) = (count(comparison.pairs, "pair"), count(comparison.seeds, "seed"));
+    let mut text = format!("A: {a}, B: {b}, {pairs} of the same seed and settings, {seeds}\n");
     let (a, b) = &comparison.notes;
     let notes = a.iter().map(|note| ("A", note)).chain(b.iter().map(|note| ("B", note)));
     text.extend(notes.map(|(set, note)| format!("{set}: {note}\n")));

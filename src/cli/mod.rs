@@ -130,10 +130,10 @@ struct CommonArguments {
     /// Set a key over the file, e.g. task.clip=2.0 or workers.0.count=9; may be repeated.
     #[arg(long = "set", value_name = "KEY=VALUE")]
     sets: Vec<String>,
-    /// Number of threads; 0 takes all cores. Results do not depend on it.
+    /// Number of threads; 0 takes all cores. Results do not depend on it [default: machine.threads of the file, else 0].
     #[arg(long, value_name = "N", allow_negative_numbers = true, value_parser = at_least(0_usize))]
     threads: Option<usize>,
-    /// cpu, cuda:N or auto.
+    /// cpu, cuda:N or auto [default: machine.device of the file, else cpu].
     #[arg(long, value_name = "DEVICE")]
     device: Option<String>,
     /// Folder with data sets, searched first.

@@ -1,5 +1,5 @@
 //! `phalanx select`: of a sweep's tuned keys, the values whose worst attack has
-//! the best validation accuracy.
+//! the best final validation accuracy, the mean of the last 20 % of the evaluations.
 
 use std::{
     path::{Path, PathBuf},
@@ -10,6 +10,7 @@ use serde_json::json;
 
 use super::{print, table, unusable};
 use crate::{
+    report::settled,
     results::Columns,
     sweep::{
         cells::label,
@@ -78,10 +79,12 @@ fn roles(manifest: &Manifest, arguments: &Arguments) -> anyhow::Result<Roles> {
         !arguments.over.iter().any(|key| key == "seed"),
         "--over seed: a seed is no hyper-parameter; the results of all seeds are averaged"
     );
-    let is_attack = |key: &&String| {
-        let part = key.strip_prefix("attackers.").and_then(|rest| rest.split('.').nth(1));
-        part.is_some_and(|part| ["attack", "actor"].contains(&part))
-    };
+    anyhow::ensure!(
+        !arguments.worst.iter().any(|key| key == "seed"),
+        "--worst seed: a seed is no adversary; the results of all seeds are averaged"
+    );
+    let part = |key: &String| Some(key.strip_prefix("attackers.")?.split('.').nth(1)?.to_owned());
+    let is_attack = |key: &&String| part(key).is_some_and(|part| ["attack", "actor"].contains(&&*part));
     let free = |key: &&String| !arguments.over.contains(key);
     let attacks = if arguments.worst.is_empty() {
         manifest.keys.iter().filter(is_attack).filter(free).cloned().collect()
@@ -90,6 +93,11 @@ fn roles(manifest: &Manifest, arguments: &Arguments) -> anyhow::Result<Roles> {
     };
     if let Some(key) = attacks.iter().find(|key| arguments.over.contains(key)) {
         anyhow::bail!("{key} cannot be chosen and be the adversary's at once");
+    }
+    let is_whole =
+        |key: &&String| *key == "attackers" || key.starts_with("attackers.") && part(key).is_none();
+    for key in manifest.keys.iter().filter(is_whole).filter(free).filter(|key| !attacks.contains(key)) {
+        say!("warning: each value of {key} has a choice of its own; --worst {key} takes the worst over them");
     }
     let seeds = manifest.keys.iter().filter(|key| *key == "seed").filter(free).cloned().collect();
     Ok(Roles { tuned: once(&arguments.over), attacks, seeds })
@@ -101,7 +109,7 @@ fn once(keys: &[String]) -> Vec<String> {
     keys.iter().enumerate().filter(is_first).map(|(_, key)| key.clone()).collect()
 }
 
-/// The cell and, if it is completed, the accuracies of its last evaluation.
+/// The cell and, if it is completed, the accuracies at its end, as a report has them.
 fn measure(sweep: &Path, cell: &Record) -> anyhow::Result<Measured> {
     let completed = cell.status == Standing::Completed;
     let accuracy =
@@ -111,22 +119,26 @@ fn measure(sweep: &Path, cell: &Record) -> anyhow::Result<Measured> {
 
 fn accuracy(path: &Path) -> anyhow::Result<Accuracy> {
     let evaluations = Columns::read(path)?;
-    let last =
-        |name: &str| evaluations.get(name).and_then(|column| column.last().copied()).filter(|v| !v.is_nan());
-    let validation = last("validation_accuracy").ok_or_else(|| {
+    let settled = |name: &str| evaluations.get(name).and_then(settled);
+    let validation = settled("validation_accuracy").ok_or_else(|| {
         anyhow::anyhow!(
             "{}: there is no validation accuracy; `[task] validation = N` holds N samples of the training \
              set out for it, and the test set must not choose",
             path.display()
         )
     })?;
-    Ok(Accuracy { validation, test: last("test_accuracy").unwrap_or(f64::NAN) })
+    Ok(Accuracy { validation, test: settled("test_accuracy").unwrap_or(f64::NAN) })
 }
 
 fn warn(choices: &[Choice]) {
     for (choice, tuned) in choices.iter().flat_map(|c| c.incomplete.iter().map(move |tuned| (c, tuned))) {
         let studied = label(&choice.studied);
         say!("warning: {} is not compared, cells are missing or not completed {studied}", label(tuned));
+    }
+    for choice in choices.iter().filter(|choice| !choice.tied.is_empty()) {
+        let tied: Vec<String> = choice.tied.iter().map(label).collect();
+        let (chosen, studied) = (label(&choice.chosen), label(&choice.studied));
+        say!("warning: {} does as well as {chosen}, which comes first {studied}", tied.join(" or "));
     }
 }
 
@@ -156,6 +168,7 @@ fn as_json(choice: &Choice) -> serde_json::Value {
         "lowest_test_accuracy": choice.worst_test,
         "seeds": choice.seeds,
         "candidates": choice.candidates,
+        "tied": choice.tied,
         "incomplete": choice.incomplete,
     })
 }

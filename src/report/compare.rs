@@ -2,6 +2,8 @@
 //! The runs of a set that count are those that count in a report of it. They are
 //! paired when they agree in the seed and in everything that the two sets do not differ in.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use super::{
     ReportError,
     facts::Fact,
@@ -27,11 +29,11 @@ pub struct Change {
 pub struct Quantity {
     /// What it is, with its unit.
     pub name: String,
-    /// Mean over the first set.
+    /// Mean over the seeds of the first set, of each the mean over its runs.
     pub a: Option<Estimate>,
-    /// Mean over the second.
+    /// The same of the second.
     pub b: Option<Estimate>,
-    /// Mean of second minus first over the pairs.
+    /// The same of second minus first over the pairs.
     pub difference: Option<Estimate>,
     /// Unit of the difference, if that is another one.
     pub difference_unit: &'static str,
@@ -48,6 +50,8 @@ pub struct Comparison {
     pub runs: (usize, usize),
     /// How many of them are pairs.
     pub pairs: usize,
+    /// How many seeds the pairs have.
+    pub seeds: usize,
     /// What a reader has to know of the other runs, for each set.
     pub notes: (Vec<String>, Vec<String>),
 }
@@ -66,9 +70,9 @@ pub fn compare(a: Vec<RunRecord>, b: Vec<RunRecord>) -> Result<Comparison, Repor
     let (scale, points) = (measure.scale(), measure.difference_unit());
     let quantity = |name: String, scale: f64, difference_unit, of: fn(&Digest) -> Option<f64>| {
         let value = |run: &Run| of(&run.digest).map(|value| value * scale);
-        let mean = |runs: &[Run]| Estimate::of(&runs.iter().filter_map(value).collect::<Vec<_>>());
-        let difference = |(a, b): &(&Run, &Run)| Some(value(b)? - value(a)?);
-        let difference = Estimate::of(&pairs.iter().filter_map(difference).collect::<Vec<_>>());
+        let mean = |runs: &[Run]| over_seeds(runs.iter().map(|run| (run.seed(), value(run))));
+        let difference = |(a, b): &(&Run, &Run)| (a.seed(), value(b).zip(value(a)).map(|(b, a)| b - a));
+        let difference = over_seeds(pairs.iter().map(difference));
         Quantity { name, a: mean(&a), b: mean(&b), difference, difference_unit }
     };
     let quantities = vec![
@@ -79,7 +83,19 @@ pub fn compare(a: Vec<RunRecord>, b: Vec<RunRecord>) -> Result<Comparison, Repor
         quantity("aggregation (ms)".to_owned(), 1e3, "", |digest| digest.aggregate_seconds),
     ];
     let (runs, notes) = ((a.len(), b.len()), (a_notes, b_notes));
-    Ok(Comparison { changes, quantities, runs, pairs: pairs.len(), notes })
+    let seeds: BTreeSet<u64> = pairs.iter().map(|(a, _)| a.seed()).collect();
+    Ok(Comparison { changes, quantities, runs, pairs: pairs.len(), seeds: seeds.len(), notes })
+}
+
+/// The mean over seeds of what each seed's runs have in the mean. Runs of one seed that differ in their settings are no
+/// repetitions: an interval tells what another seed would change, so that its values are those of seeds.
+fn over_seeds(values: impl Iterator<Item = (u64, Option<f64>)>) -> Option<Estimate> {
+    let mut seeds: BTreeMap<u64, Vec<f64>> = BTreeMap::new();
+    values.filter_map(|(seed, value)| Some((seed, value?))).for_each(|(seed, value)| {
+        seeds.entry(seed).or_default().push(value);
+    });
+    let mean = |values: &Vec<f64>| values.iter().sum::<f64>() / values.len() as f64;
+    Estimate::of(&seeds.values().map(mean).collect::<Vec<_>>())
 }
 
 /// The runs of a set that count, and notes on the others.
@@ -144,11 +160,27 @@ fn values(runs: &[Run], key: &str) -> Vec<String> {
 
 #[cfg(test)]
 mod tests {
-    use super::{changes, without_parts};
-    use crate::report::select::{
-        Run,
-        tests::{altered, run},
+    use super::{changes, over_seeds, without_parts};
+    use crate::report::{
+        Estimate,
+        select::{
+            Run,
+            tests::{altered, run},
+        },
     };
+
+    /// Two settings under three seeds, one of them without a value: the interval is that of the seeds' means.
+    #[test]
+    fn settings_are_no_repetitions() {
+        let values = [(1, 10.0), (2, 11.0), (3, 12.0), (1, 50.0), (2, 51.0), (3, f64::NAN)];
+        let estimate =
+            over_seeds(values.into_iter().map(|(s, v)| (s, Some(v).filter(|v| !v.is_nan())))).unwrap();
+        let expected = Estimate::of(&[30.0, 31.0, 12.0]);
+        assert_eq!((Some(estimate), estimate.n), (expected, 3));
+        let alone = over_seeds([(7, Some(1.0)), (7, Some(3.0))].into_iter()).unwrap();
+        assert_eq!((alone.mean, alone.half), (2.0, None), "one seed says nothing of another");
+        assert!(over_seeds([(7, None)].into_iter()).is_none());
+    }
 
     #[test]
     fn the_f_that_is_told_is_a_change_where_it_is_not_that_of_the_attackers() {

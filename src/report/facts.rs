@@ -6,7 +6,7 @@ use std::iter::once;
 
 use serde_json::{Map, Value};
 
-use crate::config::{Config, Named};
+use crate::config::{Config, Named, number};
 
 /// One thing that a configuration says.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -189,12 +189,25 @@ fn names<'a>(all: impl Iterator<Item = &'a Named>) -> String {
     }
 }
 
+/// A value in few words: `[from=1 attack=ipm, from=9 attack=alie(z=1.5)]`.
 fn text(value: &Value) -> String {
     match value {
         Value::String(text) => text.clone(),
-        Value::Number(number) => number.as_f64().map_or_else(|| number.to_string(), |n| n.to_string()),
+        Value::Number(whole) => whole.as_f64().map_or_else(|| whole.to_string(), number),
+        Value::Array(list) => format!("[{}]", list.iter().map(text).collect::<Vec<_>>().join(", ")),
+        Value::Object(map) => match component(map) {
+            Some((name, Value::Object(parameters))) if !parameters.is_empty() => {
+                format!("{name}({})", fields(parameters))
+            }
+            Some((name, _)) => name.clone(),
+            None => fields(map),
+        },
         other => other.to_string(),
     }
+}
+
+fn fields(map: &Map<String, Value>) -> String {
+    map.iter().map(|(key, value)| format!("{key}={}", text(value))).collect::<Vec<_>>().join(" ")
 }
 
 #[cfg(test)]
@@ -262,6 +275,22 @@ mod tests {
         let owner = |key| facts.iter().find(|fact| fact.key == key).unwrap().component.as_deref();
         assert_eq!((owner("attack.alie.z"), owner("m")), (Some("attack.alie"), None));
         assert!(facts.has("attack.alie") && facts.has("rule.cwmed") && !facts.has("attack.ipm"));
+    }
+
+    #[test]
+    fn values_are_told_in_few_words() {
+        let schedule = r#"[{ from = 1, attack = "ipm" }, { from = 9, attack = { alie = { z = 1.5 } } }]"#;
+        let text = format!(
+            "[task]\ndataset = \"digits\"\n[[workers]]\ncount = 9\n[[attackers]]\ncount = 2\n\
+             attack = {{ switching = {{ schedule = {schedule} }} }}\n\
+             [aggregator]\nrule = [\"mean\"]\nstep = {{ sgd = {{ lr = 1e30 }} }}\n"
+        );
+        let facts = Facts::of(&read_back(Path::new("c.toml"), &text).unwrap());
+        assert_eq!(
+            facts.value("attack.switching.schedule"),
+            Some("[from=1 attack=ipm, from=9 attack=alie(z=1.5)]")
+        );
+        assert_eq!(facts.value("step.sgd.lr"), Some("1e30"));
     }
 
     /// Nothing may hide behind the first of several groups.

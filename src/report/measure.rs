@@ -123,8 +123,9 @@ impl Digest {
     }
 }
 
-/// Mean of the last 20 % of `values`, rounded up to whole ones.
-fn settled(values: &[f64]) -> Option<f64> {
+/// The `final` value of a series: the mean of the last 20 % of `values`, rounded up to whole ones; none where it is not a
+/// number.
+pub fn settled(values: &[f64]) -> Option<f64> {
     let tail = &values[values.len() - values.len().div_ceil(5)..];
     let mean = tail.iter().sum::<f64>() / tail.len() as f64;
     Some(mean).filter(|mean| !mean.is_nan())

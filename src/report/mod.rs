@@ -22,7 +22,7 @@ use std::{
 
 pub use compare::{Comparison, compare};
 pub use facts::{Fact, Facts};
-pub use measure::number;
+pub use measure::{number, settled};
 pub use plot::{Cell, Heat};
 pub use select::{Factor, Layout, Study};
 pub use statistics::Estimate;

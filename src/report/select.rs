@@ -22,6 +22,11 @@ const MOST_ROWS: usize = 6;
 const ABSENT: &str = "–";
 /// The value of a parameter without one, in a run that has its component: what that makes of it is its own.
 const UNSET: &str = "default";
+/// Whether a setting's value is one that was given.
+pub(super) fn is_given(value: &str) -> bool {
+    ![ABSENT, UNSET].contains(&value)
+}
+
 /// Settings whose values are told without their key.
 const PLAIN: [&str; 7] =
     ["attack", "rule", "base", "estimator", "step", "estimator / step", "task.partition"];

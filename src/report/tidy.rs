@@ -6,7 +6,7 @@ use std::{fs, path::Path};
 
 use super::{
     curves::{Against, measures},
-    select::{Run, Study, finite},
+    select::{Run, Study, finite, is_given},
 };
 use crate::{results::ResultsError, whole};
 
@@ -29,7 +29,7 @@ pub struct Tidy {
 }
 
 impl Tidy {
-    /// The tidy table of `study`; a factor whose values are all numbers is a column of numbers.
+    /// The tidy table of `study`; a factor whose given values are all numbers is a column of numbers.
     pub fn of(study: &Study) -> Self {
         let mut tidy = Self::default();
         tidy.text(study, "run", |run| run.record.folder.display().to_string());
@@ -40,10 +40,11 @@ impl Tidy {
         let counted = (0..study.runs.len()).map(|at| if counts(at) { "yes" } else { "no" }.to_owned());
         tidy.push("counted", Values::Text(spread(study, counted)));
         for (at, factor) in study.factors.iter().enumerate() {
-            let values = || study.levels.iter().map(|levels| factor.values[levels[at]].clone());
-            match values().map(|value| finite(&value)).collect::<Option<Vec<f64>>>() {
+            let values = || study.levels.iter().map(|levels| factor.values[levels[at]].as_str());
+            let number = |value| if is_given(value) { finite(value) } else { Some(f64::NAN) };
+            match values().map(number).collect::<Option<Vec<f64>>>() {
                 Some(numbers) => tidy.push(&factor.key, Values::Real(spread(study, numbers))),
-                None => tidy.push(&factor.key, Values::Text(spread(study, values()))),
+                None => tidy.text_of(study, &factor.key, values()),
             }
         }
         let rounds = study.runs.iter().flat_map(|run| run.record.evaluations.round()).copied();
@@ -72,6 +73,12 @@ impl Tidy {
         self.columns.push((name.to_owned(), values));
     }
 
+    /// A column of words; none where nothing is given.
+    fn text_of<'a>(&mut self, study: &Study, name: &str, values: impl Iterator<Item = &'a str>) {
+        let word = |value: &str| if is_given(value) { value.to_owned() } else { String::new() };
+        self.push(name, Values::Text(spread(study, values.map(word))));
+    }
+
     fn text(&mut self, study: &Study, name: &str, value: impl Fn(&Run) -> String) {
         self.push(name, Values::Text(spread(study, study.runs.iter().map(value))));
     }
@@ -97,7 +104,7 @@ impl Tidy {
         }
     }
 
-    /// Writes it as CSV; a number that is not there is an empty cell.
+    /// Writes it as CSV; what is not there is an empty cell.
     ///
     /// # Errors
     /// [`ResultsError`].

@@ -113,6 +113,8 @@ pub struct Draft {
     pub keys: Vec<String>,
     /// What each cell sets.
     pub cells: Vec<Assignments>,
+    /// What whoever runs it should know of its table.
+    pub remarks: Vec<String>,
     /// Digest of all that the cells come from.
     pub digest: String,
     /// What the cells vary; it may be incomplete without them.
@@ -143,6 +145,7 @@ impl Draft {
             name,
             out: layers.value("machine.out")?,
             keys: grid.keys().map(str::to_owned).collect(),
+            remarks: grid.idle().iter().map(|number| format!("exclude {number} matches no cell")).collect(),
             digest: digest(&(&cells, layers.all()?)),
             file: path,
             cells,

@@ -59,6 +59,8 @@ pub struct Choice {
     pub seeds: usize,
     /// How many values of the tuned keys were compared.
     pub candidates: usize,
+    /// Those of them that do exactly as well as the chosen ones, which come first.
+    pub tied: Vec<Table>,
     /// Those that were not, because cells of theirs are not there or not completed.
     pub incomplete: Vec<Table>,
 }
@@ -100,13 +102,15 @@ fn best(studied: Table, cells: &[&Measured], roles: &Roles) -> Result<Choice, No
             incomplete.push(tuned);
         }
     }
-    let count = candidates.len();
-    let better = |a: Choice, b: Choice| if b.validation > a.validation { b } else { a };
-    let choice = candidates.into_iter().reduce(better).ok_or_else(|| NoCandidate {
+    let better = |a: Choice, b: &Choice| if b.validation > a.validation { b.clone() } else { a };
+    let choice = candidates.first().map(|first| candidates[1..].iter().fold(first.clone(), better));
+    let choice = choice.ok_or_else(|| NoCandidate {
         tuned: roles.tuned.join(", "),
         studied: if studied.is_empty() { String::new() } else { format!(" where {}", line(&studied)) },
     })?;
-    Ok(Choice { candidates: count, incomplete, ..choice })
+    let ties = |other: &&Choice| other.validation == choice.validation && other.chosen != choice.chosen;
+    let tied = candidates.iter().filter(ties).map(|other| other.chosen.clone()).collect();
+    Ok(Choice { candidates: candidates.len(), tied, incomplete, ..choice })
 }
 
 /// How one combination of tuned values does under its worst attack.
@@ -133,6 +137,7 @@ fn judge(studied: &Table, chosen: Table, cells: &[(&Measured, Accuracy)], roles:
         worst_test,
         seeds,
         candidates: 0,
+        tied: Vec::new(),
         incomplete: Vec::new(),
     }
 }
@@ -211,8 +216,28 @@ mod tests {
             assert!((choice.test - (1.0 - best.0)).abs() < 1e-12);
             let lowest = (0..3).map(|attack| 1.0 - mean(best.1, attack)).fold(f64::INFINITY, f64::min);
             assert!((choice.worst_test - lowest).abs() < 1e-12);
-            assert_eq!((choice.seeds, choice.candidates), (4, 5));
+            assert_eq!((choice.seeds, choice.candidates, choice.tied.len()), (4, 5, 0));
         }
+    }
+
+    #[test]
+    fn values_that_do_as_well_are_told() {
+        let mut cells = cells();
+        let best = choose(&cells, &roles()).unwrap()[0].chosen["lr"].as_integer().unwrap();
+        let other = (best + 1) % 5; // is given the accuracies of the best
+        for cell in &mut cells {
+            let at = |key: &str| cell.assignments[key].as_integer().unwrap();
+            if (at("rule"), at("lr")) == (0, other) {
+                let validation = validation(0, best, at("attackers.0.attack"), at("seed"));
+                cell.accuracy = Some(Accuracy { validation, test: 0.0 });
+            }
+        }
+        let choice = &choose(&cells, &roles()).unwrap()[0];
+        let lr = |table: &toml::Table| table["lr"].as_integer().unwrap();
+        assert_eq!(
+            (lr(&choice.chosen), choice.tied.iter().map(lr).collect::<Vec<_>>()),
+            (best.min(other), vec![best.max(other)])
+        );
     }
 
     #[test]

@@ -153,6 +153,12 @@ impl Grid {
         Ok(cells)
     }
 
+    /// The exclusions, by number from 1, that match no cell: on some axis no step has all of their values.
+    pub fn idle(&self) -> Vec<usize> {
+        let met = |exclude: &Table| self.axes.iter().all(|axis| axis.meets(exclude));
+        (1..).zip(&self.exclude).filter(|(_, exclude)| !met(exclude)).map(|(number, _)| number).collect()
+    }
+
     fn check_keys(&self) -> Result<(), GridError> {
         let keys: Vec<&str> = self.keys().collect();
         if keys.is_empty() {
@@ -193,6 +199,15 @@ impl Axis {
         };
         (0..count).map(extended).collect()
     }
+
+    /// Whether a step of this axis has what `exclude` says of its keys.
+    fn meets(&self, exclude: &Table) -> bool {
+        let says = |at: usize, key: &String, values: &[Value]| {
+            exclude.get(key).is_none_or(|excluded| same(&values[at], excluded))
+        };
+        let count = self.values.first().map_or(0, Vec::len);
+        (0..count).any(|at| self.keys.iter().zip(&self.values).all(|(key, values)| says(at, key, values)))
+    }
 }
 
 /// Whether `key` is `outer` or stands within it.
@@ -202,7 +217,31 @@ fn within(key: &str, outer: &str) -> bool {
 
 /// Whether `cell` has all values of `exclude`.
 fn matches(cell: &Table, exclude: &Table) -> bool {
-    !exclude.is_empty() && exclude.iter().all(|(key, value)| cell.get(key) == Some(value))
+    let has = |(key, value): (&String, &Value)| cell.get(key).is_some_and(|own| same(own, value));
+    !exclude.is_empty() && exclude.iter().all(has)
+}
+
+/// Whether both are ways to write one value: 1 and 1.0; the chains "nnm,cwmed" and ["nnm", "cwmed"].
+fn same(a: &Value, b: &Value) -> bool {
+    match (a, b) {
+        (Value::Integer(whole), Value::Float(real)) | (Value::Float(real), Value::Integer(whole)) => {
+            *whole as f64 == *real
+        }
+        (Value::String(a), Value::String(b)) => elements(a).eq(elements(b)),
+        (Value::String(text), Value::Array(list)) | (Value::Array(list), Value::String(text)) => {
+            list.iter().map(Value::as_str).eq(elements(text).map(Some))
+        }
+        (Value::Array(a), Value::Array(b)) => a.len() == b.len() && a.iter().zip(b).all(|(a, b)| same(a, b)),
+        (Value::Table(a), Value::Table(b)) => {
+            a.len() == b.len() && a.iter().all(|(key, a)| b.get(key).is_some_and(|b| same(a, b)))
+        }
+        _ => a == b,
+    }
+}
+
+/// The elements of a chain in its comma form.
+fn elements(text: &str) -> impl Iterator<Item = &str> {
+    text.split(',').map(str::trim)
 }
 
 /// Finds the lists; a dotted key without quotes is a table in a table to TOML.
@@ -296,6 +335,31 @@ mod tests {
         assert_eq!(cells(text), ["f=1 rule=[\"a\"]", "f=1 rule=[\"b\", \"a\"]", "f=2 rule=[\"a\"]"]);
         let two = format!("{text}[[exclude]]\nf = 1\n");
         assert_eq!(cells(&two), ["f=2 rule=[\"a\"]"]);
+    }
+
+    /// However it is written: as a whole number, as a chain, as a list.
+    #[test]
+    fn an_exclusion_is_of_values_not_of_spellings() {
+        let rules = "rule = ['krum', ['nnm', 'krum'], 'nnm,cwtm', [{ krum = { power = 1 } }]]\n";
+        let left = |exclude: &str| cells(&format!("{rules}[[exclude]]\nrule = {exclude}")).len();
+        for one in ["['krum']", "'nnm, krum'", "['nnm', 'cwtm']", "[{ krum = { power = 1.0 } }]"] {
+            assert_eq!(left(one), 3, "{one}");
+        }
+        let rates = "lr = [1.0, 2, 0.5]\nstep = [{ sgd = { lr = 1 } }, { sgd = { lr = 1.5 } }]\n";
+        let text =
+            format!("{rates}[[exclude]]\nlr = 1\n[[exclude]]\nlr = 2.0\nstep = {{ sgd = {{ lr = 1.0 }} }}");
+        assert_eq!(cells(&text).len(), 3);
+    }
+
+    #[test]
+    fn exclusions_that_match_nothing_are_known() {
+        let idle = |text: &str| grid(text).unwrap().idle();
+        let text = "a = [1, 2]\n[[zip]]\nb = [3, 4]\nc = [5, 6]\n";
+        let exclude = |tables: &[&str]| {
+            tables.iter().fold(text.to_owned(), |all, table| format!("{all}[[exclude]]\n{table}\n"))
+        };
+        assert_eq!(idle(&exclude(&["a = 1", "b = 3\nc = 5", "a = 2\nb = 4"])), Vec::<usize>::new());
+        assert_eq!(idle(&exclude(&["a = 3", "a = 1", "b = 3\nc = 6", "a = 3\nb = 3"])), [1, 3, 4]);
     }
 
     #[test]

@@ -1,6 +1,10 @@
 //! Reports and comparisons of runs.
 
-use std::{fs, path::Path, process::Command};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::Command,
+};
 
 use crate::harness::{self, Program, experiment};
 
@@ -162,6 +166,38 @@ fn the_verdicts_on_the_paper_are_by_the_same_definitions() {
         return println!("skipped: this Python is older than 3.11");
     }
     assert_eq!(String::from_utf8(done.stdout).unwrap(), "80.00 16.67\n", "{said}");
+}
+
+/// Two runs of one cell and seed that are of different experiments: one would stand for the other.
+#[test]
+fn the_verdicts_refuse_a_mixture_of_studies() {
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/experiments/paper/verdicts.py");
+    let folder = tempfile::tempdir().unwrap();
+    let run = |name: &str, epsilon: f64| {
+        let path = folder.path().join(name);
+        fs::create_dir_all(&path).unwrap();
+        let config = format!(
+            "seed = 1\nrounds = 9\npreset = 'dahan'\n[aggregator]\nrule = ['cwmed']\nstep = {{ sgd = {{ lr = 0.1 }} }}\n\
+             [[workers]]\ncount = 9\nestimator = 'momentum'\n[[attackers]]\ncount = 8\nattack = {{ ipm = {{ epsilon = {epsilon} }} }}\n"
+        );
+        fs::write(path.join("config.toml"), config).unwrap();
+        fs::write(path.join("summary.json"), r#"{"status": "completed"}"#).unwrap();
+        fs::write(path.join("evaluations.csv"), "round,test_accuracy\n0,0.1\n9,0.5\n").unwrap();
+        path
+    };
+    let verdicts = |runs: &[PathBuf]| Command::new("python3").arg("-B").arg(script).args(runs).output();
+    let (half, again, tenth) = (run("a", 0.5), run("b", 0.5), run("c", 0.1));
+    let Ok(alone) = verdicts(&[half.clone(), again]) else { return println!("skipped: there is no python3") };
+    if String::from_utf8_lossy(&alone.stderr).contains("No module named 'tomllib'") {
+        return println!("skipped: this Python is older than 3.11");
+    }
+    assert!(alone.status.success(), "{}", String::from_utf8_lossy(&alone.stderr));
+    let mixed = verdicts(&[half, tenth]).unwrap();
+    let said = String::from_utf8(mixed.stderr).unwrap();
+    assert!(
+        !mixed.status.success() && said.contains("are runs of one cell and differ in attackers"),
+        "{said}"
+    );
 }
 
 #[test]

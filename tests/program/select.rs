@@ -25,8 +25,11 @@ fn sweep(folder: &Path, columns: &str) {
     for (index, (lr, attack, seed, validation, test)) in CELLS.iter().enumerate() {
         let run = folder.join(format!("cell{index}"));
         fs::create_dir_all(&run).unwrap();
-        // An earlier evaluation says the contrary; the last one counts.
-        let rows = format!("round,{columns}\n0,{},{}\n9,{validation},{test}\n", 1.0 - validation, 1.0 - test);
+        // Of six evaluations the last two count, as in a report; the others say the contrary.
+        let early = format!("{},{}", 1.0 - validation, 1.0 - test);
+        let early: String = (0..4).map(|round| format!("{round},{early}\n")).collect();
+        let late = [-0.02, 0.02].map(|off| format!("9,{},{}\n", validation + off, test + off)).concat();
+        let rows = format!("round,{columns}\n{early}{late}");
         fs::write(run.join("evaluations.csv"), rows).unwrap();
         cells.push(json!({
             "index": index, "hash": format!("cell{index}"), "folder": format!("cell{index}"),
@@ -68,6 +71,42 @@ fn a_seed_is_not_chosen_by_its_result() {
     let over = format!("{},seed", KEYS[0]);
     let said = Program::fails(&["select", &path, "--over", &over]);
     assert!(said.contains("--over seed: a seed is no hyper-parameter"), "{said}");
+    let said = Program::fails(&["select", &path, "--over", KEYS[0], "--worst", "seed"]);
+    assert!(said.contains("--worst seed: a seed is no adversary"), "{said}");
+}
+
+/// Groups that are swept whole are studied one by one unless they are named as the adversary's.
+#[test]
+fn attackers_that_are_swept_whole_are_no_attack_by_themselves() {
+    let folder = tempfile::tempdir().unwrap();
+    sweep(folder.path(), "validation_accuracy,test_accuracy");
+    let manifest = folder.path().join("sweep.json");
+    let whole = fs::read_to_string(&manifest).unwrap().replace(KEYS[1], "attackers");
+    fs::write(&manifest, whole).unwrap();
+    let path = folder.path().display().to_string();
+    let done = Program::run(&["select", &path, "--over", KEYS[0], "--json"]);
+    assert!(done.stderr.contains("each value of attackers has a choice of its own"), "{}", done.stderr);
+    assert!(done.stderr.contains("--worst attackers takes the worst"), "{}", done.stderr);
+    let choices: Value = serde_json::from_str(&done.stdout).unwrap();
+    assert_eq!(choices.as_array().unwrap().len(), 2);
+    let done = Program::run(&["select", &path, "--over", KEYS[0], "--worst", "attackers", "--json"]);
+    assert!(!done.stderr.contains("warning"), "{}", done.stderr);
+    let choices: Value = serde_json::from_str(&done.stdout).unwrap();
+    assert_eq!((&choices[0]["chosen"][KEYS[0]], choices.as_array().unwrap().len()), (&json!(0.2), 1));
+}
+
+#[test]
+fn a_tie_is_told() {
+    let folder = tempfile::tempdir().unwrap();
+    sweep(folder.path(), "validation_accuracy,test_accuracy");
+    for cell in 0..CELLS.len() {
+        let rows = "round,validation_accuracy,test_accuracy\n9,0.5,0.5\n";
+        fs::write(folder.path().join(format!("cell{cell}/evaluations.csv")), rows).unwrap();
+    }
+    let done = Program::run(&["select", &folder.path().display().to_string(), "--over", KEYS[0]]);
+    let tie =
+        "warning: aggregator.step.sgd.lr=0.2 does as well as aggregator.step.sgd.lr=0.1, which comes first";
+    assert!(done.status == 0 && done.stderr.contains(tie), "{}", done.stderr);
 }
 
 #[test]

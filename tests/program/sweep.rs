@@ -55,6 +55,12 @@ impl Place {
             .unwrap()
     }
 
+    /// The same place with another sweep of the same name.
+    fn other(&self, sweep: &str) -> Program {
+        let file = experiment(self.folder.path(), "other.toml", sweep);
+        Program::run(&["sweep", &file, "--out", &self.out()])
+    }
+
     fn manifest(&self) -> Value {
         serde_json::from_slice(&fs::read(self.sweep().join("sweep.json")).unwrap()).unwrap()
     }
@@ -486,4 +492,25 @@ fn cells_do_not_outlive_a_sweep_that_is_killed() {
     wait_for("the cells to end", || processes(&place.sweep()).is_empty());
     let done = place.run(&["--dry-run"]);
     assert!(done.stderr.contains("2 interrupted, 2 pending"), "{}", done.stderr);
+}
+
+#[test]
+fn a_folder_that_held_another_sweep_is_told() {
+    let place = Place::new(CONVEX, SWEEP);
+    assert_eq!(place.run(&[]).status, 0);
+    let same = place.other(SWEEP);
+    assert!(same.status == 0 && !same.stderr.contains("warning"), "{}", same.stderr);
+    let other = place.other("base = \"base.toml\"\n[sweep]\n\"task.clip\" = [0.0, 1.0]\n");
+    assert!(other.stderr.contains("runs/convex held a sweep of "), "{}", other.stderr);
+    assert!(other.stderr.contains("its cells are listed no more, their runs stay"), "{}", other.stderr);
+}
+
+#[test]
+fn an_exclusion_that_matches_nothing_is_told() {
+    let exclude = |value: &str| format!("{SWEEP}[[sweep.exclude]]\n\"attackers.0.attack\" = {value}\n");
+    let told = |value: &str| Place::new(CONVEX, &exclude(value)).run(&["--dry-run"]);
+    let (met, idle) = (told("\"ipm\""), told("\"alie\""));
+    assert!(met.stderr.contains("2 cells: 2 pending") && !met.stderr.contains("warning"), "{}", met.stderr);
+    assert!(idle.stderr.contains("4 cells: 4 pending"), "{}", idle.stderr);
+    assert!(idle.stderr.contains("warning: exclude 1 matches no cell"), "{}", idle.stderr);
 }

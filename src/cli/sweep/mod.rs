@@ -110,7 +110,16 @@ fn sweep(registry: &Registry, arguments: &Arguments) -> anyhow::Result<ExitCode>
     }
     let shown = shown(arguments, &path)?;
     let folder = SweepFolder::hold(&path, Hold::All)?;
-    let manifest = folder.renew(|before| fresh.stand(&path, before))?;
+    let manifest = folder.renew(|before| {
+        if let Some(other) = before.filter(|before| before.file != fresh.file && before.keys != fresh.keys) {
+            say!(
+                "warning: {} held a sweep of {}; its cells are listed no more, their runs stay",
+                path.display(),
+                other.file
+            );
+        }
+        fresh.stand(&path, before)
+    })?;
     let queue = left(&manifest, cells, arguments.retry_failed);
     if arguments.cluster.is_wanted() {
         return arguments.cluster.hand_over(&tasks(&draft.name, path, &queue, arguments)?, folder);
@@ -164,7 +173,7 @@ fn check(registry: &Registry, draft: &Draft, arguments: &Arguments) -> anyhow::R
     let cells = draft.check(registry, arguments.data.as_deref(), || bar.inc(1));
     bar.finish_and_clear();
     let cells = cells?;
-    remarks(&cells).iter().for_each(|remark| say!("warning: {remark}"));
+    draft.remarks.iter().chain(&remarks(&cells)).for_each(|remark| say!("warning: {remark}"));
     Ok(cells)
 }
 
