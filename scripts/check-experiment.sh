@@ -10,6 +10,6 @@ case $file in
     */paper/* | */recipes/*) if grep -q '^\[sweep\]' "$file"; then sets+=(--set "sweep.seed=[1]"); fi ;;
 esac
 case $file in
-    *paper/conf-2* | *paper/fig-0[789]* | *paper/fig-10*) sets+=(--set task.dataset=mnist) ;;
+    *paper/conf-2* | *paper/fig-0[789]* | *paper/fig-10* | *paper/*cifar*) sets+=(--set task.dataset=mnist) ;;
 esac
 target/release/phalanx check "$file" "${sets[@]}"

@@ -6,7 +6,7 @@
 Draws Gaussian matrices of m x D (100,000 unless given), hands them to `phalanx aggregate` with f = m / 4, in one thread,
 and takes the shortest `aggregate` time of its reports. Prints milliseconds, and two slopes of log time against log m by least
 squares: that of the time, and that of what a meta-aggregator adds to its base, where it always adds some. A slope of 1 is
-linear in m, 2 quadratic. Standard library only.
+linear in m, 2 quadratic. Then CTMA's time over the mean's at each m. Standard library only.
 """
 
 import array
@@ -19,8 +19,8 @@ import sys
 import tempfile
 from pathlib import Path
 
-ROWS = (12, 24, 48, 96)
-RULES = [meta + base for base in ("cwmed", "geometric-median") for meta in ("", "ctma,", "nnm,")]
+ROWS = (16, 32, 64, 128, 256)
+RULES = ["mean"] + [meta + base for base in ("cwmed", "geometric-median") for meta in ("", "ctma,", "nnm,")]
 PROGRAM = Path(__file__).parents[2] / "target/release/phalanx"
 
 
@@ -61,11 +61,14 @@ def main(d=100_000, repeats=3):
         folder = Path(folder)
         for m in ROWS:
             write(folder / f"{m}.npy", m, d, numbers)
+        found = {}
         for rule in RULES:
-            times = [milliseconds(folder, rule, m, repeats) for m in ROWS]
+            times = found[rule] = [milliseconds(folder, rule, m, repeats) for m in ROWS]
             base = base if "," in rule else times
             shown = " | ".join(f"{time:.2f}" for time in times)
             print(f"| {rule.replace(',', ' > ')} | {shown} | {slope(times):.2f} | {added(times, base)} |", flush=True)
+    over = " | ".join(f"{time / mean:.1f}" for time, mean in zip(found["ctma,cwmed"], found["mean"]))
+    print(f"| ctma > cwmed, in means | {over} | | |")
 
 
 if __name__ == "__main__":

@@ -26,6 +26,7 @@ RULES = [
 
 def table1(m, f):
     r, delta = f / (m - 2 * f), f / m
+    print("Table 1, reconstructed: what theory says of each rule.\n")
     print(f"| rule | order of c | cost | c at {f} of {m} | under NNM | under CTMA |")
     print("|---|---|---|---|---|---|")
     for rule, order, constant, cost in RULES:
@@ -50,9 +51,15 @@ def table2():
         ("rounds", lambda c: c["rounds"]),
         ("evaluated every", lambda c: f"{c['evaluation']['every']} rounds"),
         ("learning rate", lambda c: c["aggregator"]["step"]["sgd"]["lr"]),
-        ("momentum", lambda c: "beta = 0.9; mu2-SGD: alpha_t = t, beta_t = 1/t, floors 0.01"),
+        ("momentum", lambda c: "beta = 0.9; mu2-SGD: averages by alpha_t = t, beta_t = 1/t, floors 0.01, constant steps"),
         ("clipping", lambda c: c["task"]["clip"]),
+        ("weight decay", lambda c: c["aggregator"]["step"]["sgd"].get("weight_decay", 0)),
+        ("attacks", lambda c: "sign-flip, label-flip, ipm with epsilon = 0.5, alie"),
+        ("base rules", lambda c: "cwmed (the lower one), geometric-median (3 steps from 0, nu = 0.1)"),
+        ("meta-aggregators", lambda c: "none, nnm, ctma, ctma > nnm; bucketing at f = 4"),
+        ("seeds", lambda c: "1, 2, 3"),
     ]
+    print("Table 2, reconstructed: the configurations.\n")
     print("| item | configuration 1 | configuration 2 |\n|---|---|---|")
     for item, value in rows:
         print(f"| {item} | {value(one)} | {value(two)} |")

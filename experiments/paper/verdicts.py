@@ -9,7 +9,8 @@ Markdown: the cells, and the verdict on every claim with the numbers it rests on
   final   mean test accuracy over the last fifth of a run's evaluations, rounded up, then over seeds, in percent
   rough   mean |change| to each evaluation of a run's last half, rounded up, from the one before it, then over seeds,
           in points; both as `phalanx report` has them
-  cell    attack, base rule, optimiser and meta-aggregator at one f and one learning rate
+  cell    attack, base rule, optimiser and meta-aggregator at one f and one learning rate; two runs of one cell and seed
+          that differ in anything else are refused, for the claims are about cells alone
 """
 
 import csv
@@ -41,7 +42,7 @@ class Runs:
     """The runs of each cell, as (final, rough) of every seed."""
 
     def __init__(self, folders):
-        self.cells = defaultdict(dict)
+        self.cells, self.found = defaultdict(dict), {}
         for folder in folders:
             for config in sorted(Path(folder).rglob("config.toml")):
                 self.add(config.parent)
@@ -52,9 +53,18 @@ class Runs:
             print(f"{folder}: not completed, left out", file=sys.stderr)
             return
         config = tomllib.loads((folder / "config.toml").read_text())
+        self.check(folder, config)
         with open(folder / "evaluations.csv", newline="") as file:
             accuracies = [100 * float(row["test_accuracy"]) for row in csv.DictReader(file)]
         self.cells[cell(config)][config["seed"]] = final(accuracies), rough(accuracies)
+
+    def check(self, folder, config):
+        """Ends the program if another run of the same cell and seed is of another experiment."""
+        same = {key: config.get(key) for key in ("rounds", "preset", "task", "workers", "attackers", "aggregator", "evaluation")}
+        other, known = self.found.setdefault((cell(config), config["seed"]), (folder, same))
+        unlike = [key for key in same if same[key] != known[key]]
+        if unlike:
+            sys.exit(f"{folder} and {other} are runs of one cell and differ in {', '.join(unlike)}; give those of one study")
 
     def get(self, measure, cell):
         """The mean over seeds; none if the cell was not run."""
@@ -132,11 +142,8 @@ def c2(runs):
 
 
 def c3(runs):
-    better = [
-        list(compare(runs, 8, NOISY, "ctma > nnm", other, lambda a, b: a >= b - margin))
-        for margin in (0.5, 0)
-        for other in ("nnm", "ctma")
-    ]
+    tests = (lambda a, b: a >= b - 0.5), (lambda a, b: a > b)
+    better = [list(compare(runs, 8, NOISY, "ctma > nnm", other, test)) for test in tests for other in ("nnm", "ctma")]
     both = [
         [(a[0], a[1] and b[1], f"NNM: {a[2]}; CTMA: {b[2]}") for a, b in zip(first, second)]
         for first, second in (better[:2], better[2:])
@@ -146,18 +153,22 @@ def c3(runs):
 
 def c4(runs):
     calmer = list(optimisers(runs, 8, NOISY, ["none"], lambda a, b: a <= b / 2, ROUGH))
-    return [("rough(mu2) at most half of rough(momentum), base alone", calmer, 4)] + steadier(runs)
+    names = ("mu2", "momentum")
+    pairs = [(f"{a}, {b}", [Cell(8, a, b, o, "none", 0.1) for o in names]) for a in NOISY for b in BASES]
+    return [
+        ("rough(mu2) at most half of rough(momentum), base alone", calmer, 4),
+        *wider(runs, pairs, names, "std over seeds smaller with mu2", lambda a, b: a < b),
+    ]
 
 
-def steadier(runs):
-    """Whether mu2's final accuracy differs less from seed to seed, base alone."""
+def wider(runs, pairs, names, part, test):
+    """Whether `test` holds of the deviations over seeds of pairs of cells; nothing if there are none."""
     found = []
-    for attack in NOISY:
-        for base in BASES:
-            a, b = (runs.spread(Cell(8, attack, base, o, "none", 0.1)) for o in ("mu2", "momentum"))
-            if a is not None and b is not None:
-                found.append((f"{attack}, {base}", a < b, f"std mu2 {a:.2f}, momentum {b:.2f}"))
-    return [("std over seeds smaller with mu2", found, len(found))] if found else []
+    for label, cells in pairs:
+        a, b = (runs.spread(cell) for cell in cells)
+        if a is not None and b is not None:
+            found.append((label, test(a, b), f"std {names[0]} {a:.2f}, {names[1]} {b:.2f}"))
+    return [(part, found, len(found))] if found else []
 
 
 def c5(runs):
@@ -220,6 +231,12 @@ def c11(runs):
     for other in ("ctma", "nnm"):
         rougher = list(compare(runs, 4, NOISY, "bucketing", other, lambda a, b: a > b, measure=ROUGH))
         parts.append((f"Bucketing rougher than {other.upper()}", rougher, 8))
+        pairs = [
+            (f"{a}, {b}, {o}", [Cell(4, a, b, o, meta, 0.1) for meta in ("bucketing", other)])
+            for a in NOISY for b in BASES for o in OPTIMISERS
+        ]
+        part = f"std over seeds larger with Bucketing than with {other.upper()}"
+        parts += wider(runs, pairs, ("Bucketing", other.upper()), part, lambda a, b: a > b)
     return parts
 
 
