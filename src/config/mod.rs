@@ -25,7 +25,7 @@ pub(crate) use layers::message_of;
 pub use layers::{ConfigError, DEFAULTS, Layers, load, read_back};
 pub use machine::{Machine, StatePlace};
 pub use named::Named;
-pub(crate) use suggest::{nearest, unknown};
+pub(crate) use suggest::{nearest, unknown, unknown_key};
 pub use task::{BatchNorm, Holders, Precision, StateFormat, Task, Way};
 pub use telemetry::{PortInUse, Telemetry};
 
@@ -91,6 +91,8 @@ impl Config {
         config.machine.memory_gb = 0.0;
         config.machine.state = StatePlace::Memory;
         config.machine.scratch.clear();
+        // Whatever they would do: f = 0 is one experiment.
+        config.attackers.retain(|group| group.count > 0);
         // The digest says what is in it, wherever it lies.
         if let Some(folder) =
             config.task.dataset.as_mut().filter(|data| data.parameters.contains_key("sha256"))
@@ -170,7 +172,7 @@ pub struct Workers {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Attackers {
-    /// How many.
+    /// How many; with 0 it is as if the group was not there.
     pub count: usize,
     /// What they do.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -69,7 +69,10 @@ pub(super) fn groups(planner: &mut Planner<'_>, size: Size) -> Result<Vec<Group>
 
 fn workers(planner: &mut Planner<'_>, at: usize, first: usize) -> Result<Group, ConfigError> {
     let given = planner.config.workers[at].clone();
-    check_counts(planner, "workers", at, given.count, given.batch_size)?;
+    if given.count == 0 {
+        return Err(planner.error(&format!("workers.{at}.count"), "a group has at least one member"));
+    }
+    check_batch(planner, "workers", at, given.batch_size)?;
     let key = format!("workers.{at}.estimator");
     let Resolved { component, named } = planner.make(&planner.registry.estimators, &key, &given.estimator)?;
     planner.config.workers[at].estimator = named;
@@ -85,7 +88,7 @@ fn attackers(planner: &mut Planner<'_>, at: usize, first: usize, size: Size) -> 
     let given = planner.config.attackers[at].clone();
     let model = planner.config.workers[0].clone();
     let batch_size = given.batch_size.unwrap_or(model.batch_size);
-    check_counts(planner, "attackers", at, given.count, batch_size)?;
+    check_batch(planner, "attackers", at, batch_size)?;
     let part = part(planner, at, size)?;
     let key = format!("attackers.{at}.estimator");
     let estimator = given.estimator.unwrap_or(model.estimator);
@@ -115,7 +118,9 @@ fn part(planner: &mut Planner<'_>, at: usize, size: Size) -> Result<Part, Config
 fn attack_part(planner: &mut Planner<'_>, at: usize, named: &Named, size: Size) -> Result<Part, ConfigError> {
     let key = format!("attackers.{at}.attack");
     let made = planner.make(&planner.registry.attacks, &key, named)?;
-    attack(planner, &key, &named.name, &made.component, size)?;
+    if planner.config.attackers[at].count > 0 {
+        attack(planner, &key, &named.name, &made.component, size)?;
+    }
     planner.config.attackers[at].attack = Some(made.named);
     Ok(Part::Attack { name: named.name.clone(), make: made.component })
 }
@@ -145,6 +150,9 @@ pub(super) fn check_attacks(
     let honest = groups.iter().filter(|group| group.is_honest()).map(|group| group.ids.len()).sum();
     let setting = Setting { honest, d: subject.dim(), classes: subject.classes() };
     for (at, group) in groups.iter().filter(|group| !group.is_honest()).enumerate() {
+        if group.ids.is_empty() {
+            continue;
+        }
         let Part::Attack { name, make } = &group.part else { continue };
         let key = format!("attackers.{at}.attack");
         let attack = attack(planner, &key, name, make, size.attack())?;
@@ -156,16 +164,7 @@ pub(super) fn check_attacks(
     Ok(remarks)
 }
 
-fn check_counts(
-    planner: &Planner<'_>,
-    list: &str,
-    at: usize,
-    count: usize,
-    batch: usize,
-) -> Result<(), ConfigError> {
-    if count == 0 {
-        return Err(planner.error(&format!("{list}.{at}.count"), "a group has at least one member"));
-    }
+fn check_batch(planner: &Planner<'_>, list: &str, at: usize, batch: usize) -> Result<(), ConfigError> {
     if !(1..=MOST_SAMPLES).contains(&batch) {
         let message = format!("{batch} is given; a batch has 1 to {MOST_SAMPLES} samples");
         return Err(planner.error(&format!("{list}.{at}.batch_size"), message));

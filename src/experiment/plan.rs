@@ -203,13 +203,14 @@ impl Planner<'_> {
 
     /// Finds all that the configuration names, and writes every parameter out that a result depends on.
     fn resolve(&mut self, data: Option<&Path>) -> Result<Found, PlanError> {
-        let (size, groups) = self.cast()?;
+        let (size, mut groups) = self.cast()?;
         let defence = self.defence(size)?;
         let step = self.step()?;
         let faults = self.faults(&groups)?;
         let closing = self.closing(size, &defence, &faults)?;
         let subject = Subject::resolve(self, data)?;
         let remarks = check_attacks(self, &groups, size, &subject)?;
+        groups.retain(|group| !group.ids.is_empty());
         Ok(Found { size, groups, defence, step, faults, closing, subject, remarks })
     }
 

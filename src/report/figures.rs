@@ -6,7 +6,7 @@ use super::{
     ReportError,
     curves::{Against, axis_of, curves, measures, panels, titled},
     plot::{Axis, Bars, Cell, DrawError, Heat, Point},
-    select::{Layout, Series, Study, pick},
+    select::{Layout, Series, Study, combinations, pick},
     statistics::{Estimate, median},
 };
 
@@ -84,10 +84,10 @@ impl Gallery<'_> {
     fn breakdown(&mut self) -> Result<(), DrawError> {
         let study = self.study;
         let Some(f) = study.factor("f") else { return Ok(()) };
-        let layout = without(&study.layout, f);
-        for split in study.combinations(&layout.split) {
+        let (layout, all) = (without(&study.layout, f), beside_attacks(study));
+        for split in combinations(&all, &layout.split) {
             let here: Vec<&Series> =
-                study.series.iter().filter(|series| pick(series, &layout.split) == split).collect();
+                all.iter().filter(|series| pick(series, &layout.split) == split).collect();
             let x = |series: &Series| study.factors[f].values[series.levels[f]].parse().unwrap_or(f64::NAN);
             let points = |series: &Series| {
                 let estimate = settled(study, [series]).map(|estimate| (estimate, estimate.range()));
@@ -324,6 +324,26 @@ fn without(layout: &Layout, factor: usize) -> Layout {
     }
 }
 
+/// The series for pictures against f: those without an attack are the first point under every attack, and under none by
+/// themselves if there is one.
+fn beside_attacks(study: &Study) -> Vec<Series> {
+    let which = study.factors_below("attack");
+    let is_free =
+        |series: &Series| study.factor("attack").is_some_and(|at| study.value(series, at) == "none");
+    let (free, attacked): (Vec<Series>, Vec<Series>) = study.series.iter().cloned().partition(is_free);
+    let attacks = combinations(&attacked, &which);
+    if attacks.is_empty() {
+        return free;
+    }
+    let under = |series: &Series, attack: &[usize]| {
+        let mut series = series.clone();
+        which.iter().zip(attack).for_each(|(&factor, &level)| series.levels[factor] = level);
+        series
+    };
+    let beside = free.iter().flat_map(|series| attacks.iter().map(|attack| under(series, attack)));
+    beside.chain(attacked.iter().cloned()).collect()
+}
+
 /// One line of all points of one colour.
 fn connected(lines: Vec<super::plot::Line>) -> Vec<super::plot::Line> {
     let mut joined: Vec<super::plot::Line> = Vec::new();
@@ -411,6 +431,29 @@ mod tests {
         let figures = figures(&study(runs)).unwrap();
         assert_eq!(count(&figures, "f-heterogeneity", "50.00"), 6);
         assert_eq!(count(&figures, "f-heterogeneity", "–"), 0);
+    }
+
+    /// f = 0 is where every attack's curve begins: no panel of its own, and a mark in each.
+    #[test]
+    fn a_breakdown_begins_without_attackers() {
+        let attackers = "[[attackers]]\ncount = 4\nattack = \"ipm\"\n";
+        let mut runs = vec![altered(run(1, "'mean'", "ipm", ""), attackers, "")];
+        for attack in ["ipm", "alie"] {
+            for count in ["count = 1", "count = 4"] {
+                runs.push(altered(run(1, "'mean'", attack, ""), "count = 4", count));
+            }
+        }
+        let study = study(runs);
+        let at = |key: &str| study.factor(key).unwrap();
+        let mut told: Vec<(&str, &str)> = Vec::new();
+        let all = super::beside_attacks(&study);
+        all.iter()
+            .for_each(|series| told.push((study.value(series, at("attack")), study.value(series, at("f")))));
+        told.sort_unstable();
+        let expected = ["alie", "ipm"].map(|attack| ["0", "1", "4"].map(|f| (attack, f)));
+        assert_eq!(told, expected.concat());
+        let figures = figures(&study).unwrap();
+        assert_eq!(["ipm", "alie", "no attack"].map(|panel| count(&figures, "breakdown", panel)), [1, 1, 0]);
     }
 
     #[test]

@@ -104,7 +104,7 @@ pub struct Factor {
 }
 
 /// Runs that differ in nothing but the seed.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Series {
     /// For every factor, which of its values.
     pub levels: Vec<usize>,
@@ -215,6 +215,11 @@ impl Study {
         self.factors.iter().position(|factor| factor.key == key)
     }
 
+    /// The value that the runs of `series` have of a factor.
+    pub fn value(&self, series: &Series, factor: usize) -> &str {
+        &self.factors[factor].values[series.levels[factor]]
+    }
+
     /// The factor `name` and those that are parameters of what it names.
     pub fn factors_below(&self, name: &str) -> Vec<usize> {
         (0..self.factors.len()).filter(|&at| is_below(&self.factors[at].key, name)).collect()
@@ -273,7 +278,8 @@ pub fn pick(series: &Series, which: &[usize]) -> Vec<usize> {
     which.iter().map(|&factor| series.levels[factor]).collect()
 }
 
-fn combinations(series: &[Series], which: &[usize]) -> Vec<Vec<usize>> {
+/// The combinations of values of the factors `which` that occur among `series`, in order.
+pub fn combinations(series: &[Series], which: &[usize]) -> Vec<Vec<usize>> {
     let mut all: Vec<Vec<usize>> = series.iter().map(|series| pick(series, which)).collect();
     all.sort();
     all.dedup();

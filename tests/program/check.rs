@@ -50,7 +50,7 @@ const WRONG: &[(&str, &[&str])] = &[
     ("aggregator.step={sgd={lr=0}}", &["aggregator.step.sgd.lr", "lr > 0"]),
     ("aggregator.step=lamb", &["unknown step `lamb`", "sgd"]),
     ("attackers.0.count=9", &["attackers", "9 of 18 workers attack"]),
-    ("attackers.0.count=0", &["attackers.0.count"]),
+    ("attackers.0.count=-1", &["attackers.0.count"]),
     ("attackers.0.attack=sign-flop", &["attackers.0.attack", "did you mean `sign-flip`"]),
     ("attackers.0.attack.ipm.epsilom=1", &["attackers.0.attack.ipm", "unknown key `epsilom`"]),
     (

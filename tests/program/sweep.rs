@@ -55,9 +55,9 @@ impl Place {
             .unwrap()
     }
 
-    /// The same place with another sweep of the same name.
-    fn other(&self, sweep: &str) -> Program {
-        let file = experiment(self.folder.path(), "other.toml", sweep);
+    /// Another sweep of the same name, in a file of its own.
+    fn other(&self, file: &str, sweep: &str) -> Program {
+        let file = experiment(self.folder.path(), file, sweep);
         Program::run(&["sweep", &file, "--out", &self.out()])
     }
 
@@ -498,9 +498,9 @@ fn cells_do_not_outlive_a_sweep_that_is_killed() {
 fn a_folder_that_held_another_sweep_is_told() {
     let place = Place::new(CONVEX, SWEEP);
     assert_eq!(place.run(&[]).status, 0);
-    let same = place.other(SWEEP);
+    let same = place.other("same.toml", SWEEP);
     assert!(same.status == 0 && !same.stderr.contains("warning"), "{}", same.stderr);
-    let other = place.other("base = \"base.toml\"\n[sweep]\n\"task.clip\" = [0.0, 1.0]\n");
+    let other = place.other("other.toml", "base = \"base.toml\"\n[sweep]\n\"task.clip\" = [0.0, 1.0]\n");
     assert!(other.stderr.contains("runs/convex held a sweep of "), "{}", other.stderr);
     assert!(other.stderr.contains("its cells are listed no more, their runs stay"), "{}", other.stderr);
 }
@@ -513,4 +513,26 @@ fn an_exclusion_that_matches_nothing_is_told() {
     assert!(met.stderr.contains("2 cells: 2 pending") && !met.stderr.contains("warning"), "{}", met.stderr);
     assert!(idle.stderr.contains("4 cells: 4 pending"), "{}", idle.stderr);
     assert!(idle.stderr.contains("warning: exclude 1 matches no cell"), "{}", idle.stderr);
+}
+
+/// f = 0 is one experiment, whatever the attack would be, and that without the group.
+#[test]
+fn a_sweep_over_f_begins_without_attackers() {
+    let sweep = "base = \"base.toml\"\n[sweep]\n\"attackers.0.attack\" = [\"ipm\", \"sign-flip\"]\n\
+                 \"attackers.0.count\" = [0, 2]\n";
+    let place = Place::new(CONVEX, sweep);
+    let done = place.run(&[]);
+    assert_eq!(done.status, 0, "{}", done.stderr);
+    assert!(done.stderr.contains("3 cells: 3 completed"), "{}", done.stderr);
+    let manifest = place.manifest();
+    let hash = manifest["cells"][0]["hash"].as_str().unwrap();
+    let rounds = |folder: &Path| fs::read_to_string(folder.join("rounds.csv")).unwrap();
+    let group = "[[attackers]]\ncount = 8\nattack = \"ipm\"\n";
+    assert!(CONVEX.contains(group));
+    let alone = experiment(place.folder.path(), "alone.toml", &CONVEX.replace(group, ""));
+    let alone = Program::folder(&[&alone], &place.folder.path().join("alone"));
+    assert_eq!(rounds(&place.sweep().join(hash)), rounds(&alone));
+    assert!(alone.file_name().unwrap().to_string_lossy().contains(hash), "{}", alone.display());
+    let wrong = Place::new(CONVEX, &sweep.replace("sign-flip", "sine-flip")).run(&["--dry-run"]);
+    assert!(wrong.stderr.contains("unknown attack `sine-flip`"), "{}", wrong.stderr);
 }
