@@ -15,7 +15,7 @@ use figment::{
 
 use serde::de::DeserializeOwned;
 
-use super::{Config, Document, shorten, unknown};
+use super::{Config, Document, shorten, unknown, unknown_key};
 
 /// The embedded defaults, commented.
 pub const DEFAULTS: &str = include_str!("defaults.toml");
@@ -316,7 +316,7 @@ impl Layers {
 /// What is wrong, with a suggestion where a name is nearly right.
 pub(crate) fn message_of(kind: &Kind) -> String {
     match kind {
-        Kind::UnknownField(name, known) => unknown("key", name, known),
+        Kind::UnknownField(name, known) => unknown_key(name, known),
         Kind::UnknownVariant(name, known) => unknown("value", name, known),
         Kind::MissingField(name) => format!("`{name}` is missing"),
         Kind::InvalidType(found, expected) | Kind::InvalidValue(found, expected) => {

@@ -80,6 +80,54 @@ const ELSEWHERE: &[(&str, &str)] = &[
     ("pathological", "classes"),
 ];
 
+/// Keys, squeezed, that are called otherwise elsewhere or looked for at another place, and where they stand.
+const PLACES: &[(&str, &str)] = &[
+    ("alpha", "task.partition.dirichlet.alpha"),
+    ("attack", "attackers.0.attack"),
+    ("batchsize", "workers.0.batch_size"),
+    ("clientfraction", "participation.cohort"),
+    ("clip", "task.clip"),
+    ("dataset", "task.dataset"),
+    ("device", "machine.device"),
+    ("dirichletalpha", "task.partition.dirichlet.alpha"),
+    ("estimator", "workers.0.estimator"),
+    ("every", "evaluation.every"),
+    ("f", "aggregator.f"),
+    ("fraction", "participation.cohort"),
+    ("fractionfit", "participation.cohort"),
+    ("learningrate", "aggregator.step.sgd.lr"),
+    ("localepochs", "task.local_steps"),
+    ("locallr", "task.local_lr"),
+    ("localsteps", "task.local_steps"),
+    ("lr", "aggregator.step.sgd.lr"),
+    ("model", "task.model"),
+    ("nbbyz", "attackers.0.count"),
+    ("nbhonest", "workers.0.count"),
+    ("nbhonestclients", "workers.0.count"),
+    ("nbsteps", "rounds"),
+    ("nbworkers", "workers.0.count"),
+    ("numbyzantine", "attackers.0.count"),
+    ("numclients", "workers.0.count"),
+    ("numrounds", "rounds"),
+    ("numworkers", "workers.0.count"),
+    ("partition", "task.partition"),
+    ("proximalmu", "task.local_proximal"),
+    ("rule", "aggregator.rule"),
+    ("step", "aggregator.step"),
+    ("threads", "machine.threads"),
+    ("weightdecay", "aggregator.step.sgd.weight_decay"),
+];
+
+/// A key that is none of those that are known where it stands.
+pub(crate) fn unknown_key<S: AsRef<str>>(name: &str, known: &[S]) -> String {
+    let plain = squeezed(name);
+    let here = known.iter().any(|key| squeezed(key.as_ref()) == plain);
+    match PLACES.iter().find(|(alias, _)| *alias == plain && !here) {
+        Some((_, place)) => format!("unknown key `{}`; `{place}` may be meant", shorten(name)),
+        None => unknown("key", name, known),
+    }
+}
+
 /// A name that is none of those that are known, which may be long.
 pub(crate) fn unknown<S: AsRef<str>>(noun: &str, name: &str, known: &[S]) -> String {
     let known: Vec<&str> = known.iter().map(AsRef::as_ref).collect();
@@ -117,10 +165,15 @@ fn squeezed(name: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
     use clap::ValueEnum;
 
-    use super::{ELSEWHERE, nearest, squeezed, unknown};
-    use crate::registry::{Catalogue, Registry};
+    use super::{ELSEWHERE, PLACES, nearest, squeezed, unknown, unknown_key};
+    use crate::{
+        config::read_back,
+        registry::{Catalogue, Registry},
+    };
 
     #[test]
     fn names_of_elsewhere_and_other_spellings_come_before_slips() {
@@ -141,6 +194,31 @@ mod tests {
         assert_eq!(nearest("logreg", &["least-squares", "logistic-regression"]), Some("logistic-regression"));
         assert_eq!(nearest("median", &["min", "max"]), None);
         assert_eq!(unknown("rule", "median", &rules), "unknown rule `median`; did you mean `cwmed`?");
+    }
+
+    #[test]
+    fn keys_of_elsewhere_lead_to_their_place() {
+        let said = |name: &str, known: &[&str]| unknown_key(name, known);
+        let level = ["name", "seed", "rounds", "task"];
+        assert_eq!(said("num_clients", &level), "unknown key `num_clients`; `workers.0.count` may be meant");
+        assert_eq!(
+            said("batch-size", &["batch_size"]),
+            "unknown key `batch-size`; did you mean `batch_size`?"
+        );
+        assert_eq!(said("round", &level), "unknown key `round`; did you mean `rounds`?");
+        let text = r#"
+            rounds = 1
+            task = { dataset = "mnist", model = "mlp", clip = 1.0, local_steps = 2, local_lr = 0.1, local_proximal = 0.1, partition = { dirichlet = { alpha = 1.0 } } }
+            aggregator = { rule = ["mean"], f = 1, step = { sgd = { lr = 0.1, weight_decay = 0.1 } } }
+            workers = [{ count = 3, batch_size = 1, estimator = "sgd" }]
+            attackers = [{ count = 1, attack = "ipm" }]
+        "#;
+        let config = serde_json::to_value(read_back(Path::new("c.toml"), text).unwrap()).unwrap();
+        for (alias, place) in PLACES {
+            assert_eq!(squeezed(alias), *alias);
+            let pointer = format!("/{}", place.replace('.', "/"));
+            assert!(config.pointer(&pointer).is_some(), "{place} is nowhere in {config}");
+        }
     }
 
     #[test]

@@ -189,7 +189,7 @@ fn names<'a>(all: impl Iterator<Item = &'a Named>) -> String {
     }
 }
 
-/// A value in few words: `[from=1 attack=ipm, from=9 attack=alie(z=1.5)]`.
+/// A value in few words: `[attack=ipm from=1, attack=alie(z=1.5) from=9]`.
 fn text(value: &Value) -> String {
     match value {
         Value::String(text) => text.clone(),
@@ -288,7 +288,7 @@ mod tests {
         let facts = Facts::of(&read_back(Path::new("c.toml"), &text).unwrap());
         assert_eq!(
             facts.value("attack.switching.schedule"),
-            Some("[from=1 attack=ipm, from=9 attack=alie(z=1.5)]")
+            Some("[attack=ipm from=1, attack=alie(z=1.5) from=9]")
         );
         assert_eq!(facts.value("step.sgd.lr"), Some("1e30"));
     }
