@@ -331,7 +331,8 @@ pub trait Attack: DynClone + Stateful + Send {
         false
     }
 
-    /// Whether the attack asks for tables of all pairs of vectors, as [`Batch::gram`](crate::Batch::gram) is one.
+    /// Whether the attack asks for tables of all pairs of vectors, as [`Batch::gram`](crate::Batch::gram) is one; unlike
+    /// rules, most do not. One that does and does not say so is left out of a run's need of memory.
     fn needs_pairs(&self) -> bool {
         false
     }
@@ -382,7 +383,7 @@ pub trait AttackRule: Described {
     }
 }
 
-/// Is shown every built-in attack.
+/// Takes every attack that it is shown, built in or from outside.
 pub trait AttackVisitor {
     /// Called once for each.
     fn visit<A: AttackRule>(&mut self);

@@ -158,6 +158,9 @@ impl<'a> Batch<'a> {
     }
 
     /// The batch whose row i is Σ_j w_ij · (row j of this one). No pass over memory.
+    ///
+    /// # Panics
+    /// Unless the map has a column for each row of this one.
     pub fn mapped(&self, w: impl Into<Arc<Map>>) -> Self {
         let w = w.into();
         assert_eq!(w.columns(), self.m(), "a map of another number of rows");
@@ -223,6 +226,9 @@ impl<'a> Batch<'a> {
     }
 
     /// Σ_i c_i · (row i). One pass over the rows whose coefficient is not zero; none for a row alone, which is shared.
+    ///
+    /// # Panics
+    /// Unless there is one coefficient for each (mapped) row.
     pub fn combine(&self, coefficients: &[f64]) -> Vector {
         assert_eq!(coefficients.len(), self.m(), "one coefficient for each row");
         match &self.map {
@@ -286,6 +292,9 @@ impl<'a> Batch<'a> {
     ///
     /// # Errors
     /// [`BatchError::NonFinite`] naming the raw rows that are not finite.
+    ///
+    /// # Panics
+    /// Unless there is one weight for each (mapped) row.
     pub fn weighted_median(&self, weights: &[f64], half: Half) -> Result<Vector, BatchError> {
         assert_eq!(weights.len(), self.m(), "one weight for each row");
         let median = self.pass(Pass::Columns, || {
@@ -303,12 +312,18 @@ impl<'a> Batch<'a> {
     /// among those the rule used (the median itself, the values not trimmed, the values around the centre, the
     /// signs of the majority; all of several equal values count). It is a sample of at most 1,024 coordinates at
     /// equal spacing, not the whole. `None` under a map, where the rule saw mixtures of the rows.
+    ///
+    /// # Panics
+    /// As [`columns`](Self::columns).
     pub fn shares(&self, rule: &ColumnRule) -> Option<Vec<f64>> {
         rule.check(self.m());
         self.map.is_none().then(|| shares::shares(self.rows, rule))
     }
 
     /// Squared distance of every (mapped) row to `point`. One pass over memory.
+    ///
+    /// # Panics
+    /// Unless the point is [alike](Vector::is_like).
     pub fn distances(&self, point: &Vector) -> Vec<f64> {
         assert!(point.is_like(&self.rows[0]), "a point that is not like the rows");
         self.pass(Pass::Distances, || {
@@ -322,6 +337,9 @@ impl<'a> Batch<'a> {
 
     /// Squared distance of raw rows i and j for each of these pairs, or of row i and the origin where there is no j. One
     /// pass over them, and a device is waited for once.
+    ///
+    /// # Panics
+    /// For the number of a row that is not there.
     pub fn distances_between(&self, pairs: &[(usize, Option<usize>)]) -> Vec<f64> {
         self.pass(Pass::Distances, || {
             on_form!(

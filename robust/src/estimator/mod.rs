@@ -54,7 +54,7 @@ pub trait EstimatorRule: Described {
     fn build(&self) -> Result<Box<dyn Estimator>, ParameterError>;
 }
 
-/// Is shown every built-in estimator.
+/// Takes every estimator that it is shown, built in or from outside.
 pub trait EstimatorVisitor {
     /// Called once for each.
     fn visit<E: EstimatorRule>(&mut self);

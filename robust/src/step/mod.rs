@@ -17,7 +17,7 @@ use crate::{
     state::Stateful,
 };
 
-/// The convex compact set K of the problem.
+/// The closed convex set K of the problem.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Domain {
     /// All of R^d.
@@ -59,7 +59,7 @@ pub trait StepRule: Described {
     fn build(&self, start: &Vector, domain: Domain) -> Result<Box<dyn Step>, ParameterError>;
 }
 
-/// Is shown every built-in step.
+/// Takes every step that it is shown, built in or from outside.
 pub trait StepVisitor {
     /// Called once for each.
     fn visit<S: StepRule>(&mut self);

@@ -80,7 +80,10 @@ impl Vector {
         self.with_values(|n| std::iter::repeat_n(0.0, n).collect())
     }
 
-    /// A vector of these values with the format and place of this one, whose length it must have.
+    /// A vector of these values with the format and place of this one.
+    ///
+    /// # Panics
+    /// Unless there are as many as this one has.
     pub fn like(&self, values: &[f64]) -> Self {
         assert_eq!(values.len(), self.len(), "a vector of another length");
         self.with_values(|_| values.to_vec())
@@ -174,9 +177,6 @@ impl Vector {
             (Self::F64(a), Self::F64(b)) => a.len() == b.len(),
             #[cfg(feature = "torch")]
             (Self::Torch(a), Self::Torch(b)) => a.is_like(b),
-            #[cfg(feature = "torch")]
-            _ => false,
-            #[cfg(not(feature = "torch"))]
             _ => false,
         }
     }
@@ -209,7 +209,10 @@ impl Vector {
         out
     }
 
-    /// self ← self + c · other. The two must be alike.
+    /// self ← self + c · other.
+    ///
+    /// # Panics
+    /// Unless the two are [alike](Self::is_like).
     pub fn axpy(&mut self, c: f64, other: &Self) {
         match (self, other) {
             (Self::F32(x), Self::F32(y)) => zip(x, y, |a, b| a + c as f32 * b),
@@ -224,7 +227,10 @@ impl Vector {
         }
     }
 
-    /// self ← (1 - t) · self + t · other. The two must be alike.
+    /// self ← (1 - t) · self + t · other.
+    ///
+    /// # Panics
+    /// Unless the two are [alike](Self::is_like).
     pub fn lerp(&mut self, t: f64, other: &Self) {
         match (self, other) {
             (Self::F32(x), Self::F32(y)) => zip(x, y, |a, b| (1.0 - t) as f32 * a + t as f32 * b),
@@ -235,7 +241,10 @@ impl Vector {
         }
     }
 
-    /// Inner product, accumulated in f64. The two must be alike.
+    /// Inner product, accumulated in f64.
+    ///
+    /// # Panics
+    /// Unless the two are [alike](Self::is_like).
     pub fn dot(&self, other: &Self) -> f64 {
         match (self, other) {
             (Self::F32(x), Self::F32(y)) => dot::dot(x, y),
@@ -251,8 +260,11 @@ impl Vector {
         self.dot(self).sqrt()
     }
 
-    /// self + other. The two must be alike.
-    pub(crate) fn plus(&self, other: &Self) -> Self {
+    /// self + other.
+    ///
+    /// # Panics
+    /// Unless the two are [alike](Self::is_like).
+    pub fn plus(&self, other: &Self) -> Self {
         match (self, other) {
             (Self::F32(x), Self::F32(y)) => joined(x, y, |a, b| a + b).into(),
             (Self::F64(x), Self::F64(y)) => joined(x, y, |a, b| a + b).into(),
@@ -262,7 +274,10 @@ impl Vector {
         }
     }
 
-    /// self - other. The two must be alike.
+    /// self - other.
+    ///
+    /// # Panics
+    /// Unless the two are [alike](Self::is_like).
     pub fn minus(&self, other: &Self) -> Self {
         match (self, other) {
             (Self::F32(x), Self::F32(y)) => joined(x, y, |a, b| a - b).into(),
@@ -273,7 +288,10 @@ impl Vector {
         }
     }
 
-    /// The products of the coordinates, one by one. The two must be alike.
+    /// The products of the coordinates, one by one.
+    ///
+    /// # Panics
+    /// Unless the two are [alike](Self::is_like).
     pub fn times_each(&self, other: &Self) -> Self {
         match (self, other) {
             (Self::F32(x), Self::F32(y)) => joined(x, y, |a, b| a * b).into(),
@@ -284,7 +302,10 @@ impl Vector {
         }
     }
 
-    /// self / (√squares + tau), coordinate by coordinate. The two must be alike.
+    /// self / (√squares + tau), coordinate by coordinate.
+    ///
+    /// # Panics
+    /// Unless the two are [alike](Self::is_like).
     pub fn over_root(&self, squares: &Self, tau: f64) -> Self {
         match (self, squares) {
             (Self::F32(x), Self::F32(y)) => joined(x, y, |a, b| a / (b.sqrt() + tau as f32)).into(),
