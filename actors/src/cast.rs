@@ -22,8 +22,8 @@ use crate::{
     learner::{Learner, Sampler},
     learner_actor::LearnerActor,
     messages::Seat,
-    place::{Arbiters, Place, Seating},
     report::{Observer, RunEnd},
+    seating::{Arbiters, Place, Seating},
     settings::Settings,
     snapshot::{Keeper, Snapshot},
 };

@@ -71,6 +71,14 @@ impl ParameterError {
         Self::unless(value.is_finite() && value >= 0.0, parameter, value, "a number of at least 0")
     }
 
+    /// A number from 0 to 1.
+    ///
+    /// # Errors
+    /// The error for a `value` that is not there.
+    pub fn fraction(parameter: &'static str, value: f64) -> Result<(), Self> {
+        Self::unless((0.0..=1.0).contains(&value), parameter, value, "a number from 0 to 1")
+    }
+
     /// A number above 0.
     ///
     /// # Errors

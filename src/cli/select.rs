@@ -14,9 +14,9 @@ use crate::{
     results::Columns,
     sweep::{
         cells::label,
-        choice::{Accuracy, Choice, Measured, Roles, choose},
         folder::read_manifest,
         manifest::{Manifest, Record, Standing},
+        select::{Accuracy, Choice, Measured, Roles, choose},
     },
 };
 

@@ -14,8 +14,8 @@ mod memory;
 mod plan;
 mod rehearse;
 mod run;
-mod shown;
 mod stop;
+mod telemetry;
 mod workload;
 
 pub use holdings::{Holding, Holdings};

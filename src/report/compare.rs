@@ -8,8 +8,8 @@ use super::{
     ReportError,
     facts::Fact,
     measure::{Digest, Measure},
-    select::{Run, counted},
     statistics::Estimate,
+    study::{Run, counted},
 };
 use crate::results::read::RunRecord;
 
@@ -163,7 +163,7 @@ mod tests {
     use super::{changes, over_seeds, without_parts};
     use crate::report::{
         Estimate,
-        select::{
+        study::{
             Run,
             tests::{altered, run},
         },

@@ -2,10 +2,11 @@
 //! rounds, gradients, time and bytes.
 
 use super::{
+    layout::Layout,
     measure::{ACCURACY, GAP, LOSS, Measure, VALIDATION},
     plot::{Axis, Entry, Grid, Line, Point},
-    select::{Layout, Series, Study, pick},
     statistics::Estimate,
+    study::{Series, Study, pick},
 };
 use crate::results::{Columns, read::RunRecord};
 

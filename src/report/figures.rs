@@ -5,9 +5,10 @@ use std::{collections::BTreeSet, iter::once};
 use super::{
     ReportError,
     curves::{Against, axis_of, curves, measures, panels, titled},
+    layout::Layout,
     plot::{Axis, Bars, Cell, DrawError, Heat, Point},
-    select::{Layout, Series, Study, combinations, pick},
     statistics::{Estimate, median},
+    study::{Series, Study, combinations, pick},
 };
 
 /// As many bars as a picture can hold.
@@ -368,7 +369,7 @@ fn slug(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::{
-        super::select::{
+        super::study::{
             Run,
             tests::{altered, failed, run, study},
         },

@@ -4,13 +4,15 @@
 
 mod compare;
 mod curves;
+mod factors;
 mod facts;
 mod figures;
+mod layout;
 mod measure;
 mod page;
 mod plot;
-mod select;
 mod statistics;
+mod study;
 mod table;
 mod tidy;
 mod tidy_parquet;
@@ -21,11 +23,13 @@ use std::{
 };
 
 pub use compare::{Comparison, compare};
+pub use factors::Factor;
 pub use facts::{Fact, Facts};
+pub use layout::Layout;
 pub use measure::{number, settled};
 pub use plot::{Cell, Heat};
-pub use select::{Factor, Layout, Study};
 pub use statistics::Estimate;
+pub use study::Study;
 pub use tidy::{Tidy, Values};
 
 use self::{figures::Figure, table::Table};

@@ -10,8 +10,8 @@ use super::{
     figures::Figure,
     measure::number,
     plot::FONT,
-    select::{Run, Study},
     statistics::Estimate,
+    study::{Run, Study},
     table::{Row, Table},
 };
 

@@ -3,8 +3,8 @@
 
 use super::{
     ReportError,
-    select::{Run, Series, Study, pick},
     statistics::Estimate,
+    study::{Run, Series, Study, pick},
 };
 
 /// A row.

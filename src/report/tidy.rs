@@ -6,7 +6,8 @@ use std::{fs, path::Path};
 
 use super::{
     curves::{Against, measures},
-    select::{Run, Study, finite, is_given},
+    factors::{finite, is_given},
+    study::{Run, Study},
 };
 use crate::{results::ResultsError, whole};
 

@@ -47,7 +47,7 @@ const WRONG: &[(&str, &[&str])] = &[
         &["aggregator.rule", "monna: reference = 17: a worker whose vector is there"],
     ),
     ("aggregator.f=9", &["aggregator.f", "f = 9 of m = 17"]),
-    ("aggregator.step={sgd={lr=0}}", &["aggregator.step.sgd.lr", "lr > 0"]),
+    ("aggregator.step={sgd={lr=0}}", &["aggregator.step.sgd.lr", "a number above 0"]),
     ("aggregator.step=lamb", &["unknown step `lamb`", "sgd"]),
     ("attackers.0.count=9", &["attackers", "9 of 18 workers attack"]),
     ("attackers.0.count=-1", &["attackers.0.count"]),

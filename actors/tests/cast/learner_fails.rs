@@ -7,7 +7,7 @@ use phalanx_actors::{
     error::Part,
     learner::{EvaluationTask, Refusal},
     messages::{Ask, Fault, Reply, Seat},
-    place::{Place, Seating},
+    seating::{Place, Seating},
 };
 use phalanx_robust::{Vector, state::Stateful};
 

@@ -52,12 +52,7 @@ impl Described for Signguard {
 impl Rule for Signguard {
     fn build(&self) -> Result<Layer, ParameterError> {
         let fraction = "a number above 0 and up to 1";
-        ParameterError::unless(
-            (0.0..=1.0).contains(&self.lower),
-            "lower",
-            self.lower,
-            "a number from 0 to 1",
-        )?;
+        ParameterError::fraction("lower", self.lower)?;
         ParameterError::unless(self.upper >= 1.0, "upper", self.upper, "at least 1")?;
         let inside = |v: f64| v > 0.0 && v <= 1.0;
         ParameterError::unless(inside(self.coordinates), "coordinates", self.coordinates, fraction)?;

@@ -47,11 +47,8 @@ impl Described for Rop {
 
 impl AttackRule for Rop {
     fn build(&self, size: Size) -> Result<Box<dyn Attack>, ParameterError> {
-        for (name, value) in [("pi", self.pi), ("lambda", self.lambda)] {
-            if !(0.0..=1.0).contains(&value) {
-                return Err(ParameterError::new(name, value, "a weight from 0 to 1"));
-            }
-        }
+        ParameterError::fraction("pi", self.pi)?;
+        ParameterError::fraction("lambda", self.lambda)?;
         check_finite("angle", self.angle)?;
         let z = self.z.map_or_else(|| quantile(Share::Honest, size), Ok)?;
         check_finite("z", z)?;

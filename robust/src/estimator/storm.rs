@@ -44,11 +44,8 @@ impl Described for Storm {
 
 impl EstimatorRule for Storm {
     fn build(&self) -> Result<Box<dyn Estimator>, ParameterError> {
-        for (name, value) in [("beta", self.beta.unwrap_or(1.0)), ("floor", self.floor)] {
-            if !(0.0..=1.0).contains(&value) {
-                return Err(ParameterError::new(name, value, "a weight from 0 to 1"));
-            }
-        }
+        ParameterError::fraction("beta", self.beta.unwrap_or(1.0))?;
+        ParameterError::fraction("floor", self.floor)?;
         check_decimals(self.decimals)?;
         Ok(Box::new(Corrected { rule: self.clone(), last: None, began: 0, round: 0 }))
     }

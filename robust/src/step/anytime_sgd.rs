@@ -74,11 +74,8 @@ impl Described for AnytimeSgd {
 impl StepRule for AnytimeSgd {
     fn build(&self, start: &Vector, domain: Domain) -> Result<Box<dyn Step>, ParameterError> {
         check_rates(self.lr, self.weight_decay, &self.schedule)?;
-        for (name, value) in [("gamma", self.gamma.unwrap_or(1.0)), ("floor", self.floor)] {
-            if !(0.0..=1.0).contains(&value) {
-                return Err(ParameterError::new(name, value, "a weight from 0 to 1"));
-            }
-        }
+        ParameterError::fraction("gamma", self.gamma.unwrap_or(1.0))?;
+        ParameterError::fraction("floor", self.floor)?;
         check_decimals(self.decimals)?;
         Ok(Box::new(Anytime { rule: self.clone(), domain, w: start.clone() }))
     }

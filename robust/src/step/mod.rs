@@ -76,11 +76,7 @@ pub fn built_in(v: &mut impl StepVisitor) {
 
 /// A learning rate, its schedule and a weight decay that can be used.
 fn check_rates(lr: f64, weight_decay: f64, schedule: &Schedule) -> Result<(), ParameterError> {
-    if !(lr.is_finite() && lr > 0.0) {
-        return Err(ParameterError::new("lr", lr, "lr > 0"));
-    }
-    if !(weight_decay.is_finite() && weight_decay >= 0.0) {
-        return Err(ParameterError::new("weight_decay", weight_decay, "weight_decay >= 0"));
-    }
+    ParameterError::positive("lr", lr)?;
+    ParameterError::not_negative("weight_decay", weight_decay)?;
     schedule.check().map_err(|error| error.inside("schedule"))
 }

@@ -12,7 +12,7 @@ use rand::RngExt;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Objective, ObjectiveError, ObjectiveRule, Sampled, axpy, dot, place};
+use super::{Objective, ObjectiveError, ObjectiveRule, Sampled, axpy, dot, geometry};
 
 /// Largest d.
 const MOST_PARAMETERS: usize = 100_000_000;
@@ -80,12 +80,12 @@ impl ObjectiveRule for LeastSquares {
     fn build(&self, seed: Seed) -> Result<Arc<dyn Objective>, ObjectiveError> {
         self.check()?;
         let rng = |purpose| seed.stream("task", 0, purpose, 0);
-        let optimum = place::direction(self.dim, self.optimum_norm, &mut rng("optimum"));
-        let start = place::start(&optimum, self.distance, &mut rng("start"));
-        let domain = place::domain(self.radius, &optimum, &start)?;
+        let optimum = geometry::direction(self.dim, self.optimum_norm, &mut rng("optimum"));
+        let start = geometry::start(&optimum, self.distance, &mut rng("start"));
+        let domain = geometry::domain(self.radius, &optimum, &start)?;
         let mut basis = rng("basis");
         let mirrors = if self.rotated { MIRRORS } else { 0 };
-        let mirrors = (0..mirrors).map(|_| place::direction(self.dim, 1.0, &mut basis)).collect();
+        let mirrors = (0..mirrors).map(|_| geometry::direction(self.dim, 1.0, &mut basis)).collect();
         Ok(Arc::new(Quadratic {
             rule: self.clone(),
             eigenvalues: self.eigenvalues(),
@@ -102,7 +102,7 @@ impl LeastSquares {
         if !(1..=MOST_PARAMETERS).contains(&self.dim) {
             return Err(ParameterError::new("dim", self.dim, "1 <= dim <= 100,000,000"));
         }
-        place::positive("smoothness", self.smoothness, "smoothness > 0")?;
+        ParameterError::positive("smoothness", self.smoothness)?;
         for (name, value, most, needs) in [
             (
                 "strong_convexity",
@@ -204,7 +204,7 @@ impl Objective for Quadratic {
         let relative = self.rule.curvature_noise;
         // The noise is drawn in the basis of the eigenvectors; its distribution is the same in any. It becomes the
         // gradient in place: at the dimensions that memory allows, every other vector costs as much as a draw.
-        let mut gradient = place::normal(self.rule.dim, &mut rng);
+        let mut gradient = geometry::normal(self.rule.dim, &mut rng);
         let (mut curved, mut tilted) = (0.0, 0.0);
         for ((value, u), h) in gradient.iter_mut().zip(&offset).zip(&self.eigenvalues) {
             let part = if relative > 0.0 && rng.random() { relative } else { -relative };

@@ -13,9 +13,9 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Objective, ObjectiveError, ObjectiveRule, Sampled, axpy, dot,
+    Objective, ObjectiveError, ObjectiveRule, Sampled, axpy, dot, geometry,
     newton::{self, Newton},
-    norm, place,
+    norm,
 };
 
 /// Most samples.
@@ -79,8 +79,8 @@ impl ObjectiveRule for LogisticRegression {
         self.check()?;
         let data = Data::draw(self, seed);
         let optimum = newton::minimise(&data, vec![0.0; self.dim])?;
-        let start = place::start(&optimum, self.distance, &mut seed.stream("task", 0, "start", 0));
-        let domain = place::domain(self.radius, &optimum, &start)?;
+        let start = geometry::start(&optimum, self.distance, &mut seed.stream("task", 0, "start", 0));
+        let domain = geometry::domain(self.radius, &optimum, &start)?;
         Ok(Arc::new(Logistic { data, smoothness: self.smoothness, optimum, start, domain }))
     }
 }
@@ -94,14 +94,14 @@ impl LogisticRegression {
             let needs = "1 <= samples <= 10,000,000 and samples * dim <= 200,000,000";
             return Err(ParameterError::new("samples", self.samples, needs));
         }
-        place::positive("l2", self.l2, "l2 > 0, so that the optimum is finite")?;
+        ParameterError::positive("l2", self.l2)?; // else the optimum is not finite
         if !(self.smoothness.is_finite() && self.smoothness > self.l2) {
             return Err(ParameterError::new("smoothness", self.smoothness, "smoothness > l2"));
         }
         if !(0.0..=0.5).contains(&self.label_noise) {
             return Err(ParameterError::new("label_noise", self.label_noise, "0 <= label_noise <= 0.5"));
         }
-        place::at_least("distance", self.distance, 0.0, "distance >= 0").map(|_| ())
+        ParameterError::not_negative("distance", self.distance)
     }
 }
 
@@ -117,11 +117,11 @@ struct Data {
 impl Data {
     fn draw(rule: &LogisticRegression, seed: Seed) -> Self {
         let mut rng = seed.stream("task", 0, "data", 0);
-        let mut features = place::normal(rule.samples * rule.dim, &mut rng);
+        let mut features = geometry::normal(rule.samples * rule.dim, &mut rng);
         let longest = features.chunks_exact(rule.dim).map(norm).fold(0.0, f64::max);
         let scale = 2.0 * (rule.smoothness - rule.l2).sqrt() / longest;
         features.iter_mut().for_each(|value| *value *= scale);
-        let plane = place::direction(rule.dim, 1.0, &mut rng);
+        let plane = geometry::direction(rule.dim, 1.0, &mut rng);
         let label = |a: &[f64]| {
             let is_wrong = rng.random::<f64>() < rule.label_noise;
             u8::from((dot(a, &plane) > 0.0) != is_wrong)

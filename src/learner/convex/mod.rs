@@ -4,11 +4,11 @@
 //! An objective is a config struct with [`ObjectiveRule`]; [`ConvexLearner`]
 //! lets the cast learn it. A new one is one file here and one line of [`built_in`].
 
+mod geometry;
 mod learner;
 mod least_squares;
 mod logistic_regression;
 mod newton;
-mod place;
 
 use std::sync::Arc;
 

@@ -1,26 +1,10 @@
-//! What the objectives' config structs share: range checks, random directions,
-//! and the place of start and optimum in the domain.
+//! What the objectives share: random directions, and the place of start and optimum in the domain.
 
 use phalanx_robust::{describe::ParameterError, random::Stream, step::Domain};
 use rand::RngExt;
 use rand_distr::StandardNormal;
 
 use super::{axpy, norm};
-
-/// `value` if it is a finite number of at least `low`.
-pub(super) fn at_least(
-    name: &'static str,
-    value: f64,
-    low: f64,
-    needs: &'static str,
-) -> Result<f64, ParameterError> {
-    if value.is_finite() && value >= low { Ok(value) } else { Err(ParameterError::new(name, value, needs)) }
-}
-
-/// `value` if it is a finite number above zero.
-pub(super) fn positive(name: &'static str, value: f64, needs: &'static str) -> Result<f64, ParameterError> {
-    if value.is_finite() && value > 0.0 { Ok(value) } else { Err(ParameterError::new(name, value, needs)) }
-}
 
 /// `len` independent standard normal numbers.
 pub(super) fn normal(len: usize, rng: &mut Stream) -> Vec<f64> {
@@ -45,7 +29,7 @@ pub(super) fn start(optimum: &[f64], distance: f64, rng: &mut Stream) -> Vec<f64
 /// The domain of `radius`, none meaning everywhere, if both points lie in it.
 pub(super) fn domain(radius: Option<f64>, optimum: &[f64], start: &[f64]) -> Result<Domain, ParameterError> {
     let Some(radius) = radius else { return Ok(Domain::Everywhere) };
-    positive("radius", radius, "radius > 0")?;
+    ParameterError::positive("radius", radius)?;
     for (point, needs) in [
         (optimum, "the optimum must lie in the ball: choose a larger radius"),
         (start, "the start must lie in the ball: choose a larger radius or a smaller distance"),

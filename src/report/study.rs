@@ -1,31 +1,19 @@
-//! Decides what a set of runs is a study of: which settings differ between
-//! the runs (factors), which runs differ in nothing but the seed (series), and
-//! which factor becomes rows, columns, colour or a figure of its own.
+//! What a set of runs is a study of: the runs that count, those that differ in
+//! nothing but the seed (series), and what is said of their settings.
 
-use std::{cmp::Ordering, collections::BTreeMap};
+use std::collections::BTreeMap;
 
 use super::{
     ReportError,
+    factors::{ABSENT, Factor, UNSET, factors, is_below, without_role},
     facts::{Fact, Facts},
+    layout::{Layout, layout},
     measure::{Digest, Measure},
 };
 use crate::{
     config::Config,
     results::{Status, Summary, read::RunRecord},
 };
-
-/// As many labels as there are colours.
-const MOST_LABELS: usize = 8;
-/// As many rows as a figure can hold.
-const MOST_ROWS: usize = 6;
-/// The value of a setting that a run does not have.
-const ABSENT: &str = "–";
-/// The value of a parameter without one, in a run that has its component: what that makes of it is its own.
-const UNSET: &str = "default";
-/// Whether a setting's value is one that was given.
-pub(super) fn is_given(value: &str) -> bool {
-    ![ABSENT, UNSET].contains(&value)
-}
 
 /// Settings whose values are told without their key.
 const PLAIN: [&str; 7] =
@@ -76,12 +64,13 @@ impl Run {
         self.record.summary.as_ref().is_some_and(completed) && !self.record.evaluations.is_empty()
     }
 
-    fn value(&self, key: &str) -> &str {
+    /// The value of `key`; that of absent ones if there is none.
+    pub fn value_of(&self, key: &str) -> &str {
         self.facts.value(key).unwrap_or(ABSENT)
     }
 
     /// The value of `key`, a parameter of `component`.
-    fn parameter(&self, key: &str, component: &str) -> &str {
+    pub fn parameter(&self, key: &str, component: &str) -> &str {
         let without = if self.facts.has(component) { UNSET } else { ABSENT };
         self.facts.value(key).unwrap_or(without)
     }
@@ -92,17 +81,6 @@ impl Run {
     }
 }
 
-/// A setting in which runs differ.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Factor {
-    /// Its name or key.
-    pub key: String,
-    /// Its values in order: `none` first, numbers by size, chains by length.
-    pub values: Vec<String>,
-    /// Whether it is a parameter of a component, which some runs may be without.
-    pub parameter: bool,
-}
-
 /// Runs that differ in nothing but the seed.
 #[derive(Clone, Debug)]
 pub struct Series {
@@ -110,19 +88,6 @@ pub struct Series {
     pub levels: Vec<usize>,
     /// The runs that count, by seed.
     pub runs: Vec<usize>,
-}
-
-/// Which factors go where; each list is outermost first.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Layout {
-    /// A figure for each value.
-    pub split: Vec<usize>,
-    /// Rows of panels.
-    pub rows: Vec<usize>,
-    /// Columns of panels.
-    pub columns: Vec<usize>,
-    /// Colours of lines.
-    pub colour: Vec<usize>,
 }
 
 /// What a set of runs is a study of.
@@ -235,7 +200,7 @@ impl Study {
     pub fn shared(&self) -> Vec<&Fact> {
         let agrees = |run: &Run, fact: &Fact| match &fact.component {
             Some(component) => [fact.value.as_str(), ABSENT].contains(&run.parameter(&fact.key, component)),
-            None => run.value(&fact.key) == fact.value,
+            None => run.value_of(&fact.key) == fact.value,
         };
         let mut shared: Vec<&Fact> = Vec::new();
         for fact in self.runs.iter().flat_map(|run| run.facts.iter()) {
@@ -262,17 +227,6 @@ fn runs(records: Vec<RunRecord>, measure: Measure) -> Vec<Run> {
     records.into_iter().map(|record| Run::new(record, measure)).collect()
 }
 
-/// Whether `key` is `name`, or a parameter of what it names.
-fn is_below(key: &str, name: &str) -> bool {
-    key.strip_prefix(name).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
-}
-
-/// A key as short as a label has room for: the part of a component says what it is.
-fn without_role(key: &str) -> &str {
-    let roles = ["task.partition.", "task.", "attack.", "rule.", "estimator.", "step."];
-    roles.iter().find_map(|role| key.strip_prefix(role)).unwrap_or(key)
-}
-
 /// The values of `series` at the factors `which`.
 pub fn pick(series: &Series, which: &[usize]) -> Vec<usize> {
     which.iter().map(|&factor| series.levels[factor]).collect()
@@ -284,107 +238,6 @@ pub fn combinations(series: &[Series], which: &[usize]) -> Vec<Vec<usize>> {
     all.sort();
     all.dedup();
     all
-}
-
-/// The factors, and for every run its level of each.
-fn factors(runs: &[Run], notes: &mut Vec<String>) -> (Vec<Factor>, Vec<Vec<usize>>) {
-    let mut factors: Vec<(Factor, Vec<usize>)> =
-        keys(runs).iter().filter_map(|key| factor(runs, key)).collect();
-    join_optimiser(&mut factors);
-    let mut kept: Vec<(Factor, Vec<usize>)> = Vec::new();
-    for (factor, levels) in factors {
-        match kept.iter().find(|(_, other)| in_step(&levels, other)) {
-            Some((first, _)) => notes.push(format!("{} varies together with {}.", factor.key, first.key)),
-            None => kept.push((factor, levels)),
-        }
-    }
-    let table = (0..runs.len()).map(|run| kept.iter().map(|(_, levels)| levels[run]).collect()).collect();
-    (kept.into_iter().map(|(factor, _)| factor).collect(), table)
-}
-
-/// Keys of all facts in order of appearance; of the rule the whole, or where they are crossed meta-aggregator and base,
-/// and the f that the rule is told of only if it is not that of the attackers in all runs.
-fn keys(runs: &[Run]) -> Vec<String> {
-    let count = |key: &str| distinct(runs.iter().map(|run| run.value(key))).len();
-    let (rules, metas, bases) = (count("rule"), count("meta-aggregator"), count("base"));
-    let crossed = metas > 1 && bases > 1 && 4 * rules >= 3 * metas * bases;
-    let mut left_out = if crossed { vec!["rule"] } else { vec!["meta-aggregator", "base"] };
-    if runs.iter().all(|run| run.value("aggregator.f") == run.value("f")) {
-        left_out.push("aggregator.f");
-    }
-    let mut keys: Vec<String> = Vec::new();
-    for fact in runs.iter().flat_map(|run| run.facts.iter()) {
-        if !keys.contains(&fact.key) && !left_out.contains(&fact.key.as_str()) {
-            keys.push(fact.key.clone());
-        }
-    }
-    keys
-}
-
-fn distinct<'a>(values: impl Iterator<Item = &'a str>) -> Vec<String> {
-    let mut values: Vec<String> = values.map(str::to_owned).collect();
-    values.sort_by(|a, b| by_nature(a, b));
-    values.dedup();
-    values
-}
-
-/// `key` as a factor, if runs differ in it. Runs without the component of a parameter do not count.
-fn factor(runs: &[Run], key: &str) -> Option<(Factor, Vec<usize>)> {
-    let facts = runs.iter().flat_map(|run| run.facts.iter());
-    let component = facts.filter(|fact| fact.key == key).find_map(|fact| fact.component.as_deref());
-    let value = |run| component.map_or_else(|| Run::value(run, key), |of| run.parameter(key, of));
-    let found: Vec<&str> = runs.iter().map(value).collect();
-    let values = distinct(found.iter().copied());
-    let parameter = component.is_some();
-    let differing = values.iter().filter(|value| !(parameter && *value == ABSENT)).count();
-    let level = |found: &&str| values.iter().position(|value| value == found).unwrap_or(0);
-    let levels = found.iter().map(level).collect();
-    (differing > 1).then(|| (Factor { key: key.to_owned(), values, parameter }, levels))
-}
-
-/// `none` and `mean` first, absent ones last, numbers by size, chains by length, then by letters.
-fn by_nature(a: &str, b: &str) -> Ordering {
-    let plain = |value: &str| ["none", "mean"].iter().position(|first| *first == value).unwrap_or(2);
-    let rank = |value: &str| (value == ABSENT, plain(value), value.matches(" > ").count());
-    match (finite(a), finite(b)) {
-        (Some(a), Some(b)) => a.total_cmp(&b),
-        _ => rank(a).cmp(&rank(b)).then_with(|| a.cmp(b)),
-    }
-}
-
-/// The number that `text` is; `inf` and `nan` are names of attacks.
-pub fn finite(text: &str) -> Option<f64> {
-    text.parse().ok().filter(|number: &f64| number.is_finite())
-}
-
-/// Whether two factors divide the runs in the same way.
-fn in_step(a: &[usize], b: &[usize]) -> bool {
-    let mut pairs: Vec<(usize, usize)> = a.iter().copied().zip(b.iter().copied()).collect();
-    pairs.sort_unstable();
-    pairs.dedup();
-    let unique = |side: fn(&(usize, usize)) -> usize| {
-        let mut values: Vec<usize> = pairs.iter().map(side).collect();
-        values.sort_unstable();
-        values.dedup();
-        values.len() == pairs.len()
-    };
-    unique(|pair| pair.0) && unique(|pair| pair.1)
-}
-
-/// Makes one factor of estimator and step where each estimator has its step.
-fn join_optimiser(factors: &mut Vec<(Factor, Vec<usize>)>) {
-    let place = |key: &str| factors.iter().position(|(factor, _)| factor.key == key);
-    let (Some(estimator), Some(step)) = (place("estimator"), place("step")) else { return };
-    if !in_step(&factors[estimator].1, &factors[step].1) {
-        return;
-    }
-    let (steps, step_levels) = factors.remove(step);
-    let (factor, levels) = &mut factors[estimator];
-    factor.key = "estimator / step".to_owned();
-    for (&level, &step) in levels.iter().zip(&step_levels) {
-        let own = factor.values[level].split(" / ").next().unwrap_or_default().to_owned();
-        factor.values[level] = format!("{own} / {}", steps.values[step]);
-    }
 }
 
 /// Groups the runs that differ in nothing but the seed; of repeated ones the latest complete one counts.
@@ -440,63 +293,11 @@ fn counting(runs: &[Run], all: impl Iterator<Item = usize>, notes: &mut Vec<Stri
     if complete.is_empty() { other.into_iter().filter(evaluated).collect() } else { complete }
 }
 
-/// Attack and its parameters become rows, base and optimiser columns, the meta-aggregator or rule colour. Another task
-/// is another figure; of the rest one may become rows, and what the colours can tell apart joins them. Parameters stay
-/// with the name whose they are.
-fn layout(factors: &[Factor], series: &[Series]) -> Layout {
-    let [mut split, mut rows, mut columns, mut colour, mut rest] = [const { Vec::<Vec<usize>>::new() }; 5];
-    for group in groups(factors) {
-        let list = match factors[group[0]].key.as_str() {
-            key if is_below(key, "attack") => &mut rows,
-            "meta-aggregator" | "rule" => &mut colour,
-            "base" | "estimator" | "step" | "estimator / step" => &mut columns,
-            "task.dataset" | "task.model" | "task.objective" => &mut split,
-            _ => &mut rest,
-        };
-        list.push(group);
-    }
-    if colour.is_empty() {
-        let attack = rows.len();
-        let lists = [(&mut columns, 1), (&mut rest, 1), (&mut rows, attack), (&mut split, 1)];
-        let first = lists.into_iter().find(|(list, _)| !list.is_empty());
-        colour = first.map_or_else(Vec::new, |(list, taken)| list.drain(..taken).collect());
-    }
-    if rows.is_empty() {
-        let fits = |group: &Vec<usize>| combinations(series, group).len() <= MOST_ROWS;
-        rows.extend(rest.iter().position(fits).map(|place| rest.remove(place)));
-    }
-    for group in rest {
-        let wider = [colour.concat(), group.clone()].concat();
-        let sizes = ["f", "m"].contains(&factors[group[0]].key.as_str());
-        let fits = !sizes && combinations(series, &wider).len() <= MOST_LABELS;
-        if fits { &mut colour } else { &mut split }.push(group);
-    }
-    let [split, rows, columns, colour] = [split, rows, columns, colour].map(|groups| groups.concat());
-    Layout { split, rows, columns, colour }
-}
-
-/// Every factor with the parameters of what it names. Those of rules stand alone: a study of them has a rule in each
-/// colour anyway.
-fn groups(factors: &[Factor]) -> Vec<Vec<usize>> {
-    let mut groups: Vec<Vec<usize>> = Vec::new();
-    for (at, Factor { key, .. }) in factors.iter().enumerate() {
-        let has = |group: &&mut Vec<usize>| {
-            let first = &factors[group[0]].key;
-            first != "rule" && first.split(" / ").any(|name| is_below(key, name))
-        };
-        match groups.iter_mut().find(has) {
-            Some(group) => group.push(at),
-            None => groups.push(vec![at]),
-        }
-    }
-    groups
-}
-
 #[cfg(test)]
 pub(super) mod tests {
     use std::path::Path;
 
-    use super::{Run, Study, by_nature, finite};
+    use super::{Run, Study};
     use crate::{
         config::read_back,
         report::measure::ACCURACY,
@@ -704,23 +505,5 @@ pub(super) mod tests {
         assert_eq!((mean.settled, cwmed.settled, cwmed.last), (Some(0.5), None, Some(0.5)));
         let endings: Vec<_> = study.series.iter().map(|series| study.ending(series)).collect();
         assert_eq!(endings, [None, Some("failed")]);
-    }
-
-    #[test]
-    fn names_of_attacks_are_no_numbers() {
-        assert_eq!(
-            ["0.5", "-3", "inf", "nan", "alie"].map(finite),
-            [Some(0.5), Some(-3.0), None, None, None]
-        );
-    }
-
-    #[test]
-    fn values_are_in_the_order_of_a_reader() {
-        let mut values = ["nnm", "none", "ctma > nnm", "–", "bucketing"];
-        values.sort_by(|a, b| by_nature(a, b));
-        assert_eq!(values, ["none", "bucketing", "nnm", "ctma > nnm", "–"]);
-        let mut numbers = ["10", "9", "0.5"];
-        numbers.sort_by(|a, b| by_nature(a, b));
-        assert_eq!(numbers, ["0.5", "9", "10"]);
     }
 }
