@@ -6,6 +6,7 @@ use phalanx_robust::{
     Vector,
     describe::{Described, Preset},
     random::Seed,
+    state::StateError,
     step::{Adagrad, Adam, AnytimeSgd, Domain, Schedule, Sgd, Step, StepRule, StepVisitor, Yogi, built_in},
 };
 use rand_distr::{Distribution, StandardNormal};
@@ -396,6 +397,27 @@ fn memory_is_data() {
     assert_eq!(rest, run(momentum.as_mut(), &points[7], &gradients[7..], 8));
     let mut anytime = built(&AnytimeSgd::default(), &[1.0, 2.0], Domain::Everywhere);
     assert!(anytime.restore(&Default::default()).is_err());
+}
+
+/// It would be another run's: of more parameters, or in another format.
+#[test]
+fn memory_of_another_form_is_refused() {
+    let momentum = Sgd { momentum: 0.5, ..Sgd::default() };
+    let all: [(&str, &dyn Fn(Vector) -> Box<dyn Step>); 3] = [
+        ("velocity", &|x| momentum.build(&x, Domain::Everywhere).unwrap()),
+        ("w", &|x| AnytimeSgd::default().build(&x, Domain::Everywhere).unwrap()),
+        ("first", &|x| Adam::default().build(&x, Domain::Everywhere).unwrap()),
+    ];
+    for (entry, build) in all {
+        let mut step = build(vec![1.0, 2.0].into());
+        let own = step.state();
+        for other in [Vector::from(vec![1.0, 2.0, 3.0]), Vector::from(vec![1.0_f32, 2.0])] {
+            let refused = step.restore(&build(other).state()).unwrap_err();
+            let told = matches!(&refused, StateError::Unusable { entry: told, .. } if told == entry);
+            assert!(told, "{entry}: {refused}");
+        }
+        step.restore(&own).unwrap();
+    }
 }
 
 #[test]

@@ -131,14 +131,17 @@ fn accuracy(path: &Path) -> anyhow::Result<Accuracy> {
 }
 
 fn warn(choices: &[Choice]) {
+    let at = |choice: &Choice| match label(&choice.studied) {
+        studied if studied.is_empty() => studied,
+        studied => format!(" where {studied}"),
+    };
     for (choice, tuned) in choices.iter().flat_map(|c| c.incomplete.iter().map(move |tuned| (c, tuned))) {
-        let studied = label(&choice.studied);
-        say!("warning: {} is not compared, cells are missing or not completed {studied}", label(tuned));
+        say!("warning: {} is not compared, cells are missing or not completed{}", label(tuned), at(choice));
     }
     for choice in choices.iter().filter(|choice| !choice.tied.is_empty()) {
         let tied: Vec<String> = choice.tied.iter().map(label).collect();
-        let (chosen, studied) = (label(&choice.chosen), label(&choice.studied));
-        say!("warning: {} does as well as {chosen}, which comes first {studied}", tied.join(" or "));
+        let (tied, chosen) = (tied.join(" or "), label(&choice.chosen));
+        say!("warning: {tied} does as well as {chosen}, which comes first{}", at(choice));
     }
 }
 

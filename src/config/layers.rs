@@ -302,7 +302,11 @@ impl Layers {
             (None, Some(metadata)) => self.name_of(metadata),
             (None, None) => self.origin(&key),
         };
-        ConfigError::Key { origin, key: shorten(&key).into_owned(), message: message_of(&error.kind) }
+        let message = match &error.kind {
+            Kind::UnknownField(name, known) => unknown_key(name, known),
+            kind => message_of(kind),
+        };
+        ConfigError::Key { origin, key: shorten(&key).into_owned(), message }
     }
 
     fn name_of(&self, metadata: &Metadata) -> String {
@@ -316,7 +320,7 @@ impl Layers {
 /// What is wrong, with a suggestion where a name is nearly right.
 pub(crate) fn message_of(kind: &Kind) -> String {
     match kind {
-        Kind::UnknownField(name, known) => unknown_key(name, known),
+        Kind::UnknownField(name, known) => unknown("key", name, known),
         Kind::UnknownVariant(name, known) => unknown("value", name, known),
         Kind::MissingField(name) => format!("`{name}` is missing"),
         Kind::InvalidType(found, expected) | Kind::InvalidValue(found, expected) => {

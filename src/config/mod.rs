@@ -91,8 +91,12 @@ impl Config {
         config.machine.memory_gb = 0.0;
         config.machine.state = StatePlace::Memory;
         config.machine.scratch.clear();
-        // Whatever they would do: f = 0 is one experiment.
-        config.attackers.retain(|group| group.count > 0);
+        // Whatever they would do: f = 0 is one experiment. Where a fault counts the groups, all of them stay.
+        let counts =
+            |table: &FaultTable| table.group.as_deref().is_some_and(|group| group.starts_with("attackers."));
+        if !config.faults.iter().any(counts) {
+            config.attackers.retain(|group| group.count > 0);
+        }
         // The digest says what is in it, wherever it lies.
         if let Some(folder) =
             config.task.dataset.as_mut().filter(|data| data.parameters.contains_key("sha256"))
@@ -282,4 +286,27 @@ fn one() -> usize {
 
 fn sgd() -> Named {
     Named::plain("sgd")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::read_back;
+
+    /// f = 0 is one experiment, but a fault that counts the groups means another one behind a group of nobody.
+    #[test]
+    fn groups_of_nobody_have_no_part_in_the_hash_unless_they_are_counted() {
+        let group =
+            |count: u32, attack: &str| format!("[[attackers]]\ncount = {count}\nattack = '{attack}'\n");
+        let silent = "[[faults]]\nfault = 'silence'\ngroup = 'attackers.0'\n";
+        let hash = |rest: &[&str]| {
+            let text = format!("[task]\ndataset = 'digits'\n[[workers]]\ncount = 9\n{}", rest.concat());
+            read_back(Path::new("c.toml"), &text).unwrap().hash()
+        };
+        let (empty, other, ipm) = (group(0, "foe"), group(0, "alie"), group(2, "ipm"));
+        assert_eq!(hash(&[&empty, &ipm]), hash(&[&ipm]));
+        assert_eq!(hash(&[&empty]), hash(&[&other]));
+        assert_ne!(hash(&[&empty, &ipm, silent]), hash(&[&ipm, silent]));
+    }
 }

@@ -118,13 +118,17 @@ const PLACES: &[(&str, &str)] = &[
     ("weightdecay", "aggregator.step.sgd.weight_decay"),
 ];
 
-/// A key that is none of those that are known where it stands.
+/// A key of an experiment that is none of those that are known where it stands: one of these may be meant, or else one
+/// that stands elsewhere.
 pub(crate) fn unknown_key<S: AsRef<str>>(name: &str, known: &[S]) -> String {
+    let known: Vec<&str> = known.iter().map(AsRef::as_ref).collect();
     let plain = squeezed(name);
-    let here = known.iter().any(|key| squeezed(key.as_ref()) == plain);
-    match PLACES.iter().find(|(alias, _)| *alias == plain && !here) {
-        Some((_, place)) => format!("unknown key `{}`; `{place}` may be meant", shorten(name)),
-        None => unknown("key", name, known),
+    match PLACES.iter().find(|(alias, _)| *alias == plain && nearest(name, &known).is_none()) {
+        Some((_, place)) => {
+            let known = known.join(", ");
+            format!("unknown key `{}`; `{place}` may be meant; known here: {known}", shorten(name))
+        }
+        None => unknown("key", name, &known),
     }
 }
 
@@ -200,7 +204,10 @@ mod tests {
     fn keys_of_elsewhere_lead_to_their_place() {
         let said = |name: &str, known: &[&str]| unknown_key(name, known);
         let level = ["name", "seed", "rounds", "task"];
-        assert_eq!(said("num_clients", &level), "unknown key `num_clients`; `workers.0.count` may be meant");
+        let found =
+            "unknown key `num_clients`; `workers.0.count` may be meant; known here: name, seed, rounds, task";
+        assert_eq!(said("num_clients", &level), found);
+        assert_eq!(said("step", &["steps", "nu"]), "unknown key `step`; did you mean `steps`?");
         assert_eq!(
             said("batch-size", &["batch_size"]),
             "unknown key `batch-size`; did you mean `batch_size`?"

@@ -130,7 +130,7 @@ mod weights {
     const SKEWED: &str = "name = 'skewed'\nrounds = 1\n\
          [task]\nobjective = { logistic-regression = { dim = 3, samples = 400 } }\n\
          partition = { quantity = { min_size = 10 } }\nholders = 'honest'\n\
-         [aggregator]\nrule = [{ weighted-mean = { weights = 'samples' } }]\n\
+         [aggregator]\nrule = ['weighted-mean']\n\
          [[workers]]\ncount = 5\n[[attackers]]\ncount = 2\nattack = 'ipm'\n";
 
     /// FedAvg's average: worker i's vector counts n_i / sum n_j. An attacker counts as the holder that it draws from.

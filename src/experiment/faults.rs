@@ -75,7 +75,7 @@ impl Planner<'_> {
                 format!("{} is given; more than 0, up to 1 is accepted", number(fraction)),
             ));
         }
-        if fraction < 1.0 {
+        if fraction < 1.0 && !named.is_empty() {
             let count = (fraction * named.len() as f64).round() as usize;
             if count == 0 {
                 let message = format!("{fraction} of {} workers is nobody", named.len());
@@ -123,15 +123,15 @@ impl Planner<'_> {
                 _ => None,
             },
         };
-        let ids: Vec<usize> = ranges.into_iter().flatten().flatten().collect();
-        if ids.is_empty() {
+        let Some(ranges) = ranges.filter(|ranges| !ranges.is_empty()) else {
             let message = format!(
                 "`{name}` is nobody here; all, honest, attackers, workers.0 to workers.{} and attackers.N are accepted",
                 honest.saturating_sub(1)
             );
             return Err(self.fault_error(at, "group", message));
-        }
-        Ok(ids)
+        };
+        // Of a group of no attackers nobody is struck, as in a sweep over f from 0.
+        Ok(ranges.into_iter().flatten().collect())
     }
 
     fn fault_error(&self, at: usize, key: &str, message: String) -> ConfigError {
@@ -149,7 +149,8 @@ impl Planner<'_> {
         let (quorum, m) = (given.quorum, size.round.m);
         let deadline = given.virtual_deadline_seconds.unwrap_or(given.deadline_seconds);
         if !(deadline > 0.0 && deadline <= 1e9) {
-            let message = format!("{} is given; a positive number of seconds is accepted", number(deadline));
+            let message =
+                format!("{} is given; a positive number of seconds up to 1e9 is accepted", number(deadline));
             return Err(self.layers.error("barrier.virtual_deadline_seconds", message));
         }
         if quorum == 0 {

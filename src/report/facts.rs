@@ -108,15 +108,16 @@ impl Facts {
     fn workers(&mut self, config: &Config) {
         for (at, group) in config.workers.iter().enumerate() {
             let prefix = numbered("workers", at, config.workers.len());
-            self.group(&prefix, group, &["count", "estimator"], config.workers.len() > 1);
+            self.group(&prefix, group, &["count", "estimator"], config.workers.len() > 1, None);
             self.parameters("estimator", &group.estimator);
         }
     }
 
     fn attackers(&mut self, config: &Config) {
         let first = config.workers.first();
-        for (at, group) in config.attackers.iter().enumerate().filter(|(_, group)| group.count > 0) {
-            let prefix = numbered("attackers", at, config.attackers.len());
+        let groups: Vec<_> = config.attackers.iter().filter(|group| group.count > 0).collect();
+        for (at, &group) in groups.iter().enumerate() {
+            let prefix = numbered("attackers", at, groups.len());
             let mut known = vec!["count", "attack", "actor"];
             known.extend(
                 first.is_some_and(|w| group.batch_size == Some(w.batch_size)).then_some("batch_size"),
@@ -124,15 +125,24 @@ impl Facts {
             known.extend(
                 first.is_some_and(|w| group.estimator.as_ref() == Some(&w.estimator)).then_some("estimator"),
             );
-            self.group(&prefix, group, &known, config.attackers.len() > 1);
+            // Runs without attackers do not differ in what these would be.
+            self.components.push(prefix.clone());
+            self.group(&prefix, group, &known, groups.len() > 1, Some(&prefix));
         }
     }
 
     /// The keys of a group but those that are `known` by name; with `count` if there are several groups.
-    fn group(&mut self, prefix: &str, group: &impl serde::Serialize, known: &[&str], several: bool) {
+    fn group(
+        &mut self,
+        prefix: &str,
+        group: &impl serde::Serialize,
+        known: &[&str],
+        several: bool,
+        owner: Option<&str>,
+    ) {
         let Ok(Value::Object(mut rest)) = serde_json::to_value(group) else { return };
         rest.retain(|key, _| !known.contains(&key.as_str()) || (several && key == "count"));
-        self.walk(prefix, &Value::Object(rest), None);
+        self.walk(prefix, &Value::Object(rest), owner);
     }
 
     /// A component of the cast and its parameters; of several that have one name, the others are numbered.

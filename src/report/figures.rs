@@ -325,12 +325,12 @@ fn without(layout: &Layout, factor: usize) -> Layout {
     }
 }
 
-/// The series for pictures against f: those without an attack are the first point under every attack, and under none by
-/// themselves if there is one.
+/// The series for pictures against f: those without attackers are the first point under every attack, and have no place of
+/// their own if there is one.
 fn beside_attacks(study: &Study) -> Vec<Series> {
     let which = study.factors_below("attack");
-    let is_free =
-        |series: &Series| study.factor("attack").is_some_and(|at| study.value(series, at) == "none");
+    let of = |series: &Series, key| study.factor(key).map(|at| study.value(series, at));
+    let is_free = |series: &Series| (of(series, "attack"), of(series, "f")) == (Some("none"), Some("0"));
     let (free, attacked): (Vec<Series>, Vec<Series>) = study.series.iter().cloned().partition(is_free);
     let attacks = combinations(&attacked, &which);
     if attacks.is_empty() {
@@ -439,9 +439,10 @@ mod tests {
     fn a_breakdown_begins_without_attackers() {
         let attackers = "[[attackers]]\ncount = 4\nattack = \"ipm\"\n";
         let mut runs = vec![altered(run(1, "'mean'", "ipm", ""), attackers, "")];
-        for attack in ["ipm", "alie"] {
+        for attack in ["ipm", "alie", "none"] {
             for count in ["count = 1", "count = 4"] {
-                runs.push(altered(run(1, "'mean'", attack, ""), "count = 4", count));
+                let run = altered(run(1, "'mean'", attack, ""), "count = 4", count);
+                runs.push(altered(run, "attack = ", "batch_size = 3\nattack = "));
             }
         }
         let study = study(runs);
@@ -451,10 +452,10 @@ mod tests {
         all.iter()
             .for_each(|series| told.push((study.value(series, at("attack")), study.value(series, at("f")))));
         told.sort_unstable();
-        let expected = ["alie", "ipm"].map(|attack| ["0", "1", "4"].map(|f| (attack, f)));
+        let expected = ["alie", "ipm", "none"].map(|attack| ["0", "1", "4"].map(|f| (attack, f)));
         assert_eq!(told, expected.concat());
         let figures = figures(&study).unwrap();
-        assert_eq!(["ipm", "alie", "no attack"].map(|panel| count(&figures, "breakdown", panel)), [1, 1, 0]);
+        assert_eq!(["ipm", "alie", "no attack"].map(|panel| count(&figures, "breakdown", panel)), [1, 1, 1]);
     }
 
     #[test]

@@ -9,6 +9,7 @@ use super::{
 const MOST_LABELS: usize = 8;
 /// As many rows as a figure can hold.
 const MOST_ROWS: usize = 6;
+
 /// Which factors go where; each list is outermost first.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Layout {

@@ -221,7 +221,8 @@ fn matches(cell: &Table, exclude: &Table) -> bool {
     !exclude.is_empty() && exclude.iter().all(has)
 }
 
-/// Whether both are ways to write one value: 1 and 1.0; the chains "nnm,cwmed" and ["nnm", "cwmed"].
+/// Whether both are ways to write one value: 1 and 1.0; the chains "nnm,cwmed" and ["nnm", "cwmed"]; "krum" and
+/// { krum = {} }.
 fn same(a: &Value, b: &Value) -> bool {
     match (a, b) {
         (Value::Integer(whole), Value::Float(real)) | (Value::Float(real), Value::Integer(whole)) => {
@@ -229,7 +230,12 @@ fn same(a: &Value, b: &Value) -> bool {
         }
         (Value::String(a), Value::String(b)) => elements(a).eq(elements(b)),
         (Value::String(text), Value::Array(list)) | (Value::Array(list), Value::String(text)) => {
-            list.iter().map(Value::as_str).eq(elements(text).map(Some))
+            let elements: Vec<Value> = elements(text).map(Value::from).collect();
+            list.len() == elements.len() && list.iter().zip(&elements).all(|(a, b)| same(a, b))
+        }
+        (Value::String(name), Value::Table(table)) | (Value::Table(table), Value::String(name)) => {
+            let bare = table.get(name).and_then(Value::as_table).is_some_and(Table::is_empty);
+            table.len() == 1 && bare
         }
         (Value::Array(a), Value::Array(b)) => a.len() == b.len() && a.iter().zip(b).all(|(a, b)| same(a, b)),
         (Value::Table(a), Value::Table(b)) => {
@@ -342,7 +348,14 @@ mod tests {
     fn an_exclusion_is_of_values_not_of_spellings() {
         let rules = "rule = ['krum', ['nnm', 'krum'], 'nnm,cwtm', [{ krum = { power = 1 } }]]\n";
         let left = |exclude: &str| cells(&format!("{rules}[[exclude]]\nrule = {exclude}")).len();
-        for one in ["['krum']", "'nnm, krum'", "['nnm', 'cwtm']", "[{ krum = { power = 1.0 } }]"] {
+        for one in [
+            "['krum']",
+            "{ krum = {} }",
+            "[{ krum = {} }]",
+            "'nnm, krum'",
+            "['nnm', 'cwtm']",
+            "[{ krum = { power = 1.0 } }]",
+        ] {
             assert_eq!(left(one), 3, "{one}");
         }
         let rates = "lr = [1.0, 2, 0.5]\nstep = [{ sgd = { lr = 1 } }, { sgd = { lr = 1.5 } }]\n";

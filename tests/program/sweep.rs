@@ -500,7 +500,7 @@ fn a_folder_that_held_another_sweep_is_told() {
     assert_eq!(place.run(&[]).status, 0);
     let same = place.other("same.toml", SWEEP);
     assert!(same.status == 0 && !same.stderr.contains("warning"), "{}", same.stderr);
-    let other = place.other("other.toml", "base = \"base.toml\"\n[sweep]\n\"task.clip\" = [0.0, 1.0]\n");
+    let other = place.other("other.toml", &SWEEP.replace("\"zero\"", "\"nan\""));
     assert!(other.stderr.contains("runs/convex held a sweep of "), "{}", other.stderr);
     assert!(other.stderr.contains("its cells are listed no more, their runs stay"), "{}", other.stderr);
 }
@@ -533,6 +533,9 @@ fn a_sweep_over_f_begins_without_attackers() {
     let alone = Program::folder(&[&alone], &place.folder.path().join("alone"));
     assert_eq!(rounds(&place.sweep().join(hash)), rounds(&alone));
     assert!(alone.file_name().unwrap().to_string_lossy().contains(hash), "{}", alone.display());
+    let silent = "[[faults]]\nfault = \"silence\"\ngroup = \"attackers\"\nprobability = 0.5\n";
+    let struck = Place::new(&format!("{CONVEX}{silent}[barrier]\nabsence = \"drop\"\n"), sweep).run(&[]);
+    assert!(struck.stderr.contains("3 cells: 3 completed"), "{}", struck.stderr);
     let wrong = Place::new(CONVEX, &sweep.replace("sign-flip", "sine-flip")).run(&["--dry-run"]);
     assert!(wrong.stderr.contains("unknown attack `sine-flip`"), "{}", wrong.stderr);
 }

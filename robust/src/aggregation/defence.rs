@@ -16,11 +16,8 @@ const LONGEST_CHAIN: usize = 32;
 
 /// That a chain is not too long.
 pub(super) fn check_length(layers: &[Layer]) -> Result<(), RuleError> {
-    if layers.len() <= LONGEST_CHAIN {
-        return Ok(());
-    }
-    let message = format!("it has {} elements; at most {LONGEST_CHAIN} are accepted", layers.len());
-    Err(RuleError::Chain(message))
+    let (layers, most) = (layers.len(), LONGEST_CHAIN);
+    if layers <= most { Ok(()) } else { Err(RuleError::Long { layers, most }) }
 }
 
 /// What the server learns from one aggregation.
@@ -46,8 +43,8 @@ impl Defence {
     /// The chain of these layers, outermost first.
     ///
     /// # Errors
-    /// [`RuleError::Chain`] unless exactly the last layer is a base rule, if vectors are mixed over a rule that goes by who
-    /// sent them, or of more than 32 layers.
+    /// [`RuleError::Chain`] unless exactly the last layer is a base rule, or if vectors are mixed over a rule that goes by
+    /// who sent them; [`RuleError::Long`] for more than 32 layers.
     pub fn new(layers: Vec<Layer>) -> Result<Self, RuleError> {
         check_length(&layers)?;
         let mut layers = layers.into_iter().rev();

@@ -163,6 +163,14 @@ pub enum RuleError {
         /// Which parameter, and why.
         error: ParameterError,
     },
+    /// There are too many layers.
+    #[error("the chain has {layers} elements; at most {most} are accepted")]
+    Long {
+        /// How many.
+        layers: usize,
+        /// How many are accepted.
+        most: usize,
+    },
     /// The layers do not form a chain, e.g. nothing under a meta-aggregator.
     #[error("the rule is not a chain: {0}")]
     Chain(String),
@@ -209,6 +217,7 @@ impl RuleError {
             | Self::Batch(BatchError::Empty) => true,
             Self::Batch(_)
             | Self::Chain(_)
+            | Self::Long { .. }
             | Self::NoReference { .. }
             | Self::Unlike { .. }
             | Self::NotFinite

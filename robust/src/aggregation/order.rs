@@ -57,3 +57,39 @@ pub(super) fn median(values: &[f64]) -> f64 {
     let n = order.len();
     (values[order[(n - 1) / 2]] + values[order[n / 2]]) / 2.0
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{ascending, smallest};
+
+    const VALUES: [f64; 11] =
+        [1.0, f64::NAN, 0.0, -0.0, f64::INFINITY, 1.0, -2.5, f64::NEG_INFINITY, f64::NAN, 5e-324, -1e300];
+
+    /// By comparisons of all pairs: how many come before each.
+    fn by_definition(values: &[f64]) -> Vec<usize> {
+        let value = |i: usize| if values[i].is_nan() { f64::INFINITY } else { values[i] };
+        let before = |i: usize, j: usize| value(i).total_cmp(&value(j)).then(i.cmp(&j)).is_lt();
+        let place = |i: usize| (0..values.len()).filter(|&j| before(j, i)).count();
+        let mut order = vec![0; values.len()];
+        (0..values.len()).for_each(|i| order[place(i)] = i);
+        order
+    }
+
+    #[test]
+    fn values_of_every_kind_have_their_place() {
+        assert_eq!(ascending(&VALUES), by_definition(&VALUES));
+        assert_eq!(ascending(&VALUES)[..5], [7, 10, 6, 3, 2], "-inf, -1e300, -2.5, -0, 0");
+        assert_eq!(ascending(&VALUES)[8..], [1, 4, 8], "NaN as infinity, by index");
+    }
+
+    #[test]
+    fn the_smallest_are_the_first_in_order_whatever_ties() {
+        for keep in 0..=VALUES.len() + 2 {
+            let mut expected = by_definition(&VALUES);
+            expected.truncate(keep);
+            expected.sort_unstable();
+            assert_eq!(smallest(&VALUES, keep), expected, "{keep}");
+        }
+        assert_eq!(smallest(&[3.0; 6], 2), [0, 1]);
+    }
+}

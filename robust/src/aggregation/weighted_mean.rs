@@ -10,13 +10,19 @@ use crate::{
     state::Stateful,
 };
 
-/// Weighted mean, Σ s_i x_i / Σ s_i over the vectors that are there, with no robustness at all: the average of FedAvg,
-/// where s_i is how many samples worker i holds.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+/// Weighted mean, Σ s_i x_i / Σ s_i over the vectors that are there, with no robustness at all: by default the average of
+/// FedAvg, where s_i is how many samples worker i holds.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct WeightedMean {
     /// The weight s_i of every worker, by id; none for equal ones; "samples" for how many training samples it holds.
     pub weights: Weights,
+}
+
+impl Default for WeightedMean {
+    fn default() -> Self {
+        Self { weights: Weights::Samples }
+    }
 }
 
 impl Described for WeightedMean {

@@ -6,7 +6,11 @@ struct Layers(Vec<(&'static str, Layer)>);
 
 impl RuleVisitor for Layers {
     fn visit<R: Rule>(&mut self) {
-        self.0.push((R::NAME, R::default().build().expect(R::NAME)));
+        let mut layer = R::default().build().expect(R::NAME);
+        if let Layer::Base(rule) = &mut layer {
+            rule.count_samples(Some(&[1; 1000])).expect(R::NAME); // all hold the same
+        }
+        self.0.push((R::NAME, layer));
     }
 }
 

@@ -61,7 +61,7 @@ pub fn coordinate_cases() -> Vec<Case> {
         one("phocas", |x, f| by_column(x, |v| around(v, average(&v[f..v.len() - f]), v.len() - f))),
         one("sign-majority", |x, _| naive::sign_majority(x)),
         one("weighted-cwmed", |x, _| cwmed(x)),
-        one("weighted-mean", |x, _| mean_all(x)),
+        case(&[("weighted-mean", json!({ "weights": [] }))], |x, _| mean_all(x)),
     ]
 }
 

@@ -25,7 +25,6 @@ fn chains() -> Vec<Vec<(&'static str, Value)>> {
         "clipped-clustering",
         "safeguard",
         "weighted-cwmed",
-        "weighted-mean",
         "sign-majority",
     ];
     let plain = |rules: &[&'static str]| rules.iter().map(|r| (*r, json!({}))).collect::<Vec<_>>();

@@ -111,7 +111,9 @@ fn sweep(registry: &Registry, arguments: &Arguments) -> anyhow::Result<ExitCode>
     let shown = shown(arguments, &path)?;
     let folder = SweepFolder::hold(&path, Hold::All)?;
     let manifest = folder.renew(|before| {
-        if let Some(other) = before.filter(|before| before.file != fresh.file && before.keys != fresh.keys) {
+        let listed = |cell: &Record| fresh.cells.iter().any(|own| own.hash == cell.hash);
+        let lost = |before: &&Manifest| before.file != fresh.file && !before.cells.iter().all(listed);
+        if let Some(other) = before.filter(lost) {
             say!(
                 "warning: {} held a sweep of {}; its cells are listed no more, their runs stay",
                 path.display(),

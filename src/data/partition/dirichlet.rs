@@ -23,7 +23,7 @@ const ATTEMPTS: u64 = 100;
 #[serde(default, deny_unknown_fields)]
 pub struct Dirichlet {
     /// Concentration: towards 0 a class belongs to one worker, towards infinity the shards are alike.
-    #[schemars(range(min = 0.0))]
+    #[schemars(extend("exclusiveMinimum" = 0.0))]
     pub alpha: f64,
     /// The fewest samples that a worker may hold.
     pub min_size: usize,

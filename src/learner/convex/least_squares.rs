@@ -31,7 +31,7 @@ pub struct LeastSquares {
     #[schemars(range(min = 1, max = 100_000_000))]
     pub dim: usize,
     /// Largest eigenvalue of H, L.
-    #[schemars(range(min = 0.0))]
+    #[schemars(extend("exclusiveMinimum" = 0.0))]
     pub smoothness: f64,
     /// Smallest eigenvalue of H, mu; at most `smoothness`.
     #[schemars(range(min = 0.0))]
@@ -51,7 +51,7 @@ pub struct LeastSquares {
     #[schemars(range(min = 0.0))]
     pub distance: f64,
     /// Radius of the ball around the origin to which iterates are projected; without it, no projection.
-    #[schemars(range(min = 0.0))]
+    #[schemars(extend("exclusiveMinimum" = 0.0))]
     pub radius: Option<f64>,
 }
 

@@ -39,10 +39,10 @@ pub struct LogisticRegression {
     #[schemars(range(min = 1, max = 10_000_000))]
     pub samples: usize,
     /// Smoothness L of each sample's loss; above `l2`.
-    #[schemars(range(min = 0.0))]
+    #[schemars(extend("exclusiveMinimum" = 0.0))]
     pub smoothness: f64,
     /// Weight of the regularisation, by which f is strongly convex.
-    #[schemars(range(min = 0.0))]
+    #[schemars(extend("exclusiveMinimum" = 0.0))]
     pub l2: f64,
     /// Probability that a label is wrong.
     #[schemars(range(min = 0.0, max = 0.5))]
@@ -51,7 +51,7 @@ pub struct LogisticRegression {
     #[schemars(range(min = 0.0))]
     pub distance: f64,
     /// Radius of the ball around the origin to which iterates are projected; without it, no projection.
-    #[schemars(range(min = 0.0))]
+    #[schemars(extend("exclusiveMinimum" = 0.0))]
     pub radius: Option<f64>,
 }
 
