@@ -402,22 +402,20 @@ fn memory_is_data() {
 /// It would be another run's: of more parameters, or in another format.
 #[test]
 fn memory_of_another_form_is_refused() {
-    let momentum = Sgd { momentum: 0.5, ..Sgd::default() };
-    let all: [(&str, &dyn Fn(Vector) -> Box<dyn Step>); 3] = [
-        ("velocity", &|x| momentum.build(&x, Domain::Everywhere).unwrap()),
-        ("w", &|x| AnytimeSgd::default().build(&x, Domain::Everywhere).unwrap()),
-        ("first", &|x| Adam::default().build(&x, Domain::Everywhere).unwrap()),
-    ];
-    for (entry, build) in all {
-        let mut step = build(vec![1.0, 2.0].into());
+    fn check(entry: &str, rule: &impl StepRule) {
+        let built = |start: Vector| rule.build(&start, Domain::Everywhere).unwrap();
+        let mut step = built(vec![1.0, 2.0].into());
         let own = step.state();
         for other in [Vector::from(vec![1.0, 2.0, 3.0]), Vector::from(vec![1.0_f32, 2.0])] {
-            let refused = step.restore(&build(other).state()).unwrap_err();
+            let refused = step.restore(&built(other).state()).unwrap_err();
             let told = matches!(&refused, StateError::Unusable { entry: told, .. } if told == entry);
             assert!(told, "{entry}: {refused}");
         }
         step.restore(&own).unwrap();
     }
+    check("velocity", &Sgd { momentum: 0.5, ..Sgd::default() });
+    check("w", &AnytimeSgd::default());
+    check("first", &Adam::default());
 }
 
 #[test]
