@@ -3,6 +3,8 @@
 
 use toml::{Table, Value};
 
+use crate::config::Named;
+
 /// The keys that a cell sets and their values, in the order of the table.
 pub type Assignments = Table;
 
@@ -71,6 +73,8 @@ pub enum GridError {
     },
 }
 
+/// Below this every whole number is one of f64.
+const MOST_EXACT: f64 = (1_u64 << 53) as f64;
 /// Most cells of a sweep, excluded ones among them.
 const MOST_CELLS: usize = 100_000;
 
@@ -203,7 +207,7 @@ impl Axis {
     /// Whether a step of this axis has what `exclude` says of its keys.
     fn meets(&self, exclude: &Table) -> bool {
         let says = |at: usize, key: &String, values: &[Value]| {
-            exclude.get(key).is_none_or(|excluded| same(&values[at], excluded))
+            exclude.get(key).is_none_or(|excluded| said(&values[at]) == said(excluded))
         };
         let count = self.values.first().map_or(0, Vec::len);
         (0..count).any(|at| self.keys.iter().zip(&self.values).all(|(key, values)| says(at, key, values)))
@@ -217,37 +221,37 @@ fn within(key: &str, outer: &str) -> bool {
 
 /// Whether `cell` has all values of `exclude`.
 fn matches(cell: &Table, exclude: &Table) -> bool {
-    let has = |(key, value): (&String, &Value)| cell.get(key).is_some_and(|own| same(own, value));
+    let has = |(key, value): (&String, &Value)| cell.get(key).is_some_and(|own| said(own) == said(value));
     !exclude.is_empty() && exclude.iter().all(has)
 }
 
-/// Whether both are ways to write one value: 1 and 1.0; the chains "nnm,cwmed" and ["nnm", "cwmed"]; "krum" and
-/// { krum = {} }.
-fn same(a: &Value, b: &Value) -> bool {
-    match (a, b) {
-        (Value::Integer(whole), Value::Float(real)) | (Value::Float(real), Value::Integer(whole)) => {
-            *whole as f64 == *real
-        }
-        (Value::String(a), Value::String(b)) => elements(a).eq(elements(b)),
-        (Value::String(text), Value::Array(list)) | (Value::Array(list), Value::String(text)) => {
-            let elements: Vec<Value> = elements(text).map(Value::from).collect();
-            list.len() == elements.len() && list.iter().zip(&elements).all(|(a, b)| same(a, b))
-        }
-        (Value::String(name), Value::Table(table)) | (Value::Table(table), Value::String(name)) => {
-            let bare = table.get(name).and_then(Value::as_table).is_some_and(Table::is_empty);
-            table.len() == 1 && bare
-        }
-        (Value::Array(a), Value::Array(b)) => a.len() == b.len() && a.iter().zip(b).all(|(a, b)| same(a, b)),
-        (Value::Table(a), Value::Table(b)) => {
-            a.len() == b.len() && a.iter().all(|(key, a)| b.get(key).is_some_and(|b| same(a, b)))
-        }
-        _ => a == b,
-    }
+/// What a value says, however it is written: as a list, of one for a single value; "nnm,cwmed" as its names; a table of a
+/// name without parameters as the name; 1.0 as 1.
+fn said(value: &Value) -> Vec<Value> {
+    let list = match value {
+        Value::Array(list) => list.clone(),
+        Value::String(text) => names(text).unwrap_or_else(|| vec![value.clone()]),
+        other => vec![other.clone()],
+    };
+    list.iter().map(plain).collect()
 }
 
-/// The elements of a chain in its comma form.
-fn elements(text: &str) -> impl Iterator<Item = &str> {
-    text.split(',').map(str::trim)
+/// The elements of the chain that `text` is, if it is one.
+fn names(text: &str) -> Option<Vec<Value>> {
+    Named::chain(text).ok()?.iter().map(|named| Value::try_from(named).ok()).collect()
+}
+
+/// An element of what is said.
+fn plain(value: &Value) -> Value {
+    match value {
+        Value::Float(real) if real.fract() == 0.0 && real.abs() < MOST_EXACT => Value::Integer(*real as i64),
+        Value::Array(list) => Value::Array(list.iter().map(plain).collect()),
+        Value::Table(table) => match table.iter().next() {
+            Some((name, Value::Table(inner))) if table.len() == 1 && inner.is_empty() => name.as_str().into(),
+            _ => Value::Table(table.iter().map(|(key, value)| (key.clone(), plain(value))).collect()),
+        },
+        other => other.clone(),
+    }
 }
 
 /// Finds the lists; a dotted key without quotes is a table in a table to TOML.

@@ -5,7 +5,7 @@ mod cluster;
 mod progress;
 
 use std::{
-    collections::VecDeque,
+    collections::{HashSet, VecDeque},
     path::{Path, PathBuf},
     process::ExitCode,
     sync::{Arc, atomic::Ordering},
@@ -111,7 +111,8 @@ fn sweep(registry: &Registry, arguments: &Arguments) -> anyhow::Result<ExitCode>
     let shown = shown(arguments, &path)?;
     let folder = SweepFolder::hold(&path, Hold::All)?;
     let manifest = folder.renew(|before| {
-        let listed = |cell: &Record| fresh.cells.iter().any(|own| own.hash == cell.hash);
+        let own: HashSet<&str> = fresh.cells.iter().map(|cell| cell.hash.as_str()).collect();
+        let listed = |cell: &Record| own.contains(cell.hash.as_str());
         let lost = |before: &&Manifest| before.file != fresh.file && !before.cells.iter().all(listed);
         if let Some(other) = before.filter(lost) {
             say!(
