@@ -25,10 +25,11 @@ pub(crate) use layers::message_of;
 pub use layers::{ConfigError, DEFAULTS, Layers, load, read_back};
 pub use machine::{Machine, StatePlace};
 pub use named::Named;
-pub(crate) use suggest::{nearest, unknown, unknown_key};
+pub(crate) use suggest::{nearest, unknown};
 pub use task::{BatchNorm, Holders, Precision, StateFormat, Task, Way};
 pub use telemetry::{PortInUse, Telemetry};
 
+use self::suggest::unknown_key;
 use crate::hex::hex;
 
 /// One experiment.
@@ -74,6 +75,12 @@ impl Config {
     /// As TOML; read back, it is the same configuration.
     pub fn text(&self) -> String {
         toml::to_string(self).unwrap_or_else(|error| format!("# {error}\n"))
+    }
+
+    /// The attack or actor of every group of attackers that has members.
+    pub fn adversaries(&self) -> impl Iterator<Item = &Named> + Clone {
+        let groups = self.attackers.iter().filter(|group| group.count > 0);
+        groups.filter_map(|group| group.attack.as_ref().or(group.actor.as_ref()))
     }
 
     /// The first eight digits of the SHA-256 digest of all that a result depends on.
@@ -308,5 +315,13 @@ mod tests {
         assert_eq!(hash(&[&empty, &ipm]), hash(&[&ipm]));
         assert_eq!(hash(&[&empty]), hash(&[&other]));
         assert_ne!(hash(&[&empty, &ipm, silent]), hash(&[&ipm, silent]));
+    }
+
+    #[test]
+    fn adversaries_are_those_who_are_there() {
+        let text = "[task]\ndataset = 'digits'\n[[workers]]\ncount = 9\n[[attackers]]\ncount = 0\nattack = 'foe'\n\
+                    [[attackers]]\ncount = 1\nattack = 'ipm'\n[[attackers]]\ncount = 2\nactor = 'spy'\n";
+        let config = read_back(Path::new("c.toml"), text).unwrap();
+        assert_eq!(config.adversaries().map(|named| &*named.name).collect::<Vec<_>>(), ["ipm", "spy"]);
     }
 }

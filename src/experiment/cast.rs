@@ -10,7 +10,7 @@ use phalanx_robust::{
 use super::{cohorts::Turnout, plan::Planner, workload::Subject};
 use crate::{
     config::{ConfigError, Named},
-    registry::{ActorFactory, AttackFactory, ComponentError, EstimatorFactory, Resolved},
+    registry::{ActorFactory, AttackFactory, EstimatorFactory, Resolved},
 };
 
 /// Most samples in a batch: no data set here has as many.
@@ -133,9 +133,7 @@ fn attack(
     make: &AttackFactory,
     size: Size,
 ) -> Result<Box<dyn Attack>, ConfigError> {
-    planner
-        .guarded(key, || make(size))?
-        .map_err(|error| planner.component(key, name, &ComponentError::parameter(&error)))
+    planner.guarded(key, || make(size))?.map_err(|error| planner.parameter(key, name, &error))
 }
 
 /// Checks that every attack can do on `subject`, in rounds of a cast of this size, what it is told; the remarks of

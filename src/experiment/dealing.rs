@@ -17,7 +17,7 @@ use crate::{
         partition::{Deal, PartitionError},
         sampler::{Order, Shard, ShardSampler},
     },
-    registry::{ComponentError, Data, PartitionFactory, Resolved},
+    registry::{Data, PartitionFactory, Resolved},
 };
 
 /// Reads the data set. A folder is looked for beside the experiment's file first.
@@ -84,7 +84,7 @@ pub(super) fn deal(planner: &mut Planner<'_>, groups: &[Group], labels: &[u8]) -
     let wrong = |key, error: PartitionError| match error {
         PartitionError::Parameter(error) => {
             let name = &planner.config.task.partition.name;
-            planner.component(key, name, &ComponentError::parameter(&error))
+            planner.parameter(key, name, &error)
         }
         other => planner.error(key, other.to_string()),
     };

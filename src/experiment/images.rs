@@ -16,7 +16,7 @@ use crate::{
     config::{self, BatchNorm, Config, ConfigError, Named},
     data::Dataset,
     learner::torch::{self, BatchNormPolicy, Model, ModelError, Precision, Settings, TorchLearner, Way},
-    registry::{ComponentError, ModelFactory, Resolved},
+    registry::{ModelFactory, Resolved},
     results::Computation,
 };
 
@@ -131,9 +131,7 @@ fn fit(
     let images = &dataset.train;
     let shape = [images.channels, images.height, images.width];
     planner.guarded("task.model", || (made.component)(shape, images.classes))?.map_err(|error| match error {
-        ModelError::Parameter(error) => {
-            planner.component("task.model", &name, &ComponentError::parameter(&error))
-        }
+        ModelError::Parameter(error) => planner.parameter("task.model", &name, &error),
         other => {
             let message = format!("`{name}` does not fit the data set `{}`: {other}", dataset.name);
             planner.error("task.model", message)

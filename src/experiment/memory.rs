@@ -361,9 +361,14 @@ fn size(bytes: u64) -> String {
 
 #[cfg(test)]
 mod tests {
-    use phalanx_robust::estimator::{EstimatorRule, Momentum, Sgd, Storm};
+    use std::sync::Arc;
 
-    use super::{Dtype, Kept, Limit, Need, appetite, together};
+    use phalanx_robust::{
+        attack::{AttackRule, Ipm},
+        estimator::{Estimator, EstimatorRule, Gradients, Momentum, Points, Sgd, Storm},
+    };
+
+    use super::{Dtype, Group, Kept, Limit, Need, Part, Scale, Size, Stateful, Vector, appetite, together};
 
     const PLAIN: Kept = Kept { gpu: false, half: false, file: false };
 
@@ -423,10 +428,55 @@ mod tests {
 
     #[test]
     fn estimators_are_known_by_what_they_keep() {
-        let of = |rule: &dyn Fn() -> Box<dyn super::Estimator>| appetite(rule().as_mut(), 100, Dtype::F32);
+        let of = |rule: &dyn Fn() -> Box<dyn Estimator>| appetite(rule().as_mut(), 100, Dtype::F32);
         assert_eq!(of(&|| Sgd::default().build().unwrap()), (1, 0));
         assert_eq!(of(&|| Momentum::default().build().unwrap()), (1, 1));
         assert_eq!(of(&|| Storm::default().build().unwrap()), (2, 1));
+    }
+
+    /// Says that it keeps a window of ten gradients, and has begun it.
+    #[derive(Clone)]
+    struct Window(Vec<Vector>);
+
+    impl Stateful for Window {
+        fn holds(&self, workers: usize, rounds: u64) -> u64 {
+            workers as u64 * rounds.min(10)
+        }
+    }
+
+    impl Estimator for Window {
+        fn points(&self, _: u64) -> Points {
+            Points::Current
+        }
+
+        fn update(&mut self, _: u64, gradients: Gradients) -> Vector {
+            self.0.push(gradients.current.clone());
+            gradients.current
+        }
+    }
+
+    #[test]
+    fn estimators_are_believed() {
+        assert_eq!(appetite(&mut Window(Vec::new()), 100, Dtype::F32), (1, 10));
+        assert_eq!(appetite(&mut Window(Vec::new()), 3, Dtype::F32), (1, 3));
+    }
+
+    /// Not at that of a group, of which there may be several, nor of the whole cast.
+    #[test]
+    fn attacks_are_made_at_the_size_of_the_rounds() {
+        let attack = Size::new(10, 4);
+        let make = move |size| {
+            assert_eq!(size, attack);
+            Ipm::default().build(size)
+        };
+        let group =
+            |ids, part| Group { ids, part, batch_size: 1, estimator: Arc::new(|| Sgd::default().build()) };
+        let forged = || Part::Attack { name: "ipm".to_owned(), make: Arc::new(make) };
+        let groups = [group(0..12, Part::Honest), group(12..16, forged()), group(16..20, forged())];
+        let scale =
+            Scale { rounds: 1, called: 10, attack, d: 3, dtype: Dtype::F32, kept: PLAIN, walking: false };
+        // of ten of the twenty, and of attackers the vector that a group sends
+        assert_eq!(Need::of(&groups, scale).unwrap().vectors, 6 + super::SERVER + 2);
     }
 
     #[test]

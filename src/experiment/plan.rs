@@ -240,7 +240,7 @@ impl Planner<'_> {
     }
 
     /// An error about a component at `key`.
-    pub fn component(&self, key: &str, name: &str, error: &ComponentError) -> ConfigError {
+    fn component(&self, key: &str, name: &str, error: &ComponentError) -> ConfigError {
         let key = match error.parameter.as_str() {
             "" => key.to_owned(),
             parameter => format!("{key}.{name}.{parameter}"),
@@ -248,12 +248,15 @@ impl Planner<'_> {
         self.error(&key, &error.message)
     }
 
+    /// An error about a parameter of the component `name` at `key`.
+    pub fn parameter(&self, key: &str, name: &str, error: &ParameterError) -> ConfigError {
+        self.component(key, name, &ComponentError::parameter(error))
+    }
+
     fn check_scalars(&self) -> Result<(), ConfigError> {
         let c = &self.config;
-        c.task.local_schedule.check().map_err(|error| {
-            let error = ComponentError::parameter(&error);
-            self.error(&format!("task.local_schedule.{}", error.parameter), &error.message)
-        })?;
+        let schedule = c.task.local_schedule.check();
+        schedule.map_err(|error| self.parameter("task", "local_schedule", &error))?;
         if let Some(message) = name_complaint(&c.name) {
             return Err(self.error("name", message));
         }
@@ -327,7 +330,7 @@ impl Planner<'_> {
         let made = self.make(&self.registry.steps, key, &self.config.aggregator.step)?;
         // The parameters are checked here, where the key is known; the start and the domain come later.
         self.guarded(key, || (made.component)(&Vector::zeros(1, Dtype::F64), Domain::Everywhere))?
-            .map_err(|error| self.component(key, &made.named.name, &ComponentError::parameter(&error)))?;
+            .map_err(|error| self.parameter(key, &made.named.name, &error))?;
         self.config.aggregator.step = made.named;
         Ok(made.component)
     }

@@ -21,8 +21,7 @@ impl Plan {
         let run = folder.path().file_name().unwrap_or_default().to_string_lossy().into_owned();
         let c = &self.config;
         let rule = list(c.aggregator.rule.iter());
-        let attackers = c.attackers.iter().filter(|group| group.count > 0);
-        let attack = list(attackers.filter_map(|group| group.attack.as_ref().or(group.actor.as_ref())));
+        let attack = list(c.adversaries());
         let values = [c.name.clone(), run, c.seed.to_string(), rule, attack];
         let labels: Vec<_> = RUN_LABELS.into_iter().zip(values).collect();
         let facts = self.facts(completed);

@@ -16,7 +16,7 @@ use crate::{
     config::{ConfigError, Named, Precision, Task},
     data::sampler::NoiseSampler,
     learner::{
-        convex::{ConvexLearner, Objective},
+        convex::{ConvexLearner, Objective, ObjectiveError},
         local::{LocalLearner, LocalSampler, LocalSteps, Walk},
     },
     registry::Resolved,
@@ -159,7 +159,10 @@ pub(super) fn draw(
 ) -> Result<Resolved<Arc<dyn Objective>>, ConfigError> {
     let (key, seed) = ("task.objective", Seed(planner.config.seed));
     let Resolved { component, named } = planner.make(&planner.registry.objectives, key, named)?;
-    let component = component(seed).map_err(|error| planner.error(key, error.to_string()))?;
+    let component = component(seed).map_err(|error| match error {
+        ObjectiveError::Parameter(error) => planner.parameter(key, &named.name, &error),
+        other => planner.error(key, other.to_string()),
+    })?;
     Ok(Resolved { component, named })
 }
 

@@ -8,6 +8,7 @@ use super::study::Run;
 pub(super) const ABSENT: &str = "–";
 /// The value of a parameter without one, in a run that has its component: what that makes of it is its own.
 pub(super) const UNSET: &str = "default";
+
 /// Whether a setting's value is one that was given.
 pub fn is_given(value: &str) -> bool {
     ![ABSENT, UNSET].contains(&value)

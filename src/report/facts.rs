@@ -84,11 +84,9 @@ impl Facts {
     fn cast(&mut self, config: &Config) {
         let rule: Vec<&str> = config.aggregator.rule.iter().map(|named| named.name.as_str()).collect();
         let (base, meta) = rule.split_last().map_or(("", &[][..]), |(base, meta)| (*base, meta));
-        let attackers = config.attackers.iter().filter(|group| group.count > 0);
-        let attacks = attackers.clone().filter_map(|group| group.attack.as_ref().or(group.actor.as_ref()));
         let honest: usize = config.workers.iter().map(|group| group.count).sum();
-        let f: usize = attackers.clone().map(|group| group.count).sum();
-        self.plain("attack", names(attacks.clone()));
+        let f: usize = config.attackers.iter().map(|group| group.count).sum();
+        self.plain("attack", names(config.adversaries()));
         self.plain("rule", rule.join(" > "));
         self.plain("meta-aggregator", if meta.is_empty() { "none".to_owned() } else { meta.join(" > ") });
         self.plain("base", base);
@@ -99,7 +97,7 @@ impl Facts {
         self.plain("m", honest + f);
         self.plain("aggregator.f", config.aggregator.f.unwrap_or(f));
         config.aggregator.rule.iter().for_each(|named| self.parameters("rule", named));
-        attacks.for_each(|named| self.parameters("attack", named));
+        config.adversaries().for_each(|named| self.parameters("attack", named));
         self.parameters("step", &config.aggregator.step);
         self.workers(config);
         self.attackers(config);

@@ -143,3 +143,26 @@ fn cell(values: &Values, row: usize) -> String {
         Values::Real(values) => values[row].to_string(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{Tidy, Values};
+    use crate::report::study::tests::{altered, run, study};
+
+    /// Of three attacks one has no such parameter: its cell is empty, and the column is one of numbers.
+    #[test]
+    fn a_parameter_that_a_run_does_not_have_is_no_word() {
+        let ipm = |epsilon: &str| {
+            let table = format!("{{ ipm = {{ epsilon = {epsilon} }} }}");
+            altered(run(1, "'mean'", "ipm", ""), "\"ipm\"", &table)
+        };
+        let tidy = Tidy::of(&study(vec![ipm("0.5"), ipm("2.0"), run(1, "'mean'", "alie", "")]));
+        let column = tidy.columns.iter().find(|(name, _)| name == "attack.ipm.epsilon");
+        let Some((_, Values::Real(numbers))) = column else { panic!("{column:?}") };
+        assert!(numbers[..2] == [0.5, 2.0] && numbers[2].is_nan(), "{numbers:?}");
+        let file = tempfile::NamedTempFile::new().unwrap();
+        tidy.write_csv(file.path()).unwrap();
+        let text = std::fs::read_to_string(file.path()).unwrap();
+        assert!(text.lines().nth(3).unwrap().contains(",alie,,"), "{text}");
+    }
+}

@@ -111,6 +111,33 @@ fn the_manual_has_every_rule_and_attack_with_what_the_program_says() {
     }
 }
 
+/// Also of what is no rule: what is listed as excluded is refused.
+#[test]
+fn an_end_that_is_excluded_is_listed_so() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = crate::harness::experiment(folder.path(), "good.toml", crate::harness::CONVEX);
+    for (kind, name, parameter) in [
+        ("partitions", "dirichlet", "alpha"),
+        ("objectives", "least-squares", "smoothness"),
+        ("objectives", "least-squares", "radius"),
+        ("objectives", "logistic-regression", "smoothness"),
+        ("objectives", "logistic-regression", "l2"),
+        ("objectives", "logistic-regression", "radius"),
+    ] {
+        let cards = cards(kind);
+        let card = cards.iter().find(|card| card["name"] == name).unwrap();
+        let all = card["parameters"].as_array().unwrap();
+        let listed = all.iter().find(|one| one["name"] == parameter).unwrap();
+        assert_eq!(listed["accepts"], "number above 0", "{name}.{parameter}");
+        let zero = format!("{{{name}={{{parameter}=0}}}}");
+        let objective = if kind == "objectives" { &zero } else { "logistic-regression" };
+        let partition = if kind == "partitions" { &zero } else { "iid" };
+        let sets = [format!("task.objective={objective}"), format!("task.partition={partition}")];
+        let said = Program::fails(&["check", &file, "--set", &sets[0], "--set", &sets[1]]);
+        assert!(said.contains(&format!("{name}.{parameter}: 0 is given")), "{said}");
+    }
+}
+
 #[test]
 fn one_name_shows_its_cards_alone() {
     let alie = Program::run(&["list", "alie"]).stdout;

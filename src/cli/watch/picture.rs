@@ -51,9 +51,7 @@ impl Picture {
     pub fn of(record: &RunRecord) -> Self {
         let c = &record.config;
         let names = |list: Vec<&str>| if list.is_empty() { "none".to_owned() } else { list.join(" + ") };
-        let attackers = c.attackers.iter().filter(|group| group.count > 0);
-        let attacks = attackers.filter_map(|group| group.attack.as_ref().or(group.actor.as_ref()));
-        let attacks = names(attacks.map(|named| named.name.as_str()).collect());
+        let attacks = names(c.adversaries().map(|named| named.name.as_str()).collect());
         let rule: Vec<&str> = c.aggregator.rule.iter().map(|rule| rule.name.as_str()).collect();
         let (rounds, evaluations) = (&record.rounds, &record.evaluations);
         Self {
