@@ -16,6 +16,7 @@ const WRONG: &[(&str, &[&str])] = &[
     ("rounds={}", &["rounds", "map"]),
     ("preset=mine", &["preset", "mine", "paper"]),
     ("nonsense=1", &["nonsense", "unknown key"]),
+    ("num_clients=3", &["num_clients", "`workers.0.count` may be meant", "known here: name"]),
     ("task=3", &["task", "3"]),
     ("task=[]", &["task", "found a list, a table is expected"]),
     ("evaluation=[{every=5}]", &["evaluation: found a list, a table is expected, as under `[evaluation]`"]),

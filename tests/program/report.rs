@@ -214,7 +214,11 @@ fn a_comparison_says_what_differs() {
     let (a, b) = (run("a", "'cwmed'"), run("b", "'ctma','cwmed'"));
     let done = Program::run(&["compare", &a, &b]);
     assert_eq!(done.status, 0, "{}", done.stderr);
-    assert!(done.stdout.contains("A: 2 runs, B: 2 runs, 2 pairs"), "{}", done.stdout);
+    assert!(
+        done.stdout.contains("A: 2 runs, B: 2 runs, 2 pairs of the same seed and settings, 2 seeds"),
+        "{}",
+        done.stdout
+    );
     assert!(done.stdout.contains("cwmed → ctma > cwmed") && done.stdout.contains(" ± "), "{}", done.stdout);
     assert!(!done.stdout.contains("seed:"), "{}", done.stdout);
     let same = Program::run(&["compare", &a, &a]).stdout;

@@ -8,8 +8,8 @@ use std::{
 use phalanx_robust::{
     Dtype, Pass, Size, Watch,
     aggregation::{
-        Context, Ctma, Cwmed, Defence, Even, GeometricMedian, Layer, Rule, RuleError, RuleVisitor, Ties,
-        built_in,
+        Context, Ctma, Cwmed, Defence, Even, GeometricMedian, Layer, Mixer, Rule, RuleError, RuleVisitor,
+        Ties, built_in,
     },
     describe::{Described, Preset},
     state::Stateful,
@@ -142,6 +142,21 @@ fn nothing_that_goes_by_workers_stands_under_buckets() {
         assert!(matches!(&error, RuleError::Chain(why) if why.contains("who sent them")), "{error}");
     }
     made(&[("weighted-ctma", json!({})), ("weighted-cwmed", json!({}))]).unwrap();
+}
+
+#[test]
+fn a_chain_has_an_end() {
+    let made = |layers: usize| {
+        let layers: Vec<_> = (1..layers).map(|_| layer("nnm", &json!({}))).collect();
+        Mixer::new(layers.clone()).map(|_| ())?;
+        Defence::new([layers, vec![layer("mean", &json!({}))]].concat()).map(|_| ())
+    };
+    made(32).unwrap();
+    for layers in [33, 34] {
+        let refused = made(layers).unwrap_err().to_string();
+        let told = "the chain has 33 elements; at most 32 are accepted";
+        assert_eq!(refused, told, "of {layers}, of which pre-aggregators are one less");
+    }
 }
 
 #[test]
