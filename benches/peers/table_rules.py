@@ -28,6 +28,8 @@ import subprocess
 import sys
 import time
 
+import side_by_side
+
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 # Subsets that a peer may enumerate in Python; more would take minutes.
 MOST_SUBSETS = {"mda": 3000, "smea": 0}
@@ -238,6 +240,8 @@ def main():
     for name in ["OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"]:
         os.environ[name] = str(options.threads)
     ours = Ours(options)
+    if not ours.lines:
+        side_by_side.nothing_chosen("rules", " ".join(options.only))
     batches = None if options.no_peers else Batches(options.threads)
     head = ["rule", "m x d", "ours, ms", "reads", "target", "met", "ByzFL, ms", "ByzFL / ours", "smallest .. largest",
             "ByzPy, ms", "ByzPy / ours"]
