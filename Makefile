@@ -50,7 +50,7 @@ deep-test: build ## models of every message order, Miri, ThreadSanitizer, Valgri
 monitor: ## start Prometheus for runs with --metrics; says how to open Grafana
 	@scripts/monitor.sh
 
-test-gpu: libtorch ## run what only a GPU can show (LIBTORCH of a CUDA build; without a GPU it says so)
+test-gpu: libtorch ## run what only a GPU can show (LIBTORCH of a CUDA build, MNIST in PHALANX_DATA; says so if not there)
 	$(CARGO) test $(LOCKED) --release -p phalanx --test gpu -- --nocapture
 
 test-slurm: libtorch ## run the tests of sweeps on a Slurm cluster of this machine alone (as root)
