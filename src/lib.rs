@@ -1,6 +1,6 @@
 //! Phalanx simulates distributed machine learning under Byzantine faults. A
 //! TOML file names a cast of honest workers, attackers and one aggregator;
-//! each is an actor, and they meet on a synchronous barrier.
+//! each is an actor (of a large cast an actor hosts many), and they meet on a synchronous barrier.
 //!
 //! In the order a user meets them:
 //!

@@ -3,9 +3,10 @@
 //! and takes the system down, stuck actors or not.
 //!
 //! Threads: one for the aggregator, one for the learner, one for evaluations,
-//! `threads` that host honest workers, one for each group of attackers, and
-//! the pool of `threads` threads in which everything large is computed. All
-//! but the pool sleep while it works.
+//! `threads` that host honest workers, one for each group of attackers, the
+//! pool of `threads` threads in which everything large of a round is computed,
+//! and one of [`evaluator::threads`] at a lower priority for evaluations. All
+//! but the pools sleep while these work.
 
 use std::{ops::Range, rc::Rc, sync::Arc, thread, time::Duration};
 

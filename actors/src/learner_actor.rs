@@ -61,7 +61,8 @@ impl Actor for LearnerActor {
     type Context = Context<Self>;
 
     fn started(&mut self, ctx: &mut Self::Context) {
-        // A round brings one job of each worker at once; a full mailbox would park their senders one by one.
+        // A round brings one `Ask` of each actor's block at once, no more than there are workers; a full mailbox would
+        // park their senders one by one.
         ctx.set_mailbox_capacity(self.workers + 16);
     }
 }

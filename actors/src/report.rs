@@ -71,7 +71,8 @@ pub struct RoundReport {
     pub bytes: u64,
     /// How many Byzantine workers the server was told to withstand.
     pub f: usize,
-    /// Whether faults of the experiment left too few vectors for the rule, so that no step was made.
+    /// Whether no step was made, because faults of the experiment, the quorum or a cohort of attackers alone left what the
+    /// rule cannot stand.
     pub skipped: bool,
     /// What became of the messages to the barrier.
     pub traffic: Traffic,

@@ -1,5 +1,5 @@
 //! What the machine says of itself: memory that is left, that of a GPU, what this process
-//! took of it and since when, how fast memory is read. Only Linux says all of it.
+//! took of it and since when, how fast memory is read. None stands for what it does not say.
 //!
 //! Nothing here may affect a result.
 

@@ -28,7 +28,7 @@
 //! | `late` | messages | behind the deadline or the quorum |
 //! | `lost` | messages | that never arrived |
 //! | `stood_in` | workers | for how many absent ones an earlier vector stood in |
-//! | `skipped` | rounds | 1 if faults left too few vectors for the rule, so that no step was made; 0 else |
+//! | `skipped` | rounds | 1 if no step was made, because faults, the quorum or a cohort of attackers alone left what the rule cannot stand; 0 else |
 //! | `virtual_seconds` | s | what the round would have cost by its delays; empty in an experiment without faults |
 //!
 //! `evaluations.csv`: `round` (0 is the initial point), `test_loss` (for a

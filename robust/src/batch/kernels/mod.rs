@@ -1,9 +1,10 @@
 //! The passes over host memory: generic over f32 and f64 rows, over the
 //! instruction set, and over the number of threads.
 //!
-//! Called by `batch::gram` and `batch::columns`; they know rows as slices and
-//! nothing of vectors, rules of aggregation or devices. Rows are read where
-//! they lie. Scratch is one cache-sized tile (and an m×m matrix) per thread.
+//! Called by `batch::host`, and by `batch::map` for products of maps; they know
+//! rows as slices and nothing of vectors, rules of aggregation or devices. Rows
+//! are read where they lie. Scratch is one cache-sized tile (and an m×m matrix)
+//! per thread.
 //!
 //! Work is cut into chunks whose size depends on m and d alone, and partial
 //! sums are added in the order of the chunks, so results are the same bits
