@@ -3,9 +3,13 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Aggregate, Aggregator, Bound, Context, Layer, Rule, RuleError, order::median, theory::ratio};
+use super::{
+    Aggregate, Aggregator, Bound, Context, Layer, Rule, RuleError,
+    order::{ascending, median},
+    theory::ratio,
+};
 use crate::{
-    Batch, ColumnRule, Size,
+    Batch, ColumnRule, Gram, Size,
     describe::{Described, ParameterError, Preset},
     state::Stateful,
 };
@@ -16,11 +20,22 @@ use crate::{
 pub enum Start {
     /// At the origin.
     Zero,
-    /// At the mean of the vectors.
-    #[default]
+    /// At the mean of the vectors, which one of them can put anywhere: the steps then need about log(distance) /
+    /// log((m - f)/f) to come back, many where f is near m/2.
     Mean,
     /// At their coordinate-wise median (midpoint), which costs one more pass over memory.
     Median,
+    /// At the mean of the majority around the vector of least Σ ‖x_i - x_j‖: of so many nearest to it that they are
+    /// more than half. It is near the honest vectors wherever the others are, and costs no pass.
+    #[default]
+    Majority,
+}
+
+impl Start {
+    /// Whether fewer than half of the vectors cannot put it anywhere.
+    fn is_robust(self) -> bool {
+        matches!(self, Self::Median | Self::Majority)
+    }
 }
 
 /// The least distance that a vector counts with unless it is given, as a part of the median distance.
@@ -28,9 +43,10 @@ const SMOOTHING: f64 = 1e-6;
 
 /// Geometric median, the point of least Σ ‖x_i - z‖, by smoothed Weiszfeld steps; known as RFA in federated learning.
 ///
-/// A step takes z to Σ w_i x_i / Σ w_i with w_i = 1 / max(‖x_i - z‖, nu). By default the steps go on until z stands
-/// still. Pillutla et al. themselves stop after three of them, and so do the presets `dahan` and `byzfl`, whose three
-/// steps start at zero: that result depends on the origin and is no more than an approximation.
+/// A step takes z to Σ w_i x_i / Σ w_i with w_i = 1 / max(‖x_i - z‖, nu). By default the steps begin near the honest
+/// vectors and go on until z stands still, but for no more than `steps`. Pillutla et al. themselves stop after three of
+/// them, and so do the presets `dahan` and `byzfl`, whose three steps start at zero: that result depends on the origin
+/// and is no more than an approximation.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct GeometricMedian {
@@ -50,7 +66,7 @@ pub struct GeometricMedian {
 
 impl Default for GeometricMedian {
     fn default() -> Self {
-        Self { start: Start::Mean, nu: None, steps: 100, tolerance: 1e-6 }
+        Self { start: Start::default(), nu: None, steps: 100, tolerance: 1e-6 }
     }
 }
 
@@ -95,7 +111,8 @@ impl Aggregator for GeometricMedian {
 
     fn bound(&self, size: Size) -> Option<Bound> {
         let smoothed = self.nu.is_some_and(|nu| nu > 0.0);
-        let exact = !smoothed && self.tolerance > 0.0 && self.tolerance <= 1e-3 && self.steps >= 50;
+        let solved = self.tolerance > 0.0 && self.tolerance <= 1e-3 && self.steps >= 50;
+        let exact = self.start.is_robust() && solved && !smoothed;
         let kappa = 4.0 * (1.0 + ratio(size)).powi(2);
         exact.then(|| Bound::kappa(kappa, "4 (1 + r)^2", "Allouah et al., 2023, for the exact point"))
     }
@@ -109,6 +126,7 @@ impl GeometricMedian {
         let mut z = match self.start {
             Start::Zero => vec![0.0; m],
             Start::Mean => normalised(weights.to_vec()),
+            Start::Majority => majority(gram, weights),
             Start::Median => {
                 let median = batch.columns(&ColumnRule::MidpointMedian, false)?.output;
                 self.step(&batch.distances(&median), weights)
@@ -141,6 +159,27 @@ impl GeometricMedian {
         };
         normalised(distances2.iter().zip(weights).map(weigh).collect())
     }
+}
+
+/// The mean of the vectors nearest to the one of least Σ s_j ‖x_i - x_j‖, of so many that they weigh more than half.
+///
+/// The centre's sum is at most twice that of the geometric median (the triangle inequality), so that it is near the
+/// honest majority, and with it is a majority around it.
+fn majority(gram: &Gram, weights: &[f64]) -> Vec<f64> {
+    let m = gram.m();
+    let distances = |i: usize| (0..m).map(move |j| gram.distance2(i, j).sqrt());
+    let sums: Vec<f64> = (0..m).map(|i| distances(i).zip(weights).map(|(d, w)| w * d).sum()).collect();
+    let from_centre: Vec<f64> = distances(ascending(&sums)[0]).collect();
+    let half = weights.iter().sum::<f64>() / 2.0;
+    let (mut kept, mut weight) = (vec![0.0; m], 0.0);
+    for i in ascending(&from_centre) {
+        if weight > half {
+            break;
+        }
+        kept[i] = weights[i];
+        weight += weights[i];
+    }
+    normalised(kept)
 }
 
 fn normalised(mut weights: Vec<f64>) -> Vec<f64> {

@@ -35,12 +35,26 @@ fn krum_case(power: i32, neighbours: &'static str, spare: usize) -> Case {
     case(&[("krum", parameters)], move |x, f| multi_krum(x, x.len() - f - spare, power, 1))
 }
 
+/// The start of rows that weigh differently: whole rows, nearest to the centre first, until they weigh more than half.
+fn heavy_majority(x: &Rows, weights: &[f64]) -> Vec<f64> {
+    let sum = |i: usize| x.iter().zip(weights).map(|(r, w)| w * naive::distance(&x[i], r)).sum::<f64>();
+    let centre = selection::order_by(x.len(), sum)[0];
+    let nearest = selection::order_by(x.len(), |i| naive::distance(&x[i], &x[centre]));
+    let weight = |rows: &[usize]| rows.iter().map(|&i| weights[i]).sum::<f64>();
+    let half = weights.iter().sum::<f64>() / 2.0;
+    let enough = (1..=x.len()).find(|&n| weight(&nearest[..n]) > half).unwrap();
+    let kept = &nearest[..enough];
+    let mean = |j: usize| kept.iter().map(|&i| weights[i] * x[i][j]).sum::<f64>() / weight(kept);
+    (0..x[0].len()).map(mean).collect()
+}
+
 fn weiszfeld_case(start: &'static str, nu: f64, steps: usize) -> Case {
     let parameters = json!({ "start": start, "nu": nu, "steps": steps, "tolerance": 0.0 });
     case(&[("geometric-median", parameters)], move |x, _| {
         let z = match start {
             "zero" => zeros(x),
             "mean" => mean_all(x),
+            "majority" => selection::majority(x),
             _ => cwmed(x),
         };
         naive::weiszfeld(x, &vec![1.0; x.len()], z, nu, steps)
@@ -90,6 +104,7 @@ pub fn distance_cases() -> Vec<Case> {
         weiszfeld_case("zero", 0.1, 3),
         weiszfeld_case("mean", 1e-3, 4),
         weiszfeld_case("median", 0.1, 5),
+        weiszfeld_case("majority", 0.1, 2),
         case(&[("centered-clipping", json!({ "tau": 0.9, "iterations": 3 }))], |x, _| {
             naive::centered_clipping(x, zeros(x), 0.9, 3)
         }),
@@ -301,6 +316,10 @@ fn weights_count_as_repetitions_do() {
     let point = crate::stage::output(&[("weighted-geometric-median", own(steps))], &x, 2);
     let expected = naive::weiszfeld(&repeated, &[1.0; 14], vec![0.0; 5], 0.1, 3);
     assert_close(&point, &expected, 1.0, 1e-12, "weighted-geometric-median");
+    let majority = json!({ "start": "majority", "nu": 0.1, "steps": 2, "tolerance": 0.0 });
+    let point = crate::stage::output(&[("weighted-geometric-median", own(majority))], &x, 2);
+    let expected = naive::weiszfeld(&repeated, &[1.0; 14], heavy_majority(&x, &weights), 0.1, 2);
+    assert_close(&point, &expected, 1.0, 1e-12, "weighted-geometric-median from a majority");
 
     for delta in [0.0, 0.2, 5.0 / 14.0, 0.49] {
         let trimmed = crate::stage::output(

@@ -161,17 +161,20 @@ fn a_chain_has_an_end() {
 
 #[test]
 fn a_trusted_worker_is_one_of_the_cast_or_a_bucket() {
-    let check = |before: &[(&str, serde_json::Value)], reference| {
+    let check = |before: &[(&str, serde_json::Value)], reference, workers| {
         let rules = [before, &[("monna", json!({ "reference": reference }))]].concat();
-        chain(&rules).check_workers(100, Size::new(9, 1))
+        chain(&rules).check_workers(workers, Size::new(9, 1))
     };
     for before in [vec![], vec![("nnm", json!({}))], vec![("arc", json!({}))]] {
-        assert!(check(&before, 99).is_ok(), "the cast is larger than a round");
-        let refused = check(&before, 100).unwrap_err().to_string();
-        assert_eq!(refused, "monna: reference = 100: a worker whose vector is there and finite");
+        assert!(check(&before, 8, 9).is_ok());
+        let refused = check(&before, 9, 9).unwrap_err().to_string();
+        assert_eq!(refused, "monna: reference = 9: a worker whose vector is there and finite");
+        let refused = check(&before, 99, 100).unwrap_err().to_string();
+        assert_eq!(refused, "monna: it trusts worker 99, and a round calls 9 of 100 workers");
     }
     let bucketing = [("bucketing", json!({ "size": 2 }))];
-    assert!(check(&bucketing, 4).is_ok() && check(&bucketing, 5).is_err(), "nine rows make five buckets");
+    let check = |reference| check(&bucketing, reference, 100);
+    assert!(check(4).is_ok() && check(5).is_err(), "nine rows make five buckets");
 }
 
 #[test]

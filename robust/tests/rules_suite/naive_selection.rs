@@ -20,6 +20,12 @@ pub fn nearest_mean(x: &Rows, point: &[f64], keep: usize) -> Vec<f64> {
     mean_of(x, &order_by(x.len(), |i| distance(&x[i], point))[..keep])
 }
 
+/// The mean of the ⌊m/2⌋ + 1 rows around the one of the least sum of distances.
+pub fn majority(x: &Rows) -> Vec<f64> {
+    let centre = order_by(x.len(), |i| x.iter().map(|r| distance(&x[i], r)).sum())[0];
+    nearest_mean(x, &x[centre], x.len() / 2 + 1)
+}
+
 pub fn least_norms(x: &Rows, keep: usize) -> Vec<f64> {
     mean_of(x, &order_by(x.len(), |i| norm(&x[i]))[..keep])
 }

@@ -35,6 +35,7 @@ fn bounds_are_those_of_the_table() {
     let three_steps = json!({ "start": "zero", "nu": 0.1, "steps": 3, "tolerance": 0.0 });
     assert!(chain(&[("geometric-median", three_steps)]).bound(size).is_none());
     assert!(chain(&[("geometric-median", json!({ "nu": 1e3 }))]).bound(size).is_none());
+    assert!(chain(&[("geometric-median", json!({ "start": "mean" }))]).bound(size).is_none());
     assert!(chain(&[("ctma", json!({ "ties": "kept" })), ("cwmed", json!({}))]).bound(size).is_none());
     assert_eq!(plain(&["cwtm"]).bound(Size::new(17, 0)).unwrap().coefficient, 0.0);
 }
@@ -53,6 +54,30 @@ fn the_geometric_median_keeps_its_bound_at_every_scale() {
             let output = rule.aggregate(&rows, 4, stream(1)).unwrap().output;
             let forced = robustness_coefficient(&rows, &[0, 1, 2, 3, 4], &output);
             assert!(forced <= bound, "{scale:e} and {far:e}: {forced} beyond {bound}");
+        }
+    }
+}
+
+/// Steps from the mean, which far vectors move, would be too few where nearly half of the vectors are far.
+#[test]
+fn the_geometric_median_keeps_its_bound_with_nearly_half_of_the_vectors_far() {
+    for (m, f) in [(17, 8), (25, 12), (51, 25), (101, 50)] {
+        for far in [1e2, 1e6, 1e8] {
+            for together in [true, false] {
+                let mut x = gaussian(m, 8, m as u64);
+                let away = x[m - 1].clone();
+                for row in &mut x[m - f..] {
+                    let direction = if together { &away } else { &row.clone() };
+                    *row = direction.iter().map(|v| far * v).collect();
+                }
+                let mut rule = plain(&["geometric-median"]);
+                let bound = rule.bound(Size::new(m, f)).unwrap().coefficient;
+                let rows = vectors(&x, Dtype::F64);
+                let output = rule.aggregate(&rows, f, stream(1)).unwrap().output;
+                let honest: Vec<usize> = (0..m - f).collect();
+                let forced = robustness_coefficient(&rows, &honest, &output);
+                assert!(forced <= bound / 10.0, "{m}, {f} and {far:e}: {forced} beyond a tenth of {bound}");
+            }
         }
     }
 }
