@@ -168,7 +168,7 @@ fn what_an_estimator_drops_stays_dropped() {
 /// counts 0.9 times in the next round, and so on: together less than 10 · 2^-8.
 #[test]
 fn half_precision_stays_within_what_its_rounding_adds_up_to() {
-    let (mut plain, mut worst) = (Momentum { beta: 0.9 }.build().unwrap(), 0f64);
+    let (mut plain, mut worst) = (Momentum::default().build().unwrap(), 0f64);
     let mut kept = half().wrap(plain.clone());
     for round in 1..=200 {
         let [a, b] = [&mut plain, &mut kept].map(|e| update(e.as_mut(), 0, round, Dtype::F32).to_f64());

@@ -6,7 +6,7 @@ use phalanx_robust::{
     Vector,
     describe::{Described, Preset},
     estimator::{
-        Estimator, EstimatorRule, EstimatorVisitor, Gradients, Momentum, Points, Sgd, Storm, built_in,
+        Estimator, EstimatorRule, EstimatorVisitor, First, Gradients, Momentum, Points, Sgd, Storm, built_in,
     },
     random::Seed,
 };
@@ -177,15 +177,18 @@ fn storm_with_weight_one_is_sgd() {
 #[test]
 fn momentum_is_its_recursion() {
     let gradients = rounds(30, 4);
-    for beta in [0.0, 0.9] {
-        // Unrolled: beta^{t-1} g_1 + (1 - beta) Σ_{s=2..t} beta^{t-s} g_s.
+    for (beta, first) in [(0.0, First::Gradient), (0.9, First::Gradient), (0.9, First::Damped)] {
+        // Unrolled: beta^{t-1} m_1 + (1 - beta) Σ_{s=2..t} beta^{t-s} g_s.
         let unrolled = |t: usize| -> Vec<f64> {
-            let weight = |s: usize| f64::powi(beta, (t - s) as i32) * if s == 0 { 1.0 } else { 1.0 - beta };
+            let whole = |s: usize| s == 0 && first == First::Gradient;
+            let weight = |s: usize| f64::powi(beta, (t - s) as i32) * if whole(s) { 1.0 } else { 1.0 - beta };
             (0..4).map(|j| (0..=t).map(|s| weight(s) * gradients[s].0[j]).sum()).collect()
         };
         let expected: Vec<Vec<f64>> = (0..30).map(unrolled).collect();
-        assert_close(&run(Momentum { beta }.build().unwrap().as_mut(), &gradients, 1), &expected);
+        let mut momentum = Momentum { beta, first }.build().unwrap();
+        assert_close(&run(momentum.as_mut(), &gradients, 1), &expected);
     }
+    assert_eq!(Momentum::preset(Preset::Byzfl).first, First::Damped);
 }
 
 /// Calls a function with every built-in estimator.
@@ -220,8 +223,8 @@ fn values_out_of_range_are_refused_by_name() {
     fn refused(rule: impl EstimatorRule) -> String {
         rule.build().map(|_| ()).unwrap_err().parameter.into_owned()
     }
-    assert_eq!(refused(Momentum { beta: 1.0 }), "beta");
-    assert_eq!(refused(Momentum { beta: f64::NAN }), "beta");
+    assert_eq!(refused(Momentum { beta: 1.0, ..Momentum::default() }), "beta");
+    assert_eq!(refused(Momentum { beta: f64::NAN, ..Momentum::default() }), "beta");
     assert_eq!(refused(Storm { beta: Some(-0.1), ..Storm::default() }), "beta");
     assert_eq!(refused(Storm { floor: 1.1, ..Storm::default() }), "floor");
     assert_eq!(refused(Storm { decimals: Some(16), ..Storm::default() }), "decimals");

@@ -5,7 +5,7 @@ mod sgd;
 mod storm;
 
 use dyn_clone::DynClone;
-pub use momentum::Momentum;
+pub use momentum::{First, Momentum};
 pub use sgd::Sgd;
 pub use storm::Storm;
 pub(crate) use storm::{check_decimals, rounded};

@@ -6,11 +6,23 @@ use serde::{Deserialize, Serialize};
 use super::{Estimator, EstimatorRule, Gradients, Points};
 use crate::{
     Vector,
-    describe::{Described, ParameterError},
+    describe::{Described, ParameterError, Preset},
     state::{State, StateError, Stateful},
 };
 
-/// Worker momentum: m_1 = g_1, then m_t = beta m_{t-1} + (1 - beta) g_t; no bias correction.
+/// What m_1 is made of.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum First {
+    /// The first gradient as it is: m_1 = g_1.
+    #[default]
+    Gradient,
+    /// The recursion from m_0 = 0: m_1 = (1 - beta) g_1.
+    Damped,
+}
+
+/// Worker momentum: m_1 = g_1, then m_t = beta m_{t-1} + (1 - beta) g_t; no bias correction. ByzFL begins at m_0 = 0
+/// (preset `byzfl`).
 ///
 /// Under partial participation t counts the rounds that the worker took part in: in the others m stays as it is.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -19,17 +31,26 @@ pub struct Momentum {
     /// Weight of the past, beta.
     #[schemars(range(min = 0.0), extend("exclusiveMaximum" = 1.0))]
     pub beta: f64,
+    /// How it begins.
+    pub first: First,
 }
 
 impl Default for Momentum {
     fn default() -> Self {
-        Self { beta: 0.9 }
+        Self { beta: 0.9, first: First::Gradient }
     }
 }
 
 impl Described for Momentum {
     const NAME: &'static str = "momentum";
     const SOURCE: &'static str = "Karimireddy et al., 2021; El-Mhamdi et al., 2021";
+
+    fn preset(preset: Preset) -> Self {
+        match preset {
+            Preset::Paper | Preset::Dahan => Self::default(),
+            Preset::Byzfl => Self { first: First::Damped, ..Self::default() },
+        }
+    }
 }
 
 impl EstimatorRule for Momentum {
@@ -37,13 +58,13 @@ impl EstimatorRule for Momentum {
         if !(0.0..1.0).contains(&self.beta) {
             return Err(ParameterError::new("beta", self.beta, "0 <= beta < 1"));
         }
-        Ok(Box::new(Moving { beta: self.beta, mean: None }))
+        Ok(Box::new(Moving { rule: self.clone(), mean: None }))
     }
 }
 
 #[derive(Clone)]
 struct Moving {
-    beta: f64,
+    rule: Momentum,
     mean: Option<Vector>,
 }
 
@@ -70,10 +91,12 @@ impl Estimator for Moving {
     }
 
     fn update(&mut self, _: u64, gradients: Gradients) -> Vector {
-        let mean = match self.mean.take() {
-            None => gradients.current,
-            Some(mut mean) => {
-                mean.lerp(1.0 - self.beta, &gradients.current);
+        let Momentum { beta, first } = self.rule;
+        let mean = match (self.mean.take(), first) {
+            (None, First::Gradient) => gradients.current,
+            (None, First::Damped) => gradients.current.scaled(1.0 - beta),
+            (Some(mut mean), _) => {
+                mean.lerp(1.0 - beta, &gradients.current);
                 mean
             }
         };
