@@ -194,8 +194,11 @@ impl Search<'_> {
         false
     }
 
-    /// Moves the Byzantine rows of the worst input at random, in steps that grow while they help.
+    /// Moves the Byzantine rows of the worst input, if there are any, at random, in steps that grow while they help.
     fn climb(&mut self) {
+        if self.task.size.f == 0 {
+            return;
+        }
         let mut rng = self.task.seed.stream("certify", 0, "climb", 0);
         let mut step = 1.0;
         while self.left > 0 {

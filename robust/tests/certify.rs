@@ -49,6 +49,16 @@ fn again(defence: &Defence, worst: &Worst) -> f64 {
     }
 }
 
+/// Without Byzantine rows there is nothing to move, and the search ends with what it began with.
+#[test]
+fn without_byzantine_rows_the_search_ends() {
+    let defence = chain(&["cwmed"]);
+    let size = Size::new(5, 0);
+    let task = Certify { defence, size, d: 3, budget: 50, meaning: Meaning::Kappa, seed: Seed(1) };
+    let worst = task.search(&[]).expect("an input with a finite result");
+    assert!(worst.tried < 50 && worst.coefficient.is_finite(), "{worst:?}");
+}
+
 fn check(name: &str, defence: &Defence) {
     let worst = worst(defence, 250);
     assert!(worst.coefficient > 0.0 && worst.coefficient.is_finite(), "{name}: {}", worst.coefficient);

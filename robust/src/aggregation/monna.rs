@@ -14,7 +14,8 @@ use crate::{
 };
 
 /// MoNNA: the mean of the m - f vectors nearest to the one of a trusted worker, that one among them; equal
-/// distances go by index.
+/// distances go by index. The trusted vector must be there and finite in every round; where rounds call a part of the
+/// workers, it cannot stand.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Monna {
@@ -49,8 +50,18 @@ impl Aggregator for Monna {
         RuleError::unless(size.m > 2 * size.f, Self::NAME, "m > 2f", size)
     }
 
-    fn check_workers(&self, workers: usize, _: Size) -> Result<(), RuleError> {
-        if self.reference < workers { Ok(()) } else { Err(self.absent()) }
+    fn check_workers(&self, workers: usize, size: Size) -> Result<(), RuleError> {
+        if self.reference >= workers {
+            return Err(self.absent());
+        }
+        if size.m < workers {
+            let message = format!(
+                "it trusts worker {}, and a round calls {} of {workers} workers",
+                self.reference, size.m
+            );
+            return Err(RuleError::Failed { rule: Self::NAME.into(), message });
+        }
+        Ok(())
     }
 
     fn aggregate(&mut self, batch: &Batch<'_>, context: &mut Context) -> Result<Aggregate, RuleError> {

@@ -22,10 +22,16 @@ use crate::{
 ///
 /// For each window, A_i is the sum of worker i's vectors since the window began. The median worker is the good one
 /// whose ⌊m/2⌋ + 1 nearest good sums, its own included, lie within the least radius; whoever is farther from it than
-/// max(scale · radius, floor) is out for good. This is the paper's automatic threshold. Windows start anew after
-/// their length; the good ones are kept. Where workers missed rounds, which the paper knows nothing of, A_i counts as
-/// many times as makes it as long as theirs who missed least. Remembers two vectors for every worker, and cannot stand
-/// under bucketing or where rounds call a part of the workers.
+/// max(scale · radius, floor) is out for good. Windows start anew after their length; the good ones are kept. Where
+/// workers missed rounds, which the paper knows nothing of, A_i counts as many times as makes it as long as theirs who
+/// missed least. Remembers two vectors for every worker, and cannot stand under bucketing or where rounds call a part of
+/// the workers.
+///
+/// Unlike Algorithm 1 of the paper, which is given its thresholds: here a threshold follows from the radius, as in its
+/// experiments; twice the threshold is not let pass (`scale = 3` would); sums are not divided by the number of good
+/// workers; whoever is put out in a round is not in that round's mean; and no Gaussian noise is added to the step. With
+/// fewer than some twenty effective dimensions the default scale puts honest workers out too: of 17 standard Gaussian
+/// ones 9 stay in one dimension and 16 in twenty after 100 rounds.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Safeguard {
