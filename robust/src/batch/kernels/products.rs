@@ -181,7 +181,8 @@ impl<R: Real, A: Real> WithSimd for Multiply<'_, R, A> {
     }
 }
 
-/// The twelve inner products of three rows with four. Meanwhile asks for the cache lines of `ahead`, one by one.
+/// The twelve inner products of three rows with four. Meanwhile asks for the cache lines of `ahead`: for those of the
+/// first row one by one, in each step of the sums; with few blocks there are more rows, and these go first.
 #[inline(always)]
 fn block<S: Simd, R: Real, A: Real>(
     simd: S,
@@ -191,10 +192,12 @@ fn block<S: Simd, R: Real, A: Real>(
 ) -> [[f64; 4]; 3] {
     let length = a[0].len();
     assert!(a.iter().chain(&b).all(|row| row.len() == length));
+    let (next, more) = ahead.split_first().map_or((&[][..], ahead), |(next, more)| (*next, more));
+    more.iter().flat_map(|row| row.iter().step_by(LINE / size_of::<R>())).for_each(prefetch);
     let mut sums = [[A::splat(simd, A::default()); 3]; 4];
     for t in 0..length {
-        for row in ahead {
-            row.get(t * LINE / size_of::<R>()).into_iter().for_each(prefetch);
+        if let Some(value) = next.get(t * (LINE / size_of::<R>())) {
+            prefetch(value);
         }
         // SAFETY: every row has `length` registers, as asserted above.
         let a = unsafe { [*a[0].get_unchecked(t), *a[1].get_unchecked(t), *a[2].get_unchecked(t)] };
