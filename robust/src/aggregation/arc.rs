@@ -4,9 +4,10 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Context, Layer, PreAggregator, Rule, RuleError,
+    Bound, Context, Layer, Meaning, PreAggregator, Rule, RuleError,
     clipping::{factor, norms2},
     order::ascending,
+    theory::ratio,
 };
 use crate::{
     Batch, Map, Size,
@@ -27,6 +28,10 @@ impl Described for Arc {
 impl Rule for Arc {
     fn build(&self) -> Result<Layer, ParameterError> {
         Ok(Layer::Pre(Box::new(self.clone())))
+    }
+
+    fn guarantee() -> Option<&'static str> {
+        Some("kappa' = kappa + 2r, Allouah et al., 2025")
     }
 }
 
@@ -49,5 +54,10 @@ impl PreAggregator for Arc {
         let clipped = 2 * f * (m - f) / m;
         let radius = lengths2[ascending(&lengths2)[m - 1 - clipped]].sqrt();
         Ok(Map::scaling(&lengths2.iter().map(|&n| factor(n, radius)).collect::<Vec<_>>()))
+    }
+    fn bound(&self, size: Size, inner: &Bound) -> Option<Bound> {
+        let kappa = inner.coefficient + 2.0 * ratio(size);
+        let over = || inner.over(kappa, Meaning::Kappa, "? + 2r", "Allouah et al., 2025");
+        (inner.meaning == Meaning::Kappa).then(over)
     }
 }

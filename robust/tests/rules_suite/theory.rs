@@ -21,6 +21,7 @@ fn bounds_are_those_of_the_table() {
     close(krum.bound(size).map(|b| b.coefficient), 6.0 * (1.0 + r));
     let nnm = 8.0 * 4.0 / 13.0 * (1.0 + 4.0 * (1.0 + r).powi(2));
     close(kappa(&["nnm", "cwmed"]), nnm);
+    close(kappa(&["arc", "cwtm"]), 6.0 * r * (1.0 + r) + 2.0 * r);
     close(kappa(&["ctma", "nnm", "cwmed"]), 16.0 * 4.0 / 17.0 * (1.0 + nnm));
     let bound = plain(&["ctma", "nnm", "cwmed"]).bound(size).unwrap();
     assert_eq!(bound.meaning, Meaning::C);
@@ -108,6 +109,7 @@ fn no_round_beats_a_proved_bound() {
         (vec![("krum", json!({ "neighbours": "m-f-1" }))], 0),
         (vec![("smea", json!({}))], 0),
         (vec![("nnm", json!({})), ("cwmed", json!({}))], 0),
+        (vec![("arc", json!({})), ("cwtm", json!({}))], 0),
     ];
     for (rules, _) in chains {
         let mut worst = 0.0f64;
