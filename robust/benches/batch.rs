@@ -5,7 +5,7 @@
 use std::hint::black_box;
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
-use phalanx_robust::{Batch, ColumnRule, Vector, random::Seed};
+use phalanx_robust::{Batch, ColumnRule, Median, Vector, random::Seed};
 use rand::RngExt;
 use rayon::prelude::*;
 
@@ -45,9 +45,9 @@ fn passes(criterion: &mut Criterion) {
         group.bench_function("combine", |b| b.iter(|| batch.combine(&middle)));
         group.bench_function("distances", |b| b.iter(|| batch.distances(&point)));
         let columns = [
-            ("median", ColumnRule::MidpointMedian),
+            ("median", ColumnRule::Median(Median::Midpoint)),
             ("trimmed-mean", ColumnRule::TrimmedMean { f }),
-            ("meamed", ColumnRule::MeanAroundMedian { keep, lower: false }),
+            ("meamed", ColumnRule::MeanAroundMedian { keep, median: Median::Midpoint }),
             ("phocas", ColumnRule::MeanAroundTrimmedMean { keep, f }),
             ("sign-majority", ColumnRule::SignMajority),
         ];

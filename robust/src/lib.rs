@@ -36,7 +36,7 @@ pub mod state;
 pub mod step;
 mod vector;
 
-pub use batch::{Batch, BatchError, ColumnRule, Columns, Gram, Half, Map, Matrix, Pass, Watch};
+pub use batch::{Batch, BatchError, ColumnRule, Columns, Gram, Map, Matrix, Median, Pass, Watch};
 #[cfg(feature = "torch")]
 pub use vector::{Copied, Shared, copied_to_host, to_device};
 pub use vector::{Dtype, Vector};

@@ -2,7 +2,7 @@
 
 #![cfg_attr(feature = "torch", expect(clippy::unwrap_used, reason = "a test fails by panicking"))]
 
-use phalanx_robust::{Batch, BatchError, ColumnRule, Dtype, Half, Map, Matrix, Vector, random::Seed};
+use phalanx_robust::{Batch, BatchError, ColumnRule, Dtype, Map, Matrix, Median, Vector, random::Seed};
 use rand::RngExt;
 
 // Few and small where an interpreter of the language (Miri) looks at every step of the unsafe code.
@@ -74,13 +74,16 @@ fn by_definition(column: &[f64], rule: &ColumnRule) -> f64 {
         near.sort_by(|a, b| (a - centre).abs().total_cmp(&(b - centre).abs()).then(a.total_cmp(b)));
         mean(&near[..keep])
     };
-    let (lower, midpoint) = (sorted[(n - 1) / 2], (sorted[(n - 1) / 2] + sorted[n / 2]) / 2.0);
+    let (lower, upper) = (sorted[(n - 1) / 2], sorted[n / 2]);
+    let middle = |median: Median| match median {
+        Median::Lower => lower,
+        Median::Midpoint => (lower + upper) / 2.0,
+        Median::Upper => upper,
+    };
     match *rule {
-        ColumnRule::LowerMedian => lower,
-        ColumnRule::MidpointMedian => midpoint,
+        ColumnRule::Median(median) => middle(median),
         ColumnRule::TrimmedMean { f } => mean(&sorted[f..n - f]),
-        ColumnRule::MeanAroundMedian { keep, lower: true } => nearest(lower, keep),
-        ColumnRule::MeanAroundMedian { keep, lower: false } => nearest(midpoint, keep),
+        ColumnRule::MeanAroundMedian { keep, median } => nearest(middle(median), keep),
         ColumnRule::MeanAroundTrimmedMean { keep, f } => nearest(mean(&sorted[f..n - f]), keep),
         ColumnRule::SignMajority => {
             let up = column.iter().filter(|v| **v > 0.0).count();
@@ -93,11 +96,13 @@ fn by_definition(column: &[f64], rule: &ColumnRule) -> f64 {
 /// All rules for n values, f = 0 and f at its limit among them.
 fn rules(n: usize) -> Vec<ColumnRule> {
     let most = (n - 1) / 2;
-    let mut rules = vec![ColumnRule::LowerMedian, ColumnRule::MidpointMedian, ColumnRule::SignMajority];
+    let medians = [Median::Lower, Median::Midpoint, Median::Upper];
+    let mut rules: Vec<ColumnRule> = medians.into_iter().map(ColumnRule::Median).collect();
+    rules.push(ColumnRule::SignMajority);
     for f in [0, most / 2, most] {
         rules.push(ColumnRule::TrimmedMean { f });
         for keep in [1, (n - f).max(1), n / 3 + 1, n] {
-            rules.push(ColumnRule::MeanAroundMedian { keep, lower: f == 0 });
+            rules.extend(medians.map(|median| ColumnRule::MeanAroundMedian { keep, median }));
             rules.push(ColumnRule::MeanAroundTrimmedMean { keep, f });
         }
     }
@@ -106,7 +111,7 @@ fn rules(n: usize) -> Vec<ColumnRule> {
 
 /// The value up to which there is half of the weight, from its definition: the least and the greatest value with at
 /// most half of the weight on either side.
-fn weighted_by_definition(column: &[f64], weights: &[f64], half: Half) -> f64 {
+fn weighted_by_definition(column: &[f64], weights: &[f64], median: Median) -> f64 {
     let total: f64 = weights.iter().sum();
     let weight = |of: &dyn Fn(f64) -> bool| -> f64 {
         column.iter().zip(weights).filter(|(x, _)| of(**x)).map(|(_, w)| w).sum()
@@ -115,10 +120,10 @@ fn weighted_by_definition(column: &[f64], weights: &[f64], half: Half) -> f64 {
     let medians: Vec<f64> = column.iter().copied().filter(|&x| is_median(x)).collect();
     let low = medians.iter().copied().fold(f64::INFINITY, f64::min);
     let high = medians.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-    match half {
-        Half::Lower => low,
-        Half::Midpoint => (low + high) / 2.0,
-        Half::Upper => high,
+    match median {
+        Median::Lower => low,
+        Median::Midpoint => (low + high) / 2.0,
+        Median::Upper => high,
     }
 }
 
@@ -127,10 +132,10 @@ fn weighted_medians_are_those_of_the_definition() {
     for (m, d) in shapes().filter(|(m, d)| m * d <= 40_000) {
         let weights: Vec<f64> = (0..m).map(|i| (1 + i * 7 % 4) as f64).collect();
         for (rows, half) in [
-            (uniform(m, d, 3), Half::Midpoint),
-            (ties(m, d), Half::Lower),
-            (ties(m, d), Half::Midpoint),
-            (ties(m, d), Half::Upper),
+            (uniform(m, d, 3), Median::Midpoint),
+            (ties(m, d), Median::Lower),
+            (ties(m, d), Median::Midpoint),
+            (ties(m, d), Median::Upper),
         ] {
             let column = |j: usize| rows.iter().map(|row| row[j]).collect::<Vec<_>>();
             let expected: Vec<f64> =
@@ -151,10 +156,11 @@ fn weighted_medians_of_any_number_of_rows_are_those_of_the_definition() {
         let column = |j: usize| rows.iter().map(|row| row[j]).collect::<Vec<_>>();
         for weights in [vec![1.0; m], (0..m).map(|i| (1 + i % 5) as f64).collect(), vec![0.375; m]] {
             let expected: Vec<f64> =
-                (0..3).map(|j| weighted_by_definition(&column(j), &weights, Half::Midpoint)).collect();
+                (0..3).map(|j| weighted_by_definition(&column(j), &weights, Median::Midpoint)).collect();
             for dtype in [Dtype::F32, Dtype::F64] {
                 let vectors = vectors(&rows, dtype);
-                let found = Batch::new(&vectors).unwrap().weighted_median(&weights, Half::Midpoint).unwrap();
+                let found =
+                    Batch::new(&vectors).unwrap().weighted_median(&weights, Median::Midpoint).unwrap();
                 all_close(&found.to_f64(), &expected, 1e-6);
             }
         }
@@ -174,10 +180,10 @@ fn weights_of_any_size_find_the_median() {
     for weights in [spread, heavy, few, vast] {
         for rows in [uniform(m, d, 22), ties(m, d)] {
             let vectors = vectors(&rows, Dtype::F32);
-            let found = Batch::new(&vectors).unwrap().weighted_median(&weights, Half::Midpoint).unwrap();
+            let found = Batch::new(&vectors).unwrap().weighted_median(&weights, Median::Midpoint).unwrap();
             for (j, &found) in found.to_f64().iter().enumerate() {
                 let column: Vec<f64> = rows.iter().map(|row| row[j]).collect();
-                close(found, weighted_by_definition(&column, &weights, Half::Midpoint), 1e-6, 1e-6);
+                close(found, weighted_by_definition(&column, &weights, Median::Midpoint), 1e-6, 1e-6);
             }
         }
     }
@@ -439,7 +445,7 @@ fn a_map_that_picks_rows_is_those_rows() {
     vectors[0] = Vector::from(vec![f32::NAN; 333]); // not picked
     let batch = Batch::new(&vectors).unwrap();
     assert!(batch.gram().is_err());
-    let found = batch.mapped(w).columns(&ColumnRule::LowerMedian, false);
+    let found = batch.mapped(w).columns(&ColumnRule::Median(Median::Lower), false);
     assert_eq!(found.err(), Some(BatchError::NonFinite(vec![0])));
 }
 
@@ -481,12 +487,29 @@ fn a_huge_row_leaves_means_of_the_others_alone() {
     rows[9].iter_mut().for_each(|v| *v = f64::from(-3e38f32));
     let vectors = vectors(&rows, Dtype::F32);
     let batch = Batch::new(&vectors).unwrap();
-    for rule in [ColumnRule::TrimmedMean { f: 1 }, ColumnRule::MeanAroundMedian { keep: 15, lower: true }] {
+    for rule in
+        [ColumnRule::TrimmedMean { f: 1 }, ColumnRule::MeanAroundMedian { keep: 15, median: Median::Lower }]
+    {
         for (j, value) in batch.columns(&rule, true).unwrap().output.to_f64().into_iter().enumerate() {
             let column: Vec<f64> = rows.iter().map(|row| row[j]).collect();
             close(value, by_definition(&column, &rule), 2e-7, 1e-9);
         }
     }
+}
+
+/// The greatest power of two in f64.
+const HUGE: f64 = f64::from_bits(2046 << 52);
+
+/// Columns of which the two values in the middle have a sum beyond f64.
+fn huge() -> Vec<Vec<f64>> {
+    [1.0, 1.75, -1.0, 1.5].map(|x| vec![x * HUGE, -x * HUGE]).to_vec()
+}
+
+#[test]
+fn a_midpoint_of_huge_values_is_finite() {
+    let vectors = vectors(&huge(), Dtype::F64);
+    let found = Batch::new(&vectors).unwrap().columns(&ColumnRule::Median(Median::Midpoint), false);
+    assert_eq!(found.unwrap().output.to_f64(), [1.25 * HUGE, -1.25 * HUGE]);
 }
 
 #[test]
@@ -503,7 +526,7 @@ fn rows_that_are_not_finite_are_named() {
                 let batch = Batch::new(&vectors).unwrap();
                 let named = Some(BatchError::NonFinite(bad));
                 assert_eq!(batch.gram().err(), named);
-                assert_eq!(batch.columns(&ColumnRule::LowerMedian, false).err(), named);
+                assert_eq!(batch.columns(&ColumnRule::Median(Median::Lower), false).err(), named);
                 let mixed = batch.mapped(Map::from_rows(m, (0..2).map(|i| (i < m).then_some((i, 1.0)))));
                 assert_eq!(mixed.gram().err(), named);
                 assert_eq!(mixed.columns(&ColumnRule::SignMajority, true).err(), named);
@@ -532,7 +555,7 @@ fn the_number_of_threads_does_not_change_a_bit() {
             let mut bits: Vec<u64> = (0..m * m).map(|at| gram.distance2(at / m, at % m).to_bits()).collect();
             let mapped = batch.mapped(Map::from(Matrix::from_fn(3, m, |i, j| 1.0 / (i + j + 1) as f64)));
             for batch in [&batch, &mapped] {
-                let rule = ColumnRule::MeanAroundMedian { keep: 2, lower: false };
+                let rule = ColumnRule::MeanAroundMedian { keep: 2, median: Median::Midpoint };
                 let found = batch.columns(&rule, true).unwrap();
                 let mean = batch.mean();
                 let distances = batch.distances(&mean).into_iter().chain(found.distances.unwrap());
@@ -559,15 +582,15 @@ fn shares_say_how_often_a_row_was_used() {
     let vectors = vectors(&rows, Dtype::F32);
     let batch = Batch::new(&vectors).unwrap();
     let shares = |rule| batch.shares(&rule).unwrap();
-    assert_eq!(shares(ColumnRule::LowerMedian), [0.25, 0.5, 0.5, 0.0]);
+    assert_eq!(shares(ColumnRule::Median(Median::Lower)), [0.25, 0.5, 0.5, 0.0]);
     assert_eq!(shares(ColumnRule::TrimmedMean { f: 1 }), [0.5, 0.5, 1.0, 0.0]);
     assert_eq!(shares(ColumnRule::TrimmedMean { f: 0 }), [1.0; 4]);
-    assert_eq!(shares(ColumnRule::MeanAroundMedian { keep: 3, lower: true }), [1.0, 1.0, 1.0, 0.0]);
+    assert_eq!(shares(ColumnRule::MeanAroundMedian { keep: 3, median: Median::Lower }), [1.0, 1.0, 1.0, 0.0]);
     assert_eq!(shares(ColumnRule::SignMajority), [0.75, 0.75, 1.0, 1.0]);
     assert!(
         batch
             .mapped(Map::from(Matrix::from_fn(4, 4, |_, _| 0.25)))
-            .shares(&ColumnRule::LowerMedian)
+            .shares(&ColumnRule::Median(Median::Lower))
             .is_none()
     );
 }
@@ -575,10 +598,10 @@ fn shares_say_how_often_a_row_was_used() {
 /// The same batches as tensors on the CPU.
 #[cfg(feature = "torch")]
 mod torch {
-    use phalanx_robust::{Batch, BatchError, ColumnRule, Map, Matrix, Vector};
+    use phalanx_robust::{Batch, BatchError, ColumnRule, Map, Matrix, Median, Vector};
     use tch::Tensor;
 
-    use super::{all_close, close, crowd, rules, uniform, vectors};
+    use super::{HUGE, all_close, close, crowd, huge, rules, uniform, vectors};
     use phalanx_robust::Dtype;
 
     fn tensors(host: &[Vector]) -> Vec<Vector> {
@@ -596,7 +619,10 @@ mod torch {
             for (host, torch) in [(&host, &torch), (&host.mapped(w.clone()), &torch.mapped(w))] {
                 agree(host, torch);
             }
-            assert_eq!(host.shares(&ColumnRule::LowerMedian), torch.shares(&ColumnRule::LowerMedian));
+            assert_eq!(
+                host.shares(&ColumnRule::Median(Median::Lower)),
+                torch.shares(&ColumnRule::Median(Median::Lower))
+            );
         }
     }
 
@@ -618,6 +644,13 @@ mod torch {
             all_close(&b.output.to_f64(), &a.output.to_f64(), 1e-5);
             all_close(&b.distances.unwrap(), &a.distances.unwrap(), 1e-5);
         }
+    }
+
+    #[test]
+    fn a_midpoint_of_huge_values_is_finite() {
+        let torch: Vec<Vector> = huge().iter().map(|row| Tensor::from_slice(row).into()).collect();
+        let found = Batch::new(&torch).unwrap().columns(&ColumnRule::Median(Median::Midpoint), false);
+        assert_eq!(found.unwrap().output.to_f64(), [1.25 * HUGE, -1.25 * HUGE]);
     }
 
     #[test]

@@ -3,7 +3,7 @@
 mod rules_by_name;
 
 use phalanx_robust::{
-    Batch, ColumnRule, Size, Vector,
+    Batch, ColumnRule, Median, Size, Vector,
     aggregation::{
         Aggregate, Aggregator, Context, Defence, Layer, Meaning, RuleError, pairwise_coefficient,
         robustness_coefficient,
@@ -160,7 +160,7 @@ fn fltrust_is_searched_beside_a_vector_that_deviates_as_an_honest_one_does() {
 #[test]
 fn inputs_that_a_rule_fails_on_are_counted() {
     let fragile = Outside(|batch| {
-        let median = batch.columns(&ColumnRule::MidpointMedian, false)?.output;
+        let median = batch.columns(&ColumnRule::Median(Median::Midpoint), false)?.output;
         let long = batch.norms2()?.iter().any(|&norm2| norm2 > 1e4);
         Ok(if long { median.scaled(f64::NAN) } else { median })
     });

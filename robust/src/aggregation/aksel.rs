@@ -8,7 +8,7 @@ use super::{
     order::{mean_of, smallest},
 };
 use crate::{
-    Batch, ColumnRule, Size,
+    Batch, ColumnRule, Median, Size,
     describe::{Described, ParameterError},
     state::Stateful,
 };
@@ -53,7 +53,7 @@ impl Aggregator for Aksel {
 
     fn aggregate(&mut self, batch: &Batch<'_>, context: &mut Context) -> Result<Aggregate, RuleError> {
         let m = batch.m();
-        let median = batch.columns(&ColumnRule::MidpointMedian, batch.map().is_none())?;
+        let median = batch.columns(&ColumnRule::Median(Median::Midpoint), batch.map().is_none())?;
         let distances2 = match median.distances {
             Some(distances2) if batch.map().is_none() => distances2,
             _ => batch.distances(&median.output),

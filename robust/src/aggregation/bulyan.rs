@@ -4,11 +4,11 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Aggregate, Aggregator, Context, Even, Layer, Rule, RuleError,
+    Aggregate, Aggregator, Context, Layer, Rule, RuleError,
     order::{ascending, pairwise2},
 };
 use crate::{
-    Batch, ColumnRule, Map, Matrix, Size,
+    Batch, ColumnRule, Map, Matrix, Median, Size,
     describe::{Described, ParameterError},
     state::Stateful,
 };
@@ -21,7 +21,7 @@ use crate::{
 #[serde(default, deny_unknown_fields)]
 pub struct Bulyan {
     /// Which value is the median of an even number of values.
-    pub even: Even,
+    pub even: Median,
 }
 
 impl Described for Bulyan {
@@ -49,7 +49,7 @@ impl Aggregator for Bulyan {
     fn aggregate(&mut self, batch: &Batch<'_>, context: &mut Context) -> Result<Aggregate, RuleError> {
         let (m, f) = (batch.m(), context.f);
         let chosen = choose(&pairwise2(batch.gram()?), f);
-        let rule = ColumnRule::MeanAroundMedian { keep: m - 4 * f, lower: self.even == Even::Lower };
+        let rule = ColumnRule::MeanAroundMedian { keep: m - 4 * f, median: self.even };
         let columns = batch.mapped(Map::picking(&chosen, m)).columns(&rule, context.wants_distances)?;
         Ok(columns.into())
     }

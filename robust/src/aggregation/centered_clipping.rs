@@ -7,7 +7,7 @@ use super::{
     Aggregate, Aggregator, Context, Layer, Output, Rule, RuleError, Start, beside::Beside, clipping::factor,
 };
 use crate::{
-    Batch, ColumnRule, Size, Vector,
+    Batch, ColumnRule, Median, Size, Vector,
     describe::{Described, ParameterError, Preset},
     state::{State, StateError, Stateful},
 };
@@ -92,7 +92,9 @@ impl Aggregator for Clipper {
         let m = batch.m();
         let centre = match (&self.centre, self.rule.start) {
             (Some(centre), _) => Some(centre.clone()),
-            (None, Start::Median) => Some(batch.columns(&ColumnRule::MidpointMedian, false)?.output),
+            (None, Start::Median) => {
+                Some(batch.columns(&ColumnRule::Median(Median::Midpoint), false)?.output)
+            }
             (None, _) => None,
         };
         let beside = centre.as_ref().map(|v| Beside::new(batch, v, CenteredClipping::NAME)).transpose()?;

@@ -5,28 +5,17 @@ use serde::{Deserialize, Serialize};
 
 use super::{Aggregate, Aggregator, Bound, Context, Layer, Rule, RuleError, theory::ratio};
 use crate::{
-    Batch, ColumnRule, Size,
+    Batch, ColumnRule, Median, Size,
     describe::{Described, ParameterError, Preset},
     state::Stateful,
 };
-
-/// Which value is the median of an even number of values.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum Even {
-    /// The lower of the two middle values, as `torch.median`.
-    Lower,
-    /// The mean of the two middle values, as `numpy.median`.
-    #[default]
-    Midpoint,
-}
 
 /// Coordinate-wise median: at every coordinate, the median of the m values.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Cwmed {
     /// Which value is the median of an even number of values.
-    pub even: Even,
+    pub even: Median,
 }
 
 impl Described for Cwmed {
@@ -35,8 +24,8 @@ impl Described for Cwmed {
 
     fn preset(preset: Preset) -> Self {
         match preset {
-            Preset::Dahan => Self { even: Even::Lower },
-            Preset::Paper | Preset::Byzfl => Self { even: Even::Midpoint },
+            Preset::Dahan => Self { even: Median::Lower },
+            Preset::Paper | Preset::Byzfl => Self { even: Median::Midpoint },
         }
     }
 }
@@ -59,11 +48,7 @@ impl Aggregator for Cwmed {
     }
 
     fn aggregate(&mut self, batch: &Batch<'_>, context: &mut Context) -> Result<Aggregate, RuleError> {
-        let rule = match self.even {
-            Even::Lower => ColumnRule::LowerMedian,
-            Even::Midpoint => ColumnRule::MidpointMedian,
-        };
-        Ok(batch.columns(&rule, context.wants_distances)?.into())
+        Ok(batch.columns(&ColumnRule::Median(self.even), context.wants_distances)?.into())
     }
 
     fn bound(&self, size: Size) -> Option<Bound> {

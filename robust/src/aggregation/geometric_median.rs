@@ -9,7 +9,7 @@ use super::{
     theory::ratio,
 };
 use crate::{
-    Batch, ColumnRule, Gram, Size,
+    Batch, ColumnRule, Gram, Median, Size,
     describe::{Described, ParameterError, Preset},
     state::Stateful,
 };
@@ -128,7 +128,7 @@ impl GeometricMedian {
             Start::Mean => normalised(weights.to_vec()),
             Start::Majority => majority(gram, weights),
             Start::Median => {
-                let median = batch.columns(&ColumnRule::MidpointMedian, false)?.output;
+                let median = batch.columns(&ColumnRule::Median(Median::Midpoint), false)?.output;
                 self.step(&batch.distances(&median), weights)
             }
         };

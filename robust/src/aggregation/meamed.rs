@@ -3,9 +3,9 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Aggregate, Aggregator, Context, Even, Layer, Rule, RuleError};
+use super::{Aggregate, Aggregator, Context, Layer, Rule, RuleError};
 use crate::{
-    Batch, ColumnRule, Size,
+    Batch, ColumnRule, Median, Size,
     describe::{Described, ParameterError, Preset},
     state::Stateful,
 };
@@ -16,7 +16,7 @@ use crate::{
 #[serde(default, deny_unknown_fields)]
 pub struct Meamed {
     /// Which value is the median of an even number of values.
-    pub even: Even,
+    pub even: Median,
 }
 
 impl Described for Meamed {
@@ -25,8 +25,8 @@ impl Described for Meamed {
 
     fn preset(preset: Preset) -> Self {
         match preset {
-            Preset::Dahan => Self { even: Even::Lower },
-            Preset::Paper | Preset::Byzfl => Self { even: Even::Midpoint },
+            Preset::Dahan => Self { even: Median::Lower },
+            Preset::Paper | Preset::Byzfl => Self { even: Median::Midpoint },
         }
     }
 }
@@ -46,7 +46,7 @@ impl Aggregator for Meamed {
 
     fn aggregate(&mut self, batch: &Batch<'_>, context: &mut Context) -> Result<Aggregate, RuleError> {
         let keep = batch.m() - context.f;
-        let rule = ColumnRule::MeanAroundMedian { keep, lower: self.even == Even::Lower };
+        let rule = ColumnRule::MeanAroundMedian { keep, median: self.even };
         Ok(batch.columns(&rule, context.wants_distances)?.into())
     }
 

@@ -58,7 +58,7 @@ pub use cge::Cge;
 pub use clipped_clustering::ClippedClustering;
 pub use clipping::Clipping;
 pub use ctma::{Ctma, Ties};
-pub use cwmed::{Cwmed, Even};
+pub use cwmed::Cwmed;
 pub use cwtm::Cwtm;
 pub use defence::{Aggregation, Defence};
 pub use dnc::Dnc;
@@ -79,10 +79,12 @@ pub use signguard::Signguard;
 pub use smea::{Search, Smea};
 pub use theory::{Bound, Meaning, pairwise_coefficient, robustness_coefficient};
 pub use weighted_ctma::WeightedCtma;
-pub use weighted_cwmed::{Half, WeightedCwmed};
+pub use weighted_cwmed::WeightedCwmed;
 pub use weighted_geometric_median::WeightedGeometricMedian;
 pub use weighted_mean::WeightedMean;
 pub use weights::Weights;
+
+pub use crate::batch::Median;
 
 use std::sync;
 

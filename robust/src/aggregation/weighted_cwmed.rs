@@ -4,9 +4,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{Aggregate, Aggregator, Context, Layer, Rule, RuleError, weights::Weights};
-pub use crate::batch::Half;
 use crate::{
-    Batch, Size,
+    Batch, Median, Size,
     describe::{Described, ParameterError, Preset},
     state::Stateful,
 };
@@ -19,7 +18,7 @@ pub struct WeightedCwmed {
     /// The weight of every worker, by id; none for equal ones; "samples" for how many training samples it holds.
     pub weights: Weights,
     /// Which value is the median where the values up to one hold exactly half of the weight.
-    pub half: Half,
+    pub half: Median,
 }
 
 impl Described for WeightedCwmed {
@@ -28,8 +27,8 @@ impl Described for WeightedCwmed {
 
     fn preset(preset: Preset) -> Self {
         let half = match preset {
-            Preset::Dahan => Half::Upper,
-            Preset::Paper | Preset::Byzfl => Half::Midpoint,
+            Preset::Dahan => Median::Upper,
+            Preset::Paper | Preset::Byzfl => Median::Midpoint,
         };
         Self { weights: Weights::default(), half }
     }

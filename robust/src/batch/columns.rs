@@ -5,21 +5,22 @@ use serde::{Deserialize, Serialize};
 
 use crate::Vector;
 
-/// Which value is the median where the values up to one hold exactly half of the weight.
+/// Which value is the median where two are in the middle: of an even number of values, or where the values up to one
+/// hold exactly half of the weight.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
-pub enum Half {
-    /// That one.
+pub enum Median {
+    /// The lower of the two, as `torch.median`.
     Lower,
-    /// The mean of that one and the next.
+    /// The mean of the two, as `numpy.median`.
     #[default]
     Midpoint,
-    /// The next: the first whose cumulative weight is above half, as the released code takes it.
+    /// The upper of the two: the first value whose cumulative weight is above half.
     Upper,
 }
 
-impl Half {
-    /// How much of that value and of the next the median takes.
+impl Median {
+    /// How much of the lower and of the upper of the two the median takes.
     pub(super) fn parts(self) -> (f64, f64) {
         match self {
             Self::Lower => (1.0, 0.0),
@@ -27,15 +28,23 @@ impl Half {
             Self::Upper => (0.0, 1.0),
         }
     }
+
+    /// Where the values whose mean is the median stand among `n` sorted ones; equal where it is one of them.
+    pub(super) fn places(self, n: usize) -> (usize, usize) {
+        let (lower, upper) = ((n - 1) / 2, n / 2);
+        match self {
+            Self::Lower => (lower, lower),
+            Self::Midpoint => (lower, upper),
+            Self::Upper => (upper, upper),
+        }
+    }
 }
 
 /// A rule of the values of one coordinate.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum ColumnRule {
-    /// The middle value; for an even number of them, the lower of the two.
-    LowerMedian,
-    /// The middle value; for an even number of them, the mean of the two.
-    MidpointMedian,
+    /// The middle value; for an even number of them, what is said of the two.
+    Median(Median),
     /// The mean without the `f` smallest and the `f` largest.
     TrimmedMean {
         /// Number dropped at each end.
@@ -45,8 +54,8 @@ pub enum ColumnRule {
     MeanAroundMedian {
         /// Number kept.
         keep: usize,
-        /// Whether an even number has the lower of its two middle values as median, not their mean.
-        lower: bool,
+        /// What the median of an even number of values is.
+        median: Median,
     },
     /// The mean of the `keep` values nearest to the `f`-trimmed mean (Phocas); of two equally near, the lower one.
     MeanAroundTrimmedMean {
@@ -73,7 +82,7 @@ impl ColumnRule {
     /// If the rule cannot be applied to `n` values: 2f ≥ n, or `keep` not in 1 … n.
     pub(super) fn check(&self, n: usize) {
         let (trimmed, kept) = match *self {
-            Self::LowerMedian | Self::MidpointMedian | Self::SignMajority => (0, 1),
+            Self::Median(_) | Self::SignMajority => (0, 1),
             Self::TrimmedMean { f } => (f, 1),
             Self::MeanAroundMedian { keep, .. } => (0, keep),
             Self::MeanAroundTrimmedMean { keep, f } => (f, keep),

@@ -3,7 +3,7 @@
 use std::{borrow::Cow, cell::Cell};
 
 use super::{
-    BatchError, ColumnRule, Columns, Gram, Half, Map, Matrix, Places, kernels,
+    BatchError, ColumnRule, Columns, Gram, Map, Matrix, Median, Places, kernels,
     measure::{self, Rows, Trust},
 };
 use crate::{Vector, simd::Real, vector::dot};
@@ -53,10 +53,10 @@ pub(super) fn weighted_median<T: Real>(
     rows: &[Vector],
     map: Option<&Map>,
     weights: &[f64],
-    half: Half,
+    median: Median,
 ) -> Result<Vector, BatchError> {
     let mut output = vec![T::default(); rows[0].len()];
-    let bad = kernels::weighted_median(&views::<T>(rows), map, weights, half, &mut output);
+    let bad = kernels::weighted_median(&views::<T>(rows), map, weights, median, &mut output);
     if bad.is_empty() { Ok(T::vector(output)) } else { Err(BatchError::NonFinite(bad)) }
 }
 

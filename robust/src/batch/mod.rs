@@ -22,7 +22,7 @@ mod torch;
 
 use std::sync::{Arc, OnceLock};
 
-pub use columns::{ColumnRule, Columns, Half};
+pub use columns::{ColumnRule, Columns, Median};
 pub use gram::Gram;
 pub use map::Map;
 pub use matrix::Matrix;
@@ -295,17 +295,17 @@ impl<'a> Batch<'a> {
     ///
     /// # Panics
     /// Unless there is one weight for each (mapped) row.
-    pub fn weighted_median(&self, weights: &[f64], half: Half) -> Result<Vector, BatchError> {
+    pub fn weighted_median(&self, weights: &[f64], median: Median) -> Result<Vector, BatchError> {
         assert_eq!(weights.len(), self.m(), "one weight for each row");
-        let median = self.pass(Pass::Columns, || {
+        let found = self.pass(Pass::Columns, || {
             on_form!(
                 self.rows,
-                T => host::weighted_median::<T>(self.rows, self.map(), weights, half),
-                torch => torch::weighted_median(self.stack(), self.map(), weights, half)
+                T => host::weighted_median::<T>(self.rows, self.map(), weights, median),
+                torch => torch::weighted_median(self.stack(), self.map(), weights, median)
             )
         });
-        self.found_finite(median.is_ok());
-        median
+        self.found_finite(found.is_ok());
+        found
     }
 
     /// How much of each row a rule of columns took: the part of the coordinates at which the row's value is

@@ -1,6 +1,6 @@
 //! How often a rule of columns used each row, on a sample of the coordinates.
 
-use super::ColumnRule;
+use super::{ColumnRule, Median};
 use crate::Vector;
 
 /// At most this many coordinates are looked at.
@@ -27,14 +27,18 @@ pub(super) fn shares(rows: &[Vector], rule: &ColumnRule) -> Vec<f64> {
 /// The lowest and the highest value of a sorted column that the rule uses.
 fn range(rule: &ColumnRule, sorted: &[f64]) -> (f64, f64) {
     let n = sorted.len();
-    let (lower, upper) = (sorted[(n - 1) / 2], sorted[n / 2]);
+    let middle = |median: Median| {
+        let (low, high) = median.places(n);
+        (sorted[low], sorted[high])
+    };
     let trimmed = |f: usize| sorted[f..n - f].iter().sum::<f64>() / (n - 2 * f) as f64;
     match *rule {
-        ColumnRule::LowerMedian => (lower, lower),
-        ColumnRule::MidpointMedian => (lower, upper),
+        ColumnRule::Median(median) => middle(median),
         ColumnRule::TrimmedMean { f } => (sorted[f], sorted[n - f - 1]),
-        ColumnRule::MeanAroundMedian { keep, lower: true } => window(sorted, lower, keep),
-        ColumnRule::MeanAroundMedian { keep, lower: false } => window(sorted, (lower + upper) / 2.0, keep),
+        ColumnRule::MeanAroundMedian { keep, median } => {
+            let (low, high) = middle(median);
+            window(sorted, 0.5 * low + 0.5 * high, keep)
+        }
         ColumnRule::MeanAroundTrimmedMean { keep, f } => window(sorted, trimmed(f), keep),
         ColumnRule::SignMajority => {
             let up = sorted.iter().filter(|v| **v > 0.0).count();

@@ -7,7 +7,7 @@
 use tch::{Kind, Tensor, no_grad};
 
 use super::{
-    BatchError, ColumnRule, Columns, Gram, Half, Map, Matrix, Places,
+    BatchError, ColumnRule, Columns, Gram, Map, Matrix, Median, Places,
     measure::{self, Rows, Trust},
     rounding,
 };
@@ -62,11 +62,11 @@ pub(super) fn weighted_median(
     stack: &Shared,
     map: Option<&Map>,
     weights: &[f64],
-    half: Half,
+    median: Median,
 ) -> Result<Vector, BatchError> {
     let all = to_device(&Tensor::from_slice(weights), stack.tensor().device());
     let total = weights.iter().sum();
-    let columns = by_block(stack, map, false, |block| weighted(block, &all, total, half))?;
+    let columns = by_block(stack, map, false, |block| weighted(block, &all, total, median))?;
     Ok(columns.output)
 }
 
@@ -201,18 +201,17 @@ fn apply(rule: &ColumnRule, block: &Tensor) -> Tensor {
         return block.sign().sum_dim_intlist(0, false, block.kind()).sign();
     }
     let sorted = block.sort(0, false).0;
-    let middle = |i: i64| sorted.get(i).to_kind(Kind::Double);
-    let midpoint = || (middle((n - 1) / 2) + middle(n / 2)) * 0.5;
+    let at = |i: usize| sorted.get(i as i64).to_kind(Kind::Double);
+    let middle = |median: Median| match median.places(n as usize) {
+        (low, high) if low == high => at(low),
+        (low, high) => at(low) * 0.5 + at(high) * 0.5,
+    };
     let trimmed = |f: usize| mean(&sorted.narrow(0, f as i64, n - 2 * f as i64));
     let value = match *rule {
-        ColumnRule::LowerMedian => middle((n - 1) / 2),
-        ColumnRule::MidpointMedian => midpoint(),
+        ColumnRule::Median(median) => middle(median),
         ColumnRule::TrimmedMean { f } => trimmed(f),
-        ColumnRule::MeanAroundMedian { keep, lower: true } => {
-            mean(&nearest(&sorted, &middle((n - 1) / 2), keep as i64))
-        }
-        ColumnRule::MeanAroundMedian { keep, lower: false } => {
-            mean(&nearest(&sorted, &midpoint(), keep as i64))
+        ColumnRule::MeanAroundMedian { keep, median } => {
+            mean(&nearest(&sorted, &middle(median), keep as i64))
         }
         ColumnRule::MeanAroundTrimmedMean { keep, f } => mean(&nearest(&sorted, &trimmed(f), keep as i64)),
         ColumnRule::SignMajority => unreachable!("it needs no order"),
@@ -221,13 +220,13 @@ fn apply(rule: &ColumnRule, block: &Tensor) -> Tensor {
 }
 
 /// The weighted median of every column of an n×w block; the weights are n of f64.
-fn weighted(block: &Tensor, weights: &Tensor, total: f64, half: Half) -> Tensor {
+fn weighted(block: &Tensor, weights: &Tensor, total: f64, which: Median) -> Tensor {
     let (sorted, order) = block.sort(0, false);
     let twice = weights.take(&order).cumsum(0, Kind::Double) * 2.0;
     let rounding = rounding(block.size()[0] as usize);
     let at = twice.lt(total * (1.0 - rounding)).sum_dim_intlist(0, true, Kind::Int64);
     let value = |at: &Tensor| sorted.gather(0, at, false).to_kind(Kind::Double);
-    let (this, next) = half.parts();
+    let (this, next) = which.parts();
     let between = value(&at) * this + value(&(&at + 1).clamp_max(block.size()[0] - 1)) * next;
     let median = between.where_self(&twice.gather(0, &at, false).le(total * (1.0 + rounding)), &value(&at));
     median.squeeze_dim(0).to_kind(block.kind())

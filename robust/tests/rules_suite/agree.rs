@@ -4,7 +4,10 @@ use phalanx_robust::{Dtype, Size};
 use serde_json::{Value, json};
 
 use crate::{
-    naive::{self, arc, around, average, by_column, clipped, cwmed, cwtm, lower_median, mean_all, midpoint},
+    naive::{
+        self, arc, around, average, by_column, clipped, cwmed, cwtm, lower_median, mean_all, midpoint,
+        upper_median,
+    },
     naive_selection::{self as selection, bulyan, ctma, least_norms, mda, multi_krum, nearest_mean, nnm},
     naive_spectral as spectral,
     stage::{Rows, assert_close, chain, gaussian, rounded, scale, stream, vectors},
@@ -67,10 +70,14 @@ pub fn coordinate_cases() -> Vec<Case> {
         one("mean", |x, _| mean_all(x)),
         one("cwmed", |x, _| cwmed(x)),
         case(&[("cwmed", json!({ "even": "lower" }))], |x, _| by_column(x, lower_median)),
+        case(&[("cwmed", json!({ "even": "upper" }))], |x, _| by_column(x, upper_median)),
         one("cwtm", cwtm),
         one("meamed", |x, f| by_column(x, |v| around(v, midpoint(v), v.len() - f))),
         case(&[("meamed", json!({ "even": "lower" }))], |x, f| {
             by_column(x, |v| around(v, lower_median(v), v.len() - f))
+        }),
+        case(&[("meamed", json!({ "even": "upper" }))], |x, f| {
+            by_column(x, |v| around(v, upper_median(v), v.len() - f))
         }),
         one("phocas", |x, f| by_column(x, |v| around(v, average(&v[f..v.len() - f]), v.len() - f))),
         one("sign-majority", |x, _| naive::sign_majority(x)),
@@ -93,7 +100,8 @@ pub fn distance_cases() -> Vec<Case> {
         case(&[("multi-krum", json!({ "select": { "exactly": 3 } }))], |x, f| {
             multi_krum(x, x.len() - f - 2, 2, 3)
         }),
-        one("bulyan", bulyan),
+        one("bulyan", |x, f| bulyan(x, f, midpoint)),
+        case(&[("bulyan", json!({ "even": "upper" }))], |x, f| bulyan(x, f, upper_median)),
         one("cge", |x, f| least_norms(x, x.len() - f)),
         case(&[("monna", json!({ "reference": 2 }))], |x, f| nearest_mean(x, &x[2], x.len() - f)),
         one("aksel", |x, _| nearest_mean(x, &cwmed(x), x.len().div_ceil(2))),

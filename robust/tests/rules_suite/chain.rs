@@ -6,10 +6,10 @@ use std::{
 };
 
 use phalanx_robust::{
-    Dtype, Pass, Size, Watch,
+    Dtype, Median, Pass, Size, Watch,
     aggregation::{
-        Context, Ctma, Cwmed, Defence, Even, GeometricMedian, Layer, Mixer, Rule, RuleError, RuleVisitor,
-        Ties, built_in,
+        Context, Ctma, Cwmed, Defence, GeometricMedian, Layer, Mixer, Rule, RuleError, RuleVisitor, Ties,
+        built_in,
     },
     describe::{Described, Preset},
     state::Stateful,
@@ -57,8 +57,8 @@ fn every_rule_is_listed_described_and_buildable() {
 
 #[test]
 fn presets_take_the_meaning_of_their_source() {
-    assert_eq!(Cwmed::preset(Preset::Dahan).even, Even::Lower);
-    assert_eq!(Cwmed::preset(Preset::Byzfl).even, Even::Midpoint);
+    assert_eq!(Cwmed::preset(Preset::Dahan).even, Median::Lower);
+    assert_eq!(Cwmed::preset(Preset::Byzfl).even, Median::Midpoint);
     assert_eq!(Ctma::preset(Preset::Dahan).ties, Ties::Kept);
     let rfa = GeometricMedian::preset(Preset::Dahan);
     assert_eq!((rfa.nu, rfa.steps, rfa.tolerance), (Some(0.1), 3, 0.0));

@@ -42,6 +42,10 @@ pub fn lower_median(v: &[f64]) -> f64 {
     v[v.len().div_ceil(2) - 1]
 }
 
+pub fn upper_median(v: &[f64]) -> f64 {
+    v[v.len() / 2]
+}
+
 pub fn midpoint(v: &[f64]) -> f64 {
     if v.len() % 2 == 1 { v[v.len() / 2] } else { (v[v.len() / 2 - 1] + v[v.len() / 2]) / 2.0 }
 }

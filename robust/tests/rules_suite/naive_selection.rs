@@ -1,7 +1,7 @@
 //! Oracles that choose rows: by distances, norms, subsets, clusters.
 
 use crate::{
-    naive::{average, distance, mean, midpoint, norm},
+    naive::{average, distance, mean, norm},
     stage::Rows,
 };
 
@@ -51,14 +51,14 @@ pub fn multi_krum(x: &Rows, neighbours: usize, power: i32, keep: usize) -> Vec<f
     mean_of(x, &order_by(x.len(), |i| scores[i])[..keep])
 }
 
-pub fn bulyan(x: &Rows, f: usize) -> Vec<f64> {
+pub fn bulyan(x: &Rows, f: usize, median: impl Fn(&[f64]) -> f64) -> Vec<f64> {
     let mut left: Vec<usize> = (0..x.len()).collect();
     let mut chosen = Vec::new();
     for _ in 0..x.len() - 2 * f {
         let scores = krum_scores(x, &left, left.len().saturating_sub(f + 2), 2);
         chosen.push(x[left.remove(order_by(left.len(), |i| scores[i])[0])].clone());
     }
-    crate::naive::by_column(&chosen, |v| crate::naive::around(v, midpoint(v), x.len() - 4 * f))
+    crate::naive::by_column(&chosen, |v| crate::naive::around(v, median(v), x.len() - 4 * f))
 }
 
 /// All subsets of k of n, in lexicographic order.

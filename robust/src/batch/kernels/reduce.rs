@@ -14,8 +14,7 @@ pub(super) fn uses(rule: &ColumnRule, n: usize) -> Option<Vec<Use>> {
     };
     match *rule {
         ColumnRule::SignMajority => None,
-        ColumnRule::LowerMedian => Some(ends(lower, Use::Dropped, Use::Exact)),
-        ColumnRule::MidpointMedian => Some(ends(lower, Use::Dropped, Use::Exact)),
+        ColumnRule::Median(_) => Some(ends(lower, Use::Dropped, Use::Exact)),
         ColumnRule::TrimmedMean { f } => Some(ends(f, Use::Dropped, Use::Summed)),
         ColumnRule::MeanAroundMedian { keep, .. } => {
             let mut uses = ends(n - keep, Use::Exact, Use::Summed);
@@ -31,17 +30,20 @@ pub(super) fn uses(rule: &ColumnRule, n: usize) -> Option<Vec<Use>> {
 pub(super) fn reduce<T: Real>(rule: &ColumnRule, tile: &mut Tile<T>, sums: &mut [f64], out: &mut [T]) {
     let n = tile.rows();
     match *rule {
-        ColumnRule::LowerMedian => out.copy_from_slice(&tile.row((n - 1) / 2)[..out.len()]),
-        ColumnRule::MidpointMedian => {
-            let middle = tile.row((n - 1) / 2).iter().zip(tile.row(n / 2));
-            out.iter_mut().zip(middle).for_each(|(out, (&a, &b))| *out = T::from_f64(midpoint(a, b)));
-        }
+        ColumnRule::Median(median) => match median.places(n) {
+            (low, high) if low == high => out.copy_from_slice(&tile.row(low)[..out.len()]),
+            (low, high) => {
+                let middle = tile.row(low).iter().zip(tile.row(high));
+                out.iter_mut().zip(middle).for_each(|(out, (&a, &b))| *out = T::from_f64(midpoint(a, b)));
+            }
+        },
         ColumnRule::TrimmedMean { f } => {
             sum(tile, f..n - f, sums);
             mean(sums, n - 2 * f, out);
         }
-        ColumnRule::MeanAroundMedian { keep, lower } => {
-            let middle = tile.row((n - 1) / 2).iter().zip(tile.row(if lower { (n - 1) / 2 } else { n / 2 }));
+        ColumnRule::MeanAroundMedian { keep, median } => {
+            let (low, high) = median.places(n);
+            let middle = tile.row(low).iter().zip(tile.row(high));
             sums.iter_mut().zip(middle).for_each(|(twice, (&a, &b))| *twice = a.to_f64() + b.to_f64());
             mean_around(tile, keep, sums, out);
         }

@@ -13,7 +13,7 @@ use super::{
     tile::{self, Ahead, GROUP, Load, Tile},
 };
 use crate::{
-    batch::{Half, Map, rounding},
+    batch::{Map, Median, rounding},
     simd::{Real, vectorised},
 };
 
@@ -29,12 +29,12 @@ pub(in crate::batch) fn weighted_median<T: Real>(
     rows: &[&[T]],
     map: Option<&Map>,
     weights: &[f64],
-    half: Half,
+    median: Median,
     out: &mut [T],
 ) -> Vec<usize> {
     let whole = weights.iter().all(|w| w.fract() == 0.0) && 2.0 * weights.iter().sum::<f64>() <= EXACT;
     let pass = if whole { medians::<T, T> } else { medians::<T, f64> };
-    pass(rows, map, weights, half, out)
+    pass(rows, map, weights, median, out)
 }
 
 /// The same, where weights are added up as A.
@@ -42,7 +42,7 @@ fn medians<T: Real, A: Real>(
     rows: &[&[T]],
     map: Option<&Map>,
     weights: &[f64],
-    half: Half,
+    median: Median,
     out: &mut [T],
 ) -> Vec<usize> {
     let (m, k) = (rows.len(), weights.len());
@@ -61,7 +61,7 @@ fn medians<T: Real, A: Real>(
         rows,
         map: map.map(Weights::of),
         weights,
-        half,
+        median,
         among: among.clone(),
         sorting: Sorting::of(uses),
     };
@@ -103,7 +103,7 @@ struct Pass<'a, T> {
     rows: &'a [&'a [T]],
     map: Option<Weights<T>>,
     weights: &'a [f64],
-    half: Half,
+    median: Median,
     /// Where the median can be in a sorted column.
     among: Range<usize>,
     sorting: Sorting,
@@ -134,7 +134,7 @@ impl<T: Real> Pass<'_, T> {
         };
         copy(tile, 0, values);
         copy(self.sorting.sorted(tile, ordered, ahead), self.among.start, sorted);
-        arch.dispatch(Medians { values, sorted, weights: self.weights, half: self.half });
+        arch.dispatch(Medians { values, sorted, weights: self.weights, median: self.median });
         vectorised(
             #[inline(always)]
             || out.iter_mut().zip(sorted.row(0)).for_each(|(out, &median)| *out = T::nearest(median)),
@@ -162,7 +162,7 @@ struct Medians<'a, A> {
     values: &'a Tile<A>,
     sorted: &'a mut Tile<A>,
     weights: &'a [f64],
-    half: Half,
+    median: Median,
 }
 
 impl<A: Real> WithSimd for Medians<'_, A> {
@@ -179,7 +179,7 @@ impl<A: Real> WithSimd for Medians<'_, A> {
         };
         let sorted = A::split_mut::<S>(self.sorted.all_mut()).0;
         for at in (0..sorted.len() / rows).step_by(REGISTERS) {
-            columns.medians(simd, sorted, rows, self.half, at);
+            columns.medians(simd, sorted, rows, self.median, at);
         }
     }
 }
@@ -196,7 +196,7 @@ impl<S: Simd, A: Real> Columns<'_, S, A> {
     /// The medians of some columns, in the first row of `sorted`: by bisection the first of its `rows` values up to
     /// which there is half of the weight, and where there is no more than half, what is between it and the next value.
     #[inline(always)]
-    fn medians(&self, simd: S, sorted: &mut [A::Lanes<S>], rows: usize, half: Half, at: usize) {
+    fn medians(&self, simd: S, sorted: &mut [A::Lanes<S>], rows: usize, median: Median, at: usize) {
         let (stride, mut left) = (sorted.len() / rows, rows);
         while left > 1 {
             let middle = left / 2;
@@ -212,7 +212,7 @@ impl<S: Simd, A: Real> Columns<'_, S, A> {
         }
         let medians = some::<S, A>(sorted, at);
         let (twice, after) = (self.twice_up_to(simd, medians, at), self.next(simd, medians, at));
-        let (this, next) = half.parts();
+        let (this, next) = median.parts();
         let (this, next) = (A::splat(simd, A::from_f64(this)), A::splat(simd, A::from_f64(next)));
         for c in 0..REGISTERS {
             let part = A::mul_add(simd, this, medians[c], A::splat(simd, A::default()));
