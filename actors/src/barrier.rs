@@ -121,7 +121,7 @@ impl Barrier {
             return Err(Rejection::WrongRound { worker, found, open });
         }
         if !submission.vector.is_like(&self.shape) {
-            let (found, expected) = (kind(&submission.vector), kind(&self.shape));
+            let (found, expected) = (submission.vector.kind(), self.shape.kind());
             return Err(Rejection::WrongKind { worker, found, expected });
         }
         self.fill(at, Slot::In(submission));
@@ -201,16 +201,6 @@ impl Barrier {
         self.slots[at] = slot;
         self.missing -= 1;
     }
-}
-
-/// What a vector is, in words.
-pub(crate) fn kind(vector: &Vector) -> String {
-    let place = match vector {
-        Vector::F32(_) | Vector::F64(_) => "",
-        #[cfg(feature = "torch")]
-        Vector::Torch(_) => " in a tensor",
-    };
-    format!("{} coordinates of {}{place}", vector.len(), vector.dtype())
 }
 
 #[cfg(test)]

@@ -33,7 +33,7 @@ use self::{
     server::{Input, Server, Verdict},
 };
 use crate::{
-    barrier::{Outcome, kind},
+    barrier::Outcome,
     busy::Busy,
     contain::{Trouble, computed, contained},
     error::{Part, RunError},
@@ -388,9 +388,9 @@ impl Rounds {
         let found = match self.point.is_like(&self.shape) {
             true if finite => return Ok(()),
             true => "a point that is not finite".to_owned(),
-            false => kind(&self.point),
+            false => self.point.kind(),
         };
-        Err(RunError::Step { round, found, expected: kind(&self.shape) })
+        Err(RunError::Step { round, found, expected: self.shape.kind() })
     }
 
     /// Asks for the evaluation of the point that stands after `round`.

@@ -10,13 +10,8 @@ pub(super) fn check(batch: &Batch<'_>, point: &Vector, rule: &str) -> Result<(),
     if batch.raw()[0].is_like(point) {
         return Ok(());
     }
-    let message = format!(
-        "the server's vector has {} coordinates of {}, the rows have {} of {}",
-        point.len(),
-        point.dtype(),
-        batch.d(),
-        batch.raw()[0].dtype()
-    );
+    let message =
+        format!("the server's vector has {}, the rows have {}", point.kind(), batch.raw()[0].kind());
     Err(RuleError::Failed { rule: rule.to_owned(), message })
 }
 

@@ -100,11 +100,8 @@ impl<'a> Batch<'a> {
     /// [`BatchError::Empty`] without rows or coordinates, [`BatchError::Unlike`] if the rows differ in kind.
     pub fn new(rows: &'a [Vector]) -> Result<Self, BatchError> {
         let first = rows.first().filter(|row| !row.is_empty()).ok_or(BatchError::Empty)?;
-        let describe = |v: &Vector| format!("{} coordinates of {}", v.len(), v.dtype());
         match rows.iter().position(|row| !row.is_like(first)) {
-            Some(row) => {
-                Err(BatchError::Unlike { row, found: describe(&rows[row]), expected: describe(first) })
-            }
+            Some(row) => Err(BatchError::Unlike { row, found: rows[row].kind(), expected: first.kind() }),
             None => Ok(Self {
                 rows,
                 map: None,

@@ -119,6 +119,17 @@ impl Vector {
         }
     }
 
+    /// Its length, format and place in words, such as "3 coordinates of f32": what two that are not
+    /// [alike](Self::is_like) differ in.
+    pub fn kind(&self) -> String {
+        let kind = format!("{} coordinates of {}", self.len(), self.dtype());
+        match self {
+            Self::F32(_) | Self::F64(_) => kind,
+            #[cfg(feature = "torch")]
+            Self::Torch(t) => format!("{kind} in a tensor on {:?}", t.tensor().device()),
+        }
+    }
+
     /// Whether the coordinates lie in the host's memory and not in a tensor.
     pub fn is_on_host(&self) -> bool {
         matches!(self, Self::F32(_) | Self::F64(_))
@@ -380,6 +391,17 @@ mod tests {
         second.axpy(2.0, &first);
         assert_eq!(first.to_f64(), [1.0, -2.0]);
         assert_eq!(second.to_f64(), [3.0, -6.0]);
+    }
+
+    #[test]
+    fn a_kind_is_told_in_words() {
+        assert_eq!(Vector::from(vec![0f32; 3]).kind(), "3 coordinates of f32");
+        assert_eq!(Vector::from(vec![0f64; 5]).kind(), "5 coordinates of f64");
+        #[cfg(feature = "torch")]
+        assert_eq!(
+            Vector::from(tch::Tensor::from_slice(&[0f32; 3])).kind(),
+            "3 coordinates of f32 in a tensor on Cpu"
+        );
     }
 
     #[test]

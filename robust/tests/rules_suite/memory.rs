@@ -209,7 +209,7 @@ fn safeguard_refuses_vectors_of_another_length() {
     aggregate(&mut defence, &gaussian(5, 8, 1), 1).unwrap();
     let before = defence.state();
     let refused = aggregate(&mut defence, &gaussian(5, 9, 1), 1).unwrap_err();
-    let said = "safeguard: the server's vector has 8 coordinates of f64, the rows have 9 of f64";
+    let said = "safeguard: the server's vector has 8 coordinates of f64, the rows have 9 coordinates of f64";
     assert_eq!(refused.to_string(), said);
     assert_eq!(defence.state().values, before.values);
     aggregate(&mut defence, &gaussian(5, 8, 2), 1).unwrap();
