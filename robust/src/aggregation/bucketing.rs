@@ -51,7 +51,8 @@ impl Stateful for Bucketing {}
 
 impl Bucketing {
     fn size(&self, size: Size) -> usize {
-        let largest = if size.f == 0 { size.m } else { size.m.div_ceil(2 * size.f).saturating_sub(1) };
+        let twice = size.f.saturating_mul(2);
+        let largest = if twice == 0 { size.m } else { size.m.div_ceil(twice).saturating_sub(1) };
         self.size.unwrap_or(largest).max(1)
     }
 }
@@ -59,7 +60,7 @@ impl Bucketing {
 impl PreAggregator for Bucketing {
     fn inner_size(&self, size: Size) -> Result<Size, RuleError> {
         let buckets = size.m.div_ceil(self.size(size));
-        RuleError::unless(buckets > 2 * size.f, Self::NAME, "ceil(m/size) > 2f", size)?;
+        RuleError::unless(size.f < buckets.div_ceil(2), Self::NAME, "ceil(m/size) > 2f", size)?;
         Ok(Size::new(buckets, size.f))
     }
 

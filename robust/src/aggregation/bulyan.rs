@@ -43,7 +43,8 @@ impl Stateful for Bulyan {}
 
 impl Aggregator for Bulyan {
     fn check(&self, size: Size) -> Result<(), RuleError> {
-        RuleError::unless(size.m >= 4 * size.f + 3, Self::NAME, "m >= 4f + 3", size)
+        let least = size.f.saturating_mul(4).saturating_add(3);
+        RuleError::unless(size.m >= least, Self::NAME, "m >= 4f + 3", size)
     }
 
     fn aggregate(&mut self, batch: &Batch<'_>, context: &mut Context) -> Result<Aggregate, RuleError> {

@@ -85,7 +85,7 @@ impl Stateful for Clipper {
 
 impl Aggregator for Clipper {
     fn check(&self, size: Size) -> Result<(), RuleError> {
-        RuleError::unless(size.m > 2 * size.f, CenteredClipping::NAME, "m > 2f", size)
+        RuleError::minority(CenteredClipping::NAME, size)
     }
 
     fn aggregate(&mut self, batch: &Batch<'_>, context: &mut Context) -> Result<Aggregate, RuleError> {

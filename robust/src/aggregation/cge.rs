@@ -34,7 +34,7 @@ impl Stateful for Cge {}
 
 impl Aggregator for Cge {
     fn check(&self, size: Size) -> Result<(), RuleError> {
-        RuleError::unless(size.m > 2 * size.f, Self::NAME, "m > 2f", size)
+        RuleError::minority(Self::NAME, size)
     }
 
     fn needs_pairs(&self) -> bool {

@@ -56,7 +56,7 @@ impl Stateful for Clusterer {
 
 impl Aggregator for Clusterer {
     fn check(&self, size: Size) -> Result<(), RuleError> {
-        RuleError::unless(size.m > 2 * size.f, ClippedClustering::NAME, "m > 2f", size)
+        RuleError::minority(ClippedClustering::NAME, size)
     }
 
     fn aggregate(&mut self, batch: &Batch<'_>, _: &mut Context) -> Result<Aggregate, RuleError> {

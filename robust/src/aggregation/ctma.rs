@@ -60,7 +60,7 @@ impl Stateful for Ctma {}
 
 impl MetaAggregator for Ctma {
     fn check(&self, size: Size) -> Result<(), RuleError> {
-        RuleError::unless(size.m > 2 * size.f, Self::NAME, "m > 2f", size)
+        RuleError::minority(Self::NAME, size)
     }
 
     fn aggregate(

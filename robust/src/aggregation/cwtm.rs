@@ -37,7 +37,7 @@ impl Stateful for Cwtm {}
 
 impl Aggregator for Cwtm {
     fn check(&self, size: Size) -> Result<(), RuleError> {
-        RuleError::unless(size.m > 2 * size.f, Self::NAME, "m > 2f", size)
+        RuleError::minority(Self::NAME, size)
     }
 
     fn aggregate(&mut self, batch: &Batch<'_>, context: &mut Context) -> Result<Aggregate, RuleError> {

@@ -1,6 +1,6 @@
 //! A chain of rules as one: the server's whole defence.
 
-use std::sync::Arc;
+use std::{collections::HashSet, sync::Arc};
 
 use rayon::prelude::*;
 
@@ -202,12 +202,13 @@ pub(super) fn set_aside(
     bad: &[usize],
     context: &mut Context,
 ) -> Result<(Vec<usize>, Vec<Vector>), RuleError> {
+    let bad: HashSet<usize> = bad.iter().copied().collect();
     let kept: Vec<usize> = (0..rows.len()).filter(|i| !bad.contains(i)).collect();
     if kept.is_empty() {
         return Err(RuleError::NoneFinite { m: rows.len() });
     }
     context.workers = kept.iter().map(|&i| context.worker(i)).collect();
-    context.f = context.f.saturating_sub(bad.len());
+    context.f = context.f.saturating_sub(rows.len() - kept.len());
     let finite = kept.iter().map(|&i| rows[i].clone()).collect();
     Ok((kept, finite))
 }
@@ -244,7 +245,7 @@ impl Stateful for Over {
     }
 
     fn holds(&self, workers: usize, rounds: u64) -> u64 {
-        self.meta.holds(workers, rounds) + self.inner.holds(workers, rounds)
+        self.meta.holds(workers, rounds).saturating_add(self.inner.holds(workers, rounds))
     }
 }
 
@@ -303,7 +304,7 @@ impl Stateful for Under {
     }
 
     fn holds(&self, workers: usize, rounds: u64) -> u64 {
-        self.pre.holds(workers, rounds) + self.inner.holds(workers, rounds)
+        self.pre.holds(workers, rounds).saturating_add(self.inner.holds(workers, rounds))
     }
 }
 

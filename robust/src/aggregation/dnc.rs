@@ -67,7 +67,7 @@ impl Stateful for Dnc {}
 
 impl Aggregator for Dnc {
     fn check(&self, size: Size) -> Result<(), RuleError> {
-        RuleError::unless(size.m > 2 * size.f, Self::NAME, "m > 2f", size)?;
+        RuleError::minority(Self::NAME, size)?;
         RuleError::unless(size.m > self.failed(size.f), Self::NAME, "m > filter_frac f", size)
     }
 

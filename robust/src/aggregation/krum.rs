@@ -186,8 +186,11 @@ impl Aggregator for MultiKrum {
 impl Neighbours {
     pub(super) fn check(self, rule: &'static str, size: Size) -> Result<(), RuleError> {
         match self {
-            Self::Published => RuleError::unless(size.m > 2 * size.f + 2, rule, "m > 2f + 2", size),
-            Self::OneMore => RuleError::unless(size.m > 2 * size.f, rule, "m > 2f", size),
+            Self::Published => {
+                let most = size.f.saturating_mul(2).saturating_add(2);
+                RuleError::unless(size.m > most, rule, "m > 2f + 2", size)
+            }
+            Self::OneMore => RuleError::minority(rule, size),
         }
     }
 

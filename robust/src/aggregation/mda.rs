@@ -38,7 +38,7 @@ impl Stateful for Mda {}
 
 impl Aggregator for Mda {
     fn check(&self, size: Size) -> Result<(), RuleError> {
-        RuleError::unless(size.m > 2 * size.f, Self::NAME, "m > 2f", size)
+        RuleError::minority(Self::NAME, size)
     }
 
     fn aggregate(&mut self, batch: &Batch<'_>, context: &mut Context) -> Result<Aggregate, RuleError> {

@@ -227,7 +227,18 @@ impl RuleError {
         }
     }
 
+    /// `Ok` if f of the m vectors are fewer than half, which most rules need, else the breakdown of `rule`.
+    ///
+    /// # Errors
+    /// [`RuleError::Breakdown`].
+    pub fn minority(rule: &'static str, size: Size) -> Result<(), Self> {
+        Self::unless(size.f < size.m.div_ceil(2), rule, "m > 2f", size)
+    }
+
     /// `Ok` if `holds`, else the breakdown of `rule` at this size.
+    ///
+    /// # Errors
+    /// [`RuleError::Breakdown`].
     pub fn unless(holds: bool, rule: &'static str, condition: &'static str, size: Size) -> Result<(), Self> {
         if holds { Ok(()) } else { Err(Self::Breakdown { rule, condition, m: size.m, f: size.f }) }
     }

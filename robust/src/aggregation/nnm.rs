@@ -38,7 +38,7 @@ impl Stateful for Nnm {}
 
 impl PreAggregator for Nnm {
     fn inner_size(&self, size: Size) -> Result<Size, RuleError> {
-        RuleError::unless(size.m > 2 * size.f, Self::NAME, "m > 2f", size)?;
+        RuleError::minority(Self::NAME, size)?;
         Ok(size)
     }
 

@@ -69,7 +69,7 @@ impl Stateful for Smea {}
 
 impl Aggregator for Smea {
     fn check(&self, size: Size) -> Result<(), RuleError> {
-        RuleError::unless(size.m > 2 * size.f, Self::NAME, "m > 2f", size)?;
+        RuleError::minority(Self::NAME, size)?;
         let subsets = binomial(size.m as u64, size.f as u64);
         if self.search == Search::Exact && subsets > self.max_subsets {
             let needs = "at least the number of subsets, m over f, or `search = \"greedy\"`";

@@ -44,7 +44,7 @@ impl Bound {
 
 /// r = f/(m - 2f), in which most bounds are stated; infinite where half of the rows may be Byzantine.
 pub(super) fn ratio(size: Size) -> f64 {
-    match size.m.checked_sub(2 * size.f) {
+    match size.m.checked_sub(size.f.saturating_mul(2)) {
         None | Some(0) => f64::INFINITY,
         Some(spare) => size.f as f64 / spare as f64,
     }

@@ -150,7 +150,7 @@ fn least(mut values: Vec<f64>, count: usize) -> f64 {
 /// vector.
 fn is_chosen(gram: &Gram, distances: &[f64], attackers: usize) -> bool {
     let (n, neighbours) = (gram.m(), (gram.m()).saturating_sub(2));
-    let own = least(distances.to_vec(), neighbours.saturating_sub(attackers - 1));
+    let own = least(distances.to_vec(), neighbours.saturating_sub(attackers.saturating_sub(1)));
     (0..n).all(|i| {
         let others = (0..n).filter(|&j| j != i).map(|j| gram.distance2(i, j));
         own < least(others.chain(std::iter::repeat_n(distances[i], attackers)).collect(), neighbours)

@@ -6,10 +6,10 @@ use std::{
 };
 
 use phalanx_robust::{
-    Dtype, Median, Pass, Size, Watch,
+    Batch, BatchError, Dtype, Median, Pass, Size, Watch,
     aggregation::{
-        Context, Ctma, Cwmed, Defence, GeometricMedian, Layer, Mixer, Rule, RuleError, RuleVisitor, Ties,
-        built_in,
+        Aggregate, Aggregator, Context, Ctma, Cwmed, Defence, GeometricMedian, Layer, Mixer, Rule, RuleError,
+        RuleVisitor, Ties, built_in,
     },
     describe::{Described, Preset},
     state::Stateful,
@@ -88,6 +88,55 @@ fn every_layer_states_its_own_condition() {
     // and the batch in hand is checked, not only the plan
     let x = gaussian(8, 3, 1);
     assert!(matches!(aggregate(&mut plain(&["cwtm"]), &x, 4), Err(RuleError::Breakdown { m: 8, f: 4, .. })));
+}
+
+/// The conditions of the built-in rules, in their order.
+#[derive(Default)]
+struct Conditions(Vec<&'static str>);
+
+impl RuleVisitor for Conditions {
+    fn visit<R: Rule>(&mut self) {
+        self.0.push(R::condition());
+    }
+}
+
+#[test]
+fn an_f_whose_double_overflows_is_refused() {
+    let mut conditions = Conditions::default();
+    built_in(&mut conditions);
+    let size = Size::new(5, 1 << 63);
+    for ((name, defence), condition) in every("mean").into_iter().zip(conditions.0) {
+        assert_eq!(defence.check(size).is_err(), condition != "m > 0", "{name} needs {condition}");
+        assert!(defence.bound(size).is_none_or(|bound| bound.coefficient.is_infinite()), "{name}");
+    }
+}
+
+/// Finds fault with two rows of five, the later one first.
+#[derive(Clone)]
+struct Choosy;
+
+impl Stateful for Choosy {}
+
+impl Aggregator for Choosy {
+    fn check(&self, _: Size) -> Result<(), RuleError> {
+        Ok(())
+    }
+
+    fn aggregate(&mut self, batch: &Batch<'_>, context: &mut Context) -> Result<Aggregate, RuleError> {
+        if batch.m() == 5 {
+            return Err(BatchError::NonFinite(vec![3, 0]).into());
+        }
+        assert_eq!(context.f, 1, "two fewer");
+        Ok(Aggregate::span(vec![1.0 / batch.m() as f64; batch.m()]))
+    }
+}
+
+#[test]
+fn rows_are_set_aside_in_whatever_order_they_are_named() {
+    let x = gaussian(5, 3, 4);
+    let got = aggregate(&mut Defence::base(Choosy), &x, 3).unwrap();
+    let third = 1.0 / 3.0;
+    assert_eq!(got.weights.unwrap(), [0.0, third, third, 0.0, third]);
 }
 
 #[test]
