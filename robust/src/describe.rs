@@ -63,6 +63,14 @@ impl ParameterError {
         if holds { Ok(()) } else { Err(Self::new(parameter, value, needs)) }
     }
 
+    /// A finite number.
+    ///
+    /// # Errors
+    /// The error for an infinite or undefined `value`.
+    pub fn finite(parameter: &'static str, value: f64) -> Result<(), Self> {
+        Self::unless(value.is_finite(), parameter, value, "a finite number")
+    }
+
     /// A number of at least 0.
     ///
     /// # Errors
@@ -77,6 +85,25 @@ impl ParameterError {
     /// The error for a `value` that is not there.
     pub fn fraction(parameter: &'static str, value: f64) -> Result<(), Self> {
         Self::unless((0.0..=1.0).contains(&value), parameter, value, "a number from 0 to 1")
+    }
+
+    /// A number from 0 on that is below 1.
+    ///
+    /// # Errors
+    /// The error for a `value` that is not there.
+    pub fn below_one(parameter: &'static str, value: f64) -> Result<(), Self> {
+        Self::unless((0.0..1.0).contains(&value), parameter, value, "a number from 0, below 1")
+    }
+
+    /// A number of at least 1.
+    ///
+    /// # Errors
+    /// The error for a smaller or undefined `value`.
+    pub fn at_least_one<T>(parameter: &'static str, value: T) -> Result<(), Self>
+    where
+        T: PartialOrd + From<u8> + ToString,
+    {
+        Self::unless(value >= T::from(1), parameter, value, "at least 1")
     }
 
     /// A number above 0.

@@ -48,7 +48,7 @@ impl Delay {
     /// [`ParameterError`].
     pub fn exponential(min: f64, mean: f64) -> Result<Self, ParameterError> {
         let (min, mean) = (checked("min", min)?, positive("mean", mean)?);
-        let law = Exp::new(1.0 / mean).map_err(|_| ParameterError::new("mean", mean, "mean > 0"))?;
+        let law = Exp::new(1.0 / mean).map_err(|_| out_of_range("mean", mean))?;
         Ok(Self(Law::Exponential(min, law)))
     }
 
@@ -58,12 +58,11 @@ impl Delay {
     /// [`ParameterError`].
     pub fn lognormal(median: f64, sigma: f64) -> Result<Self, ParameterError> {
         let median = positive("median", median)?;
+        let bad = || ParameterError::new("sigma", sigma, "a number from 0 to 10");
         if !(0.0..=10.0).contains(&sigma) {
-            return Err(ParameterError::new("sigma", sigma, "0 <= sigma <= 10"));
+            return Err(bad());
         }
-        let law = LogNormal::new(median.ln(), sigma);
-        law.map(|law| Self(Law::Lognormal(law)))
-            .map_err(|_| ParameterError::new("sigma", sigma, "sigma >= 0"))
+        LogNormal::new(median.ln(), sigma).map(|law| Self(Law::Lognormal(law))).map_err(|_| bad())
     }
 
     /// P(X > x) = (min/x)^shape from `min` on; small shapes have heavy tails, and up to 1 no mean.
@@ -72,7 +71,7 @@ impl Delay {
     /// [`ParameterError`].
     pub fn pareto(min: f64, shape: f64) -> Result<Self, ParameterError> {
         let min = positive("min", min)?;
-        let bad = |_| ParameterError::new("shape", shape, "shape > 0");
+        let bad = |_| ParameterError::new("shape", shape, "a number above 0");
         let shape = if shape.is_finite() { shape } else { 0.0 };
         Pareto::new(min, shape).map(|law| Self(Law::Pareto(law))).map_err(bad)
     }
@@ -107,11 +106,11 @@ fn checked(parameter: &'static str, seconds: f64) -> Result<f64, ParameterError>
 
 fn positive(parameter: &'static str, seconds: f64) -> Result<f64, ParameterError> {
     let fits = seconds > 0.0 && seconds <= LONGEST;
-    if fits {
-        Ok(seconds)
-    } else {
-        Err(ParameterError::new(parameter, seconds, "more than 0, up to 1e9 seconds"))
-    }
+    if fits { Ok(seconds) } else { Err(out_of_range(parameter, seconds)) }
+}
+
+fn out_of_range(parameter: &'static str, seconds: f64) -> ParameterError {
+    ParameterError::new(parameter, seconds, "more than 0, up to 1e9 seconds")
 }
 
 #[cfg(test)]

@@ -38,7 +38,7 @@ impl Described for Bucketing {
 
 impl Rule for Bucketing {
     fn build(&self) -> Result<Layer, ParameterError> {
-        ParameterError::unless(self.size != Some(0), "size", 0, "at least 1")?;
+        ParameterError::at_least_one("size", self.size.unwrap_or(1))?;
         Ok(Layer::Pre(Box::new(self.clone())))
     }
 

@@ -54,7 +54,7 @@ impl Described for CenteredClipping {
 impl Rule for CenteredClipping {
     fn build(&self) -> Result<Layer, ParameterError> {
         ParameterError::positive("tau", self.tau)?;
-        ParameterError::unless(self.iterations > 0, "iterations", self.iterations, "at least 1")?;
+        ParameterError::at_least_one("iterations", self.iterations)?;
         Ok(Layer::Base(Box::new(Clipper { rule: self.clone(), centre: None })))
     }
 }

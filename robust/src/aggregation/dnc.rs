@@ -52,8 +52,8 @@ impl Described for Dnc {
 
 impl Rule for Dnc {
     fn build(&self) -> Result<Layer, ParameterError> {
-        ParameterError::unless(self.sub_dim > 0, "sub_dim", self.sub_dim, "at least 1")?;
-        ParameterError::unless(self.iterations > 0, "iterations", self.iterations, "at least 1")?;
+        ParameterError::at_least_one("sub_dim", self.sub_dim)?;
+        ParameterError::at_least_one("iterations", self.iterations)?;
         ParameterError::not_negative("filter_frac", self.filter_frac)?;
         Ok(Layer::Base(Box::new(self.clone())))
     }

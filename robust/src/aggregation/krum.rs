@@ -130,7 +130,9 @@ impl Rule for Krum {
 impl Rule for MultiKrum {
     fn build(&self) -> Result<Layer, ParameterError> {
         check_power(self.power)?;
-        ParameterError::unless(self.select != Select::Exactly(0), "select", 0, "at least 1")?;
+        if let Select::Exactly(n) = self.select {
+            ParameterError::at_least_one("select", n)?;
+        }
         Ok(Layer::Base(Box::new(self.clone())))
     }
 

@@ -53,7 +53,7 @@ impl Rule for Signguard {
     fn build(&self) -> Result<Layer, ParameterError> {
         let fraction = "a number above 0 and up to 1";
         ParameterError::fraction("lower", self.lower)?;
-        ParameterError::unless(self.upper >= 1.0, "upper", self.upper, "at least 1")?;
+        ParameterError::at_least_one("upper", self.upper)?;
         let inside = |v: f64| v > 0.0 && v <= 1.0;
         ParameterError::unless(inside(self.coordinates), "coordinates", self.coordinates, fraction)?;
         ParameterError::unless(inside(self.quantile), "quantile", self.quantile, fraction)?;

@@ -52,7 +52,7 @@ impl Described for Smea {
 
 impl Rule for Smea {
     fn build(&self) -> Result<Layer, ParameterError> {
-        ParameterError::unless(self.max_subsets > 0, "max_subsets", self.max_subsets, "at least 1")?;
+        ParameterError::at_least_one("max_subsets", self.max_subsets)?;
         Ok(Layer::Base(Box::new(self.clone())))
     }
 

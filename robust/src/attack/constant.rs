@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Attack, AttackError, AttackRule, Knowledge, View, check_finite};
+use super::{Attack, AttackError, AttackRule, Knowledge, View};
 use crate::{
     Size, Vector,
     describe::{Described, ParameterError},
@@ -31,7 +31,7 @@ impl Described for Constant {
 
 impl AttackRule for Constant {
     fn build(&self, _: Size) -> Result<Box<dyn Attack>, ParameterError> {
-        check_finite("value", self.value)?;
+        ParameterError::finite("value", self.value)?;
         Ok(Box::new(self.clone()))
     }
 }

@@ -51,11 +51,8 @@ impl Described for Drift {
 
 impl AttackRule for Drift {
     fn build(&self, _: Size) -> Result<Box<dyn Attack>, ParameterError> {
-        for (name, value) in [("rate", self.rate), ("limit", self.limit)] {
-            if !(value >= 0.0 && value.is_finite()) {
-                return Err(ParameterError::new(name, value, "a number from 0"));
-            }
-        }
+        ParameterError::not_negative("rate", self.rate)?;
+        ParameterError::not_negative("limit", self.limit)?;
         Ok(Box::new(Drifting { rule: self.clone(), heading: None }))
     }
 }

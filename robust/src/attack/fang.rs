@@ -57,12 +57,8 @@ impl Described for Fang {
 
 impl AttackRule for Fang {
     fn build(&self, _: Size) -> Result<Box<dyn Attack>, ParameterError> {
-        if !(self.b > 1.0 && self.b.is_finite()) {
-            return Err(ParameterError::new("b", self.b, "a factor above 1"));
-        }
-        if !(self.threshold > 0.0 && self.threshold.is_finite()) {
-            return Err(ParameterError::new("threshold", self.threshold, "threshold > 0"));
-        }
+        ParameterError::unless(self.b > 1.0 && self.b.is_finite(), "b", self.b, "a factor above 1")?;
+        ParameterError::positive("threshold", self.threshold)?;
         Ok(Box::new(self.clone()))
     }
 }

@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Attack, AttackError, AttackRule, Knowledge, View, check_finite};
+use super::{Attack, AttackError, AttackRule, Knowledge, View};
 use crate::{
     Size, Vector,
     describe::{Described, ParameterError},
@@ -33,7 +33,7 @@ impl Described for Foe {
 
 impl AttackRule for Foe {
     fn build(&self, _: Size) -> Result<Box<dyn Attack>, ParameterError> {
-        check_finite("c", self.c)?;
+        ParameterError::finite("c", self.c)?;
         Ok(Box::new(self.clone()))
     }
 }

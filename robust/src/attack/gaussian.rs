@@ -4,7 +4,7 @@ use rand_distr::{Distribution, Normal};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Attack, AttackError, AttackRule, Knowledge, View, check_finite};
+use super::{Attack, AttackError, AttackRule, Knowledge, View};
 use crate::{
     Size, Vector,
     describe::{Described, ParameterError},
@@ -35,7 +35,7 @@ impl Described for Gaussian {
 
 impl AttackRule for Gaussian {
     fn build(&self, _: Size) -> Result<Box<dyn Attack>, ParameterError> {
-        check_finite("mean", self.mean)?;
+        ParameterError::finite("mean", self.mean)?;
         let needs = "a standard deviation, from 0";
         let wrong = || ParameterError::new("std", self.std, needs);
         if self.std < 0.0 {

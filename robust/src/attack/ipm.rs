@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Attack, AttackError, AttackRule, Knowledge, View, check_finite};
+use super::{Attack, AttackError, AttackRule, Knowledge, View};
 use crate::{
     Size, Vector,
     describe::{Described, ParameterError, Preset},
@@ -41,7 +41,7 @@ impl Described for Ipm {
 
 impl AttackRule for Ipm {
     fn build(&self, _: Size) -> Result<Box<dyn Attack>, ParameterError> {
-        check_finite("epsilon", self.epsilon)?;
+        ParameterError::finite("epsilon", self.epsilon)?;
         Ok(Box::new(self.clone()))
     }
 }

@@ -1,7 +1,7 @@
 //! The search that the optimised attacks share: along a line of candidate
 //! vectors, for the one that moves the server furthest from the honest mean.
 
-use super::{AttackError, View, check_finite};
+use super::{AttackError, View};
 use crate::{Vector, describe::ParameterError};
 
 /// A search along t: in doubling steps from `start` in both directions, however good the values on the
@@ -26,16 +26,11 @@ const DOUBLINGS: u32 = 8;
 impl LineSearch {
     /// This search, if its numbers can be used.
     pub fn checked(self) -> Result<Self, ParameterError> {
-        check_finite("start", self.start)?;
-        if !(self.step > 0.0 && self.step.is_finite()) {
-            return Err(ParameterError::new("step", self.step, "a length, above 0"));
-        }
-        if !(self.ratio > 0.0 && self.ratio < 1.0) {
-            return Err(ParameterError::new("ratio", self.ratio, "0 < ratio < 1"));
-        }
-        if self.evaluations == 0 {
-            return Err(ParameterError::new("evaluations", 0, "at least 1"));
-        }
+        ParameterError::finite("start", self.start)?;
+        ParameterError::positive("step", self.step)?;
+        let shrinks = self.ratio > 0.0 && self.ratio < 1.0;
+        ParameterError::unless(shrinks, "ratio", self.ratio, "a number above 0, below 1")?;
+        ParameterError::at_least_one("evaluations", self.evaluations)?;
         Ok(self)
     }
 

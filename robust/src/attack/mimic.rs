@@ -54,9 +54,7 @@ impl Described for Mimic {
 
 impl AttackRule for Mimic {
     fn build(&self, _: Size) -> Result<Box<dyn Attack>, ParameterError> {
-        if self.warm_up == 0 {
-            return Err(ParameterError::new("warm_up", 0, "at least 1 round"));
-        }
+        ParameterError::at_least_one("warm_up", self.warm_up)?;
         let warm_up = if self.choice == Choice::Fixed { 0 } else { self.warm_up };
         Ok(Box::new(Mimicry { warm_up, seen: 0, victim: self.victim, direction: None }))
     }

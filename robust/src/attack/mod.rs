@@ -418,5 +418,5 @@ pub fn built_in(v: &mut impl AttackVisitor) {
 
 /// A number that can be used as a parameter.
 fn check_finite(parameter: &'static str, value: f64) -> Result<(), ParameterError> {
-    if value.is_finite() { Ok(()) } else { Err(ParameterError::new(parameter, value, "a finite number")) }
+    ParameterError::finite(parameter, value)
 }

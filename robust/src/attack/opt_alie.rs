@@ -62,9 +62,7 @@ impl Described for OptAlie {
 
 impl AttackRule for OptAlie {
     fn build(&self, size: Size) -> Result<Box<dyn Attack>, ParameterError> {
-        if self.ddof > 1 {
-            return Err(ParameterError::new("ddof", self.ddof, "0 or 1"));
-        }
+        ParameterError::unless(self.ddof <= 1, "ddof", self.ddof, "0 or 1")?;
         let unsearched = || quantile(Share::Honest, size).map(|z| -z);
         let start = self.start.map_or_else(unsearched, Ok).map_err(|_| {
             ParameterError::new("start", "none", "a value, for at these m and f the formula of z has none")

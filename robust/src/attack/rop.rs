@@ -6,7 +6,6 @@ use serde::{Deserialize, Serialize};
 use super::{
     Attack, AttackError, AttackRule, Knowledge, View,
     alie::{Share, quantile, remark},
-    check_finite,
 };
 use crate::{
     Size, Vector,
@@ -49,9 +48,9 @@ impl AttackRule for Rop {
     fn build(&self, size: Size) -> Result<Box<dyn Attack>, ParameterError> {
         ParameterError::fraction("pi", self.pi)?;
         ParameterError::fraction("lambda", self.lambda)?;
-        check_finite("angle", self.angle)?;
+        ParameterError::finite("angle", self.angle)?;
         let z = self.z.map_or_else(|| quantile(Share::Honest, size), Ok)?;
-        check_finite("z", z)?;
+        ParameterError::finite("z", z)?;
         let remark = remark(self.z, z, size, "nothing is added to the reference that is sent");
         Ok(Box::new(Relocated { rule: self.clone(), z, remark }))
     }

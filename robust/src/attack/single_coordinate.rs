@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Attack, AttackError, AttackRule, Knowledge, Misfit, Setting, View, check_finite, line_search::LineSearch,
+    Attack, AttackError, AttackRule, Knowledge, Misfit, Setting, View, line_search::LineSearch,
     statistics::spread,
 };
 use crate::{
@@ -45,10 +45,8 @@ impl Described for SingleCoordinate {
 
 impl AttackRule for SingleCoordinate {
     fn build(&self, _: Size) -> Result<Box<dyn Attack>, ParameterError> {
-        self.gamma.map_or(Ok(()), |gamma| check_finite("gamma", gamma))?;
-        if !(self.start > 0.0 && self.start.is_finite()) {
-            return Err(ParameterError::new("start", self.start, "a length, above 0"));
-        }
+        self.gamma.map_or(Ok(()), |gamma| ParameterError::finite("gamma", gamma))?;
+        ParameterError::positive("start", self.start)?;
         let &Self { start, evaluations, coordinate, gamma } = self;
         let search = LineSearch { start, step: start, ratio: 0.5, evaluations }.checked()?;
         Ok(Box::new(Spike { coordinate, gamma, search }))

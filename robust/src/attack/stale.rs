@@ -49,9 +49,7 @@ impl Described for Stale {
 
 impl AttackRule for Stale {
     fn build(&self, _: Size) -> Result<Box<dyn Attack>, ParameterError> {
-        if self.rounds == 0 {
-            return Err(ParameterError::new("rounds", 0, "at least 1"));
-        }
+        ParameterError::at_least_one("rounds", self.rounds)?;
         Ok(Box::new(Replay { rule: self.clone(), past: BTreeMap::new() }))
     }
 }

@@ -130,14 +130,14 @@ impl Described for Adagrad {
 
 impl StepRule for Adam {
     fn build(&self, start: &Vector, domain: Domain) -> Result<Box<dyn Step>, ParameterError> {
-        check_keeps("beta2", self.beta2)?;
+        ParameterError::below_one("beta2", self.beta2)?;
         Moments { name: Self::NAME, second: Second::Average, adam: self.clone() }.build(start, domain)
     }
 }
 
 impl StepRule for Yogi {
     fn build(&self, start: &Vector, domain: Domain) -> Result<Box<dyn Step>, ParameterError> {
-        check_keeps("beta2", self.beta2)?;
+        ParameterError::below_one("beta2", self.beta2)?;
         let Self { lr, beta1, beta2, tau, weight_decay, schedule } = self.clone();
         let adam = Adam { lr, beta1, beta2, tau, weight_decay, schedule, bias_correction: false };
         Moments { name: Self::NAME, second: Second::Sign, adam }.build(start, domain)
@@ -150,10 +150,6 @@ impl StepRule for Adagrad {
         let adam = Adam { lr, beta1, beta2: 0.0, tau, weight_decay, schedule, bias_correction: false };
         Moments { name: Self::NAME, second: Second::Sum, adam }.build(start, domain)
     }
-}
-
-fn check_keeps(name: &'static str, beta: f64) -> Result<(), ParameterError> {
-    ParameterError::unless((0.0..1.0).contains(&beta), name, beta, "a number from 0, below 1")
 }
 
 /// What becomes of the second moment.
@@ -176,7 +172,7 @@ impl Moments {
     fn build(self, start: &Vector, domain: Domain) -> Result<Box<dyn Step>, ParameterError> {
         let Adam { lr, beta1, tau, bias_correction, weight_decay, ref schedule, .. } = self.adam;
         check_rates(lr, weight_decay, schedule)?;
-        check_keeps("beta1", beta1)?;
+        ParameterError::below_one("beta1", beta1)?;
         // Far below it f32 has no number but 0.
         ParameterError::unless(tau.is_finite() && tau >= 1e-30, "tau", tau, "a number of at least 1e-30")?;
         let first = start.zeros_like();

@@ -90,24 +90,21 @@ impl Schedule {
     /// # Errors
     /// [`ParameterError`] with the path of the number from the schedule's name on.
     pub fn check(&self) -> Result<(), ParameterError> {
-        let factor = |name, value: f64| {
-            ParameterError::unless((0.0..=1.0).contains(&value), name, value, "a factor from 0 to 1")
-        };
         match self {
             Self::Constant => Ok(()),
             Self::MultiStep { milestones, decay } => {
                 let (ascending, given) = (ascending(milestones), format!("{milestones:?}"));
                 let needs = "rounds from 1 on, ascending";
                 ParameterError::unless(ascending, "multi-step.milestones", given, needs)?;
-                factor("multi-step.decay", *decay)
+                ParameterError::fraction("multi-step.decay", *decay)
             }
-            Self::Exponential { decay } => factor("exponential.decay", *decay),
+            Self::Exponential { decay } => ParameterError::fraction("exponential.decay", *decay),
             Self::Cosine { rounds, end } => {
-                ParameterError::unless(*rounds > 0, "cosine.rounds", rounds, "at least 1 round")?;
-                factor("cosine.end", *end)
+                ParameterError::at_least_one("cosine.rounds", *rounds)?;
+                ParameterError::fraction("cosine.end", *end)
             }
             Self::Power { power, every } => {
-                ParameterError::unless(*every > 0, "power.every", every, "at least 1 round")?;
+                ParameterError::at_least_one("power.every", *every)?;
                 ParameterError::not_negative("power.power", *power)
             }
         }

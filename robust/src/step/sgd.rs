@@ -45,8 +45,7 @@ impl Described for Sgd {
 impl StepRule for Sgd {
     fn build(&self, start: &Vector, domain: Domain) -> Result<Box<dyn Step>, ParameterError> {
         check_rates(self.lr, self.weight_decay, &self.schedule)?;
-        let usable = (0.0..1.0).contains(&self.momentum);
-        ParameterError::unless(usable, "momentum", self.momentum, "a number from 0, below 1")?;
+        ParameterError::below_one("momentum", self.momentum)?;
         let ahead = self.momentum > 0.0 || !self.nesterov;
         ParameterError::unless(ahead, "nesterov", true, "momentum above 0, beyond which it looks ahead")?;
         let velocity = (self.momentum > 0.0).then(|| start.zeros_like());

@@ -36,8 +36,7 @@ impl Described for GammaSimilarity {
 
 impl PartitionRule for GammaSimilarity {
     fn deal(&self, labels: &[u8], workers: usize, seed: Seed) -> Result<Deal, PartitionError> {
-        let is_share = (0.0..=1.0).contains(&self.gamma);
-        ParameterError::unless(is_share, "gamma", self.gamma, "a number from 0 to 1")?;
+        ParameterError::fraction("gamma", self.gamma)?;
         check::enough(labels.len(), workers)?;
         let all = cut::shuffled(labels.len(), &mut seed.stream("data", 0, "partition", 0));
         let (alike, rest) = all.split_at((self.gamma * all.len() as f64).floor() as usize);
