@@ -28,6 +28,7 @@ pub mod aggregation;
 pub mod attack;
 mod batch;
 pub mod certify;
+mod decimals;
 pub mod describe;
 pub mod estimator;
 pub mod random;

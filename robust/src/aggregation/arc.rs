@@ -5,8 +5,8 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     Bound, Context, Layer, Meaning, PreAggregator, Rule, RuleError,
-    clipping::{factor, norms2},
     order::ascending,
+    radius::{factor, norms2},
     theory::ratio,
 };
 use crate::{

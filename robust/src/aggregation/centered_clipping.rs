@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Aggregate, Aggregator, Context, Layer, Output, Rule, RuleError, Start, beside::Beside, clipping::factor,
+    Aggregate, Aggregator, Context, Layer, Output, Rule, RuleError, Start, beside::Beside, radius::factor,
 };
 use crate::{
     Batch, ColumnRule, Median, Size, Vector,

@@ -4,8 +4,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Aggregate, Aggregator, Context, Layer, Rule, RuleError, clipping::factor, cluster::larger_of_two,
-    order::median,
+    Aggregate, Aggregator, Context, Layer, Rule, RuleError, cluster::larger_of_two, order::median,
+    radius::factor,
 };
 use crate::{
     Batch, Matrix, Size, Vector,

@@ -3,7 +3,10 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Context, Layer, PreAggregator, Rule, RuleError};
+use super::{
+    Context, Layer, PreAggregator, Rule, RuleError,
+    radius::{factor, norms2},
+};
 use crate::{
     Batch, Map, Size,
     describe::{Described, ParameterError},
@@ -58,21 +61,4 @@ impl PreAggregator for Clipping {
         let factors: Vec<f64> = norms2(batch)?.into_iter().map(|norm2| factor(norm2, self.radius)).collect();
         Ok(Map::scaling(&factors))
     }
-}
-
-/// Up to this number of vectors the Gram matrix takes little more than reading them.
-const FEW: usize = 32;
-
-/// The squared norms; of few vectors with the rest of their Gram matrix, which a rule after this one may want.
-pub(super) fn norms2(batch: &Batch<'_>) -> Result<Vec<f64>, RuleError> {
-    if batch.m() <= FEW {
-        batch.gram()?;
-    }
-    Ok(batch.norms2()?)
-}
-
-/// The factor that takes a vector of this squared norm into the ball of `radius`.
-pub(super) fn factor(norm2: f64, radius: f64) -> f64 {
-    let norm = norm2.sqrt();
-    if norm <= radius { 1.0 } else { radius / norm }
 }

@@ -34,6 +34,7 @@ mod nnm;
 mod norm_clipping;
 mod order;
 mod phocas;
+mod radius;
 mod safeguard;
 mod sample;
 mod sign_majority;

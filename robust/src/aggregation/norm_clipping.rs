@@ -5,7 +5,7 @@ use rand_distr::StandardNormal;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Aggregate, Aggregator, Context, Layer, Rule, RuleError, clipping::factor};
+use super::{Aggregate, Aggregator, Context, Layer, Rule, RuleError, radius::factor};
 use crate::{
     Batch, Size,
     describe::{Described, ParameterError},

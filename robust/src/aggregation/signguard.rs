@@ -4,8 +4,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Aggregate, Aggregator, Context, Layer, Rule, RuleError, clipping::factor, cluster::mean_shift,
-    order::median, sample::sampled,
+    Aggregate, Aggregator, Context, Layer, Rule, RuleError, cluster::mean_shift, order::median,
+    radius::factor, sample::sampled,
 };
 use crate::{
     Batch, Size,

@@ -65,7 +65,7 @@ struct Drifting {
 
 impl Drifting {
     fn choose(&self, view: &View<'_>, mean: &Vector) -> Vector {
-        let mut heading = match self.rule.heading {
+        let heading = match self.rule.heading {
             Heading::Against => mean.scaled(-1.0),
             Heading::Random => {
                 let mut rng = view.rng.clone();
@@ -73,11 +73,7 @@ impl Drifting {
                 mean.like(&draw)
             }
         };
-        let norm = heading.norm();
-        if norm > 0.0 {
-            heading.scale(1.0 / norm);
-        }
-        heading
+        heading.unit().unwrap_or(heading)
     }
 }
 

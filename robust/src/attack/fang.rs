@@ -105,7 +105,7 @@ fn drawn(intervals: &[(f64, f64)], rng: &mut Stream) -> Vec<f64> {
 
 /// -lambda · sign(mu), for the first lambda on the way down that Krum chooses.
 fn against_krum(honest: &Batch<'_>, attackers: usize, threshold: f64) -> Result<Vector, AttackError> {
-    let gram = honest.gram().map_err(|error| AttackError::Failed(format!("honest vectors: {error}")))?;
+    let gram = statistics::gram(honest)?;
     let direction = honest.mean().signum().scaled(-1.0);
     let along: Vec<f64> = (0..gram.m()).map(|i| honest.row(i).dot(&direction)).collect();
     let square = direction.dot(&direction);

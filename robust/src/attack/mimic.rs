@@ -81,15 +81,15 @@ impl Mimicry {
                 let draw: Vec<f64> = (0..honest.d()).map(|_| StandardNormal.sample(&mut rng)).collect();
                 let z = rows[0].like(&draw);
                 let mu = honest.mean();
-                let image = unit(image(&rows, &mu, &z)).unwrap_or(z);
+                let image = image(&rows, &mu, &z).unit().unwrap_or(z);
                 (mu, image)
             }
             Some((mut mu, mut z)) => {
                 mu.lerp(share, &honest.mean());
-                if let Some(image) = unit(image(&rows, &mu, &z)) {
+                if let Some(image) = image(&rows, &mu, &z).unit() {
                     z.lerp(share, &image);
                 }
-                (mu, unit(z.clone()).unwrap_or(z))
+                (mu, z.unit().unwrap_or(z))
             }
         };
         self.victim = ids[farthest_out(&rows, &z)];
@@ -120,15 +120,6 @@ fn image(rows: &[Vector], mu: &Vector, z: &Vector) -> Vector {
         sum.axpy(away.dot(z), &away);
     }
     sum
-}
-
-/// The vector of length 1 in the direction of `vector`, if it has one.
-fn unit(mut vector: Vector) -> Option<Vector> {
-    let norm = vector.norm();
-    (norm > 0.0).then(|| {
-        vector.scale(1.0 / norm);
-        vector
-    })
 }
 
 impl Stateful for Mimicry {

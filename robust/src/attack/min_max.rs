@@ -31,10 +31,8 @@ impl Direction {
             return (moments.mean, moments.deviation.scaled(-1.0));
         }
         let mean = honest.mean();
-        let p = match (self, mean.norm()) {
-            (Self::Unit, norm) if norm > 0.0 => mean.scaled(-1.0 / norm),
-            _ => mean.signum().scaled(-1.0),
-        };
+        let unit = if self == Self::Unit { mean.unit() } else { None };
+        let p = unit.unwrap_or_else(|| mean.signum()).scaled(-1.0);
         (mean, p)
     }
 }
@@ -74,7 +72,7 @@ impl Attack for MinMax {
     fn forge(&mut self, view: &View<'_>) -> Result<Vec<Vector>, AttackError> {
         let honest = view.honest()?;
         let (mut vector, p) = self.direction.of(honest);
-        let gram = honest.gram().map_err(|error| AttackError::Failed(format!("honest vectors: {error}")))?;
+        let gram = statistics::gram(honest)?;
         let pairs = (0..gram.m()).flat_map(|i| (0..i).map(move |j| (i, j)));
         let diameter2 = pairs.map(|(i, j)| gram.distance2(i, j)).fold(0.0, f64::max);
         let square = p.dot(&p);

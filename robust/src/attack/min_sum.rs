@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Attack, AttackError, AttackRule, Knowledge, View, min_max::Direction};
+use super::{Attack, AttackError, AttackRule, Knowledge, View, min_max::Direction, statistics};
 use crate::{
     Size, Vector,
     describe::{Described, ParameterError},
@@ -45,7 +45,7 @@ impl Attack for MinSum {
     fn forge(&mut self, view: &View<'_>) -> Result<Vec<Vector>, AttackError> {
         let honest = view.honest()?;
         let (mut vector, p) = self.direction.of(honest);
-        let gram = honest.gram().map_err(|error| AttackError::Failed(format!("honest vectors: {error}")))?;
+        let gram = statistics::gram(honest)?;
         let n = gram.m();
         let sums: Vec<f64> = (0..n).map(|i| (0..n).map(|j| gram.distance2(i, j)).sum()).collect();
         let bound = sums.iter().copied().fold(0.0, f64::max);

@@ -80,23 +80,15 @@ impl Attack for Relocated {
         if view.round > 1 {
             reference.lerp(self.rule.lambda, view.last_aggregate);
         }
-        normalise(&mut reference);
+        let reference = reference.unit().unwrap_or(reference);
         let mut orthogonal = view.shape.like(&vec![1.0; view.shape.len()]);
         orthogonal.axpy(-orthogonal.dot(&reference), &reference);
-        normalise(&mut orthogonal);
+        let orthogonal = orthogonal.unit().unwrap_or(orthogonal);
         let (sin, cos) = self.rule.angle.to_radians().sin_cos();
         let mut vector = mean;
         vector.lerp(self.rule.pi, view.last_aggregate);
         vector.axpy(self.z * sin, &orthogonal);
         vector.axpy(self.z * cos, &reference);
         Ok(view.everyone(&vector))
-    }
-}
-
-/// Gives `vector` length 1, unless it has none.
-fn normalise(vector: &mut Vector) {
-    let norm = vector.norm();
-    if norm > 0.0 {
-        vector.scale(1.0 / norm);
     }
 }

@@ -5,7 +5,8 @@
 #[cfg(feature = "torch")]
 use tch::Tensor;
 
-use crate::{Batch, Vector};
+use super::AttackError;
+use crate::{Batch, Gram, Vector};
 
 /// Mean and standard deviation at every coordinate.
 pub(super) struct Moments {
@@ -18,6 +19,14 @@ pub(super) struct Moments {
 /// The vectors of `batch`, those under a map computed.
 pub(super) fn rows(batch: &Batch<'_>) -> Vec<Vector> {
     (0..batch.m()).map(|i| batch.row(i)).collect()
+}
+
+/// The geometry of the honest vectors.
+///
+/// # Errors
+/// [`AttackError::Failed`] if some of them are not finite.
+pub(super) fn gram<'b>(honest: &'b Batch<'_>) -> Result<&'b Gram, AttackError> {
+    honest.gram().map_err(|error| AttackError::Failed(format!("honest vectors: {error}")))
 }
 
 /// Mean and standard deviation of the vectors of `batch` at every coordinate, with the divisor n -

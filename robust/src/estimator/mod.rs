@@ -8,7 +8,6 @@ use dyn_clone::DynClone;
 pub use momentum::{First, Momentum};
 pub use sgd::Sgd;
 pub use storm::Storm;
-pub(crate) use storm::{check_decimals, rounded};
 
 use crate::{
     Vector,

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Estimator, EstimatorRule, Gradients, Points};
 use crate::{
-    Vector,
+    Vector, decimals,
     describe::{Described, ParameterError, Preset},
     state::{State, StateError, Stateful},
 };
@@ -46,7 +46,7 @@ impl EstimatorRule for Storm {
     fn build(&self) -> Result<Box<dyn Estimator>, ParameterError> {
         ParameterError::fraction("beta", self.beta.unwrap_or(1.0))?;
         ParameterError::fraction("floor", self.floor)?;
-        check_decimals(self.decimals)?;
+        decimals::check(self.decimals)?;
         Ok(Box::new(Corrected { rule: self.clone(), last: None, began: 0, round: 0 }))
     }
 }
@@ -54,21 +54,7 @@ impl EstimatorRule for Storm {
 impl Storm {
     /// beta_t, the weight of the new gradient in `round` t of those that the worker has been taking part in.
     pub fn weight(&self, round: u64) -> f64 {
-        self.beta.unwrap_or_else(|| rounded(1.0 / round as f64, self.decimals).max(self.floor))
-    }
-}
-
-/// `value` rounded to so many decimals, as Python's `round`: of its exact binary value, ties to even.
-pub(crate) fn rounded(value: f64, decimals: Option<u32>) -> f64 {
-    // Through decimal text, for value · 10^n may itself round to a tie: 1/80 is 0.013, not 0.012.
-    decimals.map_or(value, |n| format!("{value:.*}", n as usize).parse().unwrap_or(value))
-}
-
-/// Decimals that f64 has.
-pub(crate) fn check_decimals(decimals: Option<u32>) -> Result<(), ParameterError> {
-    match decimals {
-        Some(n) if n > 15 => Err(ParameterError::new("decimals", n, "at most 15")),
-        _ => Ok(()),
+        self.beta.unwrap_or_else(|| decimals::rounded(1.0 / round as f64, self.decimals).max(self.floor))
     }
 }
 

@@ -5,9 +5,8 @@ use serde::{Deserialize, Serialize};
 
 use super::{Domain, Schedule, Step, StepRule, check_rates};
 use crate::{
-    Vector,
+    Vector, decimals,
     describe::{Described, ParameterError, Preset, sole},
-    estimator::{check_decimals, rounded},
     state::{State, StateError, Stateful},
 };
 
@@ -76,7 +75,7 @@ impl StepRule for AnytimeSgd {
         check_rates(self.lr, self.weight_decay, &self.schedule)?;
         ParameterError::fraction("gamma", self.gamma.unwrap_or(1.0))?;
         ParameterError::fraction("floor", self.floor)?;
-        check_decimals(self.decimals)?;
+        decimals::check(self.decimals)?;
         Ok(Box::new(Anytime { rule: self.clone(), domain, w: start.clone() }))
     }
 }
@@ -86,7 +85,7 @@ impl AnytimeSgd {
     pub fn average_weight(&self, round: u64) -> f64 {
         let t = round as f64;
         let ours = if self.lagged { 2.0 / (t + 1.0) } else { 2.0 / (t + 2.0) };
-        self.gamma.unwrap_or_else(|| rounded(ours, self.decimals).max(self.floor))
+        self.gamma.unwrap_or_else(|| decimals::rounded(ours, self.decimals).max(self.floor))
     }
 }
 

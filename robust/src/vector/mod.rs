@@ -220,6 +220,12 @@ impl Vector {
         out
     }
 
+    /// The vector of length 1 in the direction of this one, if it has one.
+    pub fn unit(&self) -> Option<Self> {
+        let norm = self.norm();
+        (norm > 0.0).then(|| self.scaled(1.0 / norm))
+    }
+
     /// self ← self + c · other.
     ///
     /// # Panics
@@ -402,6 +408,13 @@ mod tests {
             Vector::from(tch::Tensor::from_slice(&[0f32; 3])).kind(),
             "3 coordinates of f32 in a tensor on Cpu"
         );
+    }
+
+    #[test]
+    fn a_unit_vector_has_length_1_where_there_is_a_direction() {
+        assert_eq!(Vector::from(vec![3f64, -4.0]).unit().map(|u| u.to_f64()), Some(vec![0.6, -0.8]));
+        assert!(Vector::from(vec![0f32; 3]).unit().is_none());
+        assert!(Vector::from(vec![f32::NAN, 1.0]).unit().is_none());
     }
 
     #[test]
