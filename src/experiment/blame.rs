@@ -21,7 +21,10 @@ pub(super) fn blame(error: &RunError, config: &Config) -> String {
             rule(&server.rule)
         }
         RunError::Rule { error, .. }
-            if matches!(**error, RuleError::Unlike { .. } | RuleError::NotFinite) =>
+            if matches!(
+                **error,
+                RuleError::Unlike { .. } | RuleError::Miscounted { .. } | RuleError::NotFinite
+            ) =>
         {
             rule(&server.rule)
         }

@@ -116,7 +116,7 @@ impl Anchor {
         let wanted = std::mem::replace(&mut context.wants_distances, batch.map().is_none());
         let anchor = inner.aggregate(batch, context);
         context.wants_distances = wanted;
-        let mut aggregate = anchor?;
+        let mut aggregate = anchor?.checked(batch)?;
         let at_hand = aggregate.distances.take().filter(|_| batch.map().is_none());
         let distances2 = match (&aggregate.output, at_hand) {
             (_, Some(distances)) => distances,

@@ -1,6 +1,6 @@
 //! A chain of rules as one: the server's whole defence.
 
-use std::{collections::HashSet, sync::Arc};
+use std::{collections::HashSet, fmt, sync::Arc};
 
 use rayon::prelude::*;
 
@@ -37,6 +37,12 @@ pub struct Aggregation {
 #[derive(Clone)]
 pub struct Defence {
     root: Box<dyn Aggregator>,
+}
+
+impl fmt::Debug for Defence {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Defence").finish_non_exhaustive()
+    }
 }
 
 impl Defence {
@@ -146,14 +152,11 @@ impl Defence {
         let batch = Batch::new(rows)?.watched(context.watch.clone());
         self.check(Size::new(batch.m(), context.f))?;
         let wants_distances = context.wants_distances;
-        let Aggregate { output, distances } = self.root.aggregate(&batch, &mut context)?;
+        let Aggregate { output, distances } = self.root.aggregate(&batch, &mut context)?.checked(&batch)?;
         let (output, weights) = match output {
             Output::Span(c) => (batch.combine(&c), Some(c)),
             Output::Vector(output) => (output, None),
         };
-        if !output.is_like(&rows[0]) {
-            return Err(RuleError::Unlike { found: output.len(), expected: rows[0].len() });
-        }
         if !batch.known_finite() && !output.is_finite() {
             require_finite(rows)?;
         }
@@ -324,7 +327,8 @@ impl Aggregator for Under {
         let w = Arc::new(self.pre.weights(batch, context)?);
         let f = std::mem::replace(&mut context.f, inner.f);
         let workers = (!self.pre.keeps_workers()).then(|| std::mem::take(&mut context.workers));
-        let result = self.inner.aggregate(&batch.mapped(w.clone()), context);
+        let mapped = batch.mapped(w.clone());
+        let result = self.inner.aggregate(&mapped, context).and_then(|found| found.checked(&mapped));
         context.f = f;
         if let Some(workers) = workers {
             context.workers = workers;

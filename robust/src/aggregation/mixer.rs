@@ -1,5 +1,7 @@
 //! A chain of pre-aggregators alone: m vectors in, k vectors out.
 
+use std::fmt;
+
 use rayon::prelude::*;
 
 use super::{
@@ -25,6 +27,12 @@ pub struct Mixed {
 #[derive(Clone)]
 pub struct Mixer {
     layers: Vec<Box<dyn PreAggregator>>,
+}
+
+impl fmt::Debug for Mixer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Mixer").field("layers", &self.layers.len()).finish_non_exhaustive()
+    }
 }
 
 impl Mixer {

@@ -87,7 +87,7 @@ pub use weights::Weights;
 
 pub use crate::batch::Median;
 
-use std::sync;
+use std::{fmt, sync};
 
 use dyn_clone::DynClone;
 
@@ -142,6 +142,7 @@ pub fn built_in(visitor: &mut impl RuleVisitor) {
 
 /// A rule that cannot be applied.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
+#[non_exhaustive]
 pub enum RuleError {
     /// More Byzantine vectors than the rule is defined for.
     #[error("{rule} needs {condition}, which m = {m}, f = {f} does not meet")]
@@ -197,6 +198,16 @@ pub enum RuleError {
         /// Length of the vectors.
         expected: usize,
     },
+    /// The rule's result has another number of coefficients or of distances than there are vectors.
+    #[error("the rule makes {found} {what} for {expected} vectors")]
+    Miscounted {
+        /// What there are too few or too many of.
+        what: &'static str,
+        /// Their number.
+        found: usize,
+        /// Number of vectors.
+        expected: usize,
+    },
     /// The rule's result is not finite.
     #[error("the rule makes a vector that is not finite from vectors that are")]
     NotFinite,
@@ -223,6 +234,7 @@ impl RuleError {
             | Self::Long { .. }
             | Self::NoReference { .. }
             | Self::Unlike { .. }
+            | Self::Miscounted { .. }
             | Self::NotFinite
             | Self::Failed { .. } => false,
         }
@@ -302,6 +314,27 @@ impl Aggregate {
     pub fn vector(output: Vector) -> Self {
         Self { output: Output::Vector(output), distances: None }
     }
+
+    /// This, if it fits the batch that the rule was given: rules from outside may count wrongly.
+    pub(super) fn checked(self, batch: &Batch<'_>) -> Result<Self, RuleError> {
+        let row = &batch.raw()[0];
+        match &self.output {
+            Output::Span(coefficients) => check_number("coefficients", coefficients, batch.m())?,
+            Output::Vector(output) if !output.is_like(row) => {
+                return Err(RuleError::Unlike { found: output.len(), expected: row.len() });
+            }
+            Output::Vector(_) => {}
+        }
+        if let Some(distances) = &self.distances {
+            check_number("distances", distances, batch.raw().len())?;
+        }
+        Ok(self)
+    }
+}
+
+fn check_number(what: &'static str, numbers: &[f64], expected: usize) -> Result<(), RuleError> {
+    let found = numbers.len();
+    if found == expected { Ok(()) } else { Err(RuleError::Miscounted { what, found, expected }) }
 }
 
 impl From<Columns> for Aggregate {
@@ -467,6 +500,17 @@ pub enum Layer {
     Pre(Box<dyn PreAggregator>),
     /// A rule over a rule.
     Meta(Box<dyn MetaAggregator>),
+}
+
+impl fmt::Debug for Layer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let name = match self {
+            Self::Base(_) => "Base",
+            Self::Pre(_) => "Pre",
+            Self::Meta(_) => "Meta",
+        };
+        f.debug_struct(name).finish_non_exhaustive()
+    }
 }
 
 /// A rule as configured: its parameters, which make a layer of a chain.

@@ -1,5 +1,7 @@
 //! An attack on its own, outside of a run: for matrices in files and for searches.
 
+use std::fmt;
+
 use super::{Attack, AttackError, Probe, Scene, Setting};
 use crate::{
     Batch, Size, Vector,
@@ -23,6 +25,15 @@ pub struct FirstRound<'a> {
     pub size: Size,
     /// Of all that is drawn.
     pub seed: Seed,
+}
+
+impl fmt::Debug for FirstRound<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("FirstRound")
+            .field("size", &self.size)
+            .field("seed", &self.seed)
+            .finish_non_exhaustive()
+    }
 }
 
 impl FirstRound<'_> {

@@ -85,6 +85,7 @@ pub enum Knowledge {
 
 /// An attack that could not make its vectors.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
+#[non_exhaustive]
 pub enum AttackError {
     /// The attack asked its view for something that its declared knowledge does not include.
     #[error("the attack looks at {wanted:?} knowledge but declares {declared:?}")]
@@ -290,7 +291,10 @@ pub struct Probe<'a> {
 
 impl std::fmt::Debug for Probe<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "Probe {{ f: {}, honest: {} }}", self.f, self.honest.len())
+        f.debug_struct("Probe")
+            .field("f", &self.f)
+            .field("honest", &self.honest.len())
+            .finish_non_exhaustive()
     }
 }
 

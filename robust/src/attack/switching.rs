@@ -1,6 +1,8 @@
 //! A schedule of attacks. It knows nothing of their configuration: whoever
 //! resolves names to attacks builds them and hands them over.
 
+use std::fmt;
+
 use super::{Attack, AttackError, Knowledge, Misfit, Setting, View};
 use crate::{
     Vector,
@@ -39,6 +41,13 @@ impl Switching {
 
     fn at(&self, round: u64) -> usize {
         self.schedule.partition_point(|(first, _)| *first <= round).saturating_sub(1)
+    }
+}
+
+impl fmt::Debug for Switching {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let rounds: Vec<u64> = self.schedule.iter().map(|(round, _)| *round).collect();
+        f.debug_struct("Switching").field("from", &rounds).finish_non_exhaustive()
     }
 }
 

@@ -139,6 +139,49 @@ fn rows_are_set_aside_in_whatever_order_they_are_named() {
     assert_eq!(got.weights.unwrap(), [0.0, third, third, 0.0, third]);
 }
 
+/// Finds what it is told, whatever it is shown.
+#[derive(Clone)]
+struct Told(Aggregate);
+
+impl Stateful for Told {}
+
+impl Aggregator for Told {
+    fn check(&self, _: Size) -> Result<(), RuleError> {
+        Ok(())
+    }
+
+    fn aggregate(&mut self, _: &Batch<'_>, _: &mut Context) -> Result<Aggregate, RuleError> {
+        Ok(self.0.clone())
+    }
+}
+
+#[test]
+fn a_result_that_does_not_fit_the_vectors_is_refused_under_any_layer() {
+    let x = gaussian(5, 3, 6);
+    let span = |n: usize| Aggregate::span(vec![0.2; n]);
+    let distances = |n: usize| Aggregate { distances: Some(vec![1.0; n]), ..span(5) };
+    let found = |over: &str, told: &Aggregate| {
+        let outer = (!over.is_empty()).then(|| layer(over, &json!({})));
+        let layers = outer.into_iter().chain([Layer::Base(Box::new(Told(told.clone())))]).collect();
+        aggregate(&mut Defence::new(layers).unwrap(), &x, 1).map(|found| found.output.to_f64())
+    };
+    for over in ["", "nnm", "arc", "ctma", "weighted-ctma"] {
+        for (told, said) in [
+            (span(4), "the rule makes 4 coefficients for 5 vectors"),
+            (span(6), "the rule makes 6 coefficients for 5 vectors"),
+            (distances(4), "the rule makes 4 distances for 5 vectors"),
+            (distances(6), "the rule makes 6 distances for 5 vectors"),
+            (
+                Aggregate::vector(vec![0.0; 2].into()),
+                "the rule makes a vector of 2 coordinates that is not like the vectors of 3",
+            ),
+        ] {
+            assert_eq!(found(over, &told).unwrap_err().to_string(), said, "{over}");
+        }
+        found(over, &distances(5)).unwrap();
+    }
+}
+
 #[test]
 fn parameters_out_of_range_are_refused_by_name() {
     let refused = |rule: &str, parameters: serde_json::Value, parameter: &str| {
