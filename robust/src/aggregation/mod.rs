@@ -5,6 +5,7 @@
 //! weights over the rows. A *meta-aggregator* ([`MetaAggregator`]) upgrades
 //! the rule inside it. A [`Defence`] is a chain of them, outermost first.
 
+mod aggregate;
 mod aksel;
 mod arc;
 mod beside;
@@ -16,15 +17,18 @@ mod cge;
 mod clipped_clustering;
 mod clipping;
 mod cluster;
+mod context;
 mod cover;
 mod ctma;
 mod cwmed;
 mod cwtm;
 mod defence;
 mod dnc;
+mod error;
 mod fltrust;
 mod geometric_median;
 mod krum;
+mod layer;
 mod mda;
 mod meamed;
 mod mean;
@@ -49,6 +53,7 @@ mod weighted_geometric_median;
 mod weighted_mean;
 mod weights;
 
+pub use aggregate::{Aggregate, Output};
 pub use aksel::{Aksel, Keep};
 pub use arc::Arc;
 pub use bucketing::Bucketing;
@@ -58,14 +63,17 @@ pub use centered_clipping::CenteredClipping;
 pub use cge::Cge;
 pub use clipped_clustering::ClippedClustering;
 pub use clipping::Clipping;
+pub use context::Context;
 pub use ctma::{Ctma, Ties};
 pub use cwmed::Cwmed;
 pub use cwtm::Cwtm;
 pub use defence::{Aggregation, Defence};
 pub use dnc::Dnc;
+pub use error::RuleError;
 pub use fltrust::Fltrust;
 pub use geometric_median::{GeometricMedian, Start};
 pub use krum::{Krum, MultiKrum, Neighbours, Select};
+pub use layer::Layer;
 pub use mda::Mda;
 pub use meamed::Meamed;
 pub use mean::Mean;
@@ -85,16 +93,12 @@ pub use weighted_geometric_median::WeightedGeometricMedian;
 pub use weighted_mean::WeightedMean;
 pub use weights::Weights;
 
-pub use crate::batch::Median;
-
-use std::{fmt, sync};
-
 use dyn_clone::DynClone;
 
+pub use crate::batch::Median;
 use crate::{
-    Batch, BatchError, Columns, Map, Size, Vector, Watch,
+    Batch, Map, Size,
     describe::{Described, ParameterError},
-    random::Stream,
     state::Stateful,
 };
 
@@ -140,209 +144,6 @@ pub fn built_in(visitor: &mut impl RuleVisitor) {
     visitor.visit::<WeightedCtma>();
 }
 
-/// A rule that cannot be applied.
-#[derive(Clone, Debug, PartialEq, thiserror::Error)]
-#[non_exhaustive]
-pub enum RuleError {
-    /// More Byzantine vectors than the rule is defined for.
-    #[error("{rule} needs {condition}, which m = {m}, f = {f} does not meet")]
-    Breakdown {
-        /// Name of the rule.
-        rule: &'static str,
-        /// The condition, e.g. `m > 2f`.
-        condition: &'static str,
-        /// Number of vectors the rule is given.
-        m: usize,
-        /// Number of Byzantine vectors among them.
-        f: usize,
-    },
-    /// The vectors do not form a batch.
-    #[error(transparent)]
-    Batch(#[from] BatchError),
-    /// A parameter that cannot be used with this many vectors.
-    #[error("{rule}: {error}")]
-    Parameter {
-        /// Name of the rule.
-        rule: &'static str,
-        /// Which parameter, and why.
-        error: ParameterError,
-    },
-    /// There are too many layers.
-    #[error("the chain has {layers} elements; at most {most} are accepted")]
-    Long {
-        /// How many.
-        layers: usize,
-        /// How many are accepted.
-        most: usize,
-    },
-    /// The layers do not form a chain, e.g. nothing under a meta-aggregator.
-    #[error("the rule is not a chain: {0}")]
-    Chain(String),
-    /// The rule needs a vector of the server's own, and the round has none.
-    #[error("{rule} needs a reference vector that the server computed itself")]
-    NoReference {
-        /// Name of the rule.
-        rule: &'static str,
-    },
-    /// Every vector has a coordinate that is NaN or infinite, or a squared norm that is and that the rule needs.
-    #[error("none of the {m} vectors is finite, with a squared norm that is")]
-    NoneFinite {
-        /// Number of vectors.
-        m: usize,
-    },
-    /// The rule's result is not like the vectors: in length, format or place.
-    #[error("the rule makes a vector of {found} coordinates that is not like the vectors of {expected}")]
-    Unlike {
-        /// Length of the result.
-        found: usize,
-        /// Length of the vectors.
-        expected: usize,
-    },
-    /// The rule's result has another number of coefficients or of distances than there are vectors.
-    #[error("the rule makes {found} {what} for {expected} vectors")]
-    Miscounted {
-        /// What there are too few or too many of.
-        what: &'static str,
-        /// Their number.
-        found: usize,
-        /// Number of vectors.
-        expected: usize,
-    },
-    /// The rule's result is not finite.
-    #[error("the rule makes a vector that is not finite from vectors that are")]
-    NotFinite,
-    /// A rule failed for a reason of its own.
-    #[error("{rule}: {message}")]
-    Failed {
-        /// Name of the rule.
-        rule: String,
-        /// What it said.
-        message: String,
-    },
-}
-
-impl RuleError {
-    /// Whether the cause is that too few vectors came in, or too few finite ones.
-    pub fn is_turnout(&self) -> bool {
-        match self {
-            Self::Breakdown { .. }
-            | Self::NoneFinite { .. }
-            | Self::Parameter { .. }
-            | Self::Batch(BatchError::Empty) => true,
-            Self::Batch(_)
-            | Self::Chain(_)
-            | Self::Long { .. }
-            | Self::NoReference { .. }
-            | Self::Unlike { .. }
-            | Self::Miscounted { .. }
-            | Self::NotFinite
-            | Self::Failed { .. } => false,
-        }
-    }
-
-    /// `Ok` if f of the m vectors are fewer than half, which most rules need, else the breakdown of `rule`.
-    ///
-    /// # Errors
-    /// [`RuleError::Breakdown`].
-    pub fn minority(rule: &'static str, size: Size) -> Result<(), Self> {
-        Self::unless(size.f < size.m.div_ceil(2), rule, "m > 2f", size)
-    }
-
-    /// `Ok` if `holds`, else the breakdown of `rule` at this size.
-    ///
-    /// # Errors
-    /// [`RuleError::Breakdown`].
-    pub fn unless(holds: bool, rule: &'static str, condition: &'static str, size: Size) -> Result<(), Self> {
-        if holds { Ok(()) } else { Err(Self::Breakdown { rule, condition, m: size.m, f: size.f }) }
-    }
-}
-
-/// What a rule may know of the round besides the vectors.
-#[derive(Clone, Debug)]
-pub struct Context {
-    /// Number of Byzantine vectors the rule is told to withstand.
-    pub f: usize,
-    /// Random numbers for this round.
-    pub rng: Stream,
-    /// Whether the rule above wants [`Aggregate::distances`]; at the top, whether the report shall hold them.
-    pub wants_distances: bool,
-    /// What the server computed itself, e.g. a gradient on data that it trusts.
-    pub reference: Option<Vector>,
-    /// Which worker sent each row, for parameters and memory that belong to workers; empty if row i is worker i's.
-    pub workers: Vec<usize>,
-    /// Who is told of every pass over the vectors.
-    pub watch: Option<sync::Arc<dyn Watch>>,
-}
-
-impl Context {
-    /// A round in which the rule is told `f`: every worker is there, and the server has no vector of its own.
-    pub fn new(f: usize, rng: Stream) -> Self {
-        Self { f, rng, wants_distances: true, reference: None, workers: Vec::new(), watch: None }
-    }
-
-    /// The worker that sent row i.
-    pub fn worker(&self, i: usize) -> usize {
-        self.workers.get(i).copied().unwrap_or(i)
-    }
-}
-
-/// What a base or meta rule found: the output, or how to make it.
-#[derive(Clone, Debug)]
-pub struct Aggregate {
-    /// The result.
-    pub output: Output,
-    /// ‖x_i - output‖² of every *raw* row of the batch, if the rule has it at hand.
-    pub distances: Option<Vec<f64>>,
-}
-
-/// The result of a rule.
-#[derive(Clone, Debug)]
-pub enum Output {
-    /// Coefficients over the rows of the batch that the rule was given; the vector is not made yet.
-    Span(Vec<f64>),
-    /// The vector.
-    Vector(Vector),
-}
-
-impl Aggregate {
-    /// The combination Σ c_i x_i of the batch's rows.
-    pub fn span(coefficients: Vec<f64>) -> Self {
-        Self { output: Output::Span(coefficients), distances: None }
-    }
-
-    /// A vector that is no combination known to the rule.
-    pub fn vector(output: Vector) -> Self {
-        Self { output: Output::Vector(output), distances: None }
-    }
-
-    /// This, if it fits the batch that the rule was given: rules from outside may count wrongly.
-    pub(super) fn checked(self, batch: &Batch<'_>) -> Result<Self, RuleError> {
-        let row = &batch.raw()[0];
-        match &self.output {
-            Output::Span(coefficients) => check_number("coefficients", coefficients, batch.m())?,
-            Output::Vector(output) if !output.is_like(row) => {
-                return Err(RuleError::Unlike { found: output.len(), expected: row.len() });
-            }
-            Output::Vector(_) => {}
-        }
-        if let Some(distances) = &self.distances {
-            check_number("distances", distances, batch.raw().len())?;
-        }
-        Ok(self)
-    }
-}
-
-fn check_number(what: &'static str, numbers: &[f64], expected: usize) -> Result<(), RuleError> {
-    let found = numbers.len();
-    if found == expected { Ok(()) } else { Err(RuleError::Miscounted { what, found, expected }) }
-}
-
-impl From<Columns> for Aggregate {
-    fn from(columns: Columns) -> Self {
-        Self { output: Output::Vector(columns.output), distances: columns.distances }
-    }
-}
-
 /// A base rule: one vector of m. *Span* rules decide from [`Batch::gram`] and return coefficients;
 /// *coordinate* rules use [`Batch::columns`]; a rule that fits neither takes what it needs.
 ///
@@ -368,7 +169,8 @@ pub trait Aggregator: DynClone + Stateful + Send + Sync {
     /// Aggregates the rows of `batch`.
     ///
     /// # Errors
-    /// [`RuleError`]; [`BatchError::NonFinite`] is answered by the defence, which tries again without those rows.
+    /// [`RuleError`]; [`BatchError::NonFinite`](crate::BatchError::NonFinite) is answered by the defence, which tries
+    /// again without those rows.
     fn aggregate(&mut self, batch: &Batch<'_>, context: &mut Context) -> Result<Aggregate, RuleError>;
 
     /// The published bound on how far the rule can be moved, where there is one.
@@ -490,28 +292,6 @@ pub trait MetaAggregator: DynClone + Stateful + Send + Sync {
 dyn_clone::clone_trait_object!(Aggregator);
 dyn_clone::clone_trait_object!(PreAggregator);
 dyn_clone::clone_trait_object!(MetaAggregator);
-
-/// One element of a chain.
-#[derive(Clone)]
-pub enum Layer {
-    /// The innermost rule.
-    Base(Box<dyn Aggregator>),
-    /// A map of the vectors.
-    Pre(Box<dyn PreAggregator>),
-    /// A rule over a rule.
-    Meta(Box<dyn MetaAggregator>),
-}
-
-impl fmt::Debug for Layer {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let name = match self {
-            Self::Base(_) => "Base",
-            Self::Pre(_) => "Pre",
-            Self::Meta(_) => "Meta",
-        };
-        f.debug_struct(name).finish_non_exhaustive()
-    }
-}
 
 /// A rule as configured: its parameters, which make a layer of a chain.
 pub trait Rule: Described {

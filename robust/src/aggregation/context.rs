@@ -1,0 +1,35 @@
+//! What a rule is told of a round.
+
+use std::sync::Arc;
+
+use crate::{Vector, Watch, random::Stream};
+
+/// What a rule may know of the round besides the vectors.
+#[derive(Clone, Debug)]
+pub struct Context {
+    /// Number of Byzantine vectors the rule is told to withstand.
+    pub f: usize,
+    /// Random numbers for this round.
+    pub rng: Stream,
+    /// Whether the rule above wants [`Aggregate::distances`](super::Aggregate::distances); at the top, whether the
+    /// report shall hold them.
+    pub wants_distances: bool,
+    /// What the server computed itself, e.g. a gradient on data that it trusts.
+    pub reference: Option<Vector>,
+    /// Which worker sent each row, for parameters and memory that belong to workers; empty if row i is worker i's.
+    pub workers: Vec<usize>,
+    /// Who is told of every pass over the vectors.
+    pub watch: Option<Arc<dyn Watch>>,
+}
+
+impl Context {
+    /// A round in which the rule is told `f`: every worker is there, and the server has no vector of its own.
+    pub fn new(f: usize, rng: Stream) -> Self {
+        Self { f, rng, wants_distances: true, reference: None, workers: Vec::new(), watch: None }
+    }
+
+    /// The worker that sent row i.
+    pub fn worker(&self, i: usize) -> usize {
+        self.workers.get(i).copied().unwrap_or(i)
+    }
+}

@@ -1,0 +1,120 @@
+//! Why a rule cannot be applied.
+
+use crate::{BatchError, Size, describe::ParameterError};
+
+/// A rule that cannot be applied.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum RuleError {
+    /// More Byzantine vectors than the rule is defined for.
+    #[error("{rule} needs {condition}, which m = {m}, f = {f} does not meet")]
+    Breakdown {
+        /// Name of the rule.
+        rule: &'static str,
+        /// The condition, e.g. `m > 2f`.
+        condition: &'static str,
+        /// Number of vectors the rule is given.
+        m: usize,
+        /// Number of Byzantine vectors among them.
+        f: usize,
+    },
+    /// The vectors do not form a batch.
+    #[error(transparent)]
+    Batch(#[from] BatchError),
+    /// A parameter that cannot be used with this many vectors.
+    #[error("{rule}: {error}")]
+    Parameter {
+        /// Name of the rule.
+        rule: &'static str,
+        /// Which parameter, and why.
+        error: ParameterError,
+    },
+    /// There are too many layers.
+    #[error("the chain has {layers} elements; at most {most} are accepted")]
+    Long {
+        /// How many.
+        layers: usize,
+        /// How many are accepted.
+        most: usize,
+    },
+    /// The layers do not form a chain, e.g. nothing under a meta-aggregator.
+    #[error("the rule is not a chain: {0}")]
+    Chain(String),
+    /// The rule needs a vector of the server's own, and the round has none.
+    #[error("{rule} needs a reference vector that the server computed itself")]
+    NoReference {
+        /// Name of the rule.
+        rule: &'static str,
+    },
+    /// Every vector has a coordinate that is NaN or infinite, or a squared norm that is and that the rule needs.
+    #[error("none of the {m} vectors is finite, with a squared norm that is")]
+    NoneFinite {
+        /// Number of vectors.
+        m: usize,
+    },
+    /// The rule's result is not like the vectors: in length, format or place.
+    #[error("the rule makes a vector of {found} coordinates that is not like the vectors of {expected}")]
+    Unlike {
+        /// Length of the result.
+        found: usize,
+        /// Length of the vectors.
+        expected: usize,
+    },
+    /// The rule's result has another number of coefficients or of distances than there are vectors.
+    #[error("the rule makes {found} {what} for {expected} vectors")]
+    Miscounted {
+        /// What there are too few or too many of.
+        what: &'static str,
+        /// Their number.
+        found: usize,
+        /// Number of vectors.
+        expected: usize,
+    },
+    /// The rule's result is not finite.
+    #[error("the rule makes a vector that is not finite from vectors that are")]
+    NotFinite,
+    /// A rule failed for a reason of its own.
+    #[error("{rule}: {message}")]
+    Failed {
+        /// Name of the rule.
+        rule: String,
+        /// What it said.
+        message: String,
+    },
+}
+
+impl RuleError {
+    /// Whether the cause is that too few vectors came in, or too few finite ones.
+    pub fn is_turnout(&self) -> bool {
+        match self {
+            Self::Breakdown { .. }
+            | Self::NoneFinite { .. }
+            | Self::Parameter { .. }
+            | Self::Batch(BatchError::Empty) => true,
+            Self::Batch(_)
+            | Self::Chain(_)
+            | Self::Long { .. }
+            | Self::NoReference { .. }
+            | Self::Unlike { .. }
+            | Self::Miscounted { .. }
+            | Self::NotFinite
+            | Self::Failed { .. } => false,
+        }
+    }
+
+    /// `Ok` if f of the m vectors are fewer than half, which most rules need, else the breakdown of `rule`.
+    ///
+    /// # Errors
+    /// [`RuleError::Breakdown`].
+    pub fn minority(rule: &'static str, size: Size) -> Result<(), Self> {
+        Self::unless(size.f < size.m.div_ceil(2), rule, "m > 2f", size)
+    }
+
+    /// `Ok` if `holds`, else the breakdown of `rule` at this size.
+    ///
+    /// # Errors
+    /// [`RuleError::Breakdown`].
+    pub fn unless(holds: bool, rule: &'static str, condition: &'static str, size: Size) -> Result<(), Self> {
+        if holds { Ok(()) } else { Err(Self::Breakdown { rule, condition, m: size.m, f: size.f }) }
+    }
+}
