@@ -88,7 +88,7 @@ impl Rule for GeometricMedian {
     fn build(&self) -> Result<Layer, ParameterError> {
         self.nu.map_or(Ok(()), |nu| ParameterError::not_negative("nu", nu))?;
         ParameterError::not_negative("tolerance", self.tolerance)?;
-        ParameterError::unless(self.steps > 0, "steps", self.steps, "at least 1")?;
+        ParameterError::at_least_one("steps", self.steps)?;
         Ok(Layer::Base(Box::new(self.clone())))
     }
 
@@ -101,7 +101,7 @@ impl Stateful for GeometricMedian {}
 
 impl Aggregator for GeometricMedian {
     fn check(&self, size: Size) -> Result<(), RuleError> {
-        RuleError::unless(size.m > 2 * size.f, Self::NAME, "m > 2f", size)
+        RuleError::minority(Self::NAME, size)
     }
 
     fn aggregate(&mut self, batch: &Batch<'_>, _: &mut Context) -> Result<Aggregate, RuleError> {

@@ -47,7 +47,7 @@ impl Stateful for Monna {}
 
 impl Aggregator for Monna {
     fn check(&self, size: Size) -> Result<(), RuleError> {
-        RuleError::unless(size.m > 2 * size.f, Self::NAME, "m > 2f", size)
+        RuleError::minority(Self::NAME, size)
     }
 
     fn check_workers(&self, workers: usize, size: Size) -> Result<(), RuleError> {

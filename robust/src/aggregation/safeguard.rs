@@ -62,9 +62,9 @@ impl Described for Safeguard {
 
 impl Rule for Safeguard {
     fn build(&self) -> Result<Layer, ParameterError> {
-        ParameterError::unless(self.short > 0, "short", self.short, "at least 1")?;
+        ParameterError::at_least_one("short", self.short)?;
         ParameterError::unless(self.long >= self.short, "long", self.long, "at least the short window")?;
-        ParameterError::unless(self.scale >= 1.0, "scale", self.scale, "at least 1")?;
+        ParameterError::at_least_one("scale", self.scale)?;
         ParameterError::not_negative("floor", self.floor)?;
         Ok(Layer::Base(Box::new(Guard { rule: self.clone(), ..Guard::default() })))
     }
@@ -121,7 +121,7 @@ impl Stateful for Guard {
 
 impl Aggregator for Guard {
     fn check(&self, size: Size) -> Result<(), RuleError> {
-        RuleError::unless(size.m > 2 * size.f, Safeguard::NAME, "m > 2f", size)
+        RuleError::minority(Safeguard::NAME, size)
     }
 
     fn check_workers(&self, workers: usize, size: Size) -> Result<(), RuleError> {

@@ -80,7 +80,7 @@ impl WeightedGeometricMedian {
 impl Aggregator for WeightedGeometricMedian {
     fn check(&self, size: Size) -> Result<(), RuleError> {
         self.weights.check_number(size.m, Self::NAME)?;
-        RuleError::unless(size.m > 2 * size.f, Self::NAME, "m > 2f", size)
+        RuleError::minority(Self::NAME, size)
     }
 
     fn check_workers(&self, workers: usize, _: Size) -> Result<(), RuleError> {

@@ -55,9 +55,7 @@ impl Described for Momentum {
 
 impl EstimatorRule for Momentum {
     fn build(&self) -> Result<Box<dyn Estimator>, ParameterError> {
-        if !(0.0..1.0).contains(&self.beta) {
-            return Err(ParameterError::new("beta", self.beta, "0 <= beta < 1"));
-        }
+        ParameterError::below_one("beta", self.beta)?;
         Ok(Box::new(Moving { rule: self.clone(), mean: None }))
     }
 }
