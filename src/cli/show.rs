@@ -54,7 +54,7 @@ fn draw(holdings: &Holdings, file: &Path) -> Result<(), ReportError> {
     };
     let cell = |&count: &usize| match count {
         0 => Cell::Empty,
-        count => Cell::Number(count as f64, count.to_string()),
+        count => Cell::Number { value: count as f64, text: count.to_string(), note: String::new() },
     };
     let cells = |counts: &[usize]| counts.iter().map(cell).collect();
     let samples = |counts: &[usize]| counts.iter().sum::<usize>();

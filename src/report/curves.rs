@@ -3,6 +3,7 @@
 
 use super::{
     layout::Layout,
+    losses::Losses,
     measure::{ACCURACY, GAP, LOSS, Measure, VALIDATION},
     plot::{Axis, Entry, Grid, Line, Point},
     statistics::Estimate,
@@ -101,7 +102,7 @@ fn line(study: &Study, series: &Series, measure: Measure, against: Against, unit
         let x = xs.iter().zip(&rows).map(|(values, &row)| values[row]).sum::<f64>() / runs.len() as f64;
         let estimate = Estimate::of(&ys?)?;
         let (low, high) = estimate.range();
-        Some(Point { x: x * unit, y: estimate.mean, low, high })
+        Some(Point { x: x * unit, y: estimate.mean, low, high, hollow: false })
     };
     rounds.iter().filter_map(point).collect()
 }
@@ -138,7 +139,7 @@ pub fn curves(study: &Study, split: &[usize], measure: Measure, against: Against
     let y = axis_of(measure, values);
     let panels = panels(study, layout, &here, |series| line(study, series, measure, against, unit));
     Grid {
-        title: titled(study, measure.title, split),
+        title: Losses::over(here).beside(titled(study, measure.title, split)),
         x: Axis { label, ..Axis::default() },
         y,
         marks: false,

@@ -6,7 +6,8 @@ use super::{
     ReportError,
     curves::{Against, axis_of, curves, measures, panels, titled},
     layout::Layout,
-    plot::{Axis, Bars, Cell, DrawError, Heat, Point},
+    losses::Losses,
+    plot::{Axis, Bar, Bars, Cell, DrawError, Heat, Point},
     statistics::{Estimate, median},
     study::{Series, Study, combinations, pick},
 };
@@ -91,11 +92,12 @@ impl Gallery<'_> {
                 all.iter().filter(|series| pick(series, &layout.split) == split).collect();
             let x = |series: &Series| study.factors[f].values[series.levels[f]].parse().unwrap_or(f64::NAN);
             let points = |series: &Series| {
-                let estimate = settled(study, [series]).map(|estimate| (estimate, estimate.range()));
-                estimate
-                    .map(|(e, (low, high))| Point { x: x(series), y: e.mean, low, high })
-                    .into_iter()
-                    .collect()
+                let (x, hollow) = (x(series), series.losses.any());
+                let point = |estimate: Estimate| {
+                    let (low, high) = estimate.range();
+                    Point { x, y: estimate.mean, low, high, hollow }
+                };
+                settled(study, [series]).map(point).into_iter().collect()
             };
             let mut grid = panels(study, &layout, &here, points);
             grid.panels.iter_mut().flatten().for_each(|lines| *lines = connected(std::mem::take(lines)));
@@ -105,7 +107,9 @@ impl Gallery<'_> {
             let y = axis_of(study.measure, means.iter().copied());
             grid.y = Axis { label: format!("final {}", y.label), ..y };
             let marks = study.factors[f].values.iter().filter_map(|value| value.parse().ok()).collect();
-            grid.x = Axis { label: "Byzantine workers f".to_owned(), marks, ..Axis::default() };
+            let some_failed = Losses::over(here).any();
+            let hollow = if some_failed { " (hollow points: seeds failed)" } else { "" };
+            grid.x = Axis { label: format!("Byzantine workers f{hollow}"), marks, ..Axis::default() };
             grid.marks = true;
             let label = study.label(&layout.split, &split);
             grid.title = format!("Breakdown: final {} against f", study.measure.title)
@@ -131,18 +135,20 @@ impl Gallery<'_> {
             let rows: Vec<&Vec<usize>> =
                 rows.iter().filter(|row| here().any(|series| pick(series, &across) == **row)).collect();
             let attacks: BTreeSet<Vec<usize>> = here().map(|series| pick(series, &attack)).collect();
-            let cell = |row: &[usize], levels: &[usize]| {
-                let mut those = here().filter(|s| pick(s, &across) == row && pick(s, &attack) == levels);
-                those.next().map_or(Cell::Empty, |series| self.cell(series))
+            let attacked = attacked(study, &attack, &attacks);
+            let under = |row: &[usize], levels: &[usize]| {
+                here().find(|s| pick(s, &across) == row && pick(s, &attack) == levels)
             };
             let cells = rows.iter().map(|row| {
-                let mut cells: Vec<Cell> = attacks.iter().map(|levels| cell(row, levels)).collect();
-                cells.push(self.worst(&cells));
-                cells
+                let worst: Vec<_> = attacked.iter().map(|levels| under(row, levels)).collect();
+                let cells = attacks.iter().map(|levels| self.cell(under(row, levels)));
+                cells.chain([self.worst(&worst)]).collect()
             });
+            let free = attacked.len() < attacks.len();
+            let but = if free { "; the worst case is over the attacks, without “no attack”" } else { "" };
             let heat = Heat {
                 title: titled(study, "worst case over attacks", &split),
-                what: format!("final {}, mean over seeds", study.measure.label()),
+                what: format!("final {}, mean over seeds{but}", study.measure.label()),
                 across: "attack".to_owned(),
                 cells: cells.collect(),
                 columns: attacks
@@ -171,18 +177,13 @@ impl Gallery<'_> {
         let rest: Vec<usize> = (0..study.factors.len()).filter(|at| !known(at)).collect();
         let (rows, columns) = (study.combinations(&[f]), study.combinations(&partition));
         for level in study.combinations(&rule) {
-            let here = || study.series.iter().filter(|series| pick(series, &rule) == level);
-            let cell = |row: &[usize], column: &[usize]| {
+            let here: Vec<&Series> =
+                study.series.iter().filter(|series| pick(series, &rule) == level).collect();
+            let cells = |row: &Vec<usize>| {
                 // An attack belongs to the f at which it is there.
-                let at_f = here().filter(|series| series.levels[f] == row[0]);
-                let conditions: BTreeSet<Vec<usize>> = at_f.map(|series| pick(series, &rest)).collect();
-                let under = |condition: &Vec<usize>| {
-                    let is_it = |s: &&Series| {
-                        s.levels[f] == row[0] && pick(s, &partition) == column && pick(s, &rest) == *condition
-                    };
-                    here().find(is_it).map_or(Cell::Empty, |series| self.cell(series))
-                };
-                self.worst(&conditions.iter().map(under).collect::<Vec<_>>())
+                let at_f: Vec<&Series> =
+                    here.iter().copied().filter(|series| series.levels[f] == row[0]).collect();
+                columns.iter().map(|column| self.worst_dealt(&at_f, (&partition, column), &rest)).collect()
             };
             let label = study.label(&rule, &level);
             let title = "Byzantine workers × heterogeneity";
@@ -193,7 +194,7 @@ impl Gallery<'_> {
                 across: across.to_owned(),
                 columns: columns.iter().map(|levels| heading(levels)).collect(),
                 rows: rows.iter().map(|level| study.label(&[f], level)).collect(),
-                cells: rows.iter().map(|r| columns.iter().map(|c| cell(r, c)).collect()).collect(),
+                cells: rows.iter().map(cells).collect(),
                 apart: false,
                 higher_is_better: study.measure.higher_is_better,
                 log: self.spans_decades(),
@@ -203,28 +204,46 @@ impl Gallery<'_> {
         Ok(())
     }
 
+    /// The worst of `series` with the values `column` of the factors `which`, over all that occurs of the factors `rest`.
+    fn worst_dealt(&self, series: &[&Series], (which, column): (&[usize], &[usize]), rest: &[usize]) -> Cell {
+        let conditions: BTreeSet<Vec<usize>> = series.iter().map(|series| pick(series, rest)).collect();
+        let under = |condition: &Vec<usize>| {
+            let is_it = |s: &&Series| pick(s, which) == column && pick(s, rest) == *condition;
+            series.iter().copied().find(is_it)
+        };
+        self.worst(&attacked(self.study, rest, &conditions).into_iter().map(under).collect::<Vec<_>>())
+    }
+
     /// The final value of `series`, or how it ended without one.
-    fn cell(&self, series: &Series) -> Cell {
-        let measure = self.study.measure;
+    fn cell(&self, series: Option<&Series>) -> Cell {
+        let (measure, Some(series)) = (self.study.measure, series) else { return Cell::Empty };
         match settled(self.study, [series]) {
-            Some(Estimate { mean, .. }) => Cell::Number(mean, measure.show(mean / measure.scale())),
+            Some(Estimate { mean: value, .. }) => {
+                let text = measure.show(value / measure.scale());
+                Cell::Number { value, text, note: series.losses.note() }
+            }
             None => self.study.ending(series).map_or(Cell::Empty, Cell::Word),
         }
     }
 
-    /// The worst of `cells`; a word if one of them has no number, for the worst may be there.
-    fn worst(&self, cells: &[Cell]) -> Cell {
+    /// The worst of `cases`; a word if one of them has no number, for the worst may be there. So it may be where seeds
+    /// failed: those of all cases are told.
+    fn worst(&self, cases: &[Option<&Series>]) -> Cell {
         let sign = if self.study.measure.higher_is_better { 1.0 } else { -1.0 };
         let rank = |cell: &Cell| match cell {
             Cell::Empty => (0, 0.0),
             Cell::Word(_) => (1, 0.0),
-            Cell::Number(number, _) => (2, sign * number),
+            Cell::Number { value, .. } => (2, sign * value),
         };
-        let worse = |a: &&Cell, b: &&Cell| {
+        let worse = |a: &Cell, b: &Cell| {
             let ((a, x), (b, y)) = (rank(a), rank(b));
             a.cmp(&b).then(x.total_cmp(&y))
         };
-        cells.iter().min_by(worse).cloned().unwrap_or(Cell::Empty)
+        let losses = Losses::over(cases.iter().copied().flatten());
+        match cases.iter().map(|case| self.cell(*case)).min_by(worse) {
+            Some(Cell::Number { value, text, .. }) => Cell::Number { value, text, note: losses.note() },
+            other => other.unwrap_or(Cell::Empty),
+        }
     }
 
     /// Whether the final values are seen better on a logarithmic scale.
@@ -238,19 +257,18 @@ impl Gallery<'_> {
         let names = self.cost_names();
         let mut labels: Vec<&String> = names.iter().collect();
         labels.dedup();
-        let mut bars: Vec<(String, Vec<f64>)> = Vec::new();
+        let mut bars: Vec<Bar> = Vec::new();
         for label in labels {
-            if bars.iter().any(|(seen, _)| seen == label) {
+            if bars.iter().any(|bar| bar.label == *label) {
                 continue;
             }
-            let those = self.study.series.iter().zip(&names).filter(|(_, name)| *name == label);
-            let runs: Vec<usize> = those.flat_map(|(series, _)| series.runs.iter().copied()).collect();
-            bars.push((
-                label.clone(),
-                PHASES.iter().map(|(column, _)| self.milliseconds(&runs, column)).collect(),
-            ));
+            let those = || self.study.series.iter().zip(&names).filter(|(_, name)| *name == label);
+            let runs: Vec<usize> = those().flat_map(|(series, _)| series.runs.iter().copied()).collect();
+            let parts = PHASES.iter().map(|(column, _)| self.milliseconds(&runs, column)).collect();
+            let note = Losses::over(those().map(|(series, _)| series)).beside(String::new());
+            bars.push(Bar { label: label.clone(), parts, note });
         }
-        if bars.iter().all(|(_, parts)| parts.iter().sum::<f64>() == 0.0) {
+        if bars.iter().all(|bar| bar.parts.iter().sum::<f64>() == 0.0) {
             return Ok(());
         }
         let phases = Bars {
@@ -263,7 +281,7 @@ impl Gallery<'_> {
             title: "Aggregation cost".to_owned(),
             axis: "aggregation in a round: median over rounds, mean over runs (ms)".to_owned(),
             parts: vec!["aggregation".to_owned()],
-            bars: bars.into_iter().map(|(label, parts)| (label, vec![parts[3]])).collect(),
+            bars: bars.into_iter().map(|bar| Bar { parts: vec![bar.parts[3]], ..bar }).collect(),
         };
         self.add("cost-aggregation".to_owned(), "Cost", "aggregation", aggregation.draw()?);
         self.add("cost-phases".to_owned(), "Cost", "phases of a round", phases.draw()?);
@@ -294,6 +312,16 @@ impl Gallery<'_> {
         let medians: Vec<f64> = runs.iter().filter_map(of).collect();
         Estimate::of(&medians).map_or(0.0, |estimate| 1000.0 * estimate.mean)
     }
+}
+
+/// The `conditions` under which somebody attacks, by the factors `which`; all of them if nobody does.
+fn attacked<'a>(study: &Study, which: &[usize], conditions: &'a BTreeSet<Vec<usize>>) -> Vec<&'a Vec<usize>> {
+    let is_attack = |at: &usize| study.factors[*at].key == "attack";
+    let attack = which.iter().position(is_attack);
+    let is_free =
+        |levels: &[usize]| attack.is_some_and(|at| study.factors[which[at]].values[levels[at]] == "none");
+    let attacked: Vec<&Vec<usize>> = conditions.iter().filter(|levels| !is_free(levels)).collect();
+    if attacked.is_empty() { conditions.iter().collect() } else { attacked }
 }
 
 /// The final value of the runs of `series`, scaled for showing.
@@ -370,8 +398,8 @@ fn slug(text: &str) -> String {
 mod tests {
     use super::{
         super::study::{
-            Run,
-            tests::{altered, failed, run, study},
+            Run, Study,
+            tests::{altered, ended_at, failed, run, study},
         },
         Figure, Gallery, figures, slug,
     };
@@ -432,6 +460,61 @@ mod tests {
         let figures = figures(&study(runs)).unwrap();
         assert_eq!(count(&figures, "f-heterogeneity", "50.00"), 6);
         assert_eq!(count(&figures, "f-heterogeneity", "–"), 0);
+    }
+
+    /// Two rules under three seeds of two attacks: of the first rule two seeds failed under `ipm`.
+    fn survivors() -> Study {
+        let mut runs = Vec::new();
+        for rule in ["'mean'", "'cwmed'"] {
+            for seed in [1, 2, 3] {
+                let ipm = ended_at(run(seed, rule, "ipm", ""), 0.9);
+                let lost = (rule, seed > 1) == ("'mean'", true);
+                runs.extend([if lost { failed(ipm) } else { ipm }, run(seed, rule, "alie", "")]);
+            }
+        }
+        study(runs)
+    }
+
+    /// Nobody sees a mean of those that are left without seeing how many are not.
+    #[test]
+    fn a_number_of_survivors_says_how_many_failed() {
+        let figures = figures(&survivors()).unwrap();
+        let cells = ["90.00", "2 of 3 failed", "50.00", "2 of 6 failed"];
+        assert_eq!(cells.map(|text| count(&figures, "rule-attack", text)), [2, 1, 4, 1]);
+        assert_eq!(count(&figures, "test-accuracy-rounds", "Test accuracy (2 of 12 failed)"), 1);
+    }
+
+    /// One `f` among the breakdown's, at which a seed failed, has a hollow mark.
+    #[test]
+    fn points_of_survivors_are_hollow() {
+        let at = |seed, count| altered(run(seed, "'mean'", "ipm", ""), "count = 4", count);
+        let all = || vec![at(1, "count = 1"), at(2, "count = 1"), at(1, "count = 4"), at(2, "count = 4")];
+        let hollow = |runs| {
+            let figures = figures(&study(runs)).unwrap();
+            let svg = &figures.iter().find(|figure| figure.stem == "breakdown").unwrap().svg;
+            (svg.matches("<circle").count(), svg.contains("hollow points: seeds failed"))
+        };
+        assert_eq!(hollow(all()), (2, false));
+        let mut some = all();
+        let last = some.pop().unwrap();
+        some.push(failed(last));
+        assert_eq!(hollow(some), (3, true), "a white one lies over one of the two");
+    }
+
+    /// Without attackers the mean does worst here, and f is another number: it is no case of an attack.
+    #[test]
+    fn runs_without_attackers_are_no_case_of_an_attack() {
+        let attackers = "[[attackers]]\ncount = 4\nattack = \"ipm\"\n";
+        let mut runs = Vec::new();
+        for rule in ["'mean'", "'cwmed'"] {
+            runs.push(ended_at(altered(run(1, rule, "ipm", ""), attackers, ""), 0.25));
+            runs.push(ended_at(run(1, rule, "ipm", ""), 0.75));
+        }
+        let study = study(runs);
+        let figures = figures(&study).unwrap();
+        assert_eq!(["25.00", "75.00"].map(|text| count(&figures, "rule-attack", text)), [2, 4]);
+        let told = "final test accuracy (%), mean over seeds; the worst case is over the attacks, without “no attack”";
+        assert_eq!(count(&figures, "rule-attack", told), 1);
     }
 
     /// f = 0 is where every attack's curve begins: no panel of its own, and a mark in each.

@@ -8,6 +8,7 @@ mod factors;
 mod facts;
 mod figures;
 mod layout;
+mod losses;
 mod measure;
 mod page;
 mod plot;

@@ -8,6 +8,7 @@ use std::{
 
 use super::{
     figures::Figure,
+    losses::Losses,
     measure::number,
     plot::FONT,
     statistics::Estimate,
@@ -96,10 +97,22 @@ fn head(study: &Study, title: &str) -> String {
         html += &format!("<ul class=\"notes\">\n{notes}</ul>\n");
     }
     let points = if study.measure.unit == "%" { " Points are percentage points." } else { "" };
+    let failed = if Losses::over(&study.series).any() {
+        " Where seeds failed, numbers and lines are of the others alone, which flatters them; how many failed is said \
+         beside, and such points of a breakdown are hollow."
+    } else {
+        ""
+    };
+    let free = |at| study.factors[at].values.iter().any(|value| value == "none");
+    let attacks = if study.factor("attack").is_some_and(free) {
+        " A worst case is over the attacks that are there, and not over “no attack”."
+    } else {
+        ""
+    };
     html + &format!(
         "<p>Lines are means over seeds; bands and ± are 95 % confidence intervals of the mean by Student’s t. \
          <b>final</b> is the mean of the last 20 % of the evaluations, <b>rough</b> the mean |a<sub>k</sub> − \
-         a<sub>k−1</sub>| over their last 50 %.{points}</p>\n"
+         a<sub>k−1</sub>| over their last 50 %.{points}{failed}{attacks}</p>\n"
     )
 }
 
@@ -143,7 +156,7 @@ fn results(study: &Study, table: &Table) -> String {
     if let Some(baseline) = &table.baseline {
         html += &format!(
             "<p>Differences are to <i>{}</i> with all else the same, paired by seed; bold where the 95 % interval leaves \
-             zero out (each difference by itself, not corrected for their number).</p>\n",
+             zero out (each difference by itself, not corrected for their number) and no seed of either failed.</p>\n",
             escape(baseline)
         );
     }
@@ -167,9 +180,9 @@ fn result(study: &Study, table: &Table, row: &Row) -> String {
     let cell = |class: &str, text: String| format!("<td class=\"n{class}\">{text}</td>");
     let mut html = format!("<tr{}>", if row.is_baseline { " class=\"base\"" } else { "" });
     html += &row.values.iter().map(|value| format!("<td>{}</td>", escape(value))).collect::<String>();
-    html += &cell("", row.ending.map_or_else(|| interval(row.settled, &measure), str::to_owned));
+    let settled = || row.losses.beside(interval(row.settled, &measure));
+    html += &cell("", row.ending.map_or_else(settled, str::to_owned));
     if table.baseline.is_some() {
-        let sure = row.difference.is_some_and(|difference| difference.excludes_zero());
         let signed = |value: f64| format!("{}{}", if value >= 0.0 { "+" } else { "−" }, measure(value.abs()));
         let text = match row.difference {
             _ if row.is_baseline => "baseline".to_owned(),
@@ -178,7 +191,7 @@ fn result(study: &Study, table: &Table, row: &Row) -> String {
             }
             None => "–".to_owned(),
         };
-        html += &cell(if sure { " sure" } else { "" }, text);
+        html += &cell(if row.is_sure { " sure" } else { "" }, text);
     }
     let mean = |estimate: Option<Estimate>, show: &dyn Fn(f64) -> String| {
         estimate.map_or_else(|| "–".to_owned(), |estimate| show(estimate.mean))

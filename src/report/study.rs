@@ -8,6 +8,7 @@ use super::{
     factors::{ABSENT, Factor, UNSET, factors, is_below, without_role},
     facts::{Fact, Facts},
     layout::{Layout, layout},
+    losses::Losses,
     measure::{Digest, Measure},
 };
 use crate::{
@@ -64,6 +65,11 @@ impl Run {
         self.record.summary.as_ref().is_some_and(completed) && !self.record.evaluations.is_empty()
     }
 
+    /// Whether it ended by an error.
+    fn has_failed(&self) -> bool {
+        self.record.summary.as_ref().is_some_and(|summary| summary.status == Status::Failed)
+    }
+
     /// The value of `key`; that of absent ones if there is none.
     pub fn value_of(&self, key: &str) -> &str {
         self.facts.value(key).unwrap_or(ABSENT)
@@ -88,6 +94,8 @@ pub struct Series {
     pub levels: Vec<usize>,
     /// The runs that count, by seed.
     pub runs: Vec<usize>,
+    /// How many of its seeds failed.
+    pub losses: Losses,
 }
 
 /// What a set of runs is a study of.
@@ -190,10 +198,11 @@ impl Study {
         (0..self.factors.len()).filter(|&at| is_below(&self.factors[at].key, name)).collect()
     }
 
-    /// How the runs of `series` ended, if they did not come to an end that counts.
+    /// How the runs of `series` ended, if they did not come to an end that counts: a failure says most.
     pub fn ending(&self, series: &Series) -> Option<&'static str> {
         let first = series.runs.first().map(|&run| &self.runs[run])?;
-        (!first.is_complete()).then(|| first.status())
+        let told = || if series.losses.any() { Status::Failed.name() } else { first.status() };
+        (!first.is_complete()).then(told)
     }
 
     /// What all runs have in common, by key; a parameter is common to those that have its component.
@@ -274,10 +283,19 @@ fn series(runs: &[Run], table: &[Vec<usize>], notes: &mut Vec<String>) -> Vec<Se
     let series: Vec<Series> = groups
         .map(|(levels, seeds)| Series {
             levels: levels.to_vec(),
+            losses: losses(runs, seeds.values()),
             runs: counting(runs, seeds.into_values(), notes),
         })
         .collect();
     series.into_iter().filter(|series| !series.runs.is_empty()).collect()
+}
+
+/// How many of `seeds` failed.
+fn losses<'a>(runs: &[Run], seeds: impl Iterator<Item = &'a usize>) -> Losses {
+    seeds.map(|&run| &runs[run]).fold(Losses::default(), |Losses { failed, of }, run| Losses {
+        failed: failed + usize::from(run.has_failed()),
+        of: of + usize::from(run.has_failed() || run.is_complete()),
+    })
 }
 
 /// The complete runs, or all that were evaluated if none is complete.
@@ -297,12 +315,12 @@ fn counting(runs: &[Run], all: impl Iterator<Item = usize>, notes: &mut Vec<Stri
 pub(super) mod tests {
     use std::path::Path;
 
-    use super::{Run, Study};
+    use super::{Losses, Run, Study};
     use crate::{
         config::read_back,
         report::measure::ACCURACY,
         results::{
-            Columns,
+            Columns, Status,
             read::{RunInfo, RunRecord},
         },
     };
@@ -343,6 +361,13 @@ pub(super) mod tests {
         let summary = r#"{"status": "failed", "rounds": 1, "elapsed_seconds": 1, "rounds_per_second": 1, "error": "it grew"}"#;
         record.summary = Some(serde_json::from_str(summary).unwrap());
         Run::new(record, ACCURACY)
+    }
+
+    /// The run as it is if it ended with this accuracy.
+    pub fn ended_at(run: Run, accuracy: f64) -> Run {
+        let table = format!("round,test_accuracy\n1,{accuracy}\n");
+        let evaluations = Columns::parse(Path::new("evaluations.csv"), table.as_bytes()).unwrap();
+        Run::new(RunRecord { evaluations, ..run.record }, ACCURACY)
     }
 
     pub fn study(runs: Vec<Run>) -> Study {
@@ -505,5 +530,22 @@ pub(super) mod tests {
         assert_eq!((mean.settled, cwmed.settled, cwmed.last), (Some(0.5), None, Some(0.5)));
         let endings: Vec<_> = study.series.iter().map(|series| study.ending(series)).collect();
         assert_eq!(endings, [None, Some("failed")]);
+    }
+
+    /// Of a seed that was run again, and of one that was interrupted, nothing is known to have failed.
+    #[test]
+    fn seeds_that_failed_are_counted_among_those_that_ended() {
+        let seed = |seed| run(seed, "'mean'", "ipm", "");
+        let mut interrupted = failed(seed(4));
+        if let Some(summary) = &mut interrupted.record.summary {
+            (summary.status, summary.error) = (Status::Interrupted, None);
+        }
+        let runs = vec![failed(seed(1)), seed(1), failed(seed(2)), failed(seed(3)), interrupted, seed(5)];
+        let mixed = study(runs);
+        let Losses { failed: lost, of } = mixed.series[0].losses;
+        assert_eq!((lost, of, mixed.series[0].runs.len()), (2, 4, 2), "{:?}", mixed.notes);
+        assert_eq!(mixed.ending(&mixed.series[0]), None);
+        assert_eq!(mixed.series[0].losses.beside("90.00".to_owned()), "90.00 (2 of 4 failed)");
+        assert_eq!(study(vec![seed(1)]).series[0].losses.beside("90.00".to_owned()), "90.00");
     }
 }

@@ -3,6 +3,7 @@
 
 use super::{
     ReportError,
+    losses::Losses,
     statistics::Estimate,
     study::{Run, Series, Study, pick},
 };
@@ -16,8 +17,12 @@ pub struct Row {
     pub ending: Option<&'static str>,
     /// Mean of the last 20 % of the evaluations.
     pub settled: Option<Estimate>,
+    /// How many of its seeds failed, and are not in the means.
+    pub losses: Losses,
     /// Difference of that to the baseline, over the seeds that both have.
     pub difference: Option<Estimate>,
+    /// Whether its interval leaves zero out and no seed of either failed.
+    pub is_sure: bool,
     /// Whether the row is a baseline.
     pub is_baseline: bool,
     /// The last evaluation.
@@ -79,11 +84,15 @@ fn row(study: &Study, series: &Series, base: Option<Option<&Series>>) -> Row {
     let is_baseline = base.is_some_and(|base| base.levels == series.levels);
     let every: Vec<usize> = (0..study.factors.len()).collect();
     let value = |(&factor, level): (&usize, usize)| study.factors[factor].values[level].clone();
+    let difference = base.filter(|_| !is_baseline).and_then(|base| paired(study, series, base));
+    let have_failed = Losses::over(base.into_iter().chain([series])).any();
     Row {
         values: every.iter().zip(pick(series, &every)).map(value).collect(),
         ending: study.ending(series),
         settled: estimate(|run| run.digest.settled),
-        difference: base.filter(|_| !is_baseline).and_then(|base| paired(study, series, base)),
+        losses: series.losses,
+        is_sure: !have_failed && difference.is_some_and(|difference| difference.excludes_zero()),
+        difference,
         is_baseline,
         last: estimate(|run| run.digest.last),
         rough: estimate(|run| run.digest.rough),

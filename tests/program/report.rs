@@ -154,6 +154,45 @@ fn the_table_says_what_its_definitions_say() {
     assert!(page.contains(">last (%)</th><th class=\"n\">rough (points)</th>"), "{page}");
 }
 
+/// Two of three seeds of a rule failed: its table does not show the third alone as what the rule comes to.
+#[test]
+fn a_table_says_how_many_seeds_failed() {
+    let folder = tempfile::tempdir().unwrap();
+    let run = |rule: &str, seed: u64, status: &str, accuracies: [f64; 2]| {
+        let run = folder.path().join(format!("{rule}-{seed}"));
+        fs::create_dir_all(&run).unwrap();
+        let config = format!(
+            "name = \"a\"\nseed = {seed}\n[task]\nobjective = \"least-squares\"\n[aggregator]\nrule = [\"{rule}\"]\n\
+             [[workers]]\ncount = 3\n"
+        );
+        fs::write(run.join("config.toml"), config).unwrap();
+        fs::write(run.join("run.json"), "{}").unwrap();
+        let [first, last] = accuracies;
+        let rows = format!("round,test_accuracy\n0,{first}\n1,{last}\n");
+        fs::write(run.join("evaluations.csv"), rows).unwrap();
+        let summary =
+            format!(r#"{{"status": "{status}", "rounds": 1, "elapsed_seconds": 1, "rounds_per_second": 1}}"#);
+        fs::write(run.join("summary.json"), summary).unwrap();
+    };
+    run("mean", 1, "completed", [0.1, 0.9]);
+    run("mean", 2, "failed", [0.1, 0.1]);
+    run("mean", 3, "failed", [0.1, 0.1]);
+    (1..=3).for_each(|seed| run("cwmed", seed, "completed", [0.1, 0.8]));
+    let page = || {
+        let done = Program::run(&["report", &folder.path().display().to_string()]);
+        assert_eq!(done.status, 0, "{}", done.stderr);
+        fs::read_to_string(done.stdout.trim()).unwrap()
+    };
+    let told = page();
+    assert!(told.contains("<td class=\"n\">90.00 (2 of 3 failed)</td>"), "{told}");
+    assert!(told.contains("<td class=\"n\">80.00 ± 0.00</td>"), "{told}");
+    assert!(told.contains("Test accuracy (2 of 6 failed)") && told.contains("which flatters them"), "{told}");
+    // What was stopped may still come to anything.
+    [2, 3].iter().for_each(|seed| run("mean", *seed, "interrupted", [0.1, 0.1]));
+    let told = page();
+    assert!(told.contains("<td class=\"n\">90.00</td>") && !told.contains("which flatters them"), "{told}");
+}
+
 #[test]
 fn the_verdicts_on_the_paper_are_by_the_same_definitions() {
     let code =

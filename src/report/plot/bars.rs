@@ -20,8 +20,19 @@ pub struct Bars {
     pub axis: String,
     /// The parts, in order.
     pub parts: Vec<String>,
-    /// For every bar its label and the lengths of its parts.
-    pub bars: Vec<(String, Vec<f64>)>,
+    /// The bars, from above.
+    pub bars: Vec<Bar>,
+}
+
+/// A bar.
+#[derive(Clone, Debug)]
+pub struct Bar {
+    /// What it is called.
+    pub label: String,
+    /// The lengths of its parts.
+    pub parts: Vec<f64>,
+    /// What stands behind its number.
+    pub note: String,
 }
 
 impl Bars {
@@ -30,16 +41,16 @@ impl Bars {
     /// # Errors
     /// [`DrawError`].
     pub fn draw(&self) -> Result<String, DrawError> {
-        let labels: Vec<String> = self.bars.iter().map(|(label, _)| label.clone()).collect();
-        let left = room(&labels, 11, 420) + 24;
-        let width = left + LENGTH + 80;
+        let texts = |of: fn(&Bar) -> &String| self.bars.iter().map(of).cloned().collect::<Vec<_>>();
+        let left = room(&texts(|bar| &bar.label), 11, 420) + 24;
+        let width = left + LENGTH + 80 + room(&texts(|bar| &bar.note), 10, 182);
         let entries: Vec<Entry> = self.parts.iter().cloned().zip(0..).collect();
         // a single part is named by the axis
         let entries = if entries.len() > 1 { entries } else { Vec::new() };
         let rows = legend_places(&entries, width - 24).last().map_or(0, |place| place.1 + 18);
         let top = 38 + rows;
         let foot = top + self.bars.len() as i32 * BAR;
-        let most = self.bars.iter().map(|(_, parts)| parts.iter().sum::<f64>()).fold(0.0, f64::max);
+        let most = self.bars.iter().map(|bar| bar.parts.iter().sum::<f64>()).fold(0.0, f64::max);
         let (step, end) = steps(most);
         let x = |value: f64| left + (value / end * f64::from(LENGTH)).round() as i32;
         picture(width, foot + 48, |root| {
@@ -51,7 +62,7 @@ impl Bars {
                 write(root, (x(value), foot + 12), &written(value), font(10), Lie::Middle)?;
             }
             write(root, (left + LENGTH / 2, foot + 32), &self.axis, font(12), Lie::Middle)?;
-            for (at, (label, parts)) in self.bars.iter().enumerate() {
+            for (at, Bar { label, parts, note }) in self.bars.iter().enumerate() {
                 let y = top + at as i32 * BAR;
                 write(root, (left - 8, y + BAR / 2), &shortened(label, 11, left - 20), font(11), Lie::To)?;
                 let mut sum = 0.0;
@@ -59,13 +70,8 @@ impl Bars {
                     fill(root, (x(sum), y + 3), (x(sum + value), y + BAR - 3), colour(part))?;
                     sum += value;
                 }
-                write(
-                    root,
-                    (x(sum) + 6, y + BAR / 2),
-                    &super::super::measure::number(sum),
-                    font(10),
-                    Lie::From,
-                )?;
+                let text = super::super::measure::number(sum) + note;
+                write(root, (x(sum) + 6, y + BAR / 2), &text, font(10), Lie::From)?;
             }
             Ok(())
         })

@@ -10,7 +10,7 @@ use plotters::{
     },
     element::{Circle, DashedPathElement, PathElement, Polygon},
     style::{
-        Color, RGBColor, ShapeStyle,
+        Color, RGBColor, ShapeStyle, WHITE,
         text_anchor::{HPos, Pos, VPos},
     },
 };
@@ -46,6 +46,8 @@ pub struct Point {
     pub low: f64,
     /// Where it ends.
     pub high: f64,
+    /// Whether its mark is hollow: not all that there is to know of it is in the mean.
+    pub hollow: bool,
 }
 
 /// A line.
@@ -223,6 +225,7 @@ impl Grid {
         let beside =
             if self.marks { line.colour as f64 - self.legend.len().max(1) as f64 / 2.0 + 0.5 } else { 0.0 };
         let shift = beside * scale.x.of_pixels(BESIDE, panel_size(self).0);
+        let mut hollow: Vec<(f64, f64)> = Vec::new();
         for mut piece in pieces(line, &self.x, &self.y) {
             piece.iter_mut().for_each(|point| point.x += shift);
             let at = |point: &Point| (point.x, scale.clamp(point.y));
@@ -237,6 +240,7 @@ impl Grid {
                         ink.stroke_width(5),
                     )
                 }))?;
+                hollow.extend(piece.iter().filter(|point| point.hollow).map(at));
                 chart.draw_series(piece.iter().map(|p| Circle::new(at(p), px(3), ink.filled())))?;
             } else if piece.iter().any(|point| point.low < point.high) {
                 let band: Vec<(f64, f64)> = low.chain(high).collect();
@@ -249,6 +253,8 @@ impl Grid {
                 chart.draw_series([PathElement::new(path, stroke)])?;
             }
         }
+        // Over the line, which would fill them.
+        chart.draw_series(hollow.into_iter().map(|at| Circle::new(at, px(2), WHITE.filled())))?;
         Ok(())
     }
 }
@@ -281,7 +287,7 @@ fn pieces(line: &Line, x: &Axis, y: &Axis) -> Vec<Vec<Point>> {
     let placed = |point: &Point| {
         // an interval that reaches below zero goes to the foot of a logarithmic axis
         let low = Some(on(point.low, y)).filter(|low| !low.is_nan()).unwrap_or(f64::NEG_INFINITY);
-        let at = Point { x: on(point.x, x), y: on(point.y, y), low, high: on(point.high, y) };
+        let at = Point { x: on(point.x, x), y: on(point.y, y), low, high: on(point.high, y), ..*point };
         (at.x.is_finite() && at.y.is_finite()).then_some(at)
     };
     let placed: Vec<Option<Point>> = line.points.iter().map(placed).collect();
@@ -459,7 +465,7 @@ mod tests {
     };
 
     fn line(ys: &[f64]) -> Line {
-        let point = |(x, &y): (usize, &f64)| Point { x: x as f64, y, low: y, high: y };
+        let point = |(x, &y): (usize, &f64)| Point { x: x as f64, y, low: y, high: y, hollow: false };
         Line { colour: 0, points: ys.iter().enumerate().map(point).collect() }
     }
 

@@ -2,9 +2,11 @@
 
 use plotters::style::{RGBColor, WHITE};
 
-use super::canvas::{DrawError, Lie, fill, font, picture, room, shortened, width_of, write};
+use super::canvas::{Area, DrawError, Lie, fill, font, picture, room, shortened, width_of, write};
 
 const CELL: (i32, i32) = (74, 30);
+/// The size of what stands below a number, and how far both are from the middle of the cell.
+const NOTE: (i32, i32) = (9, 6);
 /// Of a cell without a number.
 const GREY: RGBColor = RGBColor(242, 242, 242);
 /// Ends and knots of the palette: viridis of matplotlib (van der Walt & Smith, 2015), light for large values.
@@ -13,8 +15,15 @@ const KNOTS: [(u8, u8, u8); 5] = [(68, 1, 84), (59, 82, 139), (33, 145, 140), (9
 /// What a cell holds.
 #[derive(Clone, Debug)]
 pub enum Cell {
-    /// A number, and its text.
-    Number(f64, String),
+    /// A number.
+    Number {
+        /// What its colour is by.
+        value: f64,
+        /// How it is written.
+        text: String,
+        /// What stands below it; empty for nothing.
+        note: String,
+    },
     /// Why there is no number.
     Word(&'static str),
     /// Nothing that could have a number.
@@ -24,8 +33,16 @@ pub enum Cell {
 impl Cell {
     fn number(&self) -> Option<f64> {
         match self {
-            Self::Number(number, _) => Some(*number),
+            Self::Number { value, .. } => Some(*value),
             Self::Word(_) | Self::Empty => None,
+        }
+    }
+
+    /// What stands below its number.
+    fn note(&self) -> &str {
+        match self {
+            Self::Number { note, .. } => note,
+            Self::Word(_) | Self::Empty => "",
         }
     }
 }
@@ -60,7 +77,8 @@ impl Heat {
     /// `DrawError`.
     pub fn draw(&self) -> Result<String, DrawError> {
         let left = room(&self.rows, 11, 420) + 24;
-        let wide = (room(&self.columns, 10, 182) + 8).max(CELL.0);
+        let notes: Vec<String> = self.cells.iter().flatten().map(|cell| cell.note().to_owned()).collect();
+        let wide = (room(&self.columns, 10, 182) + 8).max(CELL.0).max(room(&notes, NOTE.0, 182) + 8);
         let top = 84;
         let columns = self.columns.len() as i32;
         let width = (left + columns * wide + 20)
@@ -83,19 +101,28 @@ impl Heat {
                 let label = shortened(row, 11, left - 20);
                 write(root, (left - 8, y + CELL.1 / 2), &label, font(11), Lie::To)?;
                 for (c, cell) in self.cells[r].iter().enumerate() {
-                    let corner = (place(c), y);
-                    let (paint, text) = match cell {
-                        Cell::Number(value, text) => (self.paint(*value), text.as_str()),
-                        Cell::Word(word) => (GREY, *word),
-                        Cell::Empty => (GREY, "–"),
-                    };
-                    fill(root, corner, (corner.0 + wide - 2, y + CELL.1 - 2), paint)?;
-                    let style = if is_dark(paint) { font(11).color(&WHITE) } else { font(11) };
-                    write(root, (corner.0 + wide / 2 - 1, y + CELL.1 / 2 - 1), text, style, Lie::Middle)?;
+                    self.cell(root, (place(c), y), wide, cell)?;
                 }
             }
             Ok(())
         })
+    }
+
+    /// Draws `cell` with its upper left corner at (x, y).
+    fn cell(&self, root: &Area<'_>, (x, y): (i32, i32), wide: i32, cell: &Cell) -> Result<(), DrawError> {
+        let (paint, text) = match cell {
+            Cell::Number { value, text, .. } => (self.paint(*value), text.as_str()),
+            Cell::Word(word) => (GREY, *word),
+            Cell::Empty => (GREY, "–"),
+        };
+        fill(root, (x, y), (x + wide - 2, y + CELL.1 - 2), paint)?;
+        let style = |size| if is_dark(paint) { font(size).color(&WHITE) } else { font(size) };
+        let (x, y) = (x + wide / 2 - 1, y + CELL.1 / 2 - 1);
+        if cell.note().is_empty() {
+            return write(root, (x, y), text, style(11), Lie::Middle);
+        }
+        write(root, (x, y - NOTE.1), text, style(11), Lie::Middle)?;
+        write(root, (x, y + NOTE.1), cell.note(), style(NOTE.0), Lie::Middle)
     }
 
     /// The colour of a value, by its place between the least and the most.
@@ -133,7 +160,7 @@ mod tests {
 
     #[test]
     fn colours_of_decades_are_as_far_apart() {
-        let cell = |value: f64| Cell::Number(value, String::new());
+        let cell = |value| Cell::Number { value, text: String::new(), note: String::new() };
         let heat = Heat {
             title: String::new(),
             what: String::new(),

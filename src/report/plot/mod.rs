@@ -7,7 +7,7 @@ mod heat;
 mod raster;
 mod ticks;
 
-pub use bars::Bars;
+pub use bars::{Bar, Bars};
 pub use canvas::{DrawError, Entry};
 pub use grid::{Axis, Grid, Line, Point};
 pub use heat::{Cell, Heat};
