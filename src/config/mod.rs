@@ -83,10 +83,14 @@ impl Config {
         groups.filter_map(|group| group.attack.as_ref().or(group.actor.as_ref()))
     }
 
-    /// The first eight digits of the SHA-256 digest of all that a result depends on.
+    /// The SHA-256 digest of all that a result depends on.
+    pub fn digest(&self) -> [u8; 32] {
+        Sha256::digest(self.essence().to_string().as_bytes()).into()
+    }
+
+    /// The digest's first eight digits: a name, which two of many configurations may share.
     pub fn hash(&self) -> String {
-        let text = self.essence().to_string();
-        hex(&Sha256::digest(text.as_bytes())[..4])
+        hash_of(&self.digest())
     }
 
     /// All that a result depends on, as JSON; what it does not depend on has a value of no meaning, or is not there.
@@ -116,6 +120,11 @@ impl Config {
         }
         essence
     }
+}
+
+/// What a configuration with this digest is called.
+pub(crate) fn hash_of(digest: &[u8; 32]) -> String {
+    hex(&digest[..4])
 }
 
 /// Most members of a cast.

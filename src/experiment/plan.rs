@@ -103,16 +103,16 @@ impl Plan {
         Planner { registry, layers, config }.plan(data)
     }
 
-    /// The hash of the configuration that the plan of these `layers` would have. Names, parameters and who can stand
+    /// The digest of the configuration that the plan of these `layers` would have. Names, parameters and who can stand
     /// whom are checked for it; data is read, but not dealt, and no learner is made.
     ///
     /// # Errors
     /// [`PlanError`] naming layer and key, or the data file.
-    pub fn hash(registry: &Registry, layers: Layers, data: Option<&Path>) -> Result<String, PlanError> {
+    pub fn digest(registry: &Registry, layers: Layers, data: Option<&Path>) -> Result<[u8; 32], PlanError> {
         let config = layers.config()?;
         let mut planner = Planner { registry, layers, config };
         planner.resolve(data)?;
-        Ok(planner.config.hash())
+        Ok(planner.config.digest())
     }
 
     /// The configuration with every parameter written out.

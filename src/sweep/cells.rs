@@ -2,7 +2,7 @@
 //! that can run, and a name made of its hash.
 
 use std::{
-    collections::{BTreeMap, HashSet},
+    collections::{BTreeMap, HashMap},
     path::{Path, PathBuf},
 };
 
@@ -11,7 +11,7 @@ use sha2::{Digest, Sha256};
 
 use super::grid::{Assignments, Grid, GridError};
 use crate::{
-    config::{Config, ConfigError, Document, Layers, PortInUse, name_complaint, shorten},
+    config::{Config, ConfigError, Document, Layers, PortInUse, hash_of, name_complaint, shorten},
     experiment::{Plan, PlanError},
     hex::hex,
     registry::Registry,
@@ -40,6 +40,24 @@ pub enum SweepError {
     /// Cells cannot run.
     #[error("{}", lines(.0))]
     Cells(Vec<CellError>),
+    /// Cells cannot be told apart.
+    #[error(transparent)]
+    Clash(#[from] Clash),
+}
+
+/// Two cells that are not the same but have one hash, and so would have one folder.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "{one} and {other} differ, but both have the hash {hash}, which names a cell's folder; another `name` of the \
+     experiment gives all cells other hashes"
+)]
+pub struct Clash {
+    /// The first, with what it sets.
+    pub one: String,
+    /// The other.
+    pub other: String,
+    /// The hash of both.
+    pub hash: String,
 }
 
 /// A cell that cannot run.
@@ -79,8 +97,15 @@ fn lines(errors: &[CellError]) -> String {
 pub struct Name {
     /// What it sets over the rest of the file.
     pub assignments: Assignments,
-    /// The hash of its configuration.
-    pub hash: String,
+    /// The digest of its configuration.
+    pub digest: [u8; 32],
+}
+
+impl Name {
+    /// The hash of its configuration, which names its folder.
+    pub fn hash(&self) -> String {
+        hash_of(&self.digest)
+    }
 }
 
 /// A cell that can run.
@@ -169,7 +194,7 @@ impl Draft {
         if config.telemetry.port_in_use == PortInUse::Fail {
             config.telemetry.listen.clear();
         }
-        let name = Name { assignments: assignments.clone(), hash: config.hash() };
+        let name = Name { assignments: assignments.clone(), digest: config.digest() };
         Ok(Cell { name, config, remarks })
     }
 
@@ -184,7 +209,7 @@ impl Draft {
     /// Checks all cells; identical ones become one. `each` is told after every cell.
     ///
     /// # Errors
-    /// [`SweepError::Cells`] with all that cannot run.
+    /// [`SweepError::Cells`] with all that cannot run; [`SweepError::Clash`].
     pub fn check(
         &self,
         registry: &Registry,
@@ -192,14 +217,14 @@ impl Draft {
         each: impl FnMut(),
     ) -> Result<Vec<Cell>, SweepError> {
         let cell = |assignments: &Assignments| self.cell(registry, assignments, data);
-        self.distinct(cell, |cell| &cell.name.hash, each)
+        self.distinct(cell, |cell| &cell.name, each)
     }
 
     /// What all cells are known by; identical ones become one. That takes milliseconds a cell, for neither is data
     /// dealt nor a learner made: a cell that has a name may still be unable to run. `each` is told after every cell.
     ///
     /// # Errors
-    /// [`SweepError::Cells`] with all that have no name, because a key of theirs is wrong.
+    /// [`SweepError::Cells`] with all that have no name, because a key of theirs is wrong; [`SweepError::Clash`].
     pub fn names(
         &self,
         registry: &Registry,
@@ -207,29 +232,49 @@ impl Draft {
         each: impl FnMut(),
     ) -> Result<Vec<Name>, SweepError> {
         let name = |assignments: &Assignments| {
-            let hash = Plan::hash(registry, self.layered(assignments)?, data)?;
-            Ok(Name { assignments: assignments.clone(), hash })
+            let digest = Plan::digest(registry, self.layered(assignments)?, data)?;
+            Ok(Name { assignments: assignments.clone(), digest })
         };
-        self.distinct(name, |name| &name.hash, each)
+        self.distinct(name, |name| name, each)
     }
 
-    /// What `make` makes of each cell, once for each hash.
+    /// What `make` makes of each cell, once for each digest.
     fn distinct<T>(
         &self,
         make: impl Fn(&Assignments) -> Result<T, PlanError>,
-        hash: impl Fn(&T) -> &String,
+        name: impl Fn(&T) -> &Name,
         mut each: impl FnMut(),
     ) -> Result<Vec<T>, SweepError> {
-        let (mut cells, mut errors, mut seen) = (Vec::new(), Vec::new(), HashSet::new());
+        let (mut cells, mut errors, mut seen) = (Vec::new(), Vec::new(), Seen::default());
         for (index, assignments) in self.cells.iter().enumerate() {
             match make(assignments) {
-                Ok(cell) if seen.insert(hash(&cell).clone()) => cells.push(cell),
+                Ok(cell) if seen.is_new(index, name(&cell))? => cells.push(cell),
                 Ok(_) => {}
                 Err(error) => errors.push(CellError { index, label: label(assignments), error }),
             }
             each();
         }
         if errors.is_empty() { Ok(cells) } else { Err(SweepError::Cells(errors)) }
+    }
+}
+
+/// Cells as they come, by their hashes: the number of the first that has it, what it sets and its digest.
+#[derive(Default)]
+struct Seen(HashMap<String, (usize, Name)>);
+
+impl Seen {
+    /// Whether there was no cell like the one called `name`, which has the number `index`.
+    fn is_new(&mut self, index: usize, name: &Name) -> Result<bool, Clash> {
+        let cell = |index, name: &Name| format!("cell {index} ({})", label(&name.assignments));
+        match self.0.get(&name.hash()) {
+            None => drop(self.0.insert(name.hash(), (index, name.clone()))),
+            Some((_, first)) if first.digest == name.digest => return Ok(false),
+            Some((at, first)) => {
+                let (one, other) = (cell(*at, first), cell(index, name));
+                return Err(Clash { one, other, hash: name.hash() });
+            }
+        }
+        Ok(true)
     }
 }
 
@@ -273,4 +318,27 @@ fn digest(content: &impl Serialize) -> String {
 /// What a cell sets, on a line.
 pub fn label(assignments: &Assignments) -> String {
     assignments.iter().map(|(key, value)| format!("{key}={value}")).collect::<Vec<_>>().join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Clash, Name, Seen};
+
+    /// A cell whose digest has these bytes at its beginning, of which four are its hash, and at its end.
+    fn name(lr: &str, first: u8, last: u8) -> Name {
+        let mut digest = [0; 32];
+        (digest[0], digest[31]) = (first, last);
+        Name { assignments: toml::from_str(&format!("lr = {lr}")).unwrap(), digest }
+    }
+
+    #[test]
+    fn one_hash_does_not_make_two_cells_one() {
+        let mut seen = Seen::default();
+        assert_eq!(seen.is_new(0, &name("0.1", 7, 1)), Ok(true));
+        assert_eq!(seen.is_new(1, &name("0.10", 7, 1)), Ok(false), "the same cell, written otherwise");
+        assert_eq!(seen.is_new(2, &name("0.2", 8, 1)), Ok(true));
+        let clash: Clash = seen.is_new(3, &name("0.3", 7, 2)).unwrap_err();
+        let told = "cell 0 (lr=0.1) and cell 3 (lr=0.3) differ, but both have the hash 07000000, which names";
+        assert!(clash.to_string().starts_with(told), "{clash}");
+    }
 }

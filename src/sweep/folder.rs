@@ -7,7 +7,10 @@ use std::{
     path::{Component, Path, PathBuf},
 };
 
-use super::manifest::{Manifest, Record};
+use super::{
+    cells::Clash,
+    manifest::{Manifest, Record},
+};
 use crate::results::{ResultsError, RunFolder};
 
 const MANIFEST: &str = "sweep.json";
@@ -20,6 +23,9 @@ pub enum FolderError {
     /// It cannot be written or read.
     #[error(transparent)]
     Results(#[from] ResultsError),
+    /// A cell's folder is that of another cell.
+    #[error(transparent)]
+    Clash(#[from] Clash),
     /// Another sweep works in it.
     #[error("{}: another sweep works in this folder{}", path.display(), by(owner))]
     Locked {
@@ -107,10 +113,10 @@ impl SweepFolder {
     /// [`FolderError`].
     pub fn renew(
         &self,
-        manifest: impl FnOnce(Option<&Manifest>) -> Manifest,
+        manifest: impl FnOnce(Option<&Manifest>) -> Result<Manifest, Clash>,
     ) -> Result<Manifest, FolderError> {
         let _writing = self.writing()?;
-        let manifest = manifest(read_manifest(self.path())?.as_ref());
+        let manifest = manifest(read_manifest(self.path())?.as_ref())?;
         self.folder.write_json(MANIFEST, &manifest)?;
         Ok(manifest)
     }

@@ -5,8 +5,11 @@ use std::{collections::HashMap, path::Path};
 
 use serde::{Deserialize, Serialize};
 
-use super::cells::{Draft, Name, label};
-use crate::results::{FolderLock, Status, Summary};
+use super::cells::{Clash, Draft, Name, label};
+use crate::{
+    hex::hex,
+    results::{FolderLock, Status, Summary},
+};
 
 /// A sweep as recorded.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -34,6 +37,9 @@ pub struct Record {
     pub index: usize,
     /// The hash of its configuration.
     pub hash: String,
+    /// The whole digest, of which the hash is the beginning; empty in a file of an earlier version.
+    #[serde(default)]
+    pub digest: String,
     /// What it sets over the rest of the file.
     pub assignments: toml::Table,
     /// Its run folder, relative to the sweep's.
@@ -94,14 +100,22 @@ impl Manifest {
     }
 
     /// Fills in how each cell stands, from its run folder in `sweep` and from what was recorded `before`.
-    pub fn stand(mut self, sweep: &Path, before: Option<&Self>) -> Self {
+    ///
+    /// # Errors
+    /// [`Clash`] if the folder of a cell is that of another one.
+    pub fn stand(mut self, sweep: &Path, before: Option<&Self>) -> Result<Self, Clash> {
         let before: HashMap<&str, &Record> =
             before.iter().flat_map(|m| &m.cells).map(|cell| (cell.hash.as_str(), cell)).collect();
         for cell in &mut self.cells {
             let known = before.get(cell.hash.as_str()).copied();
+            if let Some(other) = known.filter(|known| known.is_another(cell)) {
+                let one = format!("cell {} ({}) of an earlier call", other.index, other.label());
+                let other = format!("cell {} ({})", cell.index, cell.label());
+                return Err(Clash { one, other, hash: cell.hash.clone() });
+            }
             cell.stand(&sweep.join(&cell.folder), known);
         }
-        self
+        Ok(self)
     }
 
     /// Number of cells that stand so.
@@ -114,15 +128,21 @@ impl Record {
     fn new(index: usize, cell: &Name) -> Self {
         Self {
             index,
-            hash: cell.hash.clone(),
+            hash: cell.hash(),
+            digest: hex(cell.digest),
             assignments: cell.assignments.clone(),
-            folder: cell.hash.clone(),
+            folder: cell.hash(),
             status: Standing::Pending,
             seconds: None,
             test_accuracy: None,
             gap: None,
             error: None,
         }
+    }
+
+    /// Whether it is known to have another configuration than `other`.
+    fn is_another(&self, other: &Self) -> bool {
+        !self.digest.is_empty() && self.digest != other.digest
     }
 
     /// Fills in how the cell stands, from its run folder and what was recorded of it `before`.
@@ -161,5 +181,34 @@ impl Record {
     /// What it sets, on a line.
     pub fn label(&self) -> String {
         label(&self.assignments)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::{Manifest, Name, Record};
+
+    fn manifest(lr: &str, last: u8) -> Manifest {
+        let mut digest = [0; 32];
+        digest[31] = last;
+        let name = Name { assignments: toml::from_str(&format!("lr = {lr}")).unwrap(), digest };
+        let text = r#"{"name": "a", "file": "", "phalanx": "", "commit": "", "digest": "", "keys": ["lr"], "cells": []}"#;
+        Manifest { cells: vec![Record::new(0, &name)], ..serde_json::from_str(text).unwrap() }
+    }
+
+    #[test]
+    fn a_folder_is_not_taken_for_that_of_another_cell() {
+        let stands = |before: &Manifest| manifest("0.2", 2).stand(Path::new("nowhere"), Some(before));
+        assert!(stands(&manifest("0.20", 2)).is_ok());
+        let clash = stands(&manifest("0.1", 1)).unwrap_err().to_string();
+        assert!(
+            clash.starts_with("cell 0 (lr=0.1) of an earlier call and cell 0 (lr=0.2) differ"),
+            "{clash}"
+        );
+        let mut old = manifest("0.1", 1);
+        old.cells[0].digest.clear();
+        assert!(stands(&old).is_ok(), "a file that does not say is believed");
     }
 }

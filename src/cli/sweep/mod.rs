@@ -99,7 +99,7 @@ fn sweep(registry: &Registry, arguments: &Arguments) -> anyhow::Result<ExitCode>
     let cells = check(registry, &draft, arguments)?;
     let fresh = Manifest::new(&draft, cells.iter().map(|cell| &cell.name));
     if arguments.dry_run {
-        let manifest = fresh.stand(&path, read_manifest(&path)?.as_ref());
+        let manifest = fresh.stand(&path, read_manifest(&path)?.as_ref())?;
         if arguments.cluster.is_wanted() {
             let queue = left(&manifest, cells, arguments.retry_failed);
             arguments.cluster.show(&tasks(&draft.name, path, &queue, arguments)?);
@@ -155,14 +155,15 @@ fn only(
         anyhow::bail!("--only {index}: the cells are 0 to {}", cells.len().saturating_sub(1));
     };
     let cell = draft.cell(registry, &wanted.assignments, arguments.data.as_deref())?;
-    anyhow::ensure!(cell.name.hash == wanted.hash, "cell {index} is not what {} says", path.display());
+    let hash = cell.name.hash();
+    anyhow::ensure!(hash == wanted.hash, "cell {index} is not what {} says", path.display());
     let shown = shown(arguments, path)?;
     let folder = SweepFolder::hold(path, Hold::One)?;
     let manifest = match fresh {
         Some(fresh) => Some(folder.renew(|before| fresh.stand(path, before))?),
         None => read_manifest(path)?,
     };
-    let same = |record: &Record| record.hash == cell.name.hash;
+    let same = |record: &Record| record.hash == hash;
     let record = manifest.and_then(|manifest| manifest.cells.into_iter().find(same));
     let Some(record) = record else { anyhow::bail!("--only {index}: there is no such cell any more") };
     let done = record.status == Standing::Completed;
