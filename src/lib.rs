@@ -26,6 +26,7 @@ pub mod checkpoint;
 mod cli;
 pub mod config;
 pub mod data;
+mod exit;
 pub mod experiment;
 mod hex;
 pub mod interop;

@@ -48,6 +48,33 @@ pub struct Phases {
     pub round: Duration,
 }
 
+/// A part of a round.
+#[derive(Clone, Copy, Debug)]
+pub struct Part {
+    /// Its name in tables: that of its field.
+    pub key: &'static str,
+    /// Its name for people.
+    pub name: &'static str,
+    /// How long it took.
+    pub time: fn(&Phases) -> Duration,
+}
+
+impl Phases {
+    /// The parts of a round, in their order.
+    pub const PARTS: [Part; 5] = [
+        Part { key: "gradient", name: "gradient", time: |phases| phases.gradient },
+        Part { key: "wait", name: "barrier wait", time: |phases| phases.wait },
+        Part { key: "attack", name: "attack", time: |phases| phases.attack },
+        Part { key: "aggregate", name: "aggregation", time: |phases| phases.aggregate },
+        Part { key: "step", name: "step", time: |phases| phases.step },
+    ];
+
+    /// How long the parts took, in the same order.
+    pub fn times(&self) -> [Duration; 5] {
+        Self::PARTS.map(|part| (part.time)(self))
+    }
+}
+
 /// What happened in a round. All but `phases` is the same for the same config and seed.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct RoundReport {

@@ -3,7 +3,7 @@
 use std::{path::PathBuf, process::ExitCode};
 
 use super::table;
-use crate::report::{Comparison, Estimate, ReportError, compare, number, read};
+use crate::report::{Comparison, ReportError, compare, count, interval, number, read};
 
 /// What the numbers are, in the words of a report.
 const LEGEND: &str = "
@@ -66,27 +66,13 @@ fn text(comparison: &Comparison) -> String {
         let difference = quantity.difference.map(|d| (if d.mean > 0.0 { "+" } else { "" }, d));
         vec![
             quantity.name.clone(),
-            interval(quantity.a),
-            interval(quantity.b),
+            interval(quantity.a, number),
+            interval(quantity.b, number),
             difference.map_or_else(
                 || "–".to_owned(),
-                |(sign, d)| format!("{sign}{} {}", interval(Some(d)), quantity.difference_unit),
+                |(sign, d)| format!("{sign}{} {}", interval(Some(d), number), quantity.difference_unit),
             ),
         ]
     });
     text + "\n" + &table::columns(&[heading].into_iter().chain(rows).collect::<Vec<_>>()) + LEGEND
-}
-
-/// `1 run`, `2 runs`.
-fn count(number: usize, what: &str) -> String {
-    format!("{number} {what}{}", if number == 1 { "" } else { "s" })
-}
-
-/// A mean, with its 95 % interval if there are several values.
-fn interval(estimate: Option<Estimate>) -> String {
-    match estimate {
-        Some(Estimate { mean, half: Some(half), .. }) => format!("{} ± {}", number(mean), number(half)),
-        Some(Estimate { mean, half: None, .. }) => number(mean),
-        None => "–".to_owned(),
-    }
 }

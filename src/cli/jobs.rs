@@ -19,6 +19,7 @@ use indicatif::MultiProgress;
 
 use super::{RunArguments, progress::Progress, run};
 use crate::{
+    exit::{INTERRUPTED, UNUSABLE},
     experiment::{Demands, Plan, PlanError, RunOutcome, interrupted},
     registry::Registry,
 };
@@ -27,14 +28,14 @@ use crate::{
 pub fn main(registry: &Registry, arguments: &RunArguments) -> ExitCode {
     let office = Office { registry, arguments, bars: MultiProgress::new(), next: AtomicUsize::new(0) };
     if !office.all_can_run() {
-        return ExitCode::from(super::UNUSABLE);
+        return ExitCode::from(UNUSABLE);
     }
     let failures = office.work();
     if failures > 0 {
         say!("error: {failures} of {} experiments failed", arguments.files.len());
         return ExitCode::FAILURE;
     }
-    if interrupted() { ExitCode::from(run::INTERRUPTED) } else { ExitCode::SUCCESS }
+    if interrupted() { ExitCode::from(INTERRUPTED) } else { ExitCode::SUCCESS }
 }
 
 /// Those who work through the files.

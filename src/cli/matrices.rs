@@ -19,6 +19,7 @@ use serde::{Deserialize, de::value::StrDeserializer};
 
 use crate::{
     config::Named,
+    exit::UNUSABLE,
     interop::{InteropError, MatrixFile, Problem},
     registry::{ComponentError, Kind, Registry, Resolved},
 };
@@ -71,7 +72,7 @@ impl Failure {
         say!("error: {self}");
         match self {
             Self::File(InteropError { problem: Problem::Write(_), .. }) => ExitCode::FAILURE,
-            _ => ExitCode::from(2),
+            _ => ExitCode::from(UNUSABLE),
         }
     }
 }

@@ -35,7 +35,7 @@ use std::{
 
 use clap::{Parser, Subcommand};
 
-use crate::registry::Registry;
+use crate::{exit::UNUSABLE, registry::Registry};
 
 const EXAMPLES: &str = "Examples:
   phalanx run experiments/quickstart.toml
@@ -218,9 +218,6 @@ fn print(text: &str) {
 fn print_line(line: impl Display) {
     print(&format!("{line}\n"));
 }
-
-/// Exit status of a command that could not begin.
-const UNUSABLE: u8 = 2;
 
 /// Says on stderr what cannot be used; nothing ran.
 fn unusable(error: impl Display) -> ExitCode {

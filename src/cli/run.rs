@@ -4,13 +4,11 @@ use std::{path::Path, process::ExitCode};
 
 use super::{RunArguments, jobs, progress::Progress, table};
 use crate::{
+    exit::INTERRUPTED,
     experiment::{Plan, RunOutcome},
     registry::Registry,
     results::Status,
 };
-
-/// Exit status of an interrupted run.
-pub const INTERRUPTED: u8 = 130;
 
 /// Runs the experiments.
 pub fn main(registry: &Registry, arguments: &RunArguments) -> ExitCode {

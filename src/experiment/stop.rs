@@ -13,8 +13,7 @@ use signal_hook::{
     iterator::Signals,
 };
 
-/// The process status of an interrupted run.
-const INTERRUPTED: i32 = 130;
+use crate::exit::INTERRUPTED;
 
 static HANDLER: Once = Once::new();
 static RUNS: Mutex<Runs> = Mutex::new(Runs { stoppers: Vec::new(), interrupted: false, waits: false });
@@ -77,7 +76,7 @@ pub fn interrupted() -> bool {
 fn signalled() {
     let mut runs = runs();
     if runs.interrupted && !runs.waits {
-        std::process::exit(INTERRUPTED);
+        std::process::exit(INTERRUPTED.into());
     }
     runs.interrupted = true;
     runs.stoppers.iter().for_each(Stopper::stop);

@@ -2,6 +2,8 @@
 
 use std::{collections::BTreeSet, iter::once};
 
+use phalanx_actors::report::Phases;
+
 use super::{
     ReportError,
     curves::{Against, axis_of, curves, measures, panels, titled},
@@ -11,17 +13,10 @@ use super::{
     statistics::{Estimate, median},
     study::{Series, Study, combinations, pick},
 };
+use crate::results::tables::timing;
 
 /// As many bars as a picture can hold.
 const MOST_BARS: usize = 24;
-/// The phases of a round: column and what it is called.
-const PHASES: [(&str, &str); 5] = [
-    ("gradient_seconds", "gradients"),
-    ("wait_seconds", "waiting at the barrier"),
-    ("attack_seconds", "attack"),
-    ("aggregate_seconds", "aggregation"),
-    ("step_seconds", "server step"),
-];
 
 /// A picture.
 #[derive(Clone, Debug)]
@@ -264,7 +259,7 @@ impl Gallery<'_> {
             }
             let those = || self.study.series.iter().zip(&names).filter(|(_, name)| *name == label);
             let runs: Vec<usize> = those().flat_map(|(series, _)| series.runs.iter().copied()).collect();
-            let parts = PHASES.iter().map(|(column, _)| self.milliseconds(&runs, column)).collect();
+            let parts = Phases::PARTS.iter().map(|part| self.milliseconds(&runs, &timing(part))).collect();
             let note = Losses::over(those().map(|(series, _)| series)).beside(String::new());
             bars.push(Bar { label: label.clone(), parts, note });
         }
@@ -274,7 +269,7 @@ impl Gallery<'_> {
         let phases = Bars {
             title: "Where the time of a round goes".to_owned(),
             axis: "median over rounds, mean over runs (ms)".to_owned(),
-            parts: PHASES.iter().map(|(_, name)| (*name).to_owned()).collect(),
+            parts: Phases::PARTS.map(|part| part.name.to_owned()).into(),
             bars: bars.clone(),
         };
         let aggregation = Bars {

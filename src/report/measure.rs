@@ -139,6 +139,11 @@ fn rough(values: &[f64]) -> Option<f64> {
     Some(mean).filter(|mean| !mean.is_nan())
 }
 
+/// `1 run`, `2 runs`.
+pub fn count(number: usize, what: &str) -> String {
+    format!("{number} {what}{}", if number == 1 { "" } else { "s" })
+}
+
 /// A number in as many digits as a reader needs: 3 to 4 significant ones.
 pub fn number(value: f64) -> String {
     match value.abs() {

@@ -27,9 +27,9 @@ pub use compare::{Comparison, compare};
 pub use factors::Factor;
 pub use facts::{Fact, Facts};
 pub use layout::Layout;
-pub use measure::{number, settled};
+pub use measure::{count, number, settled};
 pub use plot::{Cell, Heat};
-pub use statistics::Estimate;
+pub use statistics::{Estimate, interval};
 pub use study::Study;
 pub use tidy::{Tidy, Values};
 

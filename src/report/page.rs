@@ -9,9 +9,9 @@ use std::{
 use super::{
     figures::Figure,
     losses::Losses,
-    measure::number,
+    measure::{count, number},
     plot::FONT,
-    statistics::Estimate,
+    statistics::{Estimate, interval},
     study::{Run, Study},
     table::{Row, Table},
 };
@@ -74,7 +74,6 @@ fn head(study: &Study, title: &str) -> String {
     let mut seeds: Vec<u64> = study.runs.iter().map(Run::seed).collect();
     seeds.sort_unstable();
     seeds.dedup();
-    let plural = |n: usize, word: &str| format!("{n} {word}{}", if n == 1 { "" } else { "s" });
     let factors: Vec<String> = study
         .factors
         .iter()
@@ -88,9 +87,9 @@ fn head(study: &Study, title: &str) -> String {
     let mut html = format!(
         "<h1>{}</h1>\n<p class=\"lead\">{}, {}, {}.{differs}</p>\n",
         escape(title),
-        plural(study.runs.len(), "run"),
-        plural(study.series.len(), "setting"),
-        plural(seeds.len(), "seed"),
+        count(study.runs.len(), "run"),
+        count(study.series.len(), "setting"),
+        count(seeds.len(), "seed"),
     );
     if !study.notes.is_empty() {
         let notes: String = study.notes.iter().map(|note| format!("<li>{}</li>\n", escape(note))).collect();
@@ -180,7 +179,7 @@ fn result(study: &Study, table: &Table, row: &Row) -> String {
     let cell = |class: &str, text: String| format!("<td class=\"n{class}\">{text}</td>");
     let mut html = format!("<tr{}>", if row.is_baseline { " class=\"base\"" } else { "" });
     html += &row.values.iter().map(|value| format!("<td>{}</td>", escape(value))).collect::<String>();
-    let settled = || row.losses.beside(interval(row.settled, &measure));
+    let settled = || row.losses.beside(interval(row.settled, measure));
     html += &cell("", row.ending.map_or_else(settled, str::to_owned));
     if table.baseline.is_some() {
         let signed = |value: f64| format!("{}{}", if value >= 0.0 { "+" } else { "−" }, measure(value.abs()));
@@ -203,14 +202,6 @@ fn result(study: &Study, table: &Table, row: &Row) -> String {
     let link = |&run: &usize| format!("<a href=\"#run-{run}\">{}</a>", study.runs[run].seed());
     html += &format!("<td>{}</td></tr>\n", row.runs.iter().map(link).collect::<Vec<_>>().join(" "));
     html
-}
-
-fn interval(estimate: Option<Estimate>, show: &dyn Fn(f64) -> String) -> String {
-    match estimate {
-        Some(Estimate { mean, half: Some(half), .. }) => format!("{} ± {}", show(mean), show(half)),
-        Some(Estimate { mean, half: None, .. }) => show(mean),
-        None => "–".to_owned(),
-    }
 }
 
 /// What all runs have in common.

@@ -39,6 +39,15 @@ impl Estimate {
     }
 }
 
+/// A mean in words, with its interval if there are several values; `show` writes a number.
+pub fn interval(estimate: Option<Estimate>, show: impl Fn(f64) -> String) -> String {
+    match estimate {
+        Some(Estimate { mean, half: Some(half), .. }) => format!("{} ± {}", show(mean), show(half)),
+        Some(Estimate { mean, half: None, .. }) => show(mean),
+        None => "–".to_owned(),
+    }
+}
+
 /// The 0.975 quantile of Student's t with `freedom` degrees of freedom.
 fn t_quantile(freedom: usize) -> f64 {
     StudentsT::new(0.0, 1.0, freedom as f64).map_or(f64::NAN, |t| t.inverse_cdf(0.975))

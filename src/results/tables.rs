@@ -69,7 +69,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use phalanx_actors::{Evaluation, Incident, Observer, RoundReport, Snapshot, WorkerReport};
+use phalanx_actors::{Evaluation, Incident, Observer, RoundReport, Snapshot, WorkerReport, report::Part};
 use phalanx_robust::state::{State, StateError};
 
 use super::{ResultsError, RunFolder};
@@ -116,6 +116,11 @@ pub const TIMING_COLUMNS: [&str; 8] = [
     "round_seconds",
     "elapsed_seconds",
 ];
+
+/// The column of `timings.csv` that a part of the round has.
+pub fn timing(part: &Part) -> String {
+    format!("{}_seconds", part.key)
+}
 
 /// Columns of `faults.csv`.
 pub const FAULT_COLUMNS: [&str; 12] = [
@@ -263,7 +268,7 @@ impl Observer for Tables {
         mishaps(report).try_for_each(|row| self.faults.write(&row))?;
         let p = &report.phases;
         let elapsed = self.before + self.began.elapsed();
-        let times = [p.gradient, p.wait, p.attack, p.aggregate, p.step, p.round, elapsed];
+        let times = p.times().into_iter().chain([p.round, elapsed]);
         let mut row = vec![report.round.to_string()];
         row.extend(times.map(|time| format!("{:.9}", time.as_secs_f64())));
         self.timings.write(&row)
@@ -381,5 +386,17 @@ impl Table {
         self.file.write_all(&line)?;
         self.length += line.len() as u64;
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use phalanx_actors::report::Phases;
+
+    use super::{TIMING_COLUMNS, timing};
+
+    #[test]
+    fn times_are_in_the_order_of_their_columns() {
+        assert_eq!(Phases::PARTS.map(|part| timing(&part)), TIMING_COLUMNS[1..6]);
     }
 }

@@ -73,6 +73,10 @@ pub enum Standing {
 }
 
 impl Standing {
+    /// All of them, in the order of a cell's life.
+    pub const ALL: [Self; 5] =
+        [Self::Pending, Self::Running, Self::Completed, Self::Interrupted, Self::Failed];
+
     /// The word in `sweep.json`.
     pub fn name(self) -> &'static str {
         match self {

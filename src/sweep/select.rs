@@ -9,7 +9,9 @@
 
 use std::collections::{BTreeSet, HashSet};
 
-use toml::{Table, Value};
+use toml::Table;
+
+use super::cells::label;
 
 /// A cell and what it came to.
 #[derive(Clone, Debug, PartialEq)]
@@ -106,7 +108,7 @@ fn best(studied: Table, cells: &[&Measured], roles: &Roles) -> Result<Choice, No
     let choice = candidates.first().map(|first| candidates[1..].iter().fold(first.clone(), better));
     let choice = choice.ok_or_else(|| NoCandidate {
         tuned: roles.tuned.join(", "),
-        studied: if studied.is_empty() { String::new() } else { format!(" where {}", line(&studied)) },
+        studied: if studied.is_empty() { String::new() } else { format!(" where {}", label(&studied)) },
     })?;
     let ties = |other: &&Choice| other.validation == choice.validation && other.chosen != choice.chosen;
     let tied = candidates.iter().filter(ties).map(|other| other.chosen.clone()).collect();
@@ -158,10 +160,6 @@ fn groups<C: Copy>(cells: impl Iterator<Item = C>, table: impl Fn(C) -> Table) -
         }
     }
     groups
-}
-
-fn line(table: &Table) -> String {
-    table.iter().map(|(key, value): (&String, &Value)| format!("{key}={value}")).collect::<Vec<_>>().join(" ")
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! What a run shows: an observer that turns reports into metrics.
 
 use metrics::{Counter, Gauge, Histogram};
-use phalanx_actors::{Evaluation, Observer, Reason, RoundReport, WorkerReport};
+use phalanx_actors::{Evaluation, Observer, Reason, RoundReport, WorkerReport, report::Phases};
 
 use super::{
     meter::{Meter, Reading},
@@ -76,7 +76,7 @@ impl RunMetrics {
     /// The series of a run that begins, or goes on.
     pub fn new(meter: &Meter, facts: &RunFacts) -> Self {
         state(meter, facts);
-        let phase = |name| meter.histogram(names::PHASE_SECONDS, &[(names::PHASE, name)]);
+        let phase = |name: &str| meter.histogram(names::PHASE_SECONDS, &[(names::PHASE, name)]);
         let reading = |metric| Reading::new(meter, metric);
         Self {
             _active: Active::begin(meter),
@@ -85,7 +85,7 @@ impl RunMetrics {
             bytes: meter.counter(names::AGGREGATED, &[]),
             set_aside: meter.counter(names::SET_ASIDE, &[]),
             round: meter.histogram(names::ROUND_SECONDS, &[]),
-            phases: ["gradient", "barrier_wait", "attack", "aggregation", "step"].map(phase),
+            phases: Phases::PARTS.map(|part| phase(&part.name.replace(' ', "_"))),
             evaluation: phase("evaluation"),
             honest_loss: reading(names::HONEST_LOSS),
             honest_accuracy: reading(names::HONEST_ACCURACY),
@@ -125,11 +125,10 @@ impl RunMetrics {
     }
 
     fn time(&self, report: &RoundReport) {
-        let p = &report.phases;
-        for (histogram, time) in self.phases.iter().zip([p.gradient, p.wait, p.attack, p.aggregate, p.step]) {
+        for (histogram, time) in self.phases.iter().zip(report.phases.times()) {
             histogram.record(time.as_secs_f64());
         }
-        self.round.record(p.round.as_secs_f64());
+        self.round.record(report.phases.round.as_secs_f64());
     }
 
     fn count_messages(&mut self, report: &RoundReport) {

@@ -4,25 +4,24 @@
 use metrics::Gauge;
 
 use super::{Meter, names};
+use crate::sweep::manifest::Standing;
 
 /// The series of a sweep.
 pub struct SweepMetrics {
-    cells: Vec<(&'static str, Gauge)>,
+    cells: [Gauge; 5],
 }
 
 impl SweepMetrics {
-    /// States of a cell, as label values: the words of `sweep.json`.
-    pub const STATES: [&str; 5] = ["pending", "running", "completed", "interrupted", "failed"];
-
-    /// The series of the sweep `name`, at 0.
+    /// The series of the sweep `name`, at 0. States of a cell are label values: the words of `sweep.json`.
     pub fn new(meter: &Meter, name: &str) -> Self {
-        let gauge = |state| meter.gauge(names::SWEEP_CELLS, &[(names::SWEEP, name), (names::STATE, state)]);
-        Self { cells: Self::STATES.map(|state| (state, gauge(state))).into() }
+        let labels = |state| [(names::SWEEP, name), (names::STATE, state)];
+        let gauge = |state: Standing| meter.gauge(names::SWEEP_CELLS, &labels(state.name()));
+        Self { cells: Standing::ALL.map(gauge) }
     }
 
-    /// So many cells are in these states, in the order of [`Self::STATES`].
+    /// So many cells are in these states, in the order of [`Standing::ALL`].
     pub fn set(&self, counts: [usize; 5]) {
-        for ((_, gauge), count) in self.cells.iter().zip(counts) {
+        for (gauge, count) in self.cells.iter().zip(counts) {
             gauge.set(count as f64);
         }
     }

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use phalanx_actors::{LearnerError, learner::EvaluationTask};
+use phalanx_actors::{LearnerError, learner::EvaluationTask, report::Phases};
 use rayon::ThreadPoolBuilder;
 use serde::Serialize;
 
@@ -163,28 +163,16 @@ fn timed(evaluation: EvaluationTask) -> Result<f64, LearnerError> {
     Ok(began.elapsed().as_secs_f64())
 }
 
-/// The name of a phase, and its time in a round.
-type Part = (&'static str, fn(&Sample) -> Duration);
-
 /// The phases in their order, and what of the interval is none of them.
 fn phases(samples: &[Sample]) -> Vec<Phase> {
-    let of: [Part; 6] = [
-        ("gradient", |s| s.phases.gradient),
-        ("wait", |s| s.phases.wait),
-        ("attack", |s| s.phases.attack),
-        ("aggregate", |s| s.phases.aggregate),
-        ("step", |s| s.phases.step),
-        ("other", |s| {
-            let p = &s.phases;
-            s.interval.saturating_sub(p.gradient + p.wait + p.attack + p.aggregate + p.step)
-        }),
-    ];
-    let phase = |(name, of): Part| Phase {
+    let phase = |name, of: &dyn Fn(&Sample) -> Duration| Phase {
         name,
         spread: spread(samples.iter().map(|s| of(s).as_secs_f64())),
         share: median(samples.iter().map(|s| of(s).as_secs_f64() / s.interval.as_secs_f64())),
     };
-    of.map(phase).into()
+    let other = |s: &Sample| s.interval.saturating_sub(s.phases.times().iter().sum());
+    let parts = Phases::PARTS.iter().map(|part| phase(part.key, &|s| (part.time)(&s.phases)));
+    parts.chain([phase("other", &other)]).collect()
 }
 
 /// The learner's arithmetic in its own time, beside the product of two large matrices.
@@ -234,9 +222,7 @@ fn quantile(sorted: &[f64], share: f64) -> f64 {
 
 #[cfg(test)]
 mod tests {
-    use phalanx_actors::report::Phases;
-
-    use super::{Duration, Sample, Speed, median, phases, quantile, spread};
+    use super::{Duration, Phases, Sample, Speed, median, phases, quantile, spread};
 
     #[test]
     fn quantiles_by_hand() {

@@ -20,7 +20,9 @@ use self::{
 };
 use super::{at_least, print, table, unusable};
 use crate::{
+    exit::INTERRUPTED,
     registry::Registry,
+    report::count,
     sweep::{
         cells::{Cell, Draft, Name, remarks},
         folder::{Hold, SweepFolder, read_manifest},
@@ -29,8 +31,6 @@ use crate::{
         process::{LOG, Starter},
     },
 };
-
-const INTERRUPTED: u8 = 130;
 
 /// The arguments of `phalanx sweep`.
 #[derive(clap::Args)]
@@ -295,11 +295,10 @@ fn counts(manifest: &Manifest) -> String {
     let words: Vec<String> = [Completed, Failed, Interrupted, Running, Pending]
         .into_iter()
         .map(|standing| (manifest.count(standing), standing.name()))
-        .filter(|(count, _)| *count > 0)
-        .map(|(count, name)| format!("{count} {name}"))
+        .filter(|(number, _)| *number > 0)
+        .map(|(number, name)| format!("{number} {name}"))
         .collect();
-    let number = manifest.cells.len();
-    format!("{number} cell{}: {}", if number == 1 { "" } else { "s" }, words.join(", "))
+    format!("{}: {}", count(manifest.cells.len(), "cell"), words.join(", "))
 }
 
 /// The cells and how each stands.

@@ -92,11 +92,8 @@ impl Shown {
 
     /// Counts again; a manifest that cannot be read now will be read later.
     fn look(&self) {
-        use Standing::{Completed, Failed, Interrupted, Pending, Running};
         if let Ok(Some(manifest)) = read_manifest(&self.folder) {
-            // In the order of SweepMetrics::STATES.
-            let states = [Pending, Running, Completed, Interrupted, Failed];
-            self.metrics.set(states.map(|state| manifest.count(state)));
+            self.metrics.set(Standing::ALL.map(|state| manifest.count(state)));
         }
     }
 }

@@ -1,20 +1,14 @@
 //! What is to be seen of a run at one moment, from its run folder: numbers and
 //! curves, without a word about how they are drawn.
 
-use crate::results::{Columns, Summary, read::RunRecord};
+use phalanx_actors::report::Phases;
+
+use crate::results::{Columns, Summary, read::RunRecord, tables::timing};
 
 /// How many of the last rounds a pace or a mean is taken over.
 const RECENT: usize = 50;
 /// Points of a curve that are kept: more than a terminal has columns.
 const POINTS: usize = 400;
-/// Columns of `timings.csv` that are parts of a round, and what they are called here.
-const PHASES: [(&str, &str); 5] = [
-    ("gradient_seconds", "gradient"),
-    ("wait_seconds", "barrier wait"),
-    ("attack_seconds", "attack"),
-    ("aggregate_seconds", "aggregation"),
-    ("step_seconds", "step"),
-];
 
 /// A curve over rounds.
 pub type Curve = Vec<(f64, f64)>;
@@ -62,9 +56,9 @@ impl Picture {
             accuracy: [curve(evaluations, "test_accuracy"), curve(rounds, "honest_accuracy")],
             loss: [curve(evaluations, "test_loss"), curve(rounds, "honest_loss")],
             gap: last(evaluations, "gap"),
-            phases: PHASES
+            phases: Phases::PARTS
                 .iter()
-                .filter_map(|(column, name)| Some((*name, recent(&record.timings, column)?)))
+                .filter_map(|part| Some((part.name, recent(&record.timings, &timing(part))?)))
                 .collect(),
             measures: measures(record),
             workers: Vec::new(),
