@@ -14,6 +14,7 @@ mod telemetry;
 
 use std::borrow::Cow;
 
+use phalanx_actors::Policy;
 use phalanx_robust::describe::Preset;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -26,7 +27,7 @@ pub use layers::{ConfigError, DEFAULTS, Layers, load, read_back};
 pub use machine::{Machine, StatePlace};
 pub use named::Named;
 pub(crate) use suggest::{nearest, unknown};
-pub use task::{BatchNorm, Holders, Precision, StateFormat, Task, Way};
+pub use task::{BatchNorm, Holders, Precision, Task, Way};
 pub use telemetry::{PortInUse, Telemetry};
 
 use self::suggest::unknown_key;
@@ -294,6 +295,17 @@ pub enum Absence {
     Recompute,
     /// Its last submission stands in for it.
     Reuse,
+}
+
+impl From<Absence> for Policy {
+    fn from(absence: Absence) -> Self {
+        match absence {
+            Absence::Fail => Self::Fail,
+            Absence::Drop => Self::Drop,
+            Absence::Recompute => Self::Recompute,
+            Absence::Reuse => Self::Reuse,
+        }
+    }
 }
 
 fn one() -> usize {

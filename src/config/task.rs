@@ -4,6 +4,7 @@ use phalanx_robust::{describe::sole, step::Schedule};
 use serde::{Deserialize, Serialize};
 
 use super::{MOST_WORKERS, Named, number, one};
+use crate::store::Format;
 
 /// The most local steps in a round; what is beyond is a slip of the pen.
 const MOST_STEPS: usize = 100_000;
@@ -49,7 +50,7 @@ pub struct Task {
     /// Number format of parameters and gradients, and of what a model computes in.
     pub precision: Precision,
     /// Number format in which workers keep what their estimators remember between rounds.
-    pub state: StateFormat,
+    pub state: Format,
     /// What becomes of batch normalisation's running statistics.
     pub batch_norm: BatchNorm,
     /// The most workers that one pass of libtorch answers; 0 chooses by the model's cost. The kernels take one.
@@ -189,16 +190,6 @@ impl Precision {
             Self::Bf16 => "bf16",
         }
     }
-}
-
-/// Number format in which workers keep what their estimators remember between rounds.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum StateFormat {
-    /// That of the gradients.
-    Full,
-    /// bf16: 2 bytes a number, rounded to 8 significant bits in every round.
-    Bf16,
 }
 
 /// What becomes of batch normalisation's running statistics; neither way is attacked.

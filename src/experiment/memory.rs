@@ -22,8 +22,9 @@ use super::{
     workload::dtype,
 };
 use crate::{
-    config::{Absence, Config, StateFormat, StatePlace},
+    config::{Absence, Config, StatePlace},
     machine,
+    store::Format,
 };
 
 /// Vectors that the server holds, whatever the number of workers: query points, aggregate, the honest mean ...
@@ -92,7 +93,7 @@ impl Planner<'_> {
     pub fn need(&self, found: &Found) -> Result<Need, PlanError> {
         let Found { size, groups, defence, step, subject, .. } = found;
         let Config { task, machine, barrier, rounds, .. } = &self.config;
-        let (half, file) = (task.state == StateFormat::Bf16, machine.state == StatePlace::File);
+        let (half, file) = (task.state == Format::Bf16, machine.state == StatePlace::File);
         let gpu = machine.gpu().is_some();
         if gpu && (half || file) {
             let key = if half { "task.state" } else { "machine.state" };

@@ -11,8 +11,8 @@ use std::{
 };
 
 use phalanx_actors::{
-    Attackers, Cast, Deadlines, Member, Observer, Policy, RoundReport, RunEnd, RunError, Scheme, Settings,
-    Snapshot, Workers,
+    Attackers, Cast, Deadlines, Member, Observer, RoundReport, RunEnd, RunError, Scheme, Settings, Snapshot,
+    Workers,
 };
 use phalanx_robust::{describe::ParameterError, random::Seed};
 use serde_json::{Map, Value, json};
@@ -25,13 +25,13 @@ use super::{
 };
 use crate::{
     checkpoint::{self, Build, Checkpoints, Found, Origin},
-    config::{Absence, Config, StateFormat, Time},
+    config::{Config, Time},
     registry::Crew,
     results::{
         BarrierCounts, Columns, FolderLock, PARAMETERS, ResultsError, RunFolder, Status, Summary,
         tables::Tables, write_parameters,
     },
-    store::{Format, SpillFile, Store, StoreError},
+    store::{SpillFile, Store, StoreError},
     telemetry::Door,
 };
 
@@ -220,12 +220,7 @@ impl Plan {
             cohort: self.size.is_partial().then_some(self.size.round.m),
             evaluate_every: self.config.evaluation.every,
             threads: self.threads(),
-            policy: match self.config.barrier.absence {
-                Absence::Fail => Policy::Fail,
-                Absence::Drop => Policy::Drop,
-                Absence::Recompute => Policy::Recompute,
-                Absence::Reuse => Policy::Reuse,
-            },
+            policy: barrier.absence.into(),
             deadlines,
             closing: self.closing,
             real_time: self.config.barrier.time == Time::Real,
@@ -240,11 +235,7 @@ impl Plan {
         let machine = &self.config.machine;
         let folder = if machine.scratch.as_os_str().is_empty() { &machine.out } else { &machine.scratch };
         let file = self.need.spilled().map(|bytes| SpillFile::new(folder, bytes)).transpose()?;
-        let format = match self.config.task.state {
-            StateFormat::Full => Format::Full,
-            StateFormat::Bf16 => Format::Bf16,
-        };
-        Ok(Store { format, file: file.map(Arc::new) })
+        Ok(Store { format: self.config.task.state, file: file.map(Arc::new) })
     }
 
     /// Seats everyone.

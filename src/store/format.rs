@@ -4,9 +4,11 @@ use std::{borrow::Cow, io};
 
 use half::{bf16, slice::HalfFloatSliceExt};
 use phalanx_robust::{Dtype, Vector};
+use serde::{Deserialize, Serialize};
 
 /// A number format.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Format {
     /// That of the vector: bits do not change.
     Full,
