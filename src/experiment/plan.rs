@@ -1,6 +1,6 @@
 //! The plan of a run: after it nothing can be invalid, before it nothing runs.
 
-use std::path::Path;
+use std::{fmt, path::Path};
 
 use phalanx_actors::{Closing, Faults, contained};
 use phalanx_robust::{
@@ -152,6 +152,12 @@ impl Plan {
             self.workload.computation,
             self.config.rounds
         )
+    }
+}
+
+impl fmt::Debug for Plan {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Plan").field("config", &self.config).finish_non_exhaustive()
     }
 }
 

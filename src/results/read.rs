@@ -108,14 +108,6 @@ pub fn find_folders(path: &Path) -> Result<Vec<PathBuf>, ReadError> {
     if found.is_empty() { Err(ReadError::NoRuns { path: path.to_owned() }) } else { Ok(found) }
 }
 
-/// Reads all runs at or under `path`, in the order of their paths.
-///
-/// # Errors
-/// [`ReadError`].
-pub fn find_runs(path: &Path) -> Result<Vec<RunRecord>, ReadError> {
-    find_folders(path)?.iter().map(|folder| RunRecord::read(folder)).collect()
-}
-
 fn collect(folder: &Path, found: &mut Vec<PathBuf>) -> Result<(), ReadError> {
     if is_run(folder) {
         found.push(folder.to_owned());
@@ -150,7 +142,7 @@ fn json<T: DeserializeOwned>(path: &Path) -> Result<T, ReadError> {
 mod tests {
     use std::{fs, path::Path};
 
-    use super::{RunRecord, find_folders, find_runs};
+    use super::{ReadError, RunRecord, find_folders};
     use crate::results::Status;
 
     const CONFIG: &str =
@@ -160,6 +152,11 @@ mod tests {
         fs::create_dir_all(folder).unwrap();
         fs::write(folder.join("config.toml"), CONFIG).unwrap();
         fs::write(folder.join("run.json"), r#"{"phalanx": "0.1.0", "threads": 2, "later": [1], "computation": {"way": "torch", "tiles": {"4": 9}, "precision": "f64", "device": "cuda:1"}}"#).unwrap();
+    }
+
+    /// The first run at or under `path`.
+    fn first(path: &Path) -> Result<RunRecord, ReadError> {
+        RunRecord::read(&find_folders(path)?[0])
     }
 
     #[test]
@@ -196,13 +193,12 @@ mod tests {
         }
         let folders = find_folders(out.path()).unwrap();
         assert_eq!(folders, ["a", "b/10", "b/2"].map(|name| out.path().join(name)));
-        assert_eq!(find_runs(out.path()).unwrap().len(), 3);
     }
 
     #[test]
     fn what_is_not_there_or_broken_is_named() {
         let out = tempfile::tempdir().unwrap();
-        let message = |path: &Path| find_runs(path).unwrap_err().to_string();
+        let message = |path: &Path| first(path).unwrap_err().to_string();
         assert!(message(out.path()).ends_with("no run here (a run folder has a config.toml and a run.json)"));
         assert!(message(&out.path().join("nowhere")).contains("nowhere: "));
         run(&out.path().join("half"));
@@ -213,7 +209,7 @@ mod tests {
         fs::remove_dir_all(out.path().join("half")).unwrap();
         run(out.path());
         fs::write(out.path().join("evaluations.csv"), "round,test_loss\n0,3\n2,").unwrap();
-        assert_eq!(find_runs(out.path()).unwrap()[0].evaluations.len(), 1, "it may still be written");
+        assert_eq!(first(out.path()).unwrap().evaluations.len(), 1, "it may still be written");
         let summary = r#"{"status": "completed", "rounds": 2, "elapsed_seconds": 1, "rounds_per_second": 2}"#;
         fs::write(out.path().join("summary.json"), summary).unwrap();
         assert!(
