@@ -38,6 +38,7 @@ fn check(registry: &Registry, file: &Path, arguments: &CheckArguments) -> anyhow
     }
 }
 
-fn warn(file: &Path, remarks: &[String]) {
+/// Says of `file` what whoever runs it should know.
+pub fn warn(file: &Path, remarks: &[String]) {
     remarks.iter().for_each(|remark| say!("warning: {}: {remark}", file.display()));
 }

@@ -17,7 +17,7 @@ use std::{
 
 use indicatif::MultiProgress;
 
-use super::{RunArguments, progress::Progress, run};
+use super::{RunArguments, check, progress::Progress, run};
 use crate::{
     exit::{INTERRUPTED, UNUSABLE},
     experiment::{Demands, Plan, PlanError, RunOutcome, interrupted},
@@ -53,6 +53,9 @@ impl Office<'_> {
         let (mut doors, mut demands) = (HashMap::new(), Demands::default());
         let errors = self.arguments.files.iter().filter_map(|file| match self.plan(file) {
             Ok(plan) => {
+                if !self.arguments.quiet {
+                    check::warn(file, plan.remarks());
+                }
                 demands.add(&plan);
                 self.complaint(file, &plan, &mut doors)
             }

@@ -35,7 +35,7 @@ use std::{
 
 use clap::{Parser, Subcommand};
 
-use crate::{exit::UNUSABLE, registry::Registry};
+use crate::{exit::UNUSABLE, experiment::Plan, registry::Registry};
 
 const EXAMPLES: &str = "Examples:
   phalanx run experiments/quickstart.toml
@@ -223,6 +223,11 @@ fn print_line(line: impl Display) {
 fn unusable(error: impl Display) -> ExitCode {
     say!("error: {error}");
     ExitCode::from(UNUSABLE)
+}
+
+/// Says on stderr what whoever runs `plan` should know of it.
+fn warn(plan: &Plan) {
+    plan.remarks().iter().for_each(|remark| say!("warning: {remark}"));
 }
 
 /// Takes whole numbers from `least` on.

@@ -117,6 +117,7 @@ fn tell(plan: &Plan, found: &Found, quiet: bool) {
     if !quiet {
         let round = found.checkpoint.snapshot.round;
         say!("{}: {}", plan.name(), plan.describe());
+        super::warn(plan);
         say!("going on after round {round} of {}", plan.rounds());
     }
 }

@@ -33,7 +33,7 @@ fn one(registry: &Registry, arguments: &RunArguments, file: &Path) -> ExitCode {
     };
     if !arguments.quiet {
         say!("{}: {}", plan.name(), plan.describe());
-        plan.remarks().iter().for_each(|remark| say!("warning: {remark}"));
+        super::warn(&plan);
     }
     let progress = Progress::new(plan.rounds(), arguments.quiet);
     let bar = progress.handle();

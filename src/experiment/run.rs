@@ -164,6 +164,7 @@ impl Plan {
             "threads": self.threads(),
             "computation": self.computation(),
             "metrics": door.and_then(Door::address).map(|address| format!("http://{address}/metrics")),
+            "remarks": self.remarks(),
             "arguments": std::env::args_os().map(|word| word.display().to_string()).collect::<Vec<_>>(),
         })
     }

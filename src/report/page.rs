@@ -2,6 +2,7 @@
 //! folder and configuration. It asks nothing of the network and runs no script.
 
 use std::{
+    collections::BTreeMap,
     fmt::Write,
     path::{Component, Path, PathBuf},
 };
@@ -91,8 +92,9 @@ fn head(study: &Study, title: &str) -> String {
         count(study.series.len(), "setting"),
         count(seeds.len(), "seed"),
     );
-    if !study.notes.is_empty() {
-        let notes: String = study.notes.iter().map(|note| format!("<li>{}</li>\n", escape(note))).collect();
+    let notes: Vec<String> = study.notes.iter().cloned().chain(remarks(study)).collect();
+    if !notes.is_empty() {
+        let notes: String = notes.iter().map(|note| format!("<li>{}</li>\n", escape(note))).collect();
         html += &format!("<ul class=\"notes\">\n{notes}</ul>\n");
     }
     let points = if study.measure.unit == "%" { " Points are percentage points." } else { "" };
@@ -113,6 +115,15 @@ fn head(study: &Study, title: &str) -> String {
          <b>final</b> is the mean of the last 20 % of the evaluations, <b>rough</b> the mean |a<sub>k</sub> − \
          a<sub>k−1</sub>| over their last 50 %.{points}{failed}{attacks}</p>\n"
     )
+}
+
+/// What those who started the runs were told of their configurations, each once with the number of runs.
+fn remarks(study: &Study) -> Vec<String> {
+    let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
+    let all = study.runs.iter().flat_map(|run| &run.record.info.remarks);
+    all.for_each(|remark| *counts.entry(remark).or_default() += 1);
+    let runs = study.runs.len();
+    counts.into_iter().map(|(remark, number)| format!("Of {number} of {runs} runs: {remark}.")).collect()
 }
 
 /// The figures; views of one group share a place, with a tab for each.

@@ -5,7 +5,7 @@
 //! | file | content |
 //! |---|---|
 //! | `config.toml` | the configuration as resolved, every parameter written out |
-//! | `run.json` | version, git commit and libtorch of the program, start time, threads, what computed, arguments; processes that resumed it |
+//! | `run.json` | version, git commit and libtorch of the program, start time, threads, what computed, remarks on the configuration, arguments; processes that resumed it |
 //! | `rounds.csv` | a row for every round, flushed as it goes ([`tables`]) |
 //! | `evaluations.csv` | a row for every evaluation |
 //! | `faults.csv` | a row for every worker and round in which something went wrong |

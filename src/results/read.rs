@@ -53,6 +53,8 @@ pub struct RunInfo {
     pub computation: Option<Computation>,
     /// Where its metrics are while it runs.
     pub metrics: Option<String>,
+    /// What whoever started it was told of its configuration, each with its key.
+    pub remarks: Vec<String>,
     /// The command line.
     pub arguments: Vec<String>,
 }

@@ -300,6 +300,27 @@ fn a_comparison_counts_the_runs_that_a_report_counts() {
     assert!(Program::fails(&["compare", &a, &only]).contains("none of the 1 runs has an evaluation"));
 }
 
+/// An attack that is none at this size: whoever starts it is told, and whoever reads of it later too.
+#[test]
+fn what_is_remarkable_of_a_configuration_is_told_and_kept() {
+    let folder = tempfile::tempdir().unwrap();
+    let text = harness::CONVEX.replace("count = 8\nattack = \"ipm\"", "count = 2\nattack = \"alie\"");
+    let file = experiment(folder.path(), "idle.toml", &text.replace("count = 9", "count = 10"));
+    let other = experiment(folder.path(), "other.toml", harness::CONVEX);
+    let remark = "attackers.0.attack.alie: z = 0.000 follows from m = 12 and f = 2";
+    let out = folder.path().display().to_string();
+    let alone = Program::run(&["run", &file, "--out", &out]);
+    assert!(alone.stderr.contains(&format!("warning: {remark}")), "{}", alone.stderr);
+    let both = Program::run(&["run", &file, &other, "--jobs", "2", "--out", &out]);
+    assert!(both.stderr.contains(&format!("warning: {file}: {remark}")), "{}", both.stderr);
+    let bench = Program::run(&["bench", &file, "--rounds", "1", "--warm-up", "0"]);
+    assert!(bench.stderr.contains(&format!("warning: {remark}")), "{}", bench.stderr);
+    let kept = fs::read_to_string(Path::new(alone.stdout.trim()).join("run.json")).unwrap();
+    assert!(kept.contains(remark), "{kept}");
+    let page = report(folder.path(), "report", &[]);
+    assert!(page.contains(&format!("<li>Of 2 of 3 runs: {remark}")), "{page}");
+}
+
 #[test]
 fn what_cannot_be_reported_is_said() {
     let folder = tempfile::tempdir().unwrap();

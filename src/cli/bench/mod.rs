@@ -42,6 +42,7 @@ pub fn main(registry: &Registry, arguments: &Arguments) -> ExitCode {
         Ok(plan) => plan,
         Err(error) => return unusable(error),
     };
+    super::warn(&plan);
     match measure(plan, arguments) {
         Ok(figures) if arguments.json => super::print(&figures.json()),
         Ok(figures) => super::print(&text::page(&figures)),
