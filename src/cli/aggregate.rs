@@ -63,48 +63,24 @@ pub fn main(registry: &Registry, arguments: &Arguments) -> ExitCode {
 }
 
 fn aggregate(registry: &Registry, arguments: &Arguments) -> Result<(), Failure> {
-    let inputs = || [&arguments.input].into_iter().chain(&arguments.reference);
-    npy(&arguments.out)?;
-    spare("--out", &arguments.out, inputs())?;
-    if let Some(report) = &arguments.report {
-        spare("--report", report, inputs())?;
-        apart(&arguments.out, report)?;
-    }
+    check_files(arguments)?;
     let (chain, rule) = Chain::parse(registry, &arguments.rule, arguments.preset)?;
     let file = MatrixFile::open(&arguments.input)?;
-    let size = Size::new(file.m(), arguments.f.unwrap_or(0));
-    if size.f >= size.m.div_ceil(2) {
-        return Err(Failure::flag(
-            "--f",
-            format!("f = {} of m = {} vectors; f < m/2 is needed", size.f, size.m),
-        ));
-    }
-    if arguments.f.is_none() {
-        say!("note: without --f the rule is told f = 0");
-    }
+    let size = size(file.m(), arguments.f)?;
     chain.check(size).map_err(Failure::rule(&arguments.input))?;
     let reference = reference(arguments.reference.as_deref(), chain.needs_reference(), &file)?;
     let (d, dtype) = (file.d(), file.dtype());
-
-    let start = Instant::now();
-    let rows = file.read()?;
-    let read = start.elapsed().as_secs_f64();
-
+    let (rows, read) = timed(|| file.read())?;
     let watch = Arc::new(Stopwatch::default());
     let rng = Seed(arguments.seed).stream("rule", 0, "aggregate", 1);
     let context = Context { watch: Some(watch.clone()), reference, ..Context::new(size.f, rng) };
-    let start = Instant::now();
-    let found = Found::by(chain, rows, context).map_err(Failure::rule(&arguments.input))?;
-    let aggregate = start.elapsed().as_secs_f64();
+    let applied = || Found::by(chain, rows, context).map_err(Failure::rule(&arguments.input));
+    let (found, aggregate) = timed(applied)?;
     if !found.set_aside.is_empty() {
         let rows = &found.set_aside;
         say!("note: rows {rows:?} are not finite, or have a squared norm that is not, and were set aside");
     }
-
-    let start = Instant::now();
-    found.write(&arguments.out)?;
-    let write = start.elapsed().as_secs_f64();
-
+    let ((), write) = timed(|| found.write(&arguments.out))?;
     let Some(path) = &arguments.report else { return Ok(()) };
     let report = Report {
         rule,
@@ -122,6 +98,34 @@ fn aggregate(registry: &Registry, arguments: &Arguments) -> Result<(), Failure> 
         passes: watch.laps(),
     };
     Ok(write_json(path, &report)?)
+}
+
+/// An error if a result would take the place of an input or of another result.
+fn check_files(arguments: &Arguments) -> Result<(), Failure> {
+    let inputs = || [&arguments.input].into_iter().chain(&arguments.reference);
+    npy(&arguments.out)?;
+    spare("--out", &arguments.out, inputs())?;
+    let Some(report) = &arguments.report else { return Ok(()) };
+    spare("--report", report, inputs())?;
+    apart(&arguments.out, report)
+}
+
+/// What the rule is told of `m` vectors of which it must withstand `f`.
+fn size(m: usize, f: Option<usize>) -> Result<Size, Failure> {
+    let size = Size::new(m, f.unwrap_or(0));
+    if size.f >= m.div_ceil(2) {
+        return Err(Failure::flag("--f", format!("f = {} of m = {m} vectors; f < m/2 is needed", size.f)));
+    }
+    if f.is_none() {
+        say!("note: without --f the rule is told f = 0");
+    }
+    Ok(size)
+}
+
+/// What `work` makes, and the seconds that it took.
+fn timed<T, E>(work: impl FnOnce() -> Result<T, E>) -> Result<(T, f64), E> {
+    let start = Instant::now();
+    Ok((work()?, start.elapsed().as_secs_f64()))
 }
 
 /// An error if the report would take the place of the result. A device takes both.
