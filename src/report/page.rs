@@ -104,7 +104,7 @@ fn head(study: &Study, title: &str) -> String {
     } else {
         ""
     };
-    let free = |at| study.factors[at].values.iter().any(|value| value == "none");
+    let free = |at: usize| study.factors[at].values.iter().any(|value| value == "none");
     let attacks = if study.factor("attack").is_some_and(free) {
         " A worst case is over the attacks that are there, and not over “no attack”."
     } else {
