@@ -3,6 +3,7 @@
 
 use std::{
     ffi::{OsStr, OsString},
+    fmt::Display,
     path::{Path, PathBuf},
 };
 
@@ -172,13 +173,14 @@ impl Layers {
     /// # Errors
     /// [`ConfigError::Key`].
     pub fn config(&self) -> Result<Config, ConfigError> {
-        self.check_tables()?;
+        let keys = self.all()?;
+        self.check_tables(&keys)?;
+        self.check_integers(&keys)?;
         self.figment.extract().map_err(|error| self.explain(error))
     }
 
     /// An error for a list where a table belongs: serde would take its elements for the table's values, in their order.
-    fn check_tables(&self) -> Result<(), ConfigError> {
-        let keys = self.all()?;
+    fn check_tables(&self, keys: &Dict) -> Result<(), ConfigError> {
         let sections = DEFAULTS.lines().filter_map(|line| line.strip_prefix('[')?.split_once(']'));
         let list = |key: &&str| matches!(keys.get(*key), Some(Value::Array(..)));
         if let Some(key) = sections.map(|(key, _)| key).find(list) {
@@ -192,6 +194,17 @@ impl Layers {
             }
         }
         Ok(())
+    }
+
+    /// An error for an integer that the environment may give, but no file can hold: a run would leave a configuration
+    /// that nothing can read back.
+    fn check_integers(&self, keys: &Dict) -> Result<(), ConfigError> {
+        let Some((key, number)) = keys.iter().find_map(|(key, value)| beyond_toml(key.clone(), value)) else {
+            return Ok(());
+        };
+        let message =
+            format!("{number} is given; at most {}, the largest integer of TOML, is accepted", i64::MAX);
+        Err(self.error(&key, message))
     }
 
     /// The value of one key.
@@ -314,6 +327,19 @@ impl Layers {
             return "environment (PHALANX_*)".into();
         }
         if metadata.name.starts_with("TOML") { self.file.clone() } else { metadata.name.to_string() }
+    }
+}
+
+/// The first integer in `value`, which stands at `key`, that TOML does not have, and its own key.
+fn beyond_toml(key: String, value: &Value) -> Option<(String, u128)> {
+    let inner = |name: &dyn Display, value: &Value| beyond_toml(format!("{key}.{name}"), value);
+    match value {
+        Value::Dict(_, dict) => dict.iter().find_map(|(name, value)| inner(name, value)),
+        Value::Array(_, items) => items.iter().enumerate().find_map(|(at, value)| inner(&at, value)),
+        value => {
+            let number = value.to_u128().filter(|&number| i64::try_from(number).is_err())?;
+            Some((key, number))
+        }
     }
 }
 

@@ -12,7 +12,7 @@ mod suggest;
 mod task;
 mod telemetry;
 
-use std::borrow::Cow;
+use std::{borrow::Cow, io};
 
 use phalanx_actors::Policy;
 use phalanx_robust::describe::Preset;
@@ -74,8 +74,11 @@ pub struct Config {
 
 impl Config {
     /// As TOML; read back, it is the same configuration.
-    pub fn text(&self) -> String {
-        toml::to_string(self).unwrap_or_else(|error| format!("# {error}\n"))
+    ///
+    /// # Errors
+    /// If a parameter of a component has no form in TOML.
+    pub fn text(&self) -> io::Result<String> {
+        toml::to_string(self).map_err(io::Error::other)
     }
 
     /// The attack or actor of every group of attackers that has members.
@@ -320,6 +323,8 @@ fn sgd() -> Named {
 mod tests {
     use std::path::Path;
 
+    use figment::value::Value;
+
     use super::read_back;
 
     /// f = 0 is one experiment, but a fault that counts the groups means another one behind a group of nobody.
@@ -336,6 +341,17 @@ mod tests {
         assert_eq!(hash(&[&empty, &ipm]), hash(&[&ipm]));
         assert_eq!(hash(&[&empty]), hash(&[&other]));
         assert_ne!(hash(&[&empty, &ipm, silent]), hash(&[&ipm, silent]));
+    }
+
+    /// TOML has no null.
+    #[test]
+    fn a_parameter_that_has_no_form_in_toml_is_an_error_and_no_text() {
+        let text = "[task]\ndataset = 'digits'\n[[workers]]\ncount = 9\n";
+        let mut config = read_back(Path::new("c.toml"), text).unwrap();
+        assert!(read_back(Path::new("c.toml"), &config.text().unwrap()).is_ok());
+        let nothing = Value::serialize(()).unwrap();
+        config.aggregator.rule[0].parameters.insert("layers".to_owned(), vec![nothing].into());
+        assert!(config.text().is_err());
     }
 
     #[test]

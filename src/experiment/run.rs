@@ -148,7 +148,8 @@ impl Plan {
 
     /// Writes all that is known before the first round.
     fn begin(&self, folder: &RunFolder, door: Option<&Door>) -> Result<(), ResultsError> {
-        folder.write("config.toml", self.config.text().as_bytes())?;
+        let text = self.config.text().map_err(ResultsError::at(&folder.path().join("config.toml")))?;
+        folder.write("config.toml", text.as_bytes())?;
         folder.write_json("run.json", &self.process(door))
     }
 

@@ -38,7 +38,8 @@ impl Starter {
     /// # Errors
     /// [`ResultsError`] if the folder cannot be written or the program not be started.
     pub fn start(&self, folder: &Path, config: &Config) -> Result<Child, ResultsError> {
-        RunFolder::exactly(folder)?.write("config.toml", config.text().as_bytes())?;
+        let text = config.text().map_err(ResultsError::at(&folder.join("config.toml")))?;
+        RunFolder::exactly(folder)?.write("config.toml", text.as_bytes())?;
         let log = folder.join(LOG);
         let log = File::create(&log).map_err(ResultsError::at(&log))?;
         let mut command = Command::new(&self.program);

@@ -4,6 +4,9 @@ use std::{ffi::OsStr, os::unix::ffi::OsStrExt};
 
 use crate::room::Room;
 
+/// The largest integer of TOML: a run with a larger one would leave a configuration that cannot be read back.
+const LARGEST: &str = "at most 9223372036854775807";
+
 #[test]
 fn variables_are_named_as_what_is_wrong() {
     let room = Room::new();
@@ -11,6 +14,17 @@ fn variables_are_named_as_what_is_wrong() {
         ("PHALANX_ROUNDS", "many", &["environment", "rounds", "many"][..]),
         ("PHALANX_ROUNDS", "", &["environment", "rounds"]),
         ("PHALANX_ROUNDS", "-3", &["environment", "rounds", "-3"]),
+        ("PHALANX_SEED", "18446744073709551615", &["environment", "seed", "18446744073709551615", LARGEST]),
+        (
+            "PHALANX_TASK__OBJECTIVE",
+            "{least-squares={dim=9223372036854775808}}",
+            &["objective.least-squares.dim", LARGEST],
+        ),
+        (
+            "PHALANX_AGGREGATOR__RULE",
+            "[ctma,{krum={power=9223372036854775808}}]",
+            &["rule.1.krum.power", LARGEST],
+        ),
         ("PHALANX_ROUND", "3", &["environment", "unknown key `round`"]),
         ("PHALANX_TASK", "3", &["environment", "task"]),
         ("PHALANX_TASK__", "3", &["environment", "PHALANX_TASK__", "empty part"]),
