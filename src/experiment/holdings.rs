@@ -1,6 +1,6 @@
 //! Who holds which part of the training data: what `phalanx data show` shows.
 
-use std::path::Path;
+use std::{collections::HashMap, path::Path, sync::Arc};
 
 use super::{
     cast::Group,
@@ -127,14 +127,15 @@ impl Labelled {
 
 fn holdings(shards: &Shards, groups: &[Group], labelled: &Labelled) -> Vec<Holding> {
     let honest = groups.iter().flat_map(|group| group.ids.clone().map(|_| group.is_honest()));
-    let shards = &shards.shards;
-    let holding = |(worker, is_honest)| {
-        let shard = &shards[worker];
-        let lender = shards[..worker].iter().position(|other| std::sync::Arc::ptr_eq(other, shard));
+    // The first who has a shard; it lends it to the others.
+    let mut owners = HashMap::new();
+    let holding = |((worker, shard), is_honest): ((usize, &Arc<[u32]>), bool)| {
+        let owner = *owners.entry(Arc::as_ptr(shard)).or_insert(worker);
         let labels = shard.iter().map(|&at| labelled.training[at as usize]);
+        let lender = (owner != worker).then_some(owner);
         Holding { is_honest, lender, counts: counts(labels, labelled.classes) }
     };
-    honest.enumerate().map(holding).collect()
+    shards.shards.iter().enumerate().zip(honest).map(holding).collect()
 }
 
 fn counts(labels: impl Iterator<Item = u8>, classes: usize) -> Vec<usize> {

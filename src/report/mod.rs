@@ -19,6 +19,7 @@ mod tidy;
 mod tidy_parquet;
 
 use std::{
+    collections::HashSet,
     io::Write,
     path::{Path, PathBuf},
 };
@@ -119,13 +120,12 @@ pub fn save_picture(svg: &str, path: &Path) -> Result<(), ReportError> {
 /// [`ReportError::Read`].
 pub fn read(paths: &[PathBuf]) -> Result<Vec<RunRecord>, ReportError> {
     let mut folders: Vec<PathBuf> = Vec::new();
-    let mut seen = Vec::new();
+    let mut seen = HashSet::new();
     for folder in
         paths.iter().map(|path| find_folders(path)).collect::<Result<Vec<_>, _>>()?.into_iter().flatten()
     {
         let real = folder.canonicalize().map_err(ReadError::at(&folder))?;
-        if !seen.contains(&real) {
-            seen.push(real);
+        if seen.insert(real) {
             folders.push(folder);
         }
     }

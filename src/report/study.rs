@@ -1,7 +1,7 @@
 //! What a set of runs is a study of: the runs that count, those that differ in
 //! nothing but the seed (series), and what is said of their settings.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 use super::{
     ReportError,
@@ -227,9 +227,14 @@ pub fn counted(records: Vec<RunRecord>, measure: Measure) -> (Vec<Run>, Vec<Stri
     let (all, mut notes) = (runs(records, measure), Vec::new());
     let (_, levels) = factors(&all, &mut Vec::new());
     let series = series(&all, &levels, &mut notes);
-    let counts = |at: usize| series.iter().any(|series| series.runs.contains(&at));
-    let kept = all.into_iter().enumerate().filter(|(at, _)| counts(*at));
+    let counted = counted_runs(&series);
+    let kept = all.into_iter().enumerate().filter(|(at, _)| counted.contains(at));
     (kept.map(|(_, run)| run).collect(), notes)
+}
+
+/// The runs that count: those of a series.
+pub fn counted_runs(series: &[Series]) -> HashSet<usize> {
+    series.iter().flat_map(|series| series.runs.iter().copied()).collect()
 }
 
 fn runs(records: Vec<RunRecord>, measure: Measure) -> Vec<Run> {

@@ -7,7 +7,7 @@ use std::{fs, path::Path};
 use super::{
     curves::{Against, measures},
     factors::{finite, is_given},
-    study::{Run, Study},
+    study::{Run, Study, counted_runs},
 };
 use crate::{results::ResultsError, whole};
 
@@ -37,8 +37,9 @@ impl Tidy {
         tidy.text(study, "hash", |run| run.hash.clone());
         tidy.whole(study, "seed", Run::seed);
         tidy.text(study, "status", |run| run.status().to_owned());
-        let counts = |at: usize| study.series.iter().any(|series| series.runs.contains(&at));
-        let counted = (0..study.runs.len()).map(|at| if counts(at) { "yes" } else { "no" }.to_owned());
+        let counted = counted_runs(&study.series);
+        let counts = |at: usize| if counted.contains(&at) { "yes" } else { "no" };
+        let counted = (0..study.runs.len()).map(|at| counts(at).to_owned());
         tidy.push("counted", Values::Text(spread(study, counted)));
         for (at, factor) in study.factors.iter().enumerate() {
             let values = || study.levels.iter().map(|levels| factor.values[levels[at]].as_str());

@@ -278,25 +278,37 @@ impl Post {
         for &(seconds, worker) in &late {
             barrier.retract(worker, Reason::Overtime { seconds });
             self.traffic.too_late();
-            match self.incidents.iter_mut().find(|i| i.worker == worker && !i.restarted) {
-                Some(incident) => incident.traffic.too_late(),
-                None => self.incidents.push(Incident {
-                    worker,
-                    seconds: Some(seconds),
-                    traffic: Traffic { sent: 1, late: 1, ..Traffic::default() },
-                    ..Incident::default()
-                }),
-            }
         }
+        let mut incidents = std::mem::take(&mut self.incidents);
+        overtake(&mut incidents, &late);
         let is_late = |worker: usize| late.binary_search_by_key(&worker, |(_, worker)| *worker).is_ok();
         let in_time = self.arrivals.iter().filter(|(_, worker)| !is_late(*worker));
         let (count, last) = in_time.fold((0, 0f64), |(count, last), (time, _)| (count + 1, last.max(*time)));
         let waits = self.in_vain && quorum.is_none_or(|quorum| count < quorum);
         let seconds = if waits { self.closing.deadline } else { last };
-        let mut incidents = std::mem::take(&mut self.incidents);
-        incidents.sort_by_key(|incident| incident.worker);
         Bill { traffic: self.traffic, incidents, seconds: self.is_timed().then_some(seconds) }
     }
+}
+
+/// Notes in `incidents`, which are then ordered by worker, that a message of each of `late`, whose ids ascend, came behind
+/// the quorum.
+fn overtake(incidents: &mut Vec<Incident>, late: &[(f64, usize)]) {
+    incidents.sort_by_key(|incident| incident.worker);
+    let known = incidents.len();
+    for &(seconds, worker) in late {
+        let first = incidents[..known].partition_point(|incident| incident.worker < worker);
+        let mut own = incidents[first..known].iter_mut().take_while(|incident| incident.worker == worker);
+        match own.find(|incident| !incident.restarted) {
+            Some(incident) => incident.traffic.too_late(),
+            None => incidents.push(Incident {
+                worker,
+                seconds: Some(seconds),
+                traffic: Traffic { sent: 1, late: 1, ..Traffic::default() },
+                ..Incident::default()
+            }),
+        }
+    }
+    incidents.sort_by_key(|incident| incident.worker);
 }
 
 /// The messages of one sender in a round.
@@ -358,5 +370,50 @@ fn damage(what: &What, submission: &mut Submission) {
         What::WrongRound { by } => submission.round = submission.round.saturating_add_signed(*by),
         What::Impostor { of } => submission.worker = of.unwrap_or(submission.worker + 1),
         _ => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::{Incident, Traffic, overtake};
+
+    /// By the definition: for each who is late the first of its incidents that is no new beginning, or a new one.
+    fn one_by_one(mut incidents: Vec<Incident>, late: &[(f64, usize)]) -> Vec<Incident> {
+        for &(seconds, worker) in late {
+            match incidents.iter_mut().find(|incident| incident.worker == worker && !incident.restarted) {
+                Some(incident) => incident.traffic.too_late(),
+                None => incidents.push(Incident {
+                    worker,
+                    seconds: Some(seconds),
+                    traffic: Traffic { sent: 1, late: 1, ..Traffic::default() },
+                    ..Incident::default()
+                }),
+            }
+        }
+        incidents.sort_by_key(|incident| incident.worker);
+        incidents
+    }
+
+    proptest! {
+        #[test]
+        fn who_is_late_is_noted_where_it_has_an_incident(
+            known in prop::collection::vec((0..20usize, any::<bool>(), 1..5u64), 0..30),
+            late in prop::collection::btree_map(0..20usize, 0..9u32, 0..20),
+        ) {
+            let known: Vec<Incident> = known
+                .into_iter()
+                .map(|(worker, restarted, sent)| {
+                    let traffic = Traffic { sent, accepted: sent, ..Traffic::default() };
+                    Incident { worker, restarted, traffic, ..Incident::default() }
+                })
+                .collect();
+            let late: Vec<(f64, usize)> =
+                late.into_iter().map(|(worker, seconds)| (f64::from(seconds), worker)).collect();
+            let mut noted = known.clone();
+            overtake(&mut noted, &late);
+            prop_assert_eq!(noted, one_by_one(known, &late));
+        }
     }
 }
