@@ -90,8 +90,9 @@ impl Plan {
         let door = Door::take(&self.config.telemetry)?;
         stop::listen();
         let snapshot = found.checkpoint.snapshot(&self.workload.learner.start())?;
+        let notes = notes(&folder)?;
         self.undo(&folder, &snapshot)?;
-        self.note_resumption(&folder, door.as_ref(), snapshot.round)?;
+        self.note_resumption(&folder, notes, door.as_ref(), snapshot.round)?;
         let tables = Tables::resume(&folder, &snapshot)?;
         self.play(folder, door, observers, tables, Some(snapshot))
     }
@@ -136,7 +137,7 @@ impl Plan {
         let began = Instant::now();
         let end = cast.run();
         let elapsed = (before + began.elapsed()).as_secs_f64();
-        let summary = finish(&folder, end, progress.load(Ordering::Relaxed), elapsed, &config)?;
+        let summary = finish(&folder, end, progress.load(Ordering::Relaxed), elapsed, &config);
         Ok(RunOutcome { folder, summary })
     }
 
@@ -177,15 +178,14 @@ impl Plan {
         ["summary.json", PARAMETERS].into_iter().try_for_each(|name| folder.remove(name))
     }
 
-    /// Adds this process to `run.json`, in the list `resumed`.
+    /// Adds this process to what `run.json` says, in the list `resumed`.
     fn note_resumption(
         &self,
         folder: &RunFolder,
+        mut run: Map<String, Value>,
         door: Option<&Door>,
         round: u64,
     ) -> Result<(), ResultsError> {
-        let text = fs::read(folder.path().join("run.json")).unwrap_or_default();
-        let mut run: Map<String, Value> = serde_json::from_slice(&text).unwrap_or_default();
         let mut process = self.process(door);
         process["after_round"] = round.into();
         run.insert("metrics".to_owned(), process["metrics"].take());
@@ -274,6 +274,13 @@ impl Plan {
     }
 }
 
+/// What `run.json` says so far.
+fn notes(folder: &RunFolder) -> Result<Map<String, Value>, ResultsError> {
+    let path = folder.path().join("run.json");
+    let text = fs::read(&path).map_err(ResultsError::at(&path))?;
+    serde_json::from_slice(&text).map_err(|error| ResultsError { path, error: error.into() })
+}
+
 /// Removes the folder of a run that made no round, and its parent unless other runs are in it.
 fn abandon(folder: &Path) {
     let rounds = fs::read(folder.join("rounds.csv")).unwrap_or_default();
@@ -284,29 +291,34 @@ fn abandon(folder: &Path) {
     drop(folder.parent().map(fs::remove_dir));
 }
 
-/// Writes the results of a run that is over; one that is complete needs its checkpoints no more.
+/// Writes the results of a run that is over, which has failed if one of them cannot be written; one that is complete needs
+/// its checkpoints no more.
 fn finish(
     folder: &RunFolder,
     end: Result<RunEnd, RunError>,
     rounds: u64,
     elapsed: f64,
     config: &Config,
-) -> Result<Summary, ResultsError> {
+) -> Summary {
     let written = match &end {
         Ok(end) => write_parameters(folder, &end.point, &end.learner),
         Err(_) => Ok(()),
     };
     let mut summary = summary(end, rounds, elapsed, config);
-    // From the table, so that a run that was resumed counts its first part too.
-    if let Ok(rounds) = Columns::read(&folder.path().join("rounds.csv")) {
-        (summary.virtual_seconds, summary.barrier) = counts(&rounds);
-    }
     written.unwrap_or_else(|error| summary.fail(&error));
-    folder.write_json("summary.json", &summary).unwrap_or_else(|error| summary.fail(&error));
-    if summary.status == Status::Completed {
-        checkpoint::remove(folder.path()).map_err(ResultsError::at(folder.path()))?;
+    // From the table, so that a run that was resumed counts its first part too.
+    match Columns::read(&folder.path().join("rounds.csv")) {
+        Ok(rounds) => (summary.virtual_seconds, summary.barrier) = counts(&rounds),
+        Err(error) => summary.fail(&error),
     }
-    Ok(summary)
+    folder.write_json("summary.json", &summary).unwrap_or_else(|error| summary.fail(&error));
+    if summary.status == Status::Completed
+        && let Err(error) = checkpoint::remove(folder.path())
+    {
+        let run = folder.path().display();
+        say!("warning: {run}: the checkpoints of this run, which is complete, cannot be removed: {error}");
+    }
+    summary
 }
 
 fn summary(end: Result<RunEnd, RunError>, rounds: u64, elapsed_seconds: f64, config: &Config) -> Summary {

@@ -77,6 +77,29 @@ fn a_table_that_has_lost_rows_is_noticed() {
     assert_eq!(fs::read(run.join("rounds.csv")).unwrap().len(), 300, "nothing was changed");
 }
 
+/// It says what made the run: what is lost there is lost for good.
+#[test]
+fn a_run_whose_own_notes_cannot_be_read_does_not_go_on() {
+    let place = Place::new(&experiment(CASTS[2], 40, 20));
+    let run = stopped(&place);
+    let (notes, whole) = (run.join("run.json"), fs::read(run.join("run.json")).unwrap());
+    let before = checkpoints(&run);
+    for broken in [&b""[..], b"[]", b"\xff", &whole[..whole.len() / 2]] {
+        fs::write(&notes, broken).unwrap();
+        let resumed = resume(&run, &[]);
+        assert_eq!(resumed.status, 2, "{}", resumed.stderr);
+        assert!(resumed.stderr.contains("run.json: "), "{}", resumed.stderr);
+        assert_eq!(fs::read(&notes).unwrap(), broken);
+        assert_eq!(checkpoints(&run), before);
+    }
+    fs::write(&notes, &whole).unwrap();
+    assert_eq!(resume(&run, &[]).status, 0);
+    let told: serde_json::Value = serde_json::from_slice(&fs::read(&notes).unwrap()).unwrap();
+    let first: serde_json::Value = serde_json::from_slice(&whole).unwrap();
+    assert_eq!((&told["commit"], &told["started"]), (&first["commit"], &first["started"]));
+    assert_eq!(told["resumed"].as_array().unwrap().len(), 1);
+}
+
 #[test]
 fn no_bit_can_be_flipped_and_nothing_cut_off_without_notice() {
     let place = Place::new(&experiment(CASTS[2], 40, 20));
