@@ -92,6 +92,18 @@ fn a_state_goes_from_memory_into_a_file_and_back() {
 }
 
 #[test]
+fn a_kept_estimator_says_itself_what_it_holds() {
+    for plain in estimators() {
+        for store in [file(), half()] {
+            for (workers, rounds) in [(1, 10), (7, 2)] {
+                assert_eq!(store.wrap(plain.clone()).holds(workers, rounds), plain.holds(workers, rounds));
+            }
+        }
+    }
+    assert_eq!(half().wrap(Momentum::default().build().unwrap()).holds(7, 2), 7, "one vector a worker");
+}
+
+#[test]
 fn a_clone_has_a_memory_of_its_own() {
     let mut first = file().wrap(Momentum::default().build().unwrap());
     update(first.as_mut(), 0, 1, Dtype::F32);

@@ -14,8 +14,14 @@ use phalanx::{
         local::{LocalLearner, LocalSampler, LocalSteps, Walk},
     },
 };
-use phalanx_actors::learner::{Job, Learned, Learner, LearnerError, Query, Sampler};
-use phalanx_robust::{Dtype, Vector, estimator::Points, random::Seed, step::Schedule};
+use phalanx_actors::learner::{EvaluationTask, Job, Learned, Learner, LearnerError, Query, Sampler};
+use phalanx_robust::{
+    Dtype, Vector,
+    estimator::Points,
+    random::Seed,
+    state::{State, StateError, Stateful},
+    step::Schedule,
+};
 
 const SEED: Seed = Seed(4);
 
@@ -173,6 +179,67 @@ fn every_step_has_noise_of_its_own() {
         objective.sampled(&y, 0, &phalanx_actors::learner::Draw { rng, ..job.draw.clone() }).unwrap().gradient
     };
     assert_ne!(noise(0), noise(1));
+}
+
+/// A learner with memory, of which nothing is as the trait provides it.
+struct Remembering(ConvexLearner, u64);
+
+impl Stateful for Remembering {
+    fn state(&self) -> State {
+        State { values: [("rounds".to_owned(), self.1.into())].into(), ..State::default() }
+    }
+
+    fn restore(&mut self, state: &State) -> Result<(), StateError> {
+        self.1 = state.value("a test", "rounds")?;
+        Ok(())
+    }
+
+    fn holds(&self, workers: usize, rounds: u64) -> u64 {
+        workers as u64 + 100 * rounds
+    }
+
+    fn forget(&mut self) -> Result<(), StateError> {
+        self.1 = 0;
+        Ok(())
+    }
+}
+
+impl Learner for Remembering {
+    fn start(&self) -> Vector {
+        self.0.start()
+    }
+
+    fn gradients(&mut self, query: &Query, jobs: &[Job]) -> Result<Vec<Learned>, LearnerError> {
+        self.1 += 1;
+        self.0.gradients(query, jobs)
+    }
+
+    fn evaluation(&mut self, round: u64, point: &Vector) -> EvaluationTask {
+        self.0.evaluation(round, point)
+    }
+}
+
+impl LocalLearner for Remembering {
+    fn gradients_at(&mut self, points: &[Vector], jobs: &[Job]) -> Result<Vec<Learned>, LearnerError> {
+        self.0.gradients_at(points, jobs)
+    }
+}
+
+#[test]
+fn memory_is_that_of_the_learner_inside() {
+    let objective = logistic();
+    let mut learner = local(Remembering(convex(&objective, 0.0), 0), 2, 0.1);
+    let asked = jobs(&mut walked(samplers(&objective), 2), 1, Points::Current);
+    let start = learner.start();
+    learner.gradients(&query(&start, None), &asked).unwrap();
+    let rounds = |learner: &LocalSteps| learner.state().value::<u64>("a test", "rounds").unwrap();
+    assert_eq!(rounds(&learner), 1);
+    assert_eq!(learner.holds(3, 7), 703);
+    let state = learner.state();
+    learner.forget().unwrap();
+    assert_eq!(rounds(&learner), 0);
+    learner.restore(&state).unwrap();
+    assert_eq!(rounds(&learner), 1);
 }
 
 #[test]

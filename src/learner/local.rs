@@ -129,6 +129,14 @@ impl Stateful for LocalSteps {
     fn restore(&mut self, state: &State) -> Result<(), StateError> {
         self.inner.restore(state)
     }
+
+    fn holds(&self, workers: usize, rounds: u64) -> u64 {
+        self.inner.holds(workers, rounds)
+    }
+
+    fn forget(&mut self) -> Result<(), StateError> {
+        self.inner.forget()
+    }
 }
 
 impl Learner for LocalSteps {

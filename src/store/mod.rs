@@ -153,6 +153,10 @@ impl Stateful for Keeper {
         Ok(())
     }
 
+    fn holds(&self, workers: usize, rounds: u64) -> u64 {
+        self.inner.holds(workers, rounds)
+    }
+
     fn forget(&mut self) -> Result<(), StateError> {
         self.unload();
         self.inner.forget()
