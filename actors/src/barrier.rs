@@ -152,11 +152,6 @@ impl Barrier {
         self.missing
     }
 
-    /// Whether something is known of every worker.
-    pub fn is_full(&self) -> bool {
-        self.missing == 0
-    }
-
     /// Whether nothing is known of this worker yet.
     pub fn is_missing(&self, worker: usize) -> bool {
         self.vacant(worker).is_ok()
@@ -238,7 +233,7 @@ mod tests {
         assert_eq!(barrier.offer(submission(2)), Err(Rejection::Duplicate { worker: 2, round: 4 }));
         assert_eq!(barrier.absent(2, Reason::Died), Err(Rejection::Duplicate { worker: 2, round: 4 }));
         barrier.absent(5, Reason::Died).unwrap();
-        assert!(barrier.is_full());
+        assert_eq!(barrier.missing(), 0);
     }
 
     #[test]

@@ -8,7 +8,7 @@
 //! and one of [`evaluator::threads`] at a lower priority for evaluations. All
 //! but the pools sleep while these work.
 
-use std::{ops::Range, rc::Rc, sync::Arc, thread, time::Duration};
+use std::{fmt, ops::Range, rc::Rc, sync::Arc, thread, time::Duration};
 
 use actix::{Actor, System};
 use phalanx_robust::{aggregation::Defence, step::Step};
@@ -44,6 +44,14 @@ pub struct Cast {
     stopper: Stopper,
     keeper: Option<Box<dyn Keeper>>,
     snapshot: Option<Snapshot>,
+}
+
+impl fmt::Debug for Cast {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let seated: Vec<&Range<usize>> = self.seatings.iter().map(|(ids, _)| ids).collect();
+        let mut cast = f.debug_struct("Cast");
+        cast.field("settings", &self.settings).field("seated", &seated).finish_non_exhaustive()
+    }
 }
 
 impl Cast {

@@ -14,6 +14,7 @@ use crate::{
 
 /// Why a worker takes no part in a round.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
+#[non_exhaustive]
 pub enum Reason {
     /// Its actor stopped. It is not asked again.
     #[error("died")]
@@ -157,6 +158,7 @@ pub enum RunError {
     Workers {
         /// The round.
         round: u64,
+#[non_exhaustive]
         /// Who, ascending.
         workers: Vec<usize>,
         /// Why.

@@ -101,6 +101,7 @@ impl Evaluation {
 
 /// A learner that could not answer.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum LearnerError {
     /// The model or its library failed.
     #[error("the model failed: {0}")]

@@ -223,7 +223,7 @@ pub struct Remember;
 pub struct Recall;
 
 /// The learner as the aggregator knows it.
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 pub struct LearnerSeat {
     /// Opens a round.
     pub expect: Recipient<Expect>,
@@ -288,7 +288,7 @@ pub enum Fault {
 }
 
 /// The place of one actor: one worker, or several of a kind, honest or not.
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 pub struct Seat {
     /// Ids of its workers; no other seat has them.
     pub ids: Range<usize>,
@@ -305,7 +305,7 @@ pub struct Seat {
 
 /// What the workers of a seat remember between rounds, as far as it can be told. They are given it back by their
 /// [`Seating`](crate::Seating), which finds it in its [`Place`](crate::Place).
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 pub enum Memory {
     /// Nothing: what they do in a round depends on that round alone.
     Nothing,
@@ -316,7 +316,7 @@ pub enum Memory {
 }
 
 /// What an attacker adds to a [`Seat`].
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 pub struct AttackerSeat {
     /// Where to send [`Reveal`].
     pub reveal: Recipient<Reveal>,

@@ -11,6 +11,7 @@
 
 use std::{
     cell::RefCell,
+    fmt,
     ops::Range,
     rc::Rc,
     sync::{Arc, Mutex, mpsc},
@@ -60,6 +61,16 @@ pub struct Place {
     /// Where it is said whose own code runs.
     pub busy: Busy,
     pub(crate) arbiters: Rc<Arbiters>,
+}
+
+impl fmt::Debug for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { ids, seed, block, snapshot, .. } = self;
+        let round = snapshot.as_ref().map(|snapshot| snapshot.round);
+        let mut place = f.debug_struct("Place");
+        place.field("ids", ids).field("seed", seed).field("block", block).field("after", &round);
+        place.finish_non_exhaustive()
+    }
 }
 
 impl Place {

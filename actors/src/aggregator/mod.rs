@@ -12,6 +12,7 @@ mod server;
 mod snapshots;
 
 use std::{
+    fmt,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -91,9 +92,24 @@ pub struct Company {
     pub keeper: Option<Box<dyn Keeper>>,
 }
 
+impl fmt::Debug for Company {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (seats, observers) = (&self.seats, self.observers.len());
+        let mut company = f.debug_struct("Company");
+        company.field("seats", seats).field("start", &self.start).field("observers", &observers);
+        company.finish_non_exhaustive()
+    }
+}
+
 /// The aggregator actor.
 pub struct Aggregator {
     rounds: Option<Rounds>,
+}
+
+impl fmt::Debug for Aggregator {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Aggregator").field("begun", &self.rounds.is_none()).finish_non_exhaustive()
+    }
 }
 
 impl Aggregator {

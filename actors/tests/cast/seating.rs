@@ -16,6 +16,30 @@ fn a_group_has_one_member_for_each_id() {
     assert_eq!(played.error(), "cannot seat workers 0..3: 2 members for 3 workers");
 }
 
+/// Refuses in the words of its place.
+struct Talkative;
+
+impl Seating for Talkative {
+    fn seat(self: Box<Self>, place: &Place) -> Result<Vec<Seat>, String> {
+        Err(format!("{place:?}"))
+    }
+}
+
+#[test]
+fn casts_and_places_can_be_shown() {
+    let cast = four_honest(settings(Policy::Fail)).seat(4..6, Talkative);
+    let shown = format!("{cast:?}");
+    assert!(
+        shown.starts_with("Cast { settings: Settings {") && shown.ends_with("seated: [0..4, 4..6], .. }"),
+        "{shown}"
+    );
+    let error = play(cast).error();
+    assert_eq!(
+        error,
+        "cannot seat workers 4..6: Place { ids: 4..6, seed: Seed(3), block: 1, after: None, .. }"
+    );
+}
+
 struct Elsewhere;
 
 impl Seating for Elsewhere {
