@@ -157,22 +157,17 @@ impl Cast {
         let learner = LearnerActor::start_in_arbiter(&arbiters.start(), move |_| {
             LearnerActor::new(learner, pool, evaluator.recipient(), workers)
         });
-        let mut seats = Vec::new();
-        for (ids, seating) in seatings {
-            let place = Place {
-                ids: ids.clone(),
-                learner: learner.clone().recipient(),
-                seed: settings.seed,
-                pool: compute.clone(),
-                block: settings.hosted(workers),
-                snapshot: snapshot.clone(),
-                busy: busy.clone(),
-                arbiters: arbiters.clone(),
-            };
-            let failed = |message| RunError::Seating { from: ids.start, to: ids.end, message };
-            let group = seating.seat(&place).and_then(|group| check(&ids, &seats, group)).map_err(failed)?;
-            seats.extend(group);
-        }
+        let place = Place {
+            ids: 0..0,
+            learner: learner.clone().recipient(),
+            seed: settings.seed,
+            pool: compute.clone(),
+            block: settings.hosted(workers),
+            snapshot: snapshot.clone(),
+            busy: busy.clone(),
+            arbiters: arbiters.clone(),
+        };
+        let seats = seated(seatings, place)?;
         let learner = learner.into();
         let company = Company {
             seats,
@@ -195,6 +190,18 @@ impl Cast {
 }
 
 /// Whether the group sits where it should.
+/// Seats all groups; each has its own ids in the `place`.
+fn seated(seatings: Vec<(Range<usize>, Box<dyn Seating>)>, mut place: Place) -> Result<Vec<Seat>, RunError> {
+    let mut seats = Vec::new();
+    for (ids, seating) in seatings {
+        place.ids = ids.clone();
+        let failed = |message| RunError::Seating { from: ids.start, to: ids.end, message };
+        let group = seating.seat(&place).and_then(|group| check(&ids, &seats, group)).map_err(failed)?;
+        seats.extend(group);
+    }
+    Ok(seats)
+}
+
 fn check(ids: &Range<usize>, taken: &[Seat], group: Vec<Seat>) -> Result<Vec<Seat>, String> {
     let mut found: Vec<usize> = group.iter().flat_map(|seat| seat.ids.clone()).collect();
     found.sort_unstable();

@@ -130,7 +130,7 @@ impl Floor {
         let Roll { called, askers } = self.open(query.round)?;
         let expect = Expect { query: query.clone(), workers: askers, root: self.root_job() };
         self.of_learner(self.learner.expect.send(expect)).await?;
-        let mut calls: FuturesUnordered<_> = by_seat(&self.seats, &called)
+        let calls: FuturesUnordered<_> = by_seat(&self.seats, &called)
             .map(|(at, workers)| {
                 let anew = self.revivals.of(&workers);
                 let open = Open { query: query.clone(), workers: workers.clone(), anew };
@@ -139,6 +139,18 @@ impl Floor {
             .collect();
         self.begun_anew(&called);
         let mut tally = None;
+        let tally = self.gather(calls).await?;
+        match tally.error.clone() {
+            Some(error) => Err(RunError::Learner { round: self.round, error }),
+            None => Ok(PhaseOne { tally, elapsed: started.elapsed() }),
+        }
+    }
+
+    /// Takes in what is answered to `calls`, until nobody is waited for any more; tells what the learner did.
+    async fn gather(
+        &mut self,
+        mut calls: FuturesUnordered<impl Future<Output = (Called, Heard)>>,
+    ) -> Result<Tally, RunError> {
         let mut patience = pin!(sleep(self.deadlines.worker));
         while self.barrier.missing() > self.waiting.len() {
             tokio::select! {
@@ -157,13 +169,9 @@ impl Floor {
                 }
             }
         }
-        let tally = match tally {
-            Some(tally) => tally,
-            None => self.close_desk().await?,
-        };
-        match tally.error.clone() {
-            Some(error) => Err(RunError::Learner { round: self.round, error }),
-            None => Ok(PhaseOne { tally, elapsed: started.elapsed() }),
+        match tally {
+            Some(tally) => Ok(tally),
+            None => self.close_desk().await,
         }
     }
 
