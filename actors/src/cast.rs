@@ -17,7 +17,7 @@ use rayon::{ThreadPool, ThreadPoolBuilder};
 use crate::{
     aggregator::{Aggregator, Begin, Company, Stopper},
     busy::Busy,
-    contain::message,
+    contain::{message, of_part},
     error::{Part, RunError},
     evaluator::{self, Evaluator},
     learner::{Learner, Sampler},
@@ -143,11 +143,12 @@ impl Cast {
         evaluate: Arc<ThreadPool>,
     ) -> Result<RunEnd, RunError> {
         let Self { settings, mut learner, mut defence, mut step, root, seatings, observers, .. } = self;
-        let start = learner.start();
+        let round = self.snapshot.as_ref().map_or(0, |snapshot| snapshot.round);
+        let start = of_part(round, Part::Learner, || learner.start())?;
         if let Some(snapshot) = &self.snapshot {
-            snapshot.restore("learner", learner.as_mut())?;
-            snapshot.restore("rule", &mut defence)?;
-            snapshot.restore("step", step.as_mut())?;
+            of_part(round, Part::Learner, || snapshot.restore("learner", learner.as_mut()))??;
+            of_part(round, Part::Rule, || snapshot.restore("rule", &mut defence))??;
+            of_part(round, Part::Step, || snapshot.restore("step", step.as_mut()))??;
         }
         let snapshot = self.snapshot.map(Arc::new);
         let workers = seatings.iter().map(|(ids, _)| ids.len()).sum();
@@ -189,7 +190,6 @@ impl Cast {
     }
 }
 
-/// Whether the group sits where it should.
 /// Seats all groups; each has its own ids in the `place`.
 fn seated(seatings: Vec<(Range<usize>, Box<dyn Seating>)>, mut place: Place) -> Result<Vec<Seat>, RunError> {
     let mut seats = Vec::new();
@@ -202,6 +202,7 @@ fn seated(seatings: Vec<(Range<usize>, Box<dyn Seating>)>, mut place: Place) -> 
     Ok(seats)
 }
 
+/// Whether the group sits where it should.
 fn check(ids: &Range<usize>, taken: &[Seat], group: Vec<Seat>) -> Result<Vec<Seat>, String> {
     let mut found: Vec<usize> = group.iter().flat_map(|seat| seat.ids.clone()).collect();
     found.sort_unstable();

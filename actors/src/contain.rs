@@ -10,6 +10,8 @@ use std::{
 use rayon::ThreadPool;
 use tokio::{sync::oneshot, time::timeout};
 
+use crate::error::{Part, RunError};
+
 /// Runs `work`; a panic becomes its message. What `work` has touched may be left in any state, so
 /// the caller must not use it again.
 ///
@@ -17,6 +19,14 @@ use tokio::{sync::oneshot, time::timeout};
 /// What the panic said, in one line.
 pub fn contained<T>(work: impl FnOnce() -> T) -> Result<T, String> {
     catch_unwind(AssertUnwindSafe(work)).map_err(|panic| message(panic.as_ref()))
+}
+
+/// Runs `work`, which is code of `part` of a run, in `round`.
+///
+/// # Errors
+/// [`RunError::Died`] if it panics.
+pub(crate) fn of_part<T>(round: u64, part: Part, work: impl FnOnce() -> T) -> Result<T, RunError> {
+    contained(work).map_err(|message| RunError::Died { round, part, message })
 }
 
 /// What a panic said, in one line.

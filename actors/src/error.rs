@@ -126,8 +126,12 @@ pub enum Part {
     Rule,
     /// The server's step.
     Step,
+    /// Where the server's own batches come from.
+    Root,
     /// An observer.
     Observer,
+    /// What keeps snapshots.
+    Keeper,
     /// The evaluation of a snapshot.
     Evaluation,
     /// The aggregator actor.
@@ -142,7 +146,9 @@ impl fmt::Display for Part {
             Self::Learner => "the learner",
             Self::Rule => "the aggregation rule",
             Self::Step => "the server's step",
+            Self::Root => "the server's sampler",
             Self::Observer => "an observer",
+            Self::Keeper => "the keeper of snapshots",
             Self::Evaluation => "the evaluation",
             Self::Aggregator => "the aggregator",
             Self::Cast => "the cast",
@@ -152,13 +158,13 @@ impl fmt::Display for Part {
 
 /// Why a run ended before its time.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
+#[non_exhaustive]
 pub enum RunError {
     /// Workers took no part in a round, and the policy is to fail.
     #[error("round {round}: {} {reason}", Names(.workers))]
     Workers {
         /// The round.
         round: u64,
-#[non_exhaustive]
         /// Who, ascending.
         workers: Vec<usize>,
         /// Why.

@@ -75,6 +75,7 @@ struct Bureau {
     /// The server's own job of the open round, until it is computed: with the first jobs that are, or alone.
     root: Option<(Arc<Query>, Job)>,
     tally: Tally,
+    /// Its panic; it is not called again.
     broken: Option<LearnerError>,
 }
 
@@ -111,36 +112,42 @@ impl Bureau {
     }
 
     /// The answers to `jobs`, or the error; the tally is told.
-    fn computed(&mut self, query: &Query, jobs: &[Job]) -> Result<Vec<Learned>, LearnerError> {
+    fn computed(&mut self, query: &Query, jobs: &[Job]) -> Answer {
         let started = Instant::now();
-        let answers = match self.broken.clone() {
-            Some(error) => Err(error),
-            None => self.gradients(query, jobs),
-        };
+        let answers = self.gradients(query, jobs);
         self.tally.computing += started.elapsed();
-        match &answers {
-            Ok(answers) => {
-                let count = |learned: &Learned| 1 + u64::from(learned.gradients.previous.is_some());
-                self.tally.gradients += self.learner.effort() * answers.iter().map(count).sum::<u64>();
-            }
-            Err(error) => self.tally.error = Some(error.clone()),
+        if let Err(error) = &answers {
+            self.tally.error = Some(error.clone());
         }
         answers
     }
 
-    fn gradients(&mut self, query: &Query, jobs: &[Job]) -> Result<Vec<Learned>, LearnerError> {
-        let (learner, pool) = (&mut self.learner, &self.pool);
-        let answers =
-            contained(|| pool.install(|| learner.gradients(query, jobs))).unwrap_or_else(|message| {
-                let error = LearnerError::Panicked(message);
-                self.broken = Some(error.clone());
-                Err(error)
-            })?;
-        if answers.len() == jobs.len() {
-            Ok(answers)
-        } else {
-            Err(LearnerError::Count { jobs: jobs.len(), answers: answers.len() })
+    fn gradients(&mut self, query: &Query, jobs: &[Job]) -> Answer {
+        let pool = self.pool.clone();
+        let work = |learner: &mut dyn Learner| {
+            let answers = pool.install(|| learner.gradients(query, jobs));
+            (answers, learner.effort())
+        };
+        let (answers, effort) = self.contained(work)?;
+        let answers = answers?;
+        if answers.len() != jobs.len() {
+            return Err(LearnerError::Count { jobs: jobs.len(), answers: answers.len() });
         }
+        let count = |learned: &Learned| 1 + u64::from(learned.gradients.previous.is_some());
+        self.tally.gradients += effort * answers.iter().map(count).sum::<u64>();
+        Ok(answers)
+    }
+
+    /// What the learner's own code makes, unless it panics or has done so before.
+    fn contained<T>(&mut self, work: impl FnOnce(&mut dyn Learner) -> T) -> Result<T, LearnerError> {
+        if let Some(error) = &self.broken {
+            return Err(error.clone());
+        }
+        contained(|| work(self.learner.as_mut())).map_err(|message| {
+            let error = LearnerError::Panicked(message);
+            self.broken = Some(error.clone());
+            error
+        })
     }
 }
 
@@ -220,10 +227,9 @@ impl Handler<Evaluate> for LearnerActor {
 }
 
 impl Handler<Remember> for LearnerActor {
-    type Result = MessageResult<Remember>;
+    type Result = Result<State, LearnerError>;
 
     fn handle(&mut self, _: Remember, _: &mut Self::Context) -> Self::Result {
-        let state: State = self.bureau.borrow().learner.state();
-        MessageResult(state)
+        self.bureau.borrow_mut().contained(|learner| learner.state())
     }
 }

@@ -213,7 +213,7 @@ pub struct Evaluate {
 
 /// To the learner: what do you remember beyond the parameters (the model's buffers)?
 #[derive(Clone, Copy, Debug, Message)]
-#[rtype(result = "State")]
+#[rtype(result = "Result<State, LearnerError>")]
 pub struct Remember;
 
 /// Aggregator to the actor of a seat, between rounds: what do your workers remember? Answered with parts of a

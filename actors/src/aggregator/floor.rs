@@ -20,6 +20,7 @@ use crate::{
     barrier::{Barrier, Outcome},
     busy::Busy,
     cohort::cohort,
+    contain::of_part,
     error::{Part, Reason, RunError},
     fault::post::{Bill, Post},
     learner::{Job, LearnerError, Query, Sampler},
@@ -128,7 +129,7 @@ impl Floor {
     pub async fn phase_one(&mut self, query: &Arc<Query>) -> Result<PhaseOne, RunError> {
         let started = Instant::now();
         let Roll { called, askers } = self.open(query.round)?;
-        let expect = Expect { query: query.clone(), workers: askers, root: self.root_job() };
+        let expect = Expect { query: query.clone(), workers: askers, root: self.root_job()? };
         self.of_learner(self.learner.expect.send(expect)).await?;
         let calls: FuturesUnordered<_> = by_seat(&self.seats, &called)
             .map(|(at, workers)| {
@@ -138,7 +139,6 @@ impl Floor {
             })
             .collect();
         self.begun_anew(&called);
-        let mut tally = None;
         let tally = self.gather(calls).await?;
         match tally.error.clone() {
             Some(error) => Err(RunError::Learner { round: self.round, error }),
@@ -151,6 +151,7 @@ impl Floor {
         &mut self,
         mut calls: FuturesUnordered<impl Future<Output = (Called, Heard)>>,
     ) -> Result<Tally, RunError> {
+        let mut tally = None;
         let mut patience = pin!(sleep(self.deadlines.worker));
         while self.barrier.missing() > self.waiting.len() {
             tokio::select! {
@@ -297,10 +298,11 @@ impl Floor {
     }
 
     /// The job of the server's own in this round.
-    fn root_job(&mut self) -> Option<Job> {
-        let draw = self.root.as_mut()?.draw(self.round);
+    fn root_job(&mut self) -> Result<Option<Job>, RunError> {
+        let Some(root) = &mut self.root else { return Ok(None) };
+        let draw = of_part(self.round, Part::Root, || root.draw(self.round))?;
         let worker = self.seats.last().map_or(0, |seat| seat.ids.end);
-        Some(Job { worker, draw, points: Points::Current })
+        Ok(Some(Job { worker, draw, points: Points::Current }))
     }
 
     /// Those of the round's workers that are gone are absent from the start.

@@ -25,7 +25,7 @@ use phalanx_robust::{
     Size, Vector, aggregation::Defence, attack::Knowledge, random::Stream, state::State, step::Step,
 };
 use rayon::ThreadPool;
-use tokio::time::{sleep, timeout};
+use tokio::time::sleep;
 
 use self::{
     evaluations::Evaluations,
@@ -36,10 +36,10 @@ use self::{
 use crate::{
     barrier::Outcome,
     busy::Busy,
-    contain::{Trouble, computed, contained},
+    contain::{Trouble, computed, of_part},
     error::{Part, RunError},
     learner::{Evaluation, Query, Sampler},
-    messages::{Exposed, ExposedDefence, Honest, LearnerSeat, Remember, Seat, Submission},
+    messages::{Exposed, ExposedDefence, Honest, LearnerSeat, Seat, Submission},
     report::{Observer, Phases, RoundReport, RunEnd},
     settings::Settings,
     snapshot::{Keeper, Snapshot, Unfit},
@@ -149,7 +149,6 @@ impl Handler<Begin> for Aggregator {
 struct Rounds {
     settings: Settings,
     floor: Floor,
-    learner: LearnerSeat,
     evaluations: Evaluations,
     observers: Vec<Box<dyn Observer>>,
     pool: Arc<ThreadPool>,
@@ -174,10 +173,9 @@ impl Rounds {
         let shape = point.zeros_like();
         let learner = company.learner;
         Self {
-            floor: Floor::new(seats, company.busy, learner.clone(), company.root, &settings, shape.clone()),
             evaluations: Evaluations::new(learner.clone(), settings.deadlines.evaluation),
+            floor: Floor::new(seats, company.busy, learner, company.root, &settings, shape.clone()),
             settings,
-            learner,
             observers: company.observers,
             pool: company.pool,
             stopper: company.stopper,
@@ -238,8 +236,7 @@ impl Rounds {
                 self.evaluated(evaluation)?;
             }
             self.done = round;
-            if round < self.settings.rounds && self.keeper.as_mut().is_some_and(|keeper| keeper.wants(round))
-            {
+            if round < self.settings.rounds && self.wants_snapshot(round)? {
                 self.keep().await?;
             }
         }
@@ -251,17 +248,13 @@ impl Rounds {
         while let Some(evaluation) = self.evaluations.oldest().await? {
             self.evaluated(evaluation)?;
         }
-        Ok((round, self.remember().await?))
+        Ok((round, self.floor.remember().await?))
     }
 
-    /// What the learner remembers.
-    async fn remember(&self) -> Result<State, RunError> {
-        let (round, deadline) = (self.done, self.settings.deadlines.learner);
-        match timeout(deadline, self.learner.remember.send(Remember)).await {
-            Ok(Ok(state)) => Ok(state),
-            Ok(Err(_)) => Err(RunError::Died { round, part: Part::Learner, message: String::new() }),
-            Err(_) => Err(RunError::Stuck { round, part: Part::Learner, deadline }),
-        }
+    /// Whether the keeper, if there is one, wants a snapshot after `round`.
+    fn wants_snapshot(&mut self, round: u64) -> Result<bool, RunError> {
+        let Some(keeper) = &mut self.keeper else { return Ok(false) };
+        of_part(round, Part::Keeper, || keeper.wants(round))
     }
 
     async fn round(&mut self, round: u64) -> Result<(), RunError> {
@@ -324,12 +317,13 @@ impl Rounds {
             Arc::new(Exposed { honest: Some(Honest { ids, vectors }), ..blind.clone() })
         });
         let defence = self.server.as_ref().filter(|_| highest >= Knowledge::Defence).zip(honest.as_ref());
-        let defence = defence.map(|(server, honest)| {
-            let (defence, rng, reference) = (server.defence.clone(), rng.clone(), reference.cloned());
-            let standing_in = self.floor.standing_in();
+        let expose = |(server, honest): (&Server, &Arc<Exposed>)| {
+            let defence = of_part(round, Part::Rule, || server.defence.clone())?;
+            let (rng, reference, standing_in) = (rng.clone(), reference.cloned(), self.floor.standing_in());
             let open = ExposedDefence { defence, rng, standing_in, reference };
-            Arc::new(Exposed { defence: Some(open), ..Exposed::clone(honest) })
-        });
+            Ok::<_, RunError>(Arc::new(Exposed { defence: Some(open), ..Exposed::clone(honest) }))
+        };
+        let defence = defence.map(expose).transpose()?;
         let blind = Arc::new(blind);
         let shown = |knowledge| match (knowledge, &honest, &defence) {
             (Knowledge::Defence, _, Some(all)) => all.clone(),
@@ -430,11 +424,8 @@ fn notify(
     mut tell: impl FnMut(&mut dyn Observer) -> Result<(), String>,
 ) -> Result<(), RunError> {
     for observer in observers {
-        match contained(|| tell(observer.as_mut())) {
-            Ok(Ok(())) => {}
-            Ok(Err(message)) => return Err(RunError::Observer { round, message }),
-            Err(message) => return Err(RunError::Died { round, part: Part::Observer, message }),
-        }
+        let told = of_part(round, Part::Observer, || tell(observer.as_mut()))?;
+        told.map_err(|message| RunError::Observer { round, message })?;
     }
     Ok(())
 }

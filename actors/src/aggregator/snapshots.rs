@@ -9,7 +9,8 @@ use phalanx_robust::{
 
 use super::Rounds;
 use crate::{
-    error::RunError,
+    contain::of_part,
+    error::{Part, RunError},
     learner::Evaluation,
     snapshot::{Snapshot, Unfit},
 };
@@ -27,10 +28,10 @@ impl Rounds {
         }
         match self.snapshot().await? {
             Ok(snapshot) => {
-                keeper.keep(snapshot);
+                of_part(self.done, Part::Keeper, || keeper.keep(snapshot))?;
                 self.keeper = Some(keeper);
             }
-            Err(reason) => keeper.cannot(self.done, &reason),
+            Err(reason) => of_part(self.done, Part::Keeper, || keeper.cannot(self.done, &reason))?,
         }
         Ok(())
     }
@@ -43,14 +44,16 @@ impl Rounds {
             Err(reason) => return Ok(Err(reason)),
         }
         if let Some(server) = &self.server {
-            snapshot.add("rule", server.defence.state());
-            snapshot.add("step", server.step.state());
+            snapshot.add("rule", of_part(self.done, Part::Rule, || server.defence.state())?);
+            snapshot.add("step", of_part(self.done, Part::Step, || server.step.state())?);
         }
-        snapshot.add("learner", self.remember().await?);
+        snapshot.add("learner", self.floor.remember().await?);
         self.floor.memories().into_iter().for_each(|(name, state)| snapshot.add(name, state));
         snapshot.add(SERVER, self.state());
-        for (name, state) in self.observers.iter().filter_map(|observer| observer.state()) {
-            snapshot.add(name, state);
+        for observer in &self.observers {
+            if let Some((name, state)) = of_part(self.done, Part::Observer, || observer.state())? {
+                snapshot.add(name, state);
+            }
         }
         Ok(Ok(snapshot))
     }

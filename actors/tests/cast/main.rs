@@ -13,6 +13,7 @@ mod evaluations;
 mod fault_order;
 mod faults;
 mod learner_fails;
+mod memory_fails;
 mod observers;
 mod restarts;
 mod resuming;

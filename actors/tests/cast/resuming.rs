@@ -20,8 +20,8 @@ use crate::{determinism::bits, stage::*};
 
 /// Wants a snapshot after every round, and keeps all of them.
 #[derive(Clone, Default)]
-struct Shelf {
-    snapshots: Arc<Mutex<Vec<Snapshot>>>,
+pub struct Shelf {
+    pub snapshots: Arc<Mutex<Vec<Snapshot>>>,
     reasons: Arc<Mutex<Vec<(u64, String)>>>,
 }
 

@@ -8,8 +8,8 @@ use tokio::time::timeout;
 
 use super::Floor;
 use crate::{
-    error::Reason,
-    messages::{Memory, Recall, Seat},
+    error::{Reason, RunError},
+    messages::{Memory, Recall, Remember, Seat},
     snapshot::{Snapshot, Unfit},
 };
 
@@ -51,6 +51,12 @@ impl Floor {
         }
     }
 
+    /// What the learner remembers.
+    pub async fn remember(&self) -> Result<State, RunError> {
+        let memory = self.of_learner(self.learner.remember.send(Remember)).await?;
+        memory.map_err(|error| RunError::Learner { round: self.round, error })
+    }
+
     /// What the floor itself remembers, as parts of a snapshot by name: the workers that are not asked any more, who
     /// begins anew, and who stands in for the absent.
     pub fn memories(&self) -> [(&'static str, State); 3] {
@@ -67,6 +73,7 @@ impl Floor {
     pub fn restore(&mut self, snapshot: &Snapshot) -> Result<(), Unfit> {
         snapshot.restore(REVIVALS, &mut self.revivals)?;
         snapshot.restore(UNDERSTUDIES, &mut self.understudies)?;
+        self.round = snapshot.round;
         let Some(state) = snapshot.parts.get(FLOOR) else { return Ok(()) };
         self.gone = gone(state).map_err(|error| Unfit { part: FLOOR.to_owned(), error })?;
         Ok(())

@@ -1,0 +1,155 @@
+//! Components and observers from outside in runs that keep checkpoints: they are asked what they remember, on the thread
+//! that runs the rounds. And observers that do harm to what a run writes.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+
+use phalanx::{
+    Program,
+    experiment::{Plan, RunOutcome},
+    results::{RunFolder, Status},
+};
+use phalanx_actors::{Observer, RoundReport};
+use phalanx_robust::state::State;
+
+use super::*;
+
+/// Panics as it is asked what it remembers, in the third round.
+#[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+struct Forgetful {
+    #[serde(skip)]
+    rounds: u64,
+}
+
+impl Forgetful {
+    fn remember(&self) -> State {
+        assert!(self.rounds < 3, "what was it");
+        State::default()
+    }
+}
+
+impl Described for Forgetful {
+    const NAME: &'static str = "forgetful";
+    const SOURCE: &'static str = "a test";
+}
+
+impl Stateful for Forgetful {
+    fn state(&self) -> State {
+        self.remember()
+    }
+}
+
+impl Rule for Forgetful {
+    fn build(&self) -> Result<Layer, ParameterError> {
+        Ok(Layer::Base(Box::new(self.clone())))
+    }
+}
+
+impl Aggregator for Forgetful {
+    fn check(&self, _: Size) -> Result<(), RuleError> {
+        Ok(())
+    }
+
+    fn aggregate(&mut self, batch: &Batch<'_>, _: &mut Context) -> Result<Aggregate, RuleError> {
+        self.rounds += 1;
+        Ok(Aggregate::vector(batch.mean()))
+    }
+}
+
+impl StepRule for Forgetful {
+    fn build(&self, _: &Vector, _: Domain) -> Result<Box<dyn Step>, ParameterError> {
+        Ok(Box::new(self.clone()))
+    }
+}
+
+impl Step for Forgetful {
+    fn step(&mut self, _: u64, _: &mut Vector, _: &Vector) {
+        self.rounds += 1;
+    }
+}
+
+impl Observer for Forgetful {
+    fn round(&mut self, _: &RoundReport) -> Result<(), String> {
+        self.rounds += 1;
+        Ok(())
+    }
+
+    fn state(&self) -> Option<(&'static str, State)> {
+        Some(("forgetful", self.remember()))
+    }
+}
+
+/// Runs the experiment under `sets`, with a checkpoint after every round, in the folder `run` below `out`.
+fn run(out: &Path, sets: &[&str], observer: Option<Box<dyn Observer>>) -> RunOutcome {
+    let file = out.join("memory.toml");
+    fs::write(&file, EXPERIMENT).unwrap();
+    let program = Program::new().rule::<Forgetful>().step::<Forgetful>();
+    let sets: Vec<String> =
+        ["checkpoint.every_rounds=1"].iter().chain(sets).map(|&set| set.to_owned()).collect();
+    let plan = Plan::read(program.registry(), &file, &sets, None).unwrap();
+    plan.run_in(RunFolder::exactly(&out.join("run")).unwrap(), observer.into_iter().collect()).unwrap()
+}
+
+/// The run fails in these words.
+fn says(sets: &[&str], observer: Option<Box<dyn Observer>>, said: &str) {
+    let out = tempfile::tempdir().unwrap();
+    let summary = run(out.path(), sets, observer).summary;
+    assert_eq!((summary.status, summary.rounds), (Status::Failed, 3), "{:?}", summary.error);
+    assert_eq!(summary.error.unwrap(), said);
+    let read = phalanx::results::read::RunRecord::read(&out.path().join("run")).unwrap();
+    assert_eq!(read.summary.unwrap().error.unwrap(), said);
+}
+
+#[test]
+fn who_panics_as_it_is_asked_what_it_remembers_is_named() {
+    let rule = "round 3: the aggregation rule died: what was it; aggregator.rule is forgetful";
+    says(&["aggregator.rule=['forgetful']"], None, rule);
+    let step = "round 3: the server's step died: what was it; aggregator.step is forgetful";
+    says(&["aggregator.step=forgetful"], None, step);
+    let observer = Box::new(Forgetful::default());
+    says(&[], Some(observer), "round 3: an observer died: what was it");
+}
+
+/// After the last round, harms the run's folder.
+struct Vandal(PathBuf, fn(&Path));
+
+impl Observer for Vandal {
+    fn round(&mut self, report: &RoundReport) -> Result<(), String> {
+        if report.round == 5 {
+            (self.1)(&self.0);
+        }
+        Ok(())
+    }
+}
+
+/// Runs the experiment, whose folder is harmed.
+fn vandalised(out: &Path, harm: fn(&Path)) -> RunOutcome {
+    run(out, &["checkpoint.every_rounds=0"], Some(Box::new(Vandal(out.join("run"), harm))))
+}
+
+#[test]
+fn a_run_whose_rounds_cannot_be_read_counts_nothing_and_says_so() {
+    let out = tempfile::tempdir().unwrap();
+    let summary =
+        vandalised(out.path(), |run| fs::write(run.join("rounds.csv"), "round,absent\n1,many\n").unwrap())
+            .summary;
+    let error = summary.error.unwrap();
+    assert!(error.contains("rounds.csv:2: column absent: `many` is no number"), "{error}");
+    assert_eq!((summary.status, summary.barrier), (Status::Failed, None));
+    let told = fs::read_to_string(out.path().join("run/summary.json")).unwrap();
+    assert!(told.contains("\"failed\"") && told.contains("rounds.csv:2"), "{told}");
+}
+
+#[test]
+fn a_run_whose_checkpoints_cannot_be_removed_is_complete_all_the_same() {
+    let out = tempfile::tempdir().unwrap();
+    let outcome =
+        vandalised(out.path(), |run| fs::write(run.join("checkpoints"), "a file in the way").unwrap());
+    assert_eq!((outcome.summary.status, outcome.summary.error), (Status::Completed, None));
+    assert!(out.path().join("run/checkpoints").is_file());
+    let told = fs::read_to_string(out.path().join("run/summary.json")).unwrap();
+    assert!(told.contains("\"completed\""), "{told}");
+}
