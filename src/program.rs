@@ -12,6 +12,7 @@ use phalanx_robust::{
 
 use crate::{
     cli,
+    data::partition::{PartitionRule, PartitionVisitor},
     registry::{ActorRule, Registry},
 };
 
@@ -68,6 +69,12 @@ impl Program {
     #[cfg(feature = "torch")]
     pub fn model<M: crate::learner::torch::ModelRule>(mut self) -> Self {
         crate::learner::torch::ModelVisitor::visit::<M>(&mut self.registry);
+        self
+    }
+
+    /// Adds a way to deal the data; [`PartitionRule`] has a whole one.
+    pub fn partition<P: PartitionRule>(mut self) -> Self {
+        PartitionVisitor::visit::<P>(&mut self.registry);
         self
     }
 

@@ -127,8 +127,8 @@ fn remarks(holdings: &Holdings) -> String {
         remarks +=
             "all workers draw from one shuffled stream over the training set; nobody holds a part of it\n";
     }
-    if holdings.unused() > 0 {
-        remarks += &format!("{} training samples are dealt to nobody\n", holdings.unused());
+    if holdings.unused > 0 {
+        remarks += &format!("{} training samples are dealt to nobody\n", holdings.unused);
     }
     if holdings.moved > 0 {
         remarks += &format!("{} samples were moved after the draw, to reach min_size\n", holdings.moved);

@@ -76,26 +76,30 @@ pub(super) fn partition(planner: &mut Planner<'_>) -> Result<PartitionFactory, C
     planner.config.task.partition = named;
     Ok(component)
 }
+/// The partition's key with its name, at which it is wrong as a whole.
+fn named_key(planner: &Planner<'_>) -> String {
+    format!("task.partition.{}", planner.config.task.partition.name)
+}
+
 
 /// Deals the samples with these labels to all workers, as the configuration's partition says.
 pub(super) fn deal(planner: &mut Planner<'_>, groups: &[Group], labels: &[u8]) -> Result<Deal, ConfigError> {
     let seed = Seed(planner.config.seed);
     let partition = partition(planner)?;
-    let wrong = |key, error: PartitionError| match error {
-        PartitionError::Parameter(error) => {
-            let name = &planner.config.task.partition.name;
-            planner.parameter(key, name, &error)
-        }
-        other => planner.error(key, other.to_string()),
+    let (key, name) = (named_key(planner), &planner.config.task.partition.name);
+    let wrong = |error| match error {
+        PartitionError::Parameter(error) => planner.parameter("task.partition", name, &error),
+        other => planner.error(&key, other.to_string()),
     };
-    let dealt = |workers| partition(labels, workers, seed).map_err(|error| wrong("task.partition", error));
+    let dealt = |workers| planner.guarded(&key, || partition(labels, workers, seed))?.map_err(wrong);
     let count = |groups: &mut dyn Iterator<Item = &Group>| groups.map(|group| group.ids.len()).sum();
     let workers = count(&mut groups.iter());
     match planner.config.task.holders {
         Holders::All => dealt(workers),
         Holders::Honest => {
             let honest = count(&mut groups.iter().filter(|group| group.is_honest()));
-            dealt(honest)?.lend(workers).map_err(|error| wrong("task.holders", error))
+            let lent = dealt(honest)?.lend(workers);
+            lent.map_err(|error| planner.error("task.holders", error.to_string()))
         }
     }
 }
@@ -117,7 +121,7 @@ pub(super) fn hands(
     let deal = deal(planner, groups, &dealt)?;
     let samplers = deal
         .samplers(&dealt, &batches(groups), Seed(planner.config.seed))
-        .map_err(|error| planner.error("task.partition", error.to_string()))?;
+        .map_err(|error| planner.error(&named_key(planner), error.to_string()))?;
     Ok(Hands { samplers, held: deal.held() })
 }
 

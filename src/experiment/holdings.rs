@@ -27,6 +27,8 @@ pub struct Holdings {
     pub root: Option<Vec<usize>>,
     /// All samples that can be dealt, by class.
     pub training: Vec<usize>,
+    /// How many of them nobody holds.
+    pub unused: usize,
     /// How many samples were moved after the draw, to give every worker the least it must hold.
     pub moved: usize,
 }
@@ -81,16 +83,18 @@ impl Holdings {
             validation: labelled.validation.as_deref().map(count),
             root: labelled.root.as_deref().map(count),
             training: count(&labelled.training),
+            unused: unused(&deal, labelled.training.len()),
             moved,
         })
     }
+}
 
-    /// How many samples nobody holds.
-    pub fn unused(&self) -> usize {
-        let held = self.workers.iter().filter(|worker| worker.lender.is_none());
-        let held: usize = held.flat_map(|worker| &worker.counts).sum();
-        if self.workers.is_empty() { 0 } else { self.training.iter().sum::<usize>() - held }
-    }
+/// How many of the `samples` nobody holds. A partition from outside may deal one twice.
+fn unused(deal: &Deal, samples: usize) -> usize {
+    let Deal::Shards(Shards { shards, .. }) = deal else { return 0 };
+    let mut is_held = vec![false; samples];
+    shards.iter().flat_map(|shard| shard.iter()).for_each(|&at| is_held[at as usize] = true);
+    is_held.into_iter().filter(|is_held| !is_held).count()
 }
 
 impl Labelled {

@@ -313,8 +313,9 @@ impl Registry {
 impl PartitionVisitor for Registry {
     fn visit<P: PartitionRule>(&mut self) {
         self.partitions.add(|config: P| {
-            let factory: PartitionFactory =
-                Arc::new(move |labels, workers, seed| config.deal(labels, workers, seed));
+            let factory: PartitionFactory = Arc::new(move |labels, workers, seed| {
+                config.deal(labels, workers, seed)?.checked(labels.len(), workers)
+            });
             Ok(factory)
         });
     }

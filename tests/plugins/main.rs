@@ -1,12 +1,14 @@
 //! Components from outside that go wrong, in runs made from TOML: an attack, a rule, an estimator and a step that panic,
 //! never end, or make vectors of another length or of NaN, and models whose layers do. Each is contained: the run ends
-//! by itself, in words that name what went wrong, and its folder can be read.
+//! by itself, in words that name what went wrong, and its folder can be read. Partitions from outside
+//! that are not what they should be are refused before anything runs.
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod memory;
 #[cfg(feature = "torch")]
 mod models;
+mod partitions;
 
 use std::path::Path;
 
@@ -333,13 +335,18 @@ impl Estimator for Unsteady {
     }
 }
 
+/// Why the plan of `experiment` under `sets` is refused.
+fn refusal(program: &Program, experiment: &str, sets: &[String]) -> String {
+    let out = tempfile::tempdir().unwrap();
+    let file = out.path().join("refused.toml");
+    std::fs::write(&file, experiment).unwrap();
+    let planned = Plan::read(program.registry(), &file, sets, None);
+    planned.err().unwrap_or_else(|| panic!("{sets:?} is not refused")).to_string()
+}
+
 /// The plan of `experiment` with `value` at `key` is refused for the panic of what is at `at`.
 fn panics(program: &Program, experiment: &str, key: &str, value: &str, at: &str) {
-    let out = tempfile::tempdir().unwrap();
-    let file = out.path().join("panics.toml");
-    std::fs::write(&file, experiment).unwrap();
-    let planned = Plan::read(program.registry(), &file, &[format!("{key}={value}")], None);
-    let error = planned.err().unwrap().to_string();
+    let error = refusal(program, experiment, &[format!("{key}={value}")]);
     assert!(error.contains(&format!("{at}: it panicked: not today")), "{key}={value}: {error}");
 }
 

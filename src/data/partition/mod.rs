@@ -59,6 +59,27 @@ pub enum PartitionError {
     /// A parameter that cannot be used.
     #[error(transparent)]
     Parameter(#[from] ParameterError),
+    /// Another number of shards than of workers.
+    #[error("it deals {shards} shards to {workers} workers")]
+    Shards {
+        /// How many were dealt.
+        shards: usize,
+        /// How many are needed.
+        workers: usize,
+    },
+    /// A sample that is not there.
+    #[error("worker {worker} is dealt sample {index} of {samples}")]
+    Sample {
+        /// To whom it is dealt.
+        worker: usize,
+        /// Its position.
+        index: u32,
+        /// Number of training samples.
+        samples: usize,
+    },
+    /// What a partition from outside says of itself.
+    #[error("{0}")]
+    Other(String),
 }
 
 /// The training data as dealt.
@@ -82,8 +103,9 @@ pub struct Shards {
 }
 
 impl Shards {
-    /// Shards as drawn.
-    fn new(shards: Vec<Vec<u32>>, order: Order) -> Self {
+    /// Shards as drawn: for each worker, by id, the positions of its samples in the training set. A worker has one at
+    /// least; two may have the same.
+    pub fn new(shards: Vec<Vec<u32>>, order: Order) -> Self {
         Self { shards: shards.into_iter().map(Arc::from).collect(), order, moved: 0 }
     }
 }
@@ -102,6 +124,23 @@ impl Deal {
             }
             Self::Stream => Err(PartitionError::Stream),
         }
+    }
+
+    /// The same, if each of `workers` holders has a shard, of which each sample is among the `samples` that there are.
+    ///
+    /// # Errors
+    /// [`PartitionError::Shards`] or [`PartitionError::Sample`].
+    pub fn checked(self, samples: usize, workers: usize) -> Result<Self, PartitionError> {
+        let Self::Shards(Shards { shards, .. }) = &self else { return Ok(self) };
+        if shards.len() != workers {
+            return Err(PartitionError::Shards { shards: shards.len(), workers });
+        }
+        for (worker, shard) in shards.iter().enumerate() {
+            if let Some(&index) = shard.iter().find(|&&index| index as usize >= samples) {
+                return Err(PartitionError::Sample { worker, index, samples });
+            }
+        }
+        Ok(self)
     }
 
     /// How many samples each worker draws from, by id; None where no shards are held.
@@ -141,8 +180,43 @@ impl Deal {
 }
 
 /// A partition as configured.
+///
+/// ```
+/// use phalanx::{
+///     Program,
+///     data::{
+///         partition::{Deal, PartitionError, PartitionRule, Shards},
+///         sampler::Order,
+///     },
+/// };
+/// use phalanx_robust::{describe::Described, random::Seed};
+/// use schemars::JsonSchema;
+/// use serde::{Deserialize, Serialize};
+///
+/// /// Samples are dealt in turn, in the order of the training set.
+/// #[derive(Clone, Default, Serialize, Deserialize, JsonSchema)]
+/// #[serde(default, deny_unknown_fields)]
+/// struct InTurn {}
+///
+/// impl Described for InTurn {
+///     const NAME: &'static str = "in-turn";
+///     const SOURCE: &'static str = "an example";
+/// }
+///
+/// impl PartitionRule for InTurn {
+///     fn deal(&self, labels: &[u8], workers: usize, _: Seed) -> Result<Deal, PartitionError> {
+///         let samples = labels.len() as u32;
+///         let shards = (0..workers as u32).map(|worker| (worker..samples).step_by(workers).collect());
+///         Ok(Deal::Shards(Shards::new(shards.collect(), Order::Epochs)))
+///     }
+/// }
+///
+/// let program = Program::new().partition::<InTurn>();
+/// # let _ = program;
+/// ```
 pub trait PartitionRule: Described {
-    /// Deals the samples with these `labels` to `workers` holders.
+    /// Deals the samples with these `labels` to `workers` holders; random numbers are those of streams of `seed`. What is
+    /// returned is held against [`Deal::checked`].
     ///
     /// # Errors
     /// [`PartitionError`].
