@@ -13,6 +13,7 @@ use phalanx_robust::{
 use crate::{
     cli,
     data::partition::{PartitionRule, PartitionVisitor},
+    learner::convex::{ObjectiveRule, ObjectiveVisitor},
     registry::{ActorRule, Registry},
 };
 
@@ -69,6 +70,12 @@ impl Program {
     #[cfg(feature = "torch")]
     pub fn model<M: crate::learner::torch::ModelRule>(mut self) -> Self {
         crate::learner::torch::ModelVisitor::visit::<M>(&mut self.registry);
+        self
+    }
+
+    /// Adds a convex objective; [`ObjectiveRule`] has a whole one.
+    pub fn objective<O: ObjectiveRule>(mut self) -> Self {
+        ObjectiveVisitor::visit::<O>(&mut self.registry);
         self
     }
 

@@ -15,8 +15,8 @@ const MOST_THREADS: usize = 1024;
 pub struct Machine {
     /// Number of threads; 0 takes all cores.
     pub threads: usize,
-    /// Gigabytes (10^9 bytes) that the vectors of a run and the passes of its model may take; 0: what the machine has
-    /// available, or the GPU has in all. A run that needs more is refused.
+    /// Gigabytes (10^9 bytes) that the vectors of a run, and its objective or the passes of its model, may take; 0: what
+    /// the machine has available, or the GPU has in all. A run that needs more is refused.
     pub memory_gb: f64,
     /// Where workers keep what their estimators remember between rounds.
     pub state: StatePlace,

@@ -120,11 +120,14 @@ impl Labelled {
         let Some(named) = &planner.config.task.objective else {
             return Err(planner.error("task", "`dataset` is missing, or an `objective` with samples"));
         };
-        let objective = workload::draw(planner, named)?.component;
-        let noise = "it draws noise; there are no samples to hold";
-        let labels = objective.labels().ok_or_else(|| planner.error("task.objective", noise))?;
-        let name = named.name.clone();
-        let (training, classes) = (labels.to_vec(), objective.classes());
+        let found = workload::find(planner, named)?.component;
+        if found.classes == 0 {
+            let noise = "it draws noise; there are no samples to hold";
+            return Err(planner.error("task.objective", noise));
+        }
+        let (name, classes) = (named.name.clone(), found.classes);
+        let objective = workload::draw(planner, &name, &found)?;
+        let training = objective.labels().map_or_else(Vec::new, |labels| labels.to_vec());
         Ok(Self { name, training, validation: None, root: None, classes })
     }
 }

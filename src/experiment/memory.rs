@@ -1,8 +1,8 @@
 //! How much memory a run will need, before it is needed: a run that cannot fit
 //! is refused by the plan, not ended by the system.
 //!
-//! Counted are the vectors of a round, what estimators, the rule, the step and attacks remember, the passes of the model, and
-//! tables of all pairs of vectors where the rule or an attack may ask for distances.
+//! Counted are the vectors of a round, what estimators, the rule, the step and attacks remember, an objective, the passes of
+//! a model, and tables of all pairs of vectors where the rule or an attack may ask for distances.
 
 use std::{cmp::Reverse, collections::BTreeMap, fmt};
 
@@ -34,7 +34,7 @@ const WALKING: u64 = 2;
 /// Numbers that a chain of rules may hold for every pair of vectors: the Gram matrix, distances, weights.
 const PAIRS: u64 = 3;
 
-/// What a run needs beyond what the plan itself holds (data set, objective).
+/// What a run needs beyond a data set, which is in memory by then.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Need {
     /// Number of workers in a round.
@@ -53,6 +53,8 @@ pub(super) struct Need {
     kept: Kept,
     /// Bytes of tables of all pairs of vectors.
     tables: u64,
+    /// Bytes that the objective will hold.
+    objective: u64,
     /// Bytes that passes of the model hold at once.
     passes: u64,
 }
@@ -116,6 +118,7 @@ impl Planner<'_> {
         // libtorch takes the vectors of a round as one matrix.
         let stacked = if gpu { size.round.m } else { 0 };
         let need = need.and_vectors(served.saturating_add((reused + stacked) as u64));
+        let need = need.and_objective(subject.holds());
         Ok(if defence.needs_pairs() { need.and_pairs() } else { need })
     }
 
@@ -237,7 +240,18 @@ impl Need {
         let share = |all: u64| (all * called as u64).div_ceil(m.max(1) as u64);
         let (vectors, in_use) = (share(asked).saturating_add(others), share(remembered));
         let number = dtype.size() as u64;
-        let need = Self { m: called, d, number, vectors, remembered, in_use, kept, tables: 0, passes: 0 };
+        let need = Self {
+            m: called,
+            d,
+            number,
+            vectors,
+            remembered,
+            in_use,
+            kept,
+            tables: 0,
+            objective: 0,
+            passes: 0,
+        };
         Ok(if pairs { need.and_pairs() } else { need })
     }
 
@@ -250,6 +264,11 @@ impl Need {
     pub fn and_pairs(self) -> Self {
         let m = self.m as u64;
         Self { tables: product(&[PAIRS, m, m, size_of::<f64>() as u64]), ..self }
+    }
+
+    /// The same, and so many bytes that an objective will hold.
+    pub fn and_objective(self, objective: u64) -> Self {
+        Self { objective, ..self }
     }
 
     /// The same, and so many bytes that passes of the model hold at once.
@@ -268,7 +287,7 @@ impl Need {
                 packed.saturating_add(product(&[self.in_use, d, self.number]))
             }
         };
-        [held, self.tables, self.passes]
+        [held, self.tables, self.objective, self.passes]
             .into_iter()
             .fold(product(&[self.vectors, d, self.number]), u64::saturating_add)
     }
@@ -302,7 +321,7 @@ impl Need {
 
 impl fmt::Display for Need {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { m, d, number, vectors, remembered, in_use, kept, tables, passes } = self;
+        let Self { m, d, number, vectors, remembered, in_use, kept, tables, objective, passes } = self;
         let held = vectors.saturating_add(if !kept.half && !kept.file { *remembered } else { *in_use });
         write!(f, "{m} workers hold {held} vectors of {d} numbers of {number} bytes")?;
         if kept.half && !kept.file {
@@ -310,6 +329,9 @@ impl fmt::Display for Need {
         }
         if *tables > 0 {
             write!(f, ", tables of {m} x {m} numbers {}", size(*tables))?;
+        }
+        if *objective > 0 {
+            write!(f, ", the objective {}", size(*objective))?;
         }
         if *passes > 0 {
             let tile = if kept.gpu { " or a smaller task.tile" } else { "" };
@@ -390,6 +412,7 @@ mod tests {
             in_use: all,
             kept: PLAIN,
             tables: 0,
+            objective: 0,
             passes: 0,
         };
         need.and_pairs()
@@ -407,6 +430,7 @@ mod tests {
             in_use: 100,
             kept: PLAIN,
             tables: 0,
+            objective: 0,
             passes: 0,
         }
         .and_pairs();
@@ -513,6 +537,15 @@ mod tests {
             ),
             "{error}"
         );
+    }
+
+    #[test]
+    fn what_an_objective_holds_counts_too() {
+        let need = need(17, 1000);
+        let more = need.and_objective(56_000_000);
+        assert_eq!(more.bytes(), need.bytes() + 56_000_000);
+        let error = more.check(bytes(1_000_000)).unwrap_err().to_string();
+        assert!(error.ends_with("6.9 kB, the objective 56.0 MB"), "{error}");
     }
 
     #[test]

@@ -104,7 +104,7 @@ impl Plan {
     }
 
     /// The digest of the configuration that the plan of these `layers` would have. Names, parameters and who can stand
-    /// whom are checked for it; data is read, but not dealt, and no learner is made.
+    /// whom are checked for it; data is read, but not dealt, and neither an objective nor a learner is made.
     ///
     /// # Errors
     /// [`PlanError`] naming layer and key, or the data file.
@@ -183,14 +183,17 @@ pub(super) struct Found {
 impl Planner<'_> {
     fn plan(mut self, data: Option<&Path>) -> Result<Plan, PlanError> {
         let found = self.resolve(data)?;
-        let need = self.need(&found)?;
-        self.fitting(need)?; // before anything of that size is made
+        let need = self.fitting(self.need(&found)?)?; // before anything of that size is made
         let Found { size, groups, mut defence, step, faults, closing, subject, remarks } = found;
         let workload = Workload::plan(&mut self, &groups, subject)?;
         defence
             .count_samples(workload.held.as_deref())
             .map_err(|error| self.error("aggregator.rule", error.to_string()))?;
-        let need = self.fitting(need.and_passes(workload.passes))?;
+        // Without passes it has fitted, and what an objective took since then was counted.
+        let need = match workload.passes {
+            0 => need,
+            passes => self.fitting(need.and_passes(passes))?,
+        };
         self.config.machine.state =
             if need.spilled().is_some() { StatePlace::File } else { StatePlace::Memory };
         Ok(Plan {

@@ -19,7 +19,7 @@ use crate::{
         convex::{ConvexLearner, Objective, ObjectiveError},
         local::{LocalLearner, LocalSampler, LocalSteps, Walk},
     },
-    registry::Resolved,
+    registry::{ObjectiveFactory, Resolved},
     results::Computation,
 };
 
@@ -53,7 +53,7 @@ pub(super) struct Workload {
 /// What `[task]` names, found and written out in full; nothing is dealt, drawn or fitted yet.
 pub(super) enum Subject {
     /// An objective.
-    Convex(Arc<dyn Objective>),
+    Convex(ObjectiveFactory),
     /// A model on a data set.
     Images(Box<Images>),
 }
@@ -83,7 +83,7 @@ impl Subject {
     /// Number of coordinates of a vector.
     pub fn dim(&self) -> usize {
         match self {
-            Self::Convex(objective) => objective.dim(),
+            Self::Convex(objective) => objective.dim,
             Self::Images(images) => images.dim(),
         }
     }
@@ -91,8 +91,16 @@ impl Subject {
     /// Number of classes; 0 without labels.
     pub fn classes(&self) -> i64 {
         match self {
-            Self::Convex(objective) => objective.classes() as i64,
+            Self::Convex(objective) => objective.classes as i64,
             Self::Images(images) => images.classes(),
+        }
+    }
+
+    /// Bytes that it will take of memory when it is drawn; a data set has taken its own.
+    pub fn holds(&self) -> u64 {
+        match self {
+            Self::Convex(objective) => objective.holds,
+            Self::Images(_) => 0,
         }
     }
 }
@@ -101,7 +109,7 @@ impl Workload {
     /// Deals the data of `subject` to the groups, and fits the learner to it.
     pub fn plan(planner: &mut Planner<'_>, groups: &[Group], subject: Subject) -> Result<Self, PlanError> {
         let workload = match subject {
-            Subject::Convex(objective) => convex(planner, groups, &objective)?,
+            Subject::Convex(found) => convex(planner, groups, &found)?,
             Subject::Images(found) => images(planner, groups, *found)?,
         };
         Ok(workload.walked(&planner.config.task))
@@ -124,8 +132,8 @@ pub(super) fn dtype(precision: Precision) -> Dtype {
     }
 }
 
-/// The objective `named`. Its labels, if it has any, say whether the partition matters.
-fn objective(planner: &mut Planner<'_>, named: &Named) -> Result<Arc<dyn Objective>, ConfigError> {
+/// The objective `named`. Where it has classes the partition matters.
+fn objective(planner: &mut Planner<'_>, named: &Named) -> Result<ObjectiveFactory, ConfigError> {
     let task = &planner.config.task;
     for (key, held) in [("task.validation", task.validation), ("task.root", task.root)] {
         if held > 0 {
@@ -141,37 +149,44 @@ fn objective(planner: &mut Planner<'_>, named: &Named) -> Result<Arc<dyn Objecti
             planner.error("machine.device", "an objective is computed on the CPU; cpu and auto are accepted")
         );
     }
-    let Resolved { component: objective, named } = draw(planner, named)?;
+    let Resolved { component: objective, named } = find(planner, named)?;
     planner.config.machine.device = "cpu".into();
     planner.config.task.objective = Some(named);
     // Where nothing is dealt, a wrong name is wrong all the same.
     planner.make(&planner.registry.partitions, "task.partition", &planner.config.task.partition)?;
-    if objective.labels().is_some() {
+    if objective.classes > 0 {
         dealing::partition(planner)?;
     }
     Ok(objective)
 }
 
-/// Draws the objective `named`.
+/// The objective `named`, which is not drawn yet.
+pub(super) fn find(planner: &Planner<'_>, named: &Named) -> Result<Resolved<ObjectiveFactory>, ConfigError> {
+    planner.make(&planner.registry.objectives, "task.objective", named)
+}
+
+/// Draws the objective `name`.
 pub(super) fn draw(
     planner: &Planner<'_>,
-    named: &Named,
-) -> Result<Resolved<Arc<dyn Objective>>, ConfigError> {
+    name: &str,
+    found: &ObjectiveFactory,
+) -> Result<Arc<dyn Objective>, ConfigError> {
     let (key, seed) = ("task.objective", Seed(planner.config.seed));
-    let Resolved { component, named } = planner.make(&planner.registry.objectives, key, named)?;
-    let component = component(seed).map_err(|error| match error {
-        ObjectiveError::Parameter(error) => planner.parameter(key, &named.name, &error),
-        other => planner.error(key, other.to_string()),
-    })?;
-    Ok(Resolved { component, named })
+    let named_key = format!("{key}.{name}");
+    planner.guarded(&named_key, || (found.draw)(seed))?.map_err(|error| match error {
+        ObjectiveError::Parameter(error) => planner.parameter(key, name, &error),
+        other => planner.error(&named_key, other.to_string()),
+    })
 }
 
 fn convex(
     planner: &mut Planner<'_>,
     groups: &[Group],
-    objective: &Arc<dyn Objective>,
+    found: &ObjectiveFactory,
 ) -> Result<Workload, ConfigError> {
     let seed = Seed(planner.config.seed);
+    let name = planner.config.task.objective.as_ref().map_or(String::new(), |named| named.name.clone());
+    let objective = draw(planner, &name, found)?;
     let noise = |worker| Box::new(NoiseSampler::new(worker, seed)) as Box<dyn Sampler>;
     let Hands { samplers, held } = match objective.labels() {
         Some(labels) => dealing::hands(planner, groups, labels)?,
@@ -182,7 +197,6 @@ fn convex(
     };
     let root = objective.labels().map(|labels| dealing::root(planner, samplers.len(), labels));
     let task = &planner.config.task;
-    let name = task.objective.as_ref().map_or("", |named| &named.name);
     let learner = ConvexLearner::new(objective.clone(), dtype(task.precision), task.clip);
     Ok(Workload {
         learner: walking(task, Box::new(learner)),
@@ -190,8 +204,8 @@ fn convex(
         held,
         root: root.transpose()?.flatten(),
         domain: objective.domain(),
-        classes: objective.classes() as i64,
-        summary: format!("{name} in {} dimensions{}", objective.dim(), steps(task)),
+        classes: found.classes as i64,
+        summary: format!("{name} in {} dimensions{}", found.dim, steps(task)),
         computation: Computation {
             way: None,
             tiles: BTreeMap::new(),

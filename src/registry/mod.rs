@@ -64,8 +64,19 @@ pub type StepFactory = Arc<dyn Fn(&Vector, Domain) -> Result<Box<dyn Step>, Para
 pub type PartitionFactory = Arc<dyn Fn(&[u8], usize, Seed) -> Result<Deal, PartitionError> + Send + Sync>;
 /// Makes the seating of a group of attacker actors from outside.
 pub type ActorFactory = Arc<dyn Fn(Crew) -> Result<Box<dyn Seating>, ParameterError> + Send + Sync>;
-/// Draws a convex objective.
-pub type ObjectiveFactory = Arc<dyn Fn(Seed) -> Result<Arc<dyn Objective>, ObjectiveError> + Send + Sync>;
+
+/// A convex objective that is not drawn yet.
+#[derive(Clone)]
+pub struct ObjectiveFactory {
+    /// Number of parameters, d.
+    pub dim: usize,
+    /// Number of classes of its samples; 0 if it makes its own noise.
+    pub classes: usize,
+    /// Bytes that it will take of memory.
+    pub holds: u64,
+    /// Draws it.
+    pub draw: Arc<dyn Fn(Seed) -> Result<Arc<dyn Objective>, ObjectiveError> + Send + Sync>,
+}
 
 /// What an attacker actor from outside has to work with, beside its [`Place`](phalanx_actors::Place).
 pub struct Crew {
@@ -324,8 +335,10 @@ impl PartitionVisitor for Registry {
 impl ObjectiveVisitor for Registry {
     fn visit<O: ObjectiveRule>(&mut self) {
         self.objectives.add(|config: O| {
-            let factory: ObjectiveFactory = Arc::new(move |seed| config.build(seed));
-            Ok(factory)
+            config.check()?;
+            let (dim, classes, holds) = (config.dim(), config.classes(), config.holds());
+            let draw = Arc::new(move |seed| convex::draw(&config, seed));
+            Ok(ObjectiveFactory { dim, classes, holds, draw })
         });
     }
 }

@@ -1,6 +1,6 @@
 //! Components from outside that go wrong, in runs made from TOML: an attack, a rule, an estimator and a step that panic,
 //! never end, or make vectors of another length or of NaN, and models whose layers do. Each is contained: the run ends
-//! by itself, in words that name what went wrong, and its folder can be read. Partitions from outside
+//! by itself, in words that name what went wrong, and its folder can be read. Objectives and partitions from outside
 //! that are not what they should be are refused before anything runs.
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
@@ -8,6 +8,7 @@
 mod memory;
 #[cfg(feature = "torch")]
 mod models;
+mod objectives;
 mod partitions;
 
 use std::path::Path;

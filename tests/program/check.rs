@@ -194,7 +194,9 @@ fn a_run_that_cannot_fit_is_refused_with_both_numbers() {
     let text = harness::CONVEX.replace("dim = 30", "dim = 10_000_000").replace("count = 9", "count = 9_992");
     let file = experiment(folder.path(), "large.toml", &text);
     let message = Program::fails(&["run", &file]);
-    assert!(message.contains("about 1199.4 GB") && message.contains("GB are available"), "{message}");
+    assert!(message.contains("about 1199.7 GB") && message.contains("GB are available"), "{message}");
+    // Start, optimum and eigenvalues in f64.
+    assert!(message.contains("of 10000000 numbers of 4 bytes, the objective 0.2 GB"), "{message}");
     let needs = |step: &str| {
         let message = Program::fails(&["run", &file, "--set", &format!("aggregator.step={step}")]);
         let number = message.split("needs about ").nth(1).unwrap().split(' ').next().unwrap().to_owned();

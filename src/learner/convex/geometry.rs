@@ -26,10 +26,14 @@ pub(super) fn start(optimum: &[f64], distance: f64, rng: &mut Stream) -> Vec<f64
     start
 }
 
+/// Whether a ball can have this radius.
+pub(super) fn check_radius(radius: Option<f64>) -> Result<(), ParameterError> {
+    radius.map_or(Ok(()), |radius| ParameterError::positive("radius", radius))
+}
+
 /// The domain of `radius`, none meaning everywhere, if both points lie in it.
 pub(super) fn domain(radius: Option<f64>, optimum: &[f64], start: &[f64]) -> Result<Domain, ParameterError> {
     let Some(radius) = radius else { return Ok(Domain::Everywhere) };
-    ParameterError::positive("radius", radius)?;
     for (point, needs) in [
         (optimum, "the optimum must lie in the ball: choose a larger radius"),
         (start, "the start must lie in the ball: choose a larger radius or a smaller distance"),

@@ -11,7 +11,7 @@ use phalanx_robust::{
 };
 use rayon::prelude::*;
 
-use super::{Objective, norm};
+use super::{Objective, Sampled, norm};
 use crate::learner::local::LocalLearner;
 
 /// Learns a convex objective. Gradients are computed in f64 and handed out in the chosen format; each job is one
@@ -48,11 +48,24 @@ impl ConvexLearner {
     }
 
     fn coordinates(&self, point: &Vector) -> Result<Vec<f64>, LearnerError> {
-        let (given, dim) = (point.len(), self.objective.dim());
-        if given != dim {
-            return Err(LearnerError::Model(format!("a point of {given} coordinates, expected {dim}")));
-        }
+        self.check("point", point.len())?;
         Ok(point.to_f64())
+    }
+
+    /// Whether a vector of this length is one of the task.
+    fn check(&self, what: &str, given: usize) -> Result<(), LearnerError> {
+        let dim = self.objective.dim();
+        if given != dim {
+            return Err(LearnerError::Model(format!("a {what} of {given} coordinates, expected {dim}")));
+        }
+        Ok(())
+    }
+
+    /// What `job` asks for at `x`.
+    fn sampled(&self, x: &[f64], job: &Job) -> Result<Sampled, LearnerError> {
+        let sampled = self.objective.sampled(x, job.worker, &job.draw)?;
+        self.check("gradient", sampled.gradient.len())?;
+        Ok(sampled)
     }
 
     fn clipped(&self, mut gradient: Vec<f64>) -> Vector {
@@ -65,9 +78,9 @@ impl ConvexLearner {
     }
 
     fn answer(&self, current: &[f64], previous: Option<&[f64]>, job: &Job) -> Result<Learned, LearnerError> {
-        let at = |x: &[f64]| self.objective.sampled(x, job.worker, &job.draw);
-        let here = at(current)?;
-        let previous = previous.filter(|_| job.points == Points::CurrentAndPrevious).map(at).transpose()?;
+        let here = self.sampled(current, job)?;
+        let previous = previous.filter(|_| job.points == Points::CurrentAndPrevious);
+        let previous = previous.map(|x| self.sampled(x, job)).transpose()?;
         let gradients = Gradients {
             current: self.clipped(here.gradient),
             previous: previous.map(|there| self.clipped(there.gradient)),

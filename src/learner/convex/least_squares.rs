@@ -12,7 +12,7 @@ use rand::RngExt;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Objective, ObjectiveError, ObjectiveRule, Sampled, axpy, dot, geometry};
+use super::{Objective, ObjectiveError, ObjectiveRule, Sampled, axpy, dot, geometry, vectors};
 
 /// Largest d.
 const MOST_PARAMETERS: usize = 100_000_000;
@@ -77,27 +77,6 @@ impl Described for LeastSquares {
 }
 
 impl ObjectiveRule for LeastSquares {
-    fn build(&self, seed: Seed) -> Result<Arc<dyn Objective>, ObjectiveError> {
-        self.check()?;
-        let rng = |purpose| seed.stream("task", 0, purpose, 0);
-        let optimum = geometry::direction(self.dim, self.optimum_norm, &mut rng("optimum"));
-        let start = geometry::start(&optimum, self.distance, &mut rng("start"));
-        let domain = geometry::domain(self.radius, &optimum, &start)?;
-        let mut basis = rng("basis");
-        let mirrors = if self.rotated { MIRRORS } else { 0 };
-        let mirrors = (0..mirrors).map(|_| geometry::direction(self.dim, 1.0, &mut basis)).collect();
-        Ok(Arc::new(Quadratic {
-            rule: self.clone(),
-            eigenvalues: self.eigenvalues(),
-            mirrors,
-            optimum,
-            start,
-            domain,
-        }))
-    }
-}
-
-impl LeastSquares {
     fn check(&self) -> Result<(), ParameterError> {
         if !(1..=MOST_PARAMETERS).contains(&self.dim) {
             return Err(ParameterError::new("dim", self.dim, "1 <= dim <= 100,000,000"));
@@ -124,7 +103,41 @@ impl LeastSquares {
                 return Err(ParameterError::new(name, value, needs));
             }
         }
-        Ok(())
+        geometry::check_radius(self.radius)
+    }
+
+    fn dim(&self) -> usize {
+        self.dim
+    }
+
+    /// Eigenvalues, optimum, start, and what turns them.
+    fn holds(&self) -> u64 {
+        vectors(3 + self.mirrors() as u64, self.dim)
+    }
+
+    fn build(&self, seed: Seed) -> Result<Arc<dyn Objective>, ObjectiveError> {
+        self.check()?;
+        let rng = |purpose| seed.stream("task", 0, purpose, 0);
+        let optimum = geometry::direction(self.dim, self.optimum_norm, &mut rng("optimum"));
+        let start = geometry::start(&optimum, self.distance, &mut rng("start"));
+        let domain = geometry::domain(self.radius, &optimum, &start)?;
+        let mut basis = rng("basis");
+        let mirrors = (0..self.mirrors()).map(|_| geometry::direction(self.dim, 1.0, &mut basis)).collect();
+        Ok(Arc::new(Quadratic {
+            rule: self.clone(),
+            eigenvalues: self.eigenvalues(),
+            mirrors,
+            optimum,
+            start,
+            domain,
+        }))
+    }
+}
+
+impl LeastSquares {
+    /// How many reflections turn H.
+    fn mirrors(&self) -> usize {
+        if self.rotated { MIRRORS } else { 0 }
     }
 
     fn eigenvalues(&self) -> Vec<f64> {
@@ -170,10 +183,6 @@ fn reflect(vector: &mut [f64], mirror: &[f64]) {
 }
 
 impl Objective for Quadratic {
-    fn dim(&self) -> usize {
-        self.rule.dim
-    }
-
     fn start(&self) -> &[f64] {
         &self.start
     }
@@ -184,10 +193,6 @@ impl Objective for Quadratic {
 
     fn domain(&self) -> Domain {
         self.domain
-    }
-
-    fn smoothness(&self) -> f64 {
-        self.rule.smoothness * (1.0 + self.rule.curvature_noise)
     }
 
     fn value(&self, x: &[f64]) -> f64 {

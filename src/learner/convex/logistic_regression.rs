@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 use super::{
     Objective, ObjectiveError, ObjectiveRule, Sampled, axpy, dot, geometry,
     newton::{self, Newton},
-    norm,
+    norm, vectors,
 };
 
 /// Most samples.
@@ -75,17 +75,6 @@ impl Described for LogisticRegression {
 }
 
 impl ObjectiveRule for LogisticRegression {
-    fn build(&self, seed: Seed) -> Result<Arc<dyn Objective>, ObjectiveError> {
-        self.check()?;
-        let data = Data::draw(self, seed);
-        let optimum = newton::minimise(&data, vec![0.0; self.dim])?;
-        let start = geometry::start(&optimum, self.distance, &mut seed.stream("task", 0, "start", 0));
-        let domain = geometry::domain(self.radius, &optimum, &start)?;
-        Ok(Arc::new(Logistic { data, smoothness: self.smoothness, optimum, start, domain }))
-    }
-}
-
-impl LogisticRegression {
     fn check(&self) -> Result<(), ParameterError> {
         if !(1..=2000).contains(&self.dim) {
             return Err(ParameterError::new("dim", self.dim, "1 <= dim <= 2000"));
@@ -101,7 +90,30 @@ impl LogisticRegression {
         if !(0.0..=0.5).contains(&self.label_noise) {
             return Err(ParameterError::new("label_noise", self.label_noise, "0 <= label_noise <= 0.5"));
         }
-        ParameterError::not_negative("distance", self.distance)
+        ParameterError::not_negative("distance", self.distance)?;
+        geometry::check_radius(self.radius)
+    }
+
+    fn dim(&self) -> usize {
+        self.dim
+    }
+
+    fn classes(&self) -> usize {
+        2
+    }
+
+    /// Features and labels, optimum and start, and while the optimum is looked for a Hessian.
+    fn holds(&self) -> u64 {
+        vectors((self.samples + self.dim + 2) as u64, self.dim) + self.samples as u64
+    }
+
+    fn build(&self, seed: Seed) -> Result<Arc<dyn Objective>, ObjectiveError> {
+        self.check()?;
+        let data = Data::draw(self, seed);
+        let optimum = newton::minimise(&data, vec![0.0; self.dim])?;
+        let start = geometry::start(&optimum, self.distance, &mut seed.stream("task", 0, "start", 0));
+        let domain = geometry::domain(self.radius, &optimum, &start)?;
+        Ok(Arc::new(Logistic { data, optimum, start, domain }))
     }
 }
 
@@ -205,17 +217,12 @@ fn softplus(t: f64) -> f64 {
 
 struct Logistic {
     data: Data,
-    smoothness: f64,
     optimum: Vec<f64>,
     start: Vec<f64>,
     domain: Domain,
 }
 
 impl Objective for Logistic {
-    fn dim(&self) -> usize {
-        self.data.dim
-    }
-
     fn start(&self) -> &[f64] {
         &self.start
     }
@@ -226,10 +233,6 @@ impl Objective for Logistic {
 
     fn domain(&self) -> Domain {
         self.domain
-    }
-
-    fn smoothness(&self) -> f64 {
-        self.smoothness
     }
 
     fn value(&self, x: &[f64]) -> f64 {
@@ -260,10 +263,6 @@ impl Objective for Logistic {
 
     fn labels(&self) -> Option<&Arc<Vec<u8>>> {
         Some(&self.data.labels)
-    }
-
-    fn classes(&self) -> usize {
-        2
     }
 
     fn accuracy(&self, x: &[f64]) -> f64 {

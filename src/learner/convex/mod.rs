@@ -4,6 +4,7 @@
 //! An objective is a config struct with [`ObjectiveRule`]; [`ConvexLearner`]
 //! lets the cast learn it. A new one is one file here and one line of [`built_in`].
 
+mod drawn;
 mod geometry;
 mod learner;
 mod least_squares;
@@ -19,14 +20,106 @@ use phalanx_robust::{
     step::Domain,
 };
 
+pub use drawn::draw;
 pub use learner::ConvexLearner;
 pub use least_squares::LeastSquares;
 pub use logistic_regression::LogisticRegression;
 pub use newton::NewtonError;
 
 /// An objective as configured.
+///
+/// ```
+/// use std::sync::Arc;
+///
+/// use phalanx::{
+///     Program,
+///     learner::convex::{Objective, ObjectiveError, ObjectiveRule, Sampled},
+/// };
+/// use phalanx_actors::learner::{Draw, LearnerError};
+/// use phalanx_robust::{describe::Described, random::Seed};
+/// use rand::RngExt;
+/// use schemars::JsonSchema;
+/// use serde::{Deserialize, Serialize};
+///
+/// /// The valley f(x) = 1/2 ‖x‖², whose gradients are scaled by a random number from 0 to 2.
+/// #[derive(Clone, Default, Serialize, Deserialize, JsonSchema)]
+/// #[serde(default, deny_unknown_fields)]
+/// struct Valley {
+///     /// Number of parameters.
+///     dim: usize,
+/// }
+///
+/// impl Described for Valley {
+///     const NAME: &'static str = "valley";
+///     const SOURCE: &'static str = "an example";
+/// }
+///
+/// impl ObjectiveRule for Valley {
+///     fn dim(&self) -> usize {
+///         self.dim
+///     }
+///
+///     fn build(&self, _: Seed) -> Result<Arc<dyn Objective>, ObjectiveError> {
+///         Ok(Arc::new(Drawn { start: vec![1.0; self.dim], optimum: vec![0.0; self.dim] }))
+///     }
+/// }
+///
+/// struct Drawn {
+///     start: Vec<f64>,
+///     optimum: Vec<f64>,
+/// }
+///
+/// impl Objective for Drawn {
+///     fn start(&self) -> &[f64] {
+///         &self.start
+///     }
+///
+///     fn optimum(&self) -> &[f64] {
+///         &self.optimum
+///     }
+///
+///     fn value(&self, x: &[f64]) -> f64 {
+///         x.iter().map(|value| 0.5 * value * value).sum()
+///     }
+///
+///     fn gradient(&self, x: &[f64]) -> Vec<f64> {
+///         x.to_vec()
+///     }
+///
+///     fn sampled(&self, x: &[f64], _: usize, draw: &Draw) -> Result<Sampled, LearnerError> {
+///         let scale = draw.rng.clone().random_range(0.0..2.0);
+///         let gradient = x.iter().map(|value| scale * value).collect();
+///         Ok(Sampled { gradient, loss: scale * self.value(x), accuracy: f64::NAN })
+///     }
+/// }
+///
+/// let program = Program::new().objective::<Valley>();
+/// # let _ = program;
+/// ```
 pub trait ObjectiveRule: Described {
-    /// Draws the objective, and finds its optimum.
+    /// Whether the parameters can be used, as far as they tell by themselves. Asked first, and the sizes only if they can.
+    ///
+    /// # Errors
+    /// [`ParameterError`] for a value out of range.
+    fn check(&self) -> Result<(), ParameterError> {
+        Ok(())
+    }
+
+    /// Number of parameters, d.
+    fn dim(&self) -> usize;
+
+    /// Number of classes of the samples that workers draw from; 0 for an objective that makes its own noise.
+    fn classes(&self) -> usize {
+        0
+    }
+
+    /// Bytes of memory that the objective will take: a run that cannot fit is refused before anything is drawn. Without
+    /// a word of the rule, those of the start and the optimum.
+    fn holds(&self) -> u64 {
+        vectors(2, self.dim())
+    }
+
+    /// Draws the objective, and finds its optimum. Random numbers are those of streams of `seed`.
     ///
     /// # Errors
     /// [`ObjectiveError`].
@@ -42,6 +135,36 @@ pub enum ObjectiveError {
     /// The optimum could not be found.
     #[error("the optimum could not be found: {0}")]
     Optimum(#[from] NewtonError),
+    /// There is nothing to learn.
+    #[error("it has no parameters")]
+    Empty,
+    /// A point of another length than the rule tells.
+    #[error("its {part} has {found} coordinates; its rule tells of {dim}")]
+    Length {
+        /// Which point.
+        part: &'static str,
+        /// Its length.
+        found: usize,
+        /// The number of parameters that is told.
+        dim: usize,
+    },
+    /// A point that nothing can start from, or come to.
+    #[error("its {part} is not finite")]
+    NotFinite {
+        /// Which point.
+        part: &'static str,
+    },
+    /// Other labels than the rule tells.
+    #[error("its labels are of {found} classes; its rule tells of {classes}")]
+    Classes {
+        /// One more than the largest label; 0 without labels.
+        found: usize,
+        /// The number of classes that is told.
+        classes: usize,
+    },
+    /// What an objective from outside says of itself.
+    #[error("{0}")]
+    Other(String),
 }
 
 /// Is shown every built-in objective.
@@ -70,7 +193,9 @@ pub struct Sampled {
 /// A convex function f with a known minimiser. All arithmetic is in f64.
 pub trait Objective: Send + Sync {
     /// Number of parameters, d.
-    fn dim(&self) -> usize;
+    fn dim(&self) -> usize {
+        self.start().len()
+    }
 
     /// Where the run starts, x_1.
     fn start(&self) -> &[f64];
@@ -79,10 +204,9 @@ pub trait Objective: Send + Sync {
     fn optimum(&self) -> &[f64];
 
     /// The convex set K of the problem.
-    fn domain(&self) -> Domain;
-
-    /// A constant L such that every f(.; z) is L-smooth; if the noise is unbounded, one for f.
-    fn smoothness(&self) -> f64;
+    fn domain(&self) -> Domain {
+        Domain::Everywhere
+    }
 
     /// f(x).
     fn value(&self, x: &[f64]) -> f64;
@@ -92,7 +216,7 @@ pub trait Objective: Send + Sync {
         self.value(x) - self.value(self.optimum())
     }
 
-    /// The gradient of f at x.
+    /// The gradient of f at x. Rounds do not ask for it.
     fn gradient(&self, x: &[f64]) -> Vec<f64>;
 
     /// The gradient of the batch that `draw` names, at x: the same batch and the same noise at every point.
@@ -101,14 +225,9 @@ pub trait Objective: Send + Sync {
     /// [`LearnerError::Sample`] if the draw, which `worker` made, names samples that are not there.
     fn sampled(&self, x: &[f64], worker: usize, draw: &Draw) -> Result<Sampled, LearnerError>;
 
-    /// Labels of the samples that the workers draw from; none for an objective that makes its own noise.
+    /// Labels of the samples that the workers draw from, below the rule's number of classes; none for an objective that makes its own noise.
     fn labels(&self) -> Option<&Arc<Vec<u8>>> {
         None
-    }
-
-    /// Number of classes of the labels; 0 without labels.
-    fn classes(&self) -> usize {
-        0
     }
 
     /// Fraction of all samples that x classifies as labelled; NaN without classes.
@@ -116,6 +235,11 @@ pub trait Objective: Send + Sync {
         let _ = x;
         f64::NAN
     }
+}
+
+/// Bytes of `count` vectors of `dim` numbers.
+fn vectors(count: u64, dim: usize) -> u64 {
+    count.saturating_mul(dim as u64).saturating_mul(size_of::<f64>() as u64)
 }
 
 fn dot(a: &[f64], b: &[f64]) -> f64 {
