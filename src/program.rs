@@ -12,7 +12,10 @@ use phalanx_robust::{
 
 use crate::{
     cli,
-    data::partition::{PartitionRule, PartitionVisitor},
+    data::{
+        DatasetRule,
+        partition::{PartitionRule, PartitionVisitor},
+    },
     learner::convex::{ObjectiveRule, ObjectiveVisitor},
     registry::{ActorRule, Registry},
 };
@@ -76,6 +79,12 @@ impl Program {
     /// Adds a convex objective; [`ObjectiveRule`] has a whole one.
     pub fn objective<O: ObjectiveRule>(mut self) -> Self {
         ObjectiveVisitor::visit::<O>(&mut self.registry);
+        self
+    }
+
+    /// Adds a data set; [`DatasetRule`] has a whole one.
+    pub fn dataset<D: DatasetRule>(mut self) -> Self {
+        self.registry.add_dataset::<D>();
         self
     }
 

@@ -5,7 +5,7 @@
 use std::{fs, io::Write, path::PathBuf, sync::Arc};
 
 use flate2::{Compression, write::GzEncoder};
-use phalanx::data::{self, Augmentation, DataError, Digest, IdxFolder, Place, idx};
+use phalanx::data::{self, Augmentation, DataError, DatasetRule, Digest, IdxFolder, Place, idx};
 
 fn idx_bytes(magic: u32, sizes: &[u32], elements: &[u8]) -> Vec<u8> {
     let head = [magic].iter().chain(sizes).flat_map(|word| word.to_be_bytes()).collect::<Vec<_>>();

@@ -4,15 +4,16 @@ use std::{path::PathBuf, process::ExitCode, time::Duration};
 
 use clap::Subcommand;
 use indicatif::{ProgressBar, ProgressStyle};
+use serde_json::{Value, json};
 
 use super::{DataArguments, show, table};
 use crate::{
     data::{
         Listing, Place,
         get::{Got, Progress, get},
-        list, roots,
+        roots,
     },
-    registry::Registry,
+    registry::{Card, Catalogue, Registry},
 };
 
 /// What to do.
@@ -40,40 +41,65 @@ pub enum Command {
 pub fn main(registry: &Registry, arguments: &DataArguments) -> ExitCode {
     let roots = roots(arguments.data.clone(), None);
     match &arguments.command {
-        Command::List { json } => listed(&list(&roots), *json),
+        Command::List { json } => listed(&registry.cards(Catalogue::Datasets), &roots, *json),
         Command::Path => {
             super::print(&roots.iter().map(|root| format!("{}\n", root.display())).collect::<String>())
         }
-        Command::Get { name } => return fetch(name, roots),
+        Command::Get { name } => return fetch(registry, name, roots),
         Command::Show(shown) => return show::main(registry, shown, arguments.data.as_deref()),
     }
     ExitCode::SUCCESS
 }
 
-fn listed(listings: &[Listing], json: bool) {
+fn listed(cards: &[Card], roots: &[PathBuf], json: bool) {
     if json {
-        super::print(&format!("{:#}\n", serde_json::to_value(listings).unwrap_or_default()));
+        let all: Vec<Value> = cards.iter().map(|card| value(card, roots)).collect();
+        super::print(&format!("{:#}\n", Value::from(all)));
         return;
     }
-    let row = |l: &Listing| {
-        let [channels, height, width] = l.shape;
-        let place = match &l.place {
-            Place::Embedded => "embedded".to_owned(),
-            Place::Folder(folder) => folder.display().to_string(),
-            Place::Absent => format!("absent; `phalanx data get {}`", l.name),
-        };
-        vec![
-            l.name.to_owned(),
-            format!("{} + {}", l.train, l.test),
-            format!("{channels}x{height}x{width}"),
-            format!("{} classes", l.classes),
-            place,
-        ]
+    let row = |card: &Card| match &card.about {
+        Some(about) => row(&Listing::of(about, roots)),
+        None => {
+            let place = format!("as configured; `phalanx list {}`", card.name);
+            vec![card.name.clone(), String::new(), String::new(), String::new(), place]
+        }
     };
-    super::print(&table::columns(&listings.iter().map(row).collect::<Vec<_>>()));
+    super::print(&table::columns(&cards.iter().map(row).collect::<Vec<_>>()));
 }
 
-fn fetch(name: &str, roots: Vec<PathBuf>) -> ExitCode {
+/// What is known of a data set, for other programs.
+fn value(card: &Card, roots: &[PathBuf]) -> Value {
+    match &card.about {
+        Some(about) => serde_json::to_value(Listing::of(about, roots)).unwrap_or_default(),
+        None => {
+            json!({ "name": card.name, "summary": card.summary, "source": card.source, "place": "configured" })
+        }
+    }
+}
+
+fn row(l: &Listing) -> Vec<String> {
+    let [channels, height, width] = l.shape;
+    let place = match &l.place {
+        Place::Embedded => "embedded".to_owned(),
+        Place::Folder(folder) => folder.display().to_string(),
+        Place::Absent => format!("absent; `phalanx data get {}`", l.name),
+    };
+    vec![
+        l.name.to_owned(),
+        format!("{} + {}", l.train, l.test),
+        format!("{channels}x{height}x{width}"),
+        format!("{} classes", l.classes),
+        place,
+    ]
+}
+
+fn fetch(registry: &Registry, name: &str, roots: Vec<PathBuf>) -> ExitCode {
+    let known = registry.cards(Catalogue::Datasets);
+    if known.iter().any(|card| card.name == name && card.about.is_none()) {
+        return super::unusable(format!(
+            "`{name}` is not fetched: an experiment says what it is; see `phalanx list {name}`"
+        ));
+    }
     let Some(into) = roots.into_iter().next() else {
         return super::unusable(
             "there is no cache folder, because there is no home folder; give one with --data",

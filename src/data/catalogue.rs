@@ -82,19 +82,22 @@ pub enum Place {
 
 /// What is known about every data set, and which of them are to be found under `roots`.
 pub fn list(roots: &[PathBuf]) -> Vec<Listing> {
-    built_in().iter().map(|source| listing(&source.about(), roots)).collect()
+    built_in().iter().map(|source| Listing::of(&source.about(), roots)).collect()
 }
 
-fn listing(about: &About, roots: &[PathBuf]) -> Listing {
-    let &About { name, summary, train, test, shape, classes, source, licence, .. } = about;
-    let place = if about.files.is_empty() {
-        Place::Embedded
-    } else {
-        let first = locate::locate(about, roots).ok().and_then(|files| files.into_iter().next());
-        let folder = first.and_then(|file| file.parent().map(PathBuf::from));
-        folder.map_or(Place::Absent, Place::Folder)
-    };
-    Listing { name, summary, train, test, shape, classes, source, licence, place }
+impl Listing {
+    /// What is known of one data set, and where it is to be found under `roots`.
+    pub fn of(about: &About, roots: &[PathBuf]) -> Self {
+        let &About { name, summary, train, test, shape, classes, source, licence, .. } = about;
+        let place = if about.files.is_empty() {
+            Place::Embedded
+        } else {
+            let first = locate::locate(about, roots).ok().and_then(|files| files.into_iter().next());
+            let folder = first.and_then(|file| file.parent().map(PathBuf::from));
+            folder.map_or(Place::Absent, Place::Folder)
+        };
+        Self { name, summary, train, test, shape, classes, source, licence, place }
+    }
 }
 
 /// The data set of that name.

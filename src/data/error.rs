@@ -1,6 +1,6 @@
 //! What can be wrong with the files of a data set.
 
-use std::{io, path::PathBuf};
+use std::{error::Error, io, path::PathBuf};
 
 /// A data set that cannot be read.
 #[derive(Debug, thiserror::Error)]
@@ -92,6 +92,21 @@ pub enum DataError {
         /// Number of labels.
         labels: usize,
     },
+    /// What a data set from outside says of itself, or [`Dataset::check`](super::Dataset::check) of any.
+    #[error("the data set {name}: {source}")]
+    Other {
+        /// The data set.
+        name: String,
+        /// What is wrong.
+        source: Box<dyn Error + Send + Sync>,
+    },
+}
+
+impl DataError {
+    /// The data set `name` cannot be used, for what `source` says: a message, or an error.
+    pub fn other(name: impl Into<String>, source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+        Self::Other { name: name.into(), source: source.into() }
+    }
 }
 
 fn folders(looked: &[PathBuf]) -> String {

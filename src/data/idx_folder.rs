@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::{
-    Augmentation, DataError, Dataset, Images, Normalisation,
+    Augmentation, DataError, Dataset, DatasetRule, Images, Normalisation,
     idx::{self, Idx},
     locate,
 };
@@ -57,12 +57,8 @@ struct Part {
     file: PathBuf,
 }
 
-impl IdxFolder {
-    /// Whether the parameters can be used, before any file is read.
-    ///
-    /// # Errors
-    /// [`ParameterError`].
-    pub fn check(&self) -> Result<(), ParameterError> {
+impl DatasetRule for IdxFolder {
+    fn check(&self) -> Result<(), ParameterError> {
         if self.path.as_os_str().is_empty() {
             return Err(ParameterError::new("path", "nothing", "the path of a folder"));
         }
@@ -75,12 +71,8 @@ impl IdxFolder {
         Ok(())
     }
 
-    /// Reads the folder, which may lie under one of `roots`, and writes its path, the normalisation and the digest
-    /// into `self`.
-    ///
-    /// # Errors
-    /// [`DataError`].
-    pub fn load(&mut self, roots: &[PathBuf]) -> Result<Dataset, DataError> {
+    /// Writes the whole path, the normalisation and the digest into `self`.
+    fn load(&mut self, roots: &[PathBuf]) -> Result<Dataset, DataError> {
         self.path = self.folder(roots)?;
         let mut digest = Sha256::new();
         let train = self.part(&["train"], &mut digest)?;
@@ -100,7 +92,9 @@ impl IdxFolder {
         let (name, augmentation) = (self.name(), Augmentation::None);
         Ok(Dataset { name, train, validation: None, test, normalisation, augmentation })
     }
+}
 
+impl IdxFolder {
     fn folder(&self, roots: &[PathBuf]) -> Result<PathBuf, DataError> {
         // An absolute path stands for itself wherever it is joined to.
         let looked: Vec<PathBuf> = roots.iter().map(|root| root.join(&self.path)).collect();

@@ -1,14 +1,16 @@
 //! Data sets: what the models learn from, where its files lie, how they are
 //! got, and how the training data is dealt to the workers.
 //!
-//! A data set is a [`Source`]: it says what it is ([`About`]) and reads itself.
-//! [`built_in`] lists those that the program knows; [`load`] finds and reads
-//! one by name, [`get::get`] fetches one, [`list`] says what is there.
+//! A data set that the program knows is a [`Source`]: it says what it is
+//! ([`About`]) and reads itself. [`built_in`] lists them; [`load`] finds and reads
+//! one by name, [`get::get`] fetches one, [`list`] says what is there. Any other is
+//! a config struct with [`DatasetRule`], such as [`IdxFolder`].
 //! [`partition`] deals the training data out and makes the workers' samplers.
 //!
 //! Nothing here knows a model, an actor or the command line.
 
 mod catalogue;
+mod check;
 mod checksum;
 pub mod cifar;
 mod cifar10;
@@ -24,7 +26,9 @@ pub mod partition;
 pub mod sampler;
 mod validation;
 
-use std::sync::Arc;
+use std::{path::PathBuf, sync::Arc};
+
+use phalanx_robust::describe::{Described, ParameterError};
 
 pub use catalogue::{About, FileSpec, Listing, Place, find, list, load};
 pub use checksum::Digest;
@@ -127,7 +131,67 @@ pub trait Source: Send + Sync {
     ///
     /// # Errors
     /// [`DataError`].
-    fn load(&self, roots: &[std::path::PathBuf]) -> Result<Dataset, DataError>;
+    fn load(&self, roots: &[PathBuf]) -> Result<Dataset, DataError>;
+}
+
+/// A data set as configured: [`IdxFolder`], or one from outside.
+///
+/// ```
+/// use std::path::PathBuf;
+///
+/// use phalanx::{
+///     Program,
+///     data::{Augmentation, DataError, Dataset, DatasetRule, Images, Normalisation},
+/// };
+/// use phalanx_robust::describe::Described;
+/// use schemars::JsonSchema;
+/// use serde::{Deserialize, Serialize};
+///
+/// /// Pixels that are black or white; which of the two is to be told.
+/// #[derive(Clone, Default, Serialize, Deserialize, JsonSchema)]
+/// #[serde(default, deny_unknown_fields)]
+/// struct Extremes {}
+///
+/// impl Described for Extremes {
+///     const NAME: &'static str = "extremes";
+///     const SOURCE: &'static str = "an example";
+/// }
+///
+/// impl DatasetRule for Extremes {
+///     fn load(&mut self, _: &[PathBuf]) -> Result<Dataset, DataError> {
+///         let labels: Vec<u8> = (0..100).map(|i| i % 2).collect();
+///         let pixels = labels.iter().map(|label| label * 255).collect::<Vec<_>>().into();
+///         let images = Images { channels: 1, height: 1, width: 1, classes: 2, pixels, labels: labels.into() };
+///         Ok(Dataset {
+///             name: Self::NAME.to_owned(),
+///             train: images.clone(),
+///             validation: None,
+///             test: images,
+///             normalisation: Normalisation { mean: vec![0.5], std: vec![0.5] },
+///             augmentation: Augmentation::None,
+///         })
+///     }
+/// }
+///
+/// let program = Program::new().dataset::<Extremes>();
+/// # let _ = program;
+/// ```
+pub trait DatasetRule: Described {
+    /// Whether the parameters can be used, before any file is read.
+    ///
+    /// # Errors
+    /// [`ParameterError`] for a value out of range.
+    fn check(&self) -> Result<(), ParameterError> {
+        Ok(())
+    }
+
+    /// Reads it; a relative path is looked for under the `roots` in turn, of which the folder of the experiment's file is
+    /// the first. `self` afterwards is what a run's record says: what was found may be written into it (a digest, the
+    /// whole path), so that the record reads the same data. What is returned is held against [`Dataset::check`].
+    ///
+    /// # Errors
+    /// [`DataError`], such as [`DataError::other`].
+    fn load(&mut self, roots: &[PathBuf]) -> Result<Dataset, DataError>;
 }
 
 /// The data sets built in.

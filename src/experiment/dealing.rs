@@ -17,10 +17,10 @@ use crate::{
         partition::{Deal, PartitionError},
         sampler::{Order, Shard, ShardSampler},
     },
-    registry::{Data, PartitionFactory, Resolved},
+    registry::{PartitionFactory, Resolved},
 };
 
-/// Reads the data set. A folder is looked for beside the experiment's file first.
+/// Reads the data set. One that says itself where it lies is looked for beside the experiment's file first.
 pub(super) fn read(
     planner: &mut Planner<'_>,
     named: &Named,
@@ -28,11 +28,10 @@ pub(super) fn read(
 ) -> Result<Dataset, PlanError> {
     let key = "task.dataset";
     let asked = planner.make(&planner.registry.datasets, key, named)?;
-    let roots = match &asked.component {
-        Data::BuiltIn(_) => data::roots(data.map(Path::to_owned), None),
-        Data::Folder(_) => data::roots(Some(planner.layers.folder(key)), data.map(Path::to_owned)),
-    };
-    let (dataset, named) = planner.registry.shelf.read(asked, roots)?;
+    let beside = asked.component.is_beside.then(|| planner.layers.folder(key));
+    let roots = data::roots(beside, data.map(Path::to_owned));
+    let named_key = format!("{key}.{}", asked.named.name);
+    let (dataset, named) = planner.guarded(&named_key, || planner.registry.shelf.read(asked, roots))??;
     planner.config.task.dataset = Some(named);
     Ok(dataset)
 }
@@ -76,11 +75,11 @@ pub(super) fn partition(planner: &mut Planner<'_>) -> Result<PartitionFactory, C
     planner.config.task.partition = named;
     Ok(component)
 }
+
 /// The partition's key with its name, at which it is wrong as a whole.
 fn named_key(planner: &Planner<'_>) -> String {
     format!("task.partition.{}", planner.config.task.partition.name)
 }
-
 
 /// Deals the samples with these labels to all workers, as the configuration's partition says.
 pub(super) fn deal(planner: &mut Planner<'_>, groups: &[Group], labels: &[u8]) -> Result<Deal, ConfigError> {

@@ -33,6 +33,9 @@ pub struct Card {
     /// What each preset changes in the defaults; presets that change nothing are left out.
     #[serde(skip_serializing_if = "Map::is_empty")]
     pub presets: Map<String, Value>,
+    /// What the program knows beforehand, for data sets.
+    #[serde(skip)]
+    pub about: Option<About>,
 }
 
 /// What theory says of a rule.
@@ -94,6 +97,7 @@ impl Card {
             knowledge: None,
             parameters,
             presets: presets::<C>(&defaults),
+            about: None,
         }
     }
 
@@ -129,6 +133,7 @@ impl Card {
             knowledge: None,
             parameters: Vec::new(),
             presets: Map::new(),
+            about: Some(*about),
         }
     }
 }

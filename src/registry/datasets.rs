@@ -1,25 +1,24 @@
-//! Data sets in the registry: those built in, and folders of a user's own. A
-//! sweep asks for the same data for every cell, so that what was read last is
-//! kept.
+//! Data sets in the registry: those that the program knows, and those that say
+//! themselves where they lie, such as folders of a user's own. A sweep asks for
+//! the same data for every cell, so that what was read last is kept.
 
 use std::{
     path::PathBuf,
-    sync::{Mutex, PoisonError},
+    sync::{Arc, Mutex, PoisonError},
 };
 
-use super::{Card, ComponentError, Entry, Kind, Resolved, resolve};
+use super::{Card, ComponentError, Entry, Kind, Registry, Resolved, resolve};
 use crate::{
     config::Named,
-    data::{self, DataError, Dataset, IdxFolder, Source},
+    data::{self, DataError, Dataset, DatasetRule, IdxFolder, Source},
 };
 
-/// A data set as configured.
+/// A data set that is not read yet.
 #[derive(Clone)]
-pub enum Data {
-    /// One that the program knows.
-    BuiltIn(&'static dyn Source),
-    /// A folder of IDX files.
-    Folder(IdxFolder),
+pub struct DatasetFactory {
+    /// Whether it is looked for beside the experiment's file first.
+    pub is_beside: bool,
+    read: Arc<dyn Fn(&[PathBuf]) -> Result<Loaded, DataError> + Send + Sync>,
 }
 
 /// The data set that was read last, and what was asked for.
@@ -34,11 +33,11 @@ impl Shelf {
     /// known now.
     ///
     /// # Errors
-    /// [`DataError`].
-    pub fn read(&self, asked: Resolved<Data>, roots: Vec<PathBuf>) -> Result<Loaded, DataError> {
+    /// [`DataError`], also for one that [`Dataset::check`] refuses.
+    pub fn read(&self, asked: Resolved<DatasetFactory>, roots: Vec<PathBuf>) -> Result<Loaded, DataError> {
         let mut last = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let Resolved { component, named } = asked;
-        let request = (named.clone(), roots);
+        let request = (named, roots);
         if let Some((before, loaded)) = &*last
             && *before == request
         {
@@ -46,28 +45,42 @@ impl Shelf {
         }
         // Two data sets at once would need twice the memory.
         *last = None;
-        let loaded = match component {
-            Data::BuiltIn(source) => (source.load(&request.1)?, named),
-            Data::Folder(mut folder) => (folder.load(&request.1)?, resolve::in_full(&folder)),
-        };
+        let loaded = (component.read)(&request.1)?;
+        loaded.0.check()?;
         Ok(last.insert((request, loaded)).1.clone())
     }
 }
 
-/// The data sets that may be named.
-pub(super) fn kind() -> Kind<Data> {
-    let mut kind = Kind::new("data set");
-    kind.entries.extend(data::built_in().map(built_in));
-    kind.add(|folder: IdxFolder| folder.check().map(|()| Data::Folder(folder)));
-    kind
+impl Registry {
+    /// Adds a data set from outside.
+    pub fn add_dataset<D: DatasetRule>(&mut self) {
+        self.datasets.add(|rule: D| {
+            rule.check()?;
+            let read = move |roots: &[PathBuf]| {
+                let mut rule = rule.clone();
+                Ok((rule.load(roots)?, resolve::in_full(&rule)))
+            };
+            Ok(DatasetFactory { is_beside: true, read: Arc::new(read) })
+        });
+    }
 }
 
-fn built_in(source: &'static dyn Source) -> Entry<Data> {
-    let make = move |_: &Kind<Data>, named: &Named, _| match named.parameters.keys().next() {
-        None => Ok(Resolved { component: Data::BuiltIn(source), named: named.clone() }),
-        Some(key) => {
-            Err(ComponentError::whole(format!("`{}` has no parameters; `{key}` is given", named.name)))
+/// Adds the data sets that may be named.
+pub(super) fn register(registry: &mut Registry) {
+    registry.datasets.entries.extend(data::built_in().map(built_in));
+    registry.add_dataset::<IdxFolder>();
+}
+
+fn built_in(source: &'static dyn Source) -> Entry<DatasetFactory> {
+    let make = move |_: &Kind<DatasetFactory>, named: &Named, _| {
+        if let Some(key) = named.parameters.keys().next() {
+            let message = format!("`{}` has no parameters; `{key}` is given", named.name);
+            return Err(ComponentError::whole(message));
         }
+        let record = named.clone();
+        let read = move |roots: &[PathBuf]| Ok((source.load(roots)?, record.clone()));
+        let component = DatasetFactory { is_beside: false, read: Arc::new(read) };
+        Ok(Resolved { component, named: named.clone() })
     };
-    Entry { card: Card::of_dataset(&source.about()), make: std::sync::Arc::new(make) }
+    Entry { card: Card::of_dataset(&source.about()), make: Arc::new(make) }
 }

@@ -24,7 +24,7 @@ use phalanx_robust::{
 };
 
 pub use card::{Alternative, Card, Parameter, Theory};
-pub use datasets::{Data, Shelf};
+pub use datasets::{DatasetFactory, Shelf};
 #[cfg(feature = "torch")]
 pub use models::ModelFactory;
 pub use resolve::{ComponentError, resolve};
@@ -189,7 +189,7 @@ pub struct Registry {
     /// Attacker actors from outside.
     pub actors: Kind<ActorFactory>,
     /// Data sets.
-    pub datasets: Kind<Data>,
+    pub datasets: Kind<DatasetFactory>,
     /// The one that was read last.
     pub shelf: Shelf,
     /// Ways to deal the data.
@@ -254,7 +254,7 @@ impl Default for Registry {
             estimators: Kind::new("estimator"),
             steps: Kind::new("step"),
             actors: Kind::new("attacker actor"),
-            datasets: datasets::kind(),
+            datasets: Kind::new("data set"),
             shelf: Shelf::default(),
             partitions: Kind::new("partition"),
             objectives: Kind::new("objective"),
@@ -269,6 +269,7 @@ impl Default for Registry {
         step::built_in(&mut registry);
         partition::built_in(&mut registry);
         convex::built_in(&mut registry);
+        datasets::register(&mut registry);
         faults::register(&mut registry.faults);
         #[cfg(feature = "torch")]
         crate::learner::torch::built_in(&mut registry);

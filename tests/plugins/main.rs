@@ -1,10 +1,11 @@
 //! Components from outside that go wrong, in runs made from TOML: an attack, a rule, an estimator and a step that panic,
 //! never end, or make vectors of another length or of NaN, and models whose layers do. Each is contained: the run ends
-//! by itself, in words that name what went wrong, and its folder can be read. Objectives and partitions from outside
-//! that are not what they should be are refused before anything runs.
+//! by itself, in words that name what went wrong, and its folder can be read. Objectives, partitions and data sets from
+//! outside that are not what they should be are refused before anything runs.
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod datasets;
 mod memory;
 #[cfg(feature = "torch")]
 mod models;
