@@ -18,8 +18,11 @@ use crate::{
 pub struct DatasetFactory {
     /// Whether it is looked for beside the experiment's file first.
     pub is_beside: bool,
-    read: Arc<dyn Fn(&[PathBuf]) -> Result<Loaded, DataError> + Send + Sync>,
+    read: Arc<Read>,
 }
+
+/// Reads a data set from the first of these folders that holds it.
+type Read = dyn Fn(&[PathBuf]) -> Result<Loaded, DataError> + Send + Sync;
 
 /// The data set that was read last, and what was asked for.
 #[derive(Default)]

@@ -75,8 +75,11 @@ pub struct ObjectiveFactory {
     /// Bytes that it will take of memory.
     pub holds: u64,
     /// Draws it.
-    pub draw: Arc<dyn Fn(Seed) -> Result<Arc<dyn Objective>, ObjectiveError> + Send + Sync>,
+    pub draw: Arc<DrawObjective>,
 }
+
+/// Draws a convex objective.
+pub type DrawObjective = dyn Fn(Seed) -> Result<Arc<dyn Objective>, ObjectiveError> + Send + Sync;
 
 /// What an attacker actor from outside has to work with, beside its [`Place`](phalanx_actors::Place).
 pub struct Crew {

@@ -227,7 +227,7 @@ fn for_a_hash_nothing_is_drawn() {
     std::fs::write(&file, EXPERIMENT).unwrap();
     let hash = |parameters: &str| {
         let (_, layers) = load(&file, &[set(parameters)]).unwrap();
-        Plan::hash(program().registry(), layers, None).unwrap()
+        Plan::digest(program().registry(), layers, None).unwrap()
     };
     assert_ne!(hash("drawn='never'"), hash("drawn='never', dim=31"));
 }
