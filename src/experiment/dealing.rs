@@ -14,7 +14,7 @@ use crate::{
     config::{ConfigError, Holders, Named},
     data::{
         self, Dataset, HoldOutError,
-        partition::{Deal, PartitionError},
+        partition::{Deal, PartitionError, Shards},
         sampler::{Order, Shard, ShardSampler},
     },
     registry::{PartitionFactory, Resolved},
@@ -108,6 +108,8 @@ pub(super) struct Hands {
     pub samplers: Vec<Box<dyn Sampler>>,
     /// Sizes of their shards; None where they hold none.
     pub held: Option<Vec<usize>>,
+    /// What whoever starts the run should know of who holds what.
+    pub remark: Option<String>,
 }
 
 /// The samplers of all workers, over the training set with these labels.
@@ -121,7 +123,30 @@ pub(super) fn hands(
     let samplers = deal
         .samplers(&dealt, &batches(groups), Seed(planner.config.seed))
         .map_err(|error| planner.error(&named_key(planner), error.to_string()))?;
-    Ok(Hands { samplers, held: deal.held() })
+    let remark = match &deal {
+        Deal::Shards(Shards { shards, .. }) => withheld(groups, shards, &dealt),
+        Deal::Stream => None,
+    };
+    Ok(Hands { samplers, held: deal.held(), remark })
+}
+
+/// That attackers hold most of some classes, if they do: no rule can make up for what honest workers never see.
+fn withheld(groups: &[Group], shards: &[Arc<[u32]>], labels: &[u8]) -> Option<String> {
+    let mut held = [[0usize; 2]; 1 << u8::BITS];
+    for group in groups {
+        let own = group.ids.clone().flat_map(|id| shards[id].iter());
+        own.for_each(|&at| held[usize::from(labels[at as usize])][usize::from(group.is_honest())] += 1);
+    }
+    let few = held.iter().enumerate().filter(|(_, [attackers, honest])| *attackers > 3 * honest);
+    let classes: Vec<String> = few.map(|(class, _)| class.to_string()).collect();
+    let noun = if classes.len() == 1 { "class" } else { "classes" };
+    (!classes.is_empty()).then(|| {
+        format!(
+            "task.holders: attackers hold more than three quarters of the samples of {noun} {}; with \"honest\" only \
+             honest workers hold data",
+            classes.join(", ")
+        )
+    })
 }
 
 #[cfg(test)]
@@ -154,6 +179,25 @@ mod weights {
         for (share, &samples) in output.to_f64().into_iter().zip(&held) {
             assert!((share - samples as f64 / total as f64).abs() < 1e-15, "{share} of {held:?}");
         }
+    }
+
+    /// Sorted by label, the last four of nine hold eight ninths of the second half.
+    #[test]
+    fn classes_that_attackers_hold_are_told() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("skewed.toml");
+        std::fs::write(&file, SKEWED).unwrap();
+        let told = |partition: &str, holders: &str| {
+            let sets =
+                ["workers.0.count=5", "attackers.0.count=4", "aggregator.rule=['mean']"].map(str::to_owned);
+            let dealt = [format!("task.partition={partition}"), format!("task.holders={holders}")];
+            let plan = Plan::read(&Registry::default(), &file, &[&sets[..], &dealt].concat(), None).unwrap();
+            plan.remarks().to_vec()
+        };
+        let remarks = told("extreme", "all");
+        assert!(remarks.len() == 1 && remarks[0].contains("of the samples of class 1;"), "{remarks:?}");
+        assert!(told("extreme", "honest").is_empty());
+        assert!(told("iid", "all").is_empty());
     }
 
     #[test]

@@ -184,8 +184,9 @@ impl Planner<'_> {
     fn plan(mut self, data: Option<&Path>) -> Result<Plan, PlanError> {
         let found = self.resolve(data)?;
         let need = self.fitting(self.need(&found)?)?; // before anything of that size is made
-        let Found { size, groups, mut defence, step, faults, closing, subject, remarks } = found;
-        let workload = Workload::plan(&mut self, &groups, subject)?;
+        let Found { size, groups, mut defence, step, faults, closing, subject, mut remarks } = found;
+        let mut workload = Workload::plan(&mut self, &groups, subject)?;
+        remarks.extend(workload.remark.take());
         defence
             .count_samples(workload.held.as_deref())
             .map_err(|error| self.error("aggregator.rule", error.to_string()))?;

@@ -34,6 +34,8 @@ pub(super) struct Workload {
     pub samplers: Vec<Box<dyn Sampler>>,
     /// How many samples each of them draws from; None without shards.
     pub held: Option<Vec<usize>>,
+    /// What whoever starts the run should know of who holds what.
+    pub remark: Option<String>,
     /// The sampler of the server's own batches, if it has a root set.
     pub root: Option<Box<dyn Sampler>>,
     /// The convex set of the problem.
@@ -188,11 +190,12 @@ fn convex(
     let name = planner.config.task.objective.as_ref().map_or(String::new(), |named| named.name.clone());
     let objective = draw(planner, &name, found)?;
     let noise = |worker| Box::new(NoiseSampler::new(worker, seed)) as Box<dyn Sampler>;
-    let Hands { samplers, held } = match objective.labels() {
+    let Hands { samplers, held, remark } = match objective.labels() {
         Some(labels) => dealing::hands(planner, groups, labels)?,
         None => Hands {
             samplers: groups.iter().flat_map(|group| group.ids.clone()).map(noise).collect(),
             held: None,
+            remark: None,
         },
     };
     let root = objective.labels().map(|labels| dealing::root(planner, samplers.len(), labels));
@@ -202,6 +205,7 @@ fn convex(
         learner: walking(task, Box::new(learner)),
         samplers,
         held,
+        remark,
         root: root.transpose()?.flatten(),
         domain: objective.domain(),
         classes: found.classes as i64,

@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use statrs::distribution::{ContinuousCDF, Normal};
 
-use super::{Attack, AttackError, AttackRule, Knowledge, View, check_finite, statistics::moments};
+use super::{Attack, AttackError, AttackRule, Knowledge, View, statistics::moments};
 use crate::{
     Size, Vector,
     describe::{Described, ParameterError, Preset},
@@ -76,7 +76,7 @@ impl Alie {
     /// [`ParameterError`] if `z` is not finite, or not given and the formula has no finite value at this size.
     pub fn deviations(&self, size: Size) -> Result<f64, ParameterError> {
         match self.z {
-            Some(z) => check_finite("z", z).map(|()| z),
+            Some(z) => ParameterError::finite("z", z).map(|()| z),
             None => quantile(self.share, size),
         }
     }

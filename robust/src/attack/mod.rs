@@ -166,8 +166,3 @@ pub fn built_in(v: &mut impl AttackVisitor) {
     v.visit::<Inf>();
     v.visit::<Nan>();
 }
-
-/// A number that can be used as a parameter.
-fn check_finite(parameter: &'static str, value: f64) -> Result<(), ParameterError> {
-    ParameterError::finite(parameter, value)
-}
