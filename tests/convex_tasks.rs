@@ -45,7 +45,7 @@ fn gradients_are_the_slope_of_the_value() {
     for objective in all_kinds() {
         let (x, step) = (objective.start().to_vec(), 1e-5);
         let gradient = objective.gradient(&x);
-        for i in 0..objective.dim() {
+        for i in 0..objective.start().len() {
             let at = |offset: f64| {
                 let mut moved = x.clone();
                 moved[i] += offset;

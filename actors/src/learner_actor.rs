@@ -216,10 +216,10 @@ impl Handler<Evaluate> for LearnerActor {
     type Result = ResponseFuture<Result<Evaluation, LearnerError>>;
 
     fn handle(&mut self, Evaluate { round, point }: Evaluate, _: &mut Self::Context) -> Self::Result {
-        let task = contained(|| self.bureau.borrow_mut().learner.evaluation(round, &point));
+        let task = self.bureau.borrow_mut().contained(|learner| learner.evaluation(round, &point));
         let evaluator = self.evaluator.clone();
         Box::pin(async move {
-            let task = task.map_err(LearnerError::Panicked)?;
+            let task = task?;
             let gone = |_| LearnerError::Model("the evaluator is gone".to_owned());
             evaluator.send(Run(task)).await.map_err(gone)?
         })

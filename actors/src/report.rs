@@ -50,9 +50,11 @@ pub struct Phases {
 
 /// A part of a round.
 #[derive(Clone, Copy, Debug)]
-pub struct Part {
+pub struct Phase {
     /// Its name in tables: that of its field.
     pub key: &'static str,
+    /// Its name in metrics.
+    pub label: &'static str,
     /// Its name for people.
     pub name: &'static str,
     /// How long it took.
@@ -61,17 +63,22 @@ pub struct Part {
 
 impl Phases {
     /// The parts of a round, in their order.
-    pub const PARTS: [Part; 5] = [
-        Part { key: "gradient", name: "gradient", time: |phases| phases.gradient },
-        Part { key: "wait", name: "barrier wait", time: |phases| phases.wait },
-        Part { key: "attack", name: "attack", time: |phases| phases.attack },
-        Part { key: "aggregate", name: "aggregation", time: |phases| phases.aggregate },
-        Part { key: "step", name: "step", time: |phases| phases.step },
+    pub const ALL: [Phase; 5] = [
+        Phase { key: "gradient", label: "gradient", name: "gradient", time: |phases| phases.gradient },
+        Phase { key: "wait", label: "barrier_wait", name: "barrier wait", time: |phases| phases.wait },
+        Phase { key: "attack", label: "attack", name: "attack", time: |phases| phases.attack },
+        Phase {
+            key: "aggregate",
+            label: "aggregation",
+            name: "aggregation",
+            time: |phases| phases.aggregate,
+        },
+        Phase { key: "step", label: "step", name: "step", time: |phases| phases.step },
     ];
 
     /// How long the parts took, in the same order.
     pub fn times(&self) -> [Duration; 5] {
-        Self::PARTS.map(|part| (part.time)(self))
+        Self::ALL.map(|phase| (phase.time)(self))
     }
 }
 

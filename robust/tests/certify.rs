@@ -173,5 +173,11 @@ fn inputs_that_a_rule_fails_on_are_counted() {
 fn a_rule_that_fails_on_all_inputs_says_how() {
     let short = Outside(|_| Ok(vec![0f64; 1].into()));
     let failure = search(&Defence::base(short), 9).unwrap_err();
-    assert_eq!(failure, Some(RuleError::Unlike { found: 1, expected: 3 }));
+    assert_eq!(
+        failure,
+        Some(RuleError::Unlike {
+            found: "1 coordinates of f64".into(),
+            expected: "3 coordinates of f64".into()
+        })
+    );
 }

@@ -154,10 +154,10 @@ pub(super) fn check_attacks(
         let Part::Attack { name, make } = &group.part else { continue };
         let key = format!("attackers.{at}.attack");
         let attack = attack(planner, &key, name, make, size.attack())?;
-        planner
-            .guarded(&key, || attack.check(&setting))?
+        let remark = planner
+            .guarded(&key, || attack.check(&setting).map(|()| attack.remark()))?
             .map_err(|misfit| planner.error(&format!("{key}.{}", misfit.path), misfit.message))?;
-        remarks.extend(attack.remark().map(|remark| format!("{key}.{name}: {remark}")));
+        remarks.extend(remark.map(|remark| format!("{key}.{name}: {remark}")));
     }
     Ok(remarks)
 }

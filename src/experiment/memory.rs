@@ -110,16 +110,25 @@ impl Planner<'_> {
             kept: Kept { gpu, half, file },
             walking: task.local_steps > 1,
         };
-        let need = self.guarded("workers", || Need::of(groups, scale))??;
+        let claim = |group: &Group| {
+            let key = if group.is_honest() { "workers" } else { "attackers" };
+            Ok::<_, PlanError>(self.guarded(key, || Claim::of(group, scale))??)
+        };
         let workers = workers(groups);
-        let step = step(&Vector::zeros(1, Dtype::F64), Domain::Everywhere)?;
-        let served = defence.holds(workers, *rounds).saturating_add(step.holds(workers, *rounds));
+        let need = Need::of(groups.iter().map(claim).collect::<Result<_, _>>()?, workers, scale);
+        let ruled = self.guarded("aggregator.rule", || defence.holds(workers, *rounds))?;
+        let stepped = self.guarded("aggregator.step", || {
+            let step = step(&Vector::zeros(1, Dtype::F64), Domain::Everywhere)?;
+            Ok::<_, ParameterError>(step.holds(workers, *rounds))
+        })??;
+        let served = ruled.saturating_add(stepped);
         let reused = if barrier.absence == Absence::Reuse { workers } else { 0 };
         // libtorch takes the vectors of a round as one matrix.
         let stacked = if gpu { size.round.m } else { 0 };
         let need = need.and_vectors(served.saturating_add((reused + stacked) as u64));
         let need = need.and_objective(subject.holds());
-        Ok(if defence.needs_pairs() { need.and_pairs() } else { need })
+        let pairs = self.guarded("aggregator.rule", || defence.needs_pairs())?;
+        Ok(if pairs { need.and_pairs() } else { need })
     }
 
     /// A need that fits: as it is, or with what estimators remember in a file where that is left to the plan.
@@ -211,34 +220,52 @@ impl Limit {
     }
 }
 
-impl Need {
-    /// The need of these groups in a run of this scale: every worker keeps what its estimator remembers, those called hold
-    /// gradients, and where they walk local steps the point they have come to and the gradient there. An attack may want
-    /// tables of all pairs.
+/// What the members of a group want together, in vectors.
+#[derive(Clone, Copy, Default)]
+struct Claim {
+    /// Those that each of their rounds takes.
+    asked: u64,
+    /// What their estimators remember.
+    remembered: u64,
+    /// What their attack keeps and sends.
+    others: u64,
+    /// Whether it may want tables of all pairs.
+    pairs: bool,
+}
+
+impl Claim {
+    /// That of `group` in a run of this scale: who learns holds gradients, and where workers walk local steps the point they
+    /// have come to and the gradient there.
     ///
     /// # Errors
     /// That of an estimator or an attack that cannot be made.
-    pub fn of(groups: &[Group], scale: Scale) -> Result<Self, ParameterError> {
-        let Scale { rounds, called, attack: size, d, dtype, kept, walking } = scale;
-        let (mut asked, mut remembered, mut others, mut pairs) = (0, 0, SERVER, false);
-        for group in groups {
-            let members = group.ids.len() as u64;
-            let attack = attack(group, size)?;
-            pairs |= attack.as_ref().is_some_and(|attack| attack.needs_pairs());
-            let held = attack.as_ref().map_or(0, |attack| attack.holds(group.ids.len(), rounds));
-            others = held.saturating_add(others);
-            if attack.is_none_or(|attack| attack.follows_protocol()) {
-                let (gradients, memory) = appetite((group.estimator)()?.as_mut(), rounds, dtype);
-                asked += (gradients + if walking { WALKING } else { 0 }) * members;
-                remembered += memory * members;
-            } else {
-                // Colluders who do not learn send one common vector.
-                others += 1;
-            }
+    fn of(group: &Group, scale: Scale) -> Result<Self, ParameterError> {
+        let Scale { rounds, attack: size, dtype, walking, .. } = scale;
+        let (members, attack) = (group.ids.len(), attack(group, size)?);
+        let pairs = attack.as_ref().is_some_and(|attack| attack.needs_pairs());
+        let held = attack.as_ref().map_or(0, |attack| attack.holds(members, rounds));
+        if attack.is_some_and(|attack| !attack.follows_protocol()) {
+            // Colluders who do not learn send one common vector.
+            return Ok(Self { others: held.saturating_add(1), pairs, ..Self::default() });
         }
-        let m = workers(groups);
-        let share = |all: u64| (all * called as u64).div_ceil(m.max(1) as u64);
-        let (vectors, in_use) = (share(asked).saturating_add(others), share(remembered));
+        let (gradients, memory) = appetite((group.estimator)()?.as_mut(), rounds, dtype);
+        let each = gradients + if walking { WALKING } else { 0 };
+        let (asked, remembered) = (each * members as u64, memory * members as u64);
+        Ok(Self { asked, remembered, others: held, pairs })
+    }
+}
+
+impl Need {
+    /// The need of groups of `m` members in all with these `claims`, in a run of this scale: every worker keeps what its
+    /// estimator remembers, those called hold what a round takes.
+    fn of(claims: Vec<Claim>, m: usize, scale: Scale) -> Self {
+        let Scale { called, d, dtype, kept, .. } = scale;
+        let sum = |part: fn(&Claim) -> u64| claims.iter().map(part).fold(0, u64::saturating_add);
+        let share = |all: u64| (u128::from(all) * called as u128).div_ceil(m.max(1) as u128) as u64;
+        let others = sum(|claim| claim.others).saturating_add(SERVER);
+        let vectors = share(sum(|claim| claim.asked)).saturating_add(others);
+        let (remembered, in_use) = (sum(|claim| claim.remembered), share(sum(|claim| claim.remembered)));
+        let pairs = claims.iter().any(|claim| claim.pairs);
         let number = dtype.size() as u64;
         let need = Self {
             m: called,
@@ -252,7 +279,7 @@ impl Need {
             objective: 0,
             passes: 0,
         };
-        Ok(if pairs { need.and_pairs() } else { need })
+        if pairs { need.and_pairs() } else { need }
     }
 
     /// The same, and so many vectors more.
@@ -391,7 +418,9 @@ mod tests {
         estimator::{Estimator, EstimatorRule, Gradients, Momentum, Points, Sgd, Storm},
     };
 
-    use super::{Dtype, Group, Kept, Limit, Need, Part, Scale, Size, Stateful, Vector, appetite, together};
+    use super::{
+        Claim, Dtype, Group, Kept, Limit, Need, Part, Scale, Size, Stateful, Vector, appetite, together,
+    };
 
     const PLAIN: Kept = Kept { gpu: false, half: false, file: false };
 
@@ -501,7 +530,8 @@ mod tests {
         let scale =
             Scale { rounds: 1, called: 10, attack, d: 3, dtype: Dtype::F32, kept: PLAIN, walking: false };
         // of ten of the twenty, and of attackers the vector that a group sends
-        assert_eq!(Need::of(&groups, scale).unwrap().vectors, 6 + super::SERVER + 2);
+        let claims = groups.iter().map(|group| Claim::of(group, scale).unwrap()).collect();
+        assert_eq!(Need::of(claims, 20, scale).vectors, 6 + super::SERVER + 2);
     }
 
     #[test]

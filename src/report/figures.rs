@@ -259,7 +259,7 @@ impl Gallery<'_> {
             }
             let those = || self.study.series.iter().zip(&names).filter(|(_, name)| *name == label);
             let runs: Vec<usize> = those().flat_map(|(series, _)| series.runs.iter().copied()).collect();
-            let parts = Phases::PARTS.iter().map(|part| self.milliseconds(&runs, &timing(part))).collect();
+            let parts = Phases::ALL.iter().map(|part| self.milliseconds(&runs, &timing(part))).collect();
             let note = Losses::over(those().map(|(series, _)| series)).beside(String::new());
             bars.push(Bar { label: label.clone(), parts, note });
         }
@@ -269,14 +269,15 @@ impl Gallery<'_> {
         let phases = Bars {
             title: "Where the time of a round goes".to_owned(),
             axis: "median over rounds, mean over runs (ms)".to_owned(),
-            parts: Phases::PARTS.map(|part| part.name.to_owned()).into(),
+            parts: Phases::ALL.map(|part| part.name.to_owned()).into(),
             bars: bars.clone(),
         };
+        let aggregate = Phases::ALL.iter().position(|phase| phase.key == "aggregate").unwrap_or_default();
         let aggregation = Bars {
             title: "Aggregation cost".to_owned(),
             axis: "aggregation in a round: median over rounds, mean over runs (ms)".to_owned(),
             parts: vec!["aggregation".to_owned()],
-            bars: bars.into_iter().map(|bar| Bar { parts: vec![bar.parts[3]], ..bar }).collect(),
+            bars: bars.into_iter().map(|bar| Bar { parts: vec![bar.parts[aggregate]], ..bar }).collect(),
         };
         self.add("cost-aggregation".to_owned(), "Cost", "aggregation", aggregation.draw()?);
         self.add("cost-phases".to_owned(), "Cost", "phases of a round", phases.draw()?);

@@ -69,7 +69,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use phalanx_actors::{Evaluation, Incident, Observer, RoundReport, Snapshot, WorkerReport, report::Part};
+use phalanx_actors::{Evaluation, Incident, Observer, RoundReport, Snapshot, WorkerReport, report::Phase};
 use phalanx_robust::state::{State, StateError};
 
 use super::{ResultsError, RunFolder};
@@ -118,7 +118,7 @@ pub const TIMING_COLUMNS: [&str; 8] = [
 ];
 
 /// The column of `timings.csv` that a part of the round has.
-pub fn timing(part: &Part) -> String {
+pub fn timing(part: &Phase) -> String {
     format!("{}_seconds", part.key)
 }
 
@@ -397,6 +397,6 @@ mod tests {
 
     #[test]
     fn times_are_in_the_order_of_their_columns() {
-        assert_eq!(Phases::PARTS.map(|part| timing(&part)), TIMING_COLUMNS[1..6]);
+        assert_eq!(Phases::ALL.map(|part| timing(&part)), TIMING_COLUMNS[1..6]);
     }
 }

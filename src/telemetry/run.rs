@@ -85,7 +85,7 @@ impl RunMetrics {
             bytes: meter.counter(names::AGGREGATED, &[]),
             set_aside: meter.counter(names::SET_ASIDE, &[]),
             round: meter.histogram(names::ROUND_SECONDS, &[]),
-            phases: Phases::PARTS.map(|part| phase(&part.name.replace(' ', "_"))),
+            phases: Phases::ALL.map(|part| phase(part.label)),
             evaluation: phase("evaluation"),
             honest_loss: reading(names::HONEST_LOSS),
             honest_accuracy: reading(names::HONEST_ACCURACY),

@@ -113,6 +113,74 @@ fn who_panics_as_it_is_asked_what_it_remembers_is_named() {
     says(&[], Some(observer), "round 3: an observer died: what was it");
 }
 
+/// Panics as the plan asks how much it will remember.
+#[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+struct Boundless {}
+
+impl Described for Boundless {
+    const NAME: &'static str = "boundless";
+    const SOURCE: &'static str = "a test";
+}
+
+impl Stateful for Boundless {
+    fn holds(&self, _: usize, _: u64) -> u64 {
+        panic!("not today")
+    }
+}
+
+impl Rule for Boundless {
+    fn build(&self) -> Result<Layer, ParameterError> {
+        Ok(Layer::Base(Box::new(self.clone())))
+    }
+}
+
+impl Aggregator for Boundless {
+    fn check(&self, _: Size) -> Result<(), RuleError> {
+        Ok(())
+    }
+
+    fn aggregate(&mut self, batch: &Batch<'_>, _: &mut Context) -> Result<Aggregate, RuleError> {
+        Ok(Aggregate::vector(batch.mean()))
+    }
+}
+
+impl StepRule for Boundless {
+    fn build(&self, _: &Vector, _: Domain) -> Result<Box<dyn Step>, ParameterError> {
+        Ok(Box::new(self.clone()))
+    }
+}
+
+impl Step for Boundless {
+    fn step(&mut self, _: u64, _: &mut Vector, _: &Vector) {}
+}
+
+impl AttackRule for Boundless {
+    fn build(&self, _: Size) -> Result<Box<dyn Attack>, ParameterError> {
+        Ok(Box::new(self.clone()))
+    }
+}
+
+impl Attack for Boundless {
+    fn knowledge(&self) -> Knowledge {
+        Knowledge::Blind
+    }
+
+    fn forge(&mut self, view: &View<'_>) -> Result<Vec<Vector>, AttackError> {
+        Ok(view.everyone(view.last_aggregate))
+    }
+}
+
+#[test]
+fn who_panics_as_it_is_asked_what_it_will_remember_is_refused_by_its_key() {
+    let program = Program::new().rule::<Boundless>().step::<Boundless>().attack::<Boundless>();
+    for (key, value, at) in
+        [(RULE, "['boundless']", RULE), (STEP, "boundless", STEP), (ATTACK, "boundless", "attackers")]
+    {
+        panics(&program, EXPERIMENT, key, value, at);
+    }
+}
+
 /// After the last round, harms the run's folder.
 struct Vandal(PathBuf, fn(&Path));
 

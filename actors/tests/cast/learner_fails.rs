@@ -1,6 +1,12 @@
 //! Learners that fail, panic, hang or miscount.
 
-use std::time::Duration;
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
 use phalanx_actors::{
     Cast, Deadlines, Job, Learned, Learner, LearnerError, Policy, Query, RunError, Settings, Workers,
@@ -59,6 +65,49 @@ fn a_learner_that_fails_ends_the_run() {
 #[test]
 fn a_learner_that_panics_ends_the_run_with_its_words() {
     ends_the_run(|_, _| panic!("singular"), LearnerError::Panicked("singular".to_owned()));
+}
+
+/// Panics as it is asked to be evaluated after round 2, and notes whether it is called once more.
+struct Blind {
+    broken: bool,
+    called_again: Arc<AtomicBool>,
+}
+
+impl Blind {
+    fn called(&self) {
+        self.called_again.fetch_or(self.broken, Ordering::Relaxed);
+    }
+}
+
+impl Stateful for Blind {}
+
+impl Learner for Blind {
+    fn start(&self) -> Vector {
+        Quadratic { d: D }.start()
+    }
+
+    fn gradients(&mut self, query: &Query, jobs: &[Job]) -> Result<Vec<Learned>, LearnerError> {
+        self.called();
+        Quadratic { d: D }.gradients(query, jobs)
+    }
+
+    fn evaluation(&mut self, round: u64, point: &Vector) -> EvaluationTask {
+        self.called();
+        self.broken = round == 2;
+        assert!(!self.broken, "no eyes");
+        Quadratic { d: D }.evaluation(round, point)
+    }
+}
+
+#[test]
+fn a_learner_that_panicked_in_an_evaluation_is_not_called_again() {
+    let called_again = Arc::new(AtomicBool::new(false));
+    let learner = Box::new(Blind { broken: false, called_again: called_again.clone() });
+    let settings = Settings { evaluate_every: 1, ..settings(Policy::Drop) };
+    let cast = Cast::new(settings, learner, median(), descent()).seat(0..4, Workers(members(0..4)));
+    let error = play(cast).end.unwrap_err().to_string();
+    assert!(error.contains("no eyes"), "{error}");
+    assert!(!called_again.load(Ordering::Relaxed));
 }
 
 #[test]

@@ -38,7 +38,7 @@ impl Aggregate {
         match &self.output {
             Output::Span(coefficients) => check_number("coefficients", coefficients, batch.m())?,
             Output::Vector(output) if !output.is_like(row) => {
-                return Err(RuleError::Unlike { found: output.len(), expected: row.len() });
+                return Err(RuleError::Unlike { found: output.kind(), expected: row.kind() });
             }
             Output::Vector(_) => {}
         }

@@ -3,14 +3,25 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{
-    Aggregate, Aggregator, Context, Layer, Output, Rule, RuleError, Start, beside::Beside, radius::factor,
-};
+use super::{Aggregate, Aggregator, Context, Layer, Output, Rule, RuleError, beside::Beside, radius::factor};
 use crate::{
     Batch, ColumnRule, Median, Size, Vector,
     describe::{Described, ParameterError, Preset},
     state::{State, StateError, Stateful},
 };
+
+/// Where a centre that is not remembered lies.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Centre {
+    /// At the origin.
+    #[default]
+    Zero,
+    /// At the mean of the vectors.
+    Mean,
+    /// At their coordinate-wise median (midpoint), which costs one more pass over memory.
+    Median,
+}
 
 /// Centered clipping: from a centre v, steps v ← v + (1/m) Σ (x_i - v) min(1, tau / ‖x_i - v‖).
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -25,17 +36,12 @@ pub struct CenteredClipping {
     /// Whether the result is the centre of the next round, as published.
     pub stateful: bool,
     /// The centre of the first round, and of every round if not stateful.
-    #[serde(default = "zero")]
-    pub start: Start,
-}
-
-fn zero() -> Start {
-    Start::Zero
+    pub start: Centre,
 }
 
 impl Default for CenteredClipping {
     fn default() -> Self {
-        Self { tau: 10.0, iterations: 1, stateful: true, start: zero() }
+        Self { tau: 10.0, iterations: 1, stateful: true, start: Centre::Zero }
     }
 }
 
@@ -92,16 +98,16 @@ impl Aggregator for Clipper {
         let m = batch.m();
         let centre = match (&self.centre, self.rule.start) {
             (Some(centre), _) => Some(centre.clone()),
-            (None, Start::Median) => {
+            (None, Centre::Median) => {
                 Some(batch.columns(&ColumnRule::Median(Median::Midpoint), false)?.output)
             }
-            (None, _) => None,
+            (None, Centre::Zero | Centre::Mean) => None,
         };
         let beside = centre.as_ref().map(|v| Beside::new(batch, v, CenteredClipping::NAME)).transpose()?;
         let near = self.near(batch, centre.as_ref())?;
         let (rows, mut v) = match &beside {
             Some(beside) => (beside.batch()?, (0..=m).map(|i| f64::from(u8::from(i == m))).collect()),
-            None if self.rule.start == Start::Mean => (batch.clone(), vec![1.0 / m as f64; m]),
+            None if self.rule.start == Centre::Mean => (batch.clone(), vec![1.0 / m as f64; m]),
             None => (batch.clone(), vec![0.0; m]),
         };
         match &near {
@@ -131,7 +137,7 @@ impl Clipper {
         }
         let distances2 = match (centre, self.rule.start) {
             (Some(centre), _) => batch.distances(centre),
-            (None, Start::Zero) => batch.norms2()?,
+            (None, Centre::Zero) => batch.norms2()?,
             (None, _) => return Ok(None),
         };
         Ok(Some(distances2).filter(|all| all.iter().all(|d2| d2.is_finite())))

@@ -53,12 +53,12 @@ pub enum RuleError {
         m: usize,
     },
     /// The rule's result is not like the vectors: in length, format or place.
-    #[error("the rule makes a vector of {found} coordinates that is not like the vectors of {expected}")]
+    #[error("the rule makes a vector of {found}, where those that it is given have {expected}")]
     Unlike {
-        /// Length of the result.
-        found: usize,
-        /// Length of the vectors.
-        expected: usize,
+        /// Length, format and place of the result.
+        found: String,
+        /// Those of the vectors.
+        expected: String,
     },
     /// The rule's result has another number of coefficients or of distances than there are vectors.
     #[error("the rule makes {found} {what} for {expected} vectors")]

@@ -93,7 +93,9 @@ impl Rule for GeometricMedian {
     }
 
     fn guarantee() -> Option<&'static str> {
-        Some("kappa = 4 (1 + r)^2 of the exact point (without nu), Allouah et al., 2023")
+        Some(
+            "kappa = 4 (1 + r)^2 of the exact point (from median or majority, without nu), Allouah et al., 2023",
+        )
     }
 }
 

@@ -59,7 +59,7 @@ pub use arc::Arc;
 pub use bucketing::Bucketing;
 pub use bulyan::Bulyan;
 pub use caf::Caf;
-pub use centered_clipping::CenteredClipping;
+pub use centered_clipping::{CenteredClipping, Centre};
 pub use cge::Cge;
 pub use clipped_clustering::ClippedClustering;
 pub use clipping::Clipping;

@@ -14,8 +14,8 @@ use crate::{
 };
 
 /// MoNNA: the mean of the m - f vectors nearest to the one of a trusted worker, that one among them; equal
-/// distances go by index. The trusted vector must be there and finite in every round; where rounds call a part of the
-/// workers, it cannot stand.
+/// distances go by index. The trusted vector must be there and finite in every round: the rule cannot stand under
+/// bucketing or where rounds call a part of the workers.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Monna {
@@ -62,6 +62,10 @@ impl Aggregator for Monna {
             return Err(RuleError::Failed { rule: Self::NAME.into(), message });
         }
         Ok(())
+    }
+
+    fn knows_workers(&self) -> bool {
+        true
     }
 
     fn aggregate(&mut self, batch: &Batch<'_>, context: &mut Context) -> Result<Aggregate, RuleError> {

@@ -106,7 +106,7 @@ fn an_f_whose_double_overflows_is_refused() {
     built_in(&mut conditions);
     let size = Size::new(5, 1 << 63);
     for ((name, defence), condition) in every("mean").into_iter().zip(conditions.0) {
-        assert_eq!(defence.check(size).is_err(), condition != "m > 0", "{name} needs {condition}");
+        assert_eq!(defence.check(size).is_err(), !condition.starts_with("m > 0"), "{name} needs {condition}");
         assert!(defence.bound(size).is_none_or(|bound| bound.coefficient.is_infinite()), "{name}");
     }
 }
@@ -172,8 +172,12 @@ fn a_result_that_does_not_fit_the_vectors_is_refused_under_any_layer() {
             (distances(4), "the rule makes 4 distances for 5 vectors"),
             (distances(6), "the rule makes 6 distances for 5 vectors"),
             (
+                Aggregate::vector(vec![0f32; 3].into()),
+                "the rule makes a vector of 3 coordinates of f32, where those that it is given have 3 coordinates of f64",
+            ),
+            (
                 Aggregate::vector(vec![0.0; 2].into()),
-                "the rule makes a vector of 2 coordinates that is not like the vectors of 3",
+                "the rule makes a vector of 2 coordinates of f64, where those that it is given have 3 coordinates of f64",
             ),
         ] {
             assert_eq!(found(over, &told).unwrap_err().to_string(), said, "{over}");
@@ -252,7 +256,7 @@ fn a_chain_has_an_end() {
 }
 
 #[test]
-fn a_trusted_worker_is_one_of_the_cast_or_a_bucket() {
+fn a_trusted_worker_is_one_of_the_cast_and_of_each_round() {
     let check = |before: &[(&str, serde_json::Value)], reference, workers| {
         let rules = [before, &[("monna", json!({ "reference": reference }))]].concat();
         chain(&rules).check_workers(workers, Size::new(9, 1))
@@ -264,9 +268,6 @@ fn a_trusted_worker_is_one_of_the_cast_or_a_bucket() {
         let refused = check(&before, 99, 100).unwrap_err().to_string();
         assert_eq!(refused, "monna: it trusts worker 99, and a round calls 9 of 100 workers");
     }
-    let bucketing = [("bucketing", json!({ "size": 2 }))];
-    let check = |reference| check(&bucketing, reference, 100);
-    assert!(check(4).is_ok() && check(5).is_err(), "nine rows make five buckets");
 }
 
 #[test]

@@ -171,7 +171,7 @@ fn phases(samples: &[Sample]) -> Vec<Phase> {
         share: median(samples.iter().map(|s| of(s).as_secs_f64() / s.interval.as_secs_f64())),
     };
     let other = |s: &Sample| s.interval.saturating_sub(s.phases.times().iter().sum());
-    let parts = Phases::PARTS.iter().map(|part| phase(part.key, &|s| (part.time)(&s.phases)));
+    let parts = Phases::ALL.iter().map(|part| phase(part.key, &|s| (part.time)(&s.phases)));
     parts.chain([phase("other", &other)]).collect()
 }
 

@@ -56,7 +56,7 @@ impl Picture {
             accuracy: [curve(evaluations, "test_accuracy"), curve(rounds, "honest_accuracy")],
             loss: [curve(evaluations, "test_loss"), curve(rounds, "honest_loss")],
             gap: last(evaluations, "gap"),
-            phases: Phases::PARTS
+            phases: Phases::ALL
                 .iter()
                 .filter_map(|part| Some((part.name, recent(&record.timings, &timing(part))?)))
                 .collect(),

@@ -54,7 +54,7 @@ impl ConvexLearner {
 
     /// Whether a vector of this length is one of the task.
     fn check(&self, what: &str, given: usize) -> Result<(), LearnerError> {
-        let dim = self.objective.dim();
+        let dim = self.objective.start().len();
         if given != dim {
             return Err(LearnerError::Model(format!("a {what} of {given} coordinates, expected {dim}")));
         }

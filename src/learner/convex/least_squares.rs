@@ -95,14 +95,12 @@ impl ObjectiveRule for LeastSquares {
                 1.0,
                 "0 <= curvature_noise <= 1, so that every sample is convex",
             ),
-            ("sigma", self.sigma, f64::MAX, "sigma >= 0"),
-            ("optimum_norm", self.optimum_norm, f64::MAX, "optimum_norm >= 0"),
-            ("distance", self.distance, f64::MAX, "distance >= 0"),
         ] {
-            if !(0.0..=most).contains(&value) {
-                return Err(ParameterError::new(name, value, needs));
-            }
+            ParameterError::unless((0.0..=most).contains(&value), name, value, needs)?;
         }
+        ParameterError::not_negative("sigma", self.sigma)?;
+        ParameterError::not_negative("optimum_norm", self.optimum_norm)?;
+        ParameterError::not_negative("distance", self.distance)?;
         geometry::check_radius(self.radius)
     }
 

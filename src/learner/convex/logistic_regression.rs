@@ -76,20 +76,15 @@ impl Described for LogisticRegression {
 
 impl ObjectiveRule for LogisticRegression {
     fn check(&self) -> Result<(), ParameterError> {
-        if !(1..=2000).contains(&self.dim) {
-            return Err(ParameterError::new("dim", self.dim, "1 <= dim <= 2000"));
-        }
-        if !(1..=MOST_SAMPLES).contains(&self.samples) || self.samples * self.dim > MOST_FEATURES {
-            let needs = "1 <= samples <= 10,000,000 and samples * dim <= 200,000,000";
-            return Err(ParameterError::new("samples", self.samples, needs));
-        }
+        ParameterError::unless((1..=2000).contains(&self.dim), "dim", self.dim, "1 <= dim <= 2000")?;
+        let fits = (1..=MOST_SAMPLES).contains(&self.samples) && self.samples * self.dim <= MOST_FEATURES;
+        let needs = "1 <= samples <= 10,000,000 and samples * dim <= 200,000,000";
+        ParameterError::unless(fits, "samples", self.samples, needs)?;
         ParameterError::positive("l2", self.l2)?; // else the optimum is not finite
-        if !(self.smoothness.is_finite() && self.smoothness > self.l2) {
-            return Err(ParameterError::new("smoothness", self.smoothness, "smoothness > l2"));
-        }
-        if !(0.0..=0.5).contains(&self.label_noise) {
-            return Err(ParameterError::new("label_noise", self.label_noise, "0 <= label_noise <= 0.5"));
-        }
+        let curved = self.smoothness.is_finite() && self.smoothness > self.l2;
+        ParameterError::unless(curved, "smoothness", self.smoothness, "a finite number above l2")?;
+        let fair = (0.0..=0.5).contains(&self.label_noise);
+        ParameterError::unless(fair, "label_noise", self.label_noise, "0 <= label_noise <= 0.5")?;
         ParameterError::not_negative("distance", self.distance)?;
         geometry::check_radius(self.radius)
     }

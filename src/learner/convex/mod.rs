@@ -192,12 +192,7 @@ pub struct Sampled {
 
 /// A convex function f with a known minimiser. All arithmetic is in f64.
 pub trait Objective: Send + Sync {
-    /// Number of parameters, d.
-    fn dim(&self) -> usize {
-        self.start().len()
-    }
-
-    /// Where the run starts, x_1.
+    /// Where the run starts, x_1; as long as the rule's `dim`.
     fn start(&self) -> &[f64];
 
     /// The minimiser x*, which lies in the domain.
@@ -225,7 +220,8 @@ pub trait Objective: Send + Sync {
     /// [`LearnerError::Sample`] if the draw, which `worker` made, names samples that are not there.
     fn sampled(&self, x: &[f64], worker: usize, draw: &Draw) -> Result<Sampled, LearnerError>;
 
-    /// Labels of the samples that the workers draw from, below the rule's number of classes; none for an objective that makes its own noise.
+    /// Labels of the samples that the workers draw from, below the rule's number of classes; none for an objective that
+    /// makes its own noise.
     fn labels(&self) -> Option<&Arc<Vec<u8>>> {
         None
     }
