@@ -14,8 +14,10 @@ use crate::{
 };
 
 /// MoNNA: the mean of the m - f vectors nearest to the one of a trusted worker, that one among them; equal
-/// distances go by index. The trusted vector must be there and finite in every round: the rule cannot stand under
-/// bucketing or where rounds call a part of the workers.
+/// distances go by index.
+///
+/// The trusted vector must be there and finite in every round: the rule cannot stand under bucketing or where rounds call
+/// a part of the workers.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Monna {
