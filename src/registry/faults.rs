@@ -116,7 +116,7 @@ struct ExponentialDelay {
     #[schemars(range(min = 0.0))]
     min: f64,
     /// Mean of the time behind it, in seconds.
-    #[schemars(range(min = 0.0))]
+    #[schemars(extend("exclusiveMinimum" = 0.0))]
     mean: f64,
 }
 fault!(ExponentialDelay, "exponential-delay", "Lee et al., 2018 (shifted exponential stragglers)", self => {
@@ -128,7 +128,7 @@ fault!(ExponentialDelay, "exponential-delay", "Lee et al., 2018 (shifted exponen
 #[serde(default, deny_unknown_fields)]
 struct LognormalDelay {
     /// Half of the messages take longer, in seconds.
-    #[schemars(range(min = 0.0))]
+    #[schemars(extend("exclusiveMinimum" = 0.0))]
     median: f64,
     /// Standard deviation of the logarithm.
     #[schemars(range(min = 0.0, max = 10.0))]
@@ -143,10 +143,10 @@ fault!(LognormalDelay, "lognormal-delay", SOURCE, self => {
 #[serde(default, deny_unknown_fields)]
 struct ParetoDelay {
     /// The least, in seconds.
-    #[schemars(range(min = 0.0))]
+    #[schemars(extend("exclusiveMinimum" = 0.0))]
     min: f64,
     /// The smaller, the heavier is the tail; up to 1 there is no mean.
-    #[schemars(range(min = 0.0))]
+    #[schemars(extend("exclusiveMinimum" = 0.0))]
     shape: f64,
 }
 fault!(ParetoDelay, "pareto-delay", SOURCE, self => Delay::pareto(self.min, self.shape).map(What::Delay));

@@ -123,6 +123,10 @@ fn an_end_that_is_excluded_is_listed_so() {
         ("objectives", "logistic-regression", "smoothness"),
         ("objectives", "logistic-regression", "l2"),
         ("objectives", "logistic-regression", "radius"),
+        ("faults", "exponential-delay", "mean"),
+        ("faults", "lognormal-delay", "median"),
+        ("faults", "pareto-delay", "min"),
+        ("faults", "pareto-delay", "shape"),
     ] {
         let cards = cards(kind);
         let card = cards.iter().find(|card| card["name"] == name).unwrap();
@@ -132,8 +136,13 @@ fn an_end_that_is_excluded_is_listed_so() {
         let zero = format!("{{{name}={{{parameter}=0}}}}");
         let objective = if kind == "objectives" { &zero } else { "logistic-regression" };
         let partition = if kind == "partitions" { &zero } else { "iid" };
-        let sets = [format!("task.objective={objective}"), format!("task.partition={partition}")];
-        let said = Program::fails(&["check", &file, "--set", &sets[0], "--set", &sets[1]]);
+        let fault = if kind == "faults" { &zero } else { "'silence'" };
+        let sets = [
+            format!("--set=task.objective={objective}"),
+            format!("--set=task.partition={partition}"),
+            format!("--set=faults=[{{workers=[0], fault={fault}}}]"),
+        ];
+        let said = Program::fails(&["check", &file, &sets[0], &sets[1], &sets[2]]);
         assert!(said.contains(&format!("{name}.{parameter}: 0 is given")), "{said}");
     }
 }
