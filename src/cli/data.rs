@@ -72,7 +72,11 @@ fn value(card: &Card, roots: &[PathBuf]) -> Value {
     match &card.about {
         Some(about) => serde_json::to_value(Listing::of(about, roots)).unwrap_or_default(),
         None => {
-            json!({ "name": card.name, "summary": card.summary, "source": card.source, "place": "configured" })
+            let nothing = Value::Null; // known only when it is read
+            json!({
+                "name": card.name, "summary": card.summary, "train": nothing, "test": nothing, "shape": nothing,
+                "classes": nothing, "source": card.source, "licence": nothing, "place": "configured",
+            })
         }
     }
 }
