@@ -5,7 +5,7 @@
 use std::{fs, io::Write, path::PathBuf, sync::Arc};
 
 use flate2::{Compression, write::GzEncoder};
-use phalanx::data::{self, Augmentation, DataError, DatasetRule, Digest, IdxFolder, Place, idx};
+use phalanx::data::{self, Augmentation, DataError, DatasetRule, Digest, IdxFolder, Listing, Place, idx};
 
 fn idx_bytes(magic: u32, sizes: &[u32], elements: &[u8]) -> Vec<u8> {
     let head = [magic].iter().chain(sizes).flat_map(|word| word.to_be_bytes()).collect::<Vec<_>>();
@@ -136,18 +136,18 @@ fn the_embedded_digits_need_no_file() {
 
 #[test]
 fn the_catalogue_says_where_everything_is() {
-    let all = data::list(&[]);
-    let places: Vec<_> = all.iter().map(|one| (one.name, one.place.clone())).collect();
+    let all = data::built_in().map(|source| Listing::of(&source.about(), &[]));
+    let places = all.each_ref().map(|one| (one.name.as_str(), one.place.clone()));
     assert_eq!(places[0], ("digits", Place::Embedded));
     assert_eq!(places[1], ("mnist", Place::Absent));
-    assert_eq!(serde_json::to_value(&all).unwrap()[3]["shape"], serde_json::json!([3, 32, 32]));
+    assert_eq!(serde_json::to_value(&all[3]).unwrap()["shape"], serde_json::json!([3, 32, 32]));
 }
 
 /// The root that holds `name`, if the environment names one.
 fn real(name: &str) -> Option<[PathBuf; 1]> {
     let roots = [PathBuf::from(std::env::var_os("PHALANX_DATA")?)];
-    let is_there = data::list(&roots).iter().any(|one| one.name == name && one.place != Place::Absent);
-    is_there.then_some(roots)
+    let about = data::find(name).unwrap().about();
+    (Listing::of(&about, &roots).place != Place::Absent).then_some(roots)
 }
 
 fn statistics(pixels: &[u8]) -> (f32, f32) {

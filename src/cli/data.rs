@@ -4,7 +4,6 @@ use std::{path::PathBuf, process::ExitCode, time::Duration};
 
 use clap::Subcommand;
 use indicatif::{ProgressBar, ProgressStyle};
-use serde_json::{Value, json};
 
 use super::{DataArguments, show, table};
 use crate::{
@@ -52,49 +51,29 @@ pub fn main(registry: &Registry, arguments: &DataArguments) -> ExitCode {
 }
 
 fn listed(cards: &[Card], roots: &[PathBuf], json: bool) {
-    if json {
-        let all: Vec<Value> = cards.iter().map(|card| value(card, roots)).collect();
-        super::print(&format!("{:#}\n", Value::from(all)));
-        return;
-    }
-    let row = |card: &Card| match &card.about {
-        Some(about) => row(&Listing::of(about, roots)),
-        None => {
-            let place = format!("as configured; `phalanx list {}`", card.name);
-            vec![card.name.clone(), String::new(), String::new(), String::new(), place]
-        }
+    let listing = |card: &Card| match &card.about {
+        Some(about) => Listing::of(about, roots),
+        None => Listing::configured(card.name.clone(), card.summary.clone(), card.source.clone()),
     };
-    super::print(&table::columns(&cards.iter().map(row).collect::<Vec<_>>()));
-}
-
-/// What is known of a data set, for other programs.
-fn value(card: &Card, roots: &[PathBuf]) -> Value {
-    match &card.about {
-        Some(about) => serde_json::to_value(Listing::of(about, roots)).unwrap_or_default(),
-        None => {
-            let nothing = Value::Null; // known only when it is read
-            json!({
-                "name": card.name, "summary": card.summary, "train": nothing, "test": nothing, "shape": nothing,
-                "classes": nothing, "source": card.source, "licence": nothing, "place": "configured",
-            })
-        }
+    let all: Vec<Listing> = cards.iter().map(listing).collect();
+    if json {
+        return super::print(&format!("{:#}\n", serde_json::to_value(all).unwrap_or_default()));
     }
+    super::print(&table::columns(&all.iter().map(row).collect::<Vec<_>>()));
 }
 
 fn row(l: &Listing) -> Vec<String> {
-    let [channels, height, width] = l.shape;
     let place = match &l.place {
         Place::Embedded => "embedded".to_owned(),
         Place::Folder(folder) => folder.display().to_string(),
         Place::Absent => format!("absent; `phalanx data get {}`", l.name),
+        Place::Configured => format!("as configured; `phalanx list {}`", l.name),
     };
-    vec![
-        l.name.to_owned(),
-        format!("{} + {}", l.train, l.test),
-        format!("{channels}x{height}x{width}"),
-        format!("{} classes", l.classes),
-        place,
-    ]
+    let sizes = l.train.zip(l.test).map(|(train, test)| format!("{train} + {test}"));
+    let shape = l.shape.map(|[channels, height, width]| format!("{channels}x{height}x{width}"));
+    let classes = l.classes.map(|classes| format!("{classes} classes"));
+    let known = [sizes, shape, classes].map(Option::unwrap_or_default);
+    [l.name.clone()].into_iter().chain(known).chain([place]).collect()
 }
 
 fn fetch(registry: &Registry, name: &str, roots: Vec<PathBuf>) -> ExitCode {

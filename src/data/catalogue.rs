@@ -45,25 +45,25 @@ pub struct FileSpec {
     pub digest: Digest,
 }
 
-/// One line of `data list`.
+/// One line of `data list`. What is known only when a data set is read is None.
 #[derive(Clone, Debug, Serialize)]
 pub struct Listing {
     /// Its name in TOML.
-    pub name: &'static str,
+    pub name: String,
     /// One sentence.
-    pub summary: &'static str,
+    pub summary: String,
     /// Images to learn from.
-    pub train: usize,
+    pub train: Option<usize>,
     /// Images to evaluate on.
-    pub test: usize,
+    pub test: Option<usize>,
     /// Channels, height and width.
-    pub shape: [usize; 3],
+    pub shape: Option<[usize; 3]>,
     /// Number of classes.
-    pub classes: usize,
+    pub classes: Option<usize>,
     /// Authors and year.
-    pub source: &'static str,
+    pub source: String,
     /// The licence, as far as its publishers state one.
-    pub licence: &'static str,
+    pub licence: Option<&'static str>,
     /// Where it is.
     pub place: Place,
 }
@@ -78,11 +78,8 @@ pub enum Place {
     Folder(PathBuf),
     /// Nowhere in the search order.
     Absent,
-}
-
-/// What is known about every data set, and which of them are to be found under `roots`.
-pub fn list(roots: &[PathBuf]) -> Vec<Listing> {
-    built_in().iter().map(|source| Listing::of(&source.about(), roots)).collect()
+    /// Where an experiment says.
+    Configured,
 }
 
 impl Listing {
@@ -96,7 +93,32 @@ impl Listing {
             let folder = first.and_then(|file| file.parent().map(PathBuf::from));
             folder.map_or(Place::Absent, Place::Folder)
         };
-        Self { name, summary, train, test, shape, classes, source, licence, place }
+        Self {
+            name: name.to_owned(),
+            summary: summary.to_owned(),
+            train: Some(train),
+            test: Some(test),
+            shape: Some(shape),
+            classes: Some(classes),
+            source: source.to_owned(),
+            licence: Some(licence),
+            place,
+        }
+    }
+
+    /// What is known of a data set that an experiment configures.
+    pub fn configured(name: String, summary: String, source: String) -> Self {
+        Self {
+            name,
+            summary,
+            train: None,
+            test: None,
+            shape: None,
+            classes: None,
+            source,
+            licence: None,
+            place: Place::Configured,
+        }
     }
 }
 

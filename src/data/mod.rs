@@ -3,7 +3,7 @@
 //!
 //! A data set that the program knows is a [`Source`]: it says what it is
 //! ([`About`]) and reads itself. [`built_in`] lists them; [`load`] finds and reads
-//! one by name, [`get::get`] fetches one, [`list`] says what is there. Any other is
+//! one by name, [`get::get`] fetches one, a [`Listing`] says where it is. Any other is
 //! a config struct with [`DatasetRule`], such as [`IdxFolder`].
 //! [`partition`] deals the training data out and makes the workers' samplers.
 //!
@@ -30,7 +30,7 @@ use std::{path::PathBuf, sync::Arc};
 
 use phalanx_robust::describe::{Described, ParameterError};
 
-pub use catalogue::{About, FileSpec, Listing, Place, find, list, load};
+pub use catalogue::{About, FileSpec, Listing, Place, find, load};
 pub use checksum::Digest;
 pub use cifar10::Cifar10;
 pub use digits::Digits;

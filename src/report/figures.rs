@@ -272,12 +272,15 @@ impl Gallery<'_> {
             parts: Phases::ALL.map(|part| part.name.to_owned()).into(),
             bars: bars.clone(),
         };
-        let aggregate = Phases::ALL.iter().position(|phase| phase.key == "aggregate").unwrap_or_default();
+        let aggregate = |bar: Bar| {
+            let parts = Phases::ALL.iter().zip(bar.parts).filter(|(phase, _)| phase.key == "aggregate");
+            Bar { parts: parts.map(|(_, time)| time).collect(), ..bar }
+        };
         let aggregation = Bars {
             title: "Aggregation cost".to_owned(),
             axis: "aggregation in a round: median over rounds, mean over runs (ms)".to_owned(),
             parts: vec!["aggregation".to_owned()],
-            bars: bars.into_iter().map(|bar| Bar { parts: vec![bar.parts[aggregate]], ..bar }).collect(),
+            bars: bars.into_iter().map(aggregate).collect(),
         };
         self.add("cost-aggregation".to_owned(), "Cost", "aggregation", aggregation.draw()?);
         self.add("cost-phases".to_owned(), "Cost", "phases of a round", phases.draw()?);

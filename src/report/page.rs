@@ -97,6 +97,11 @@ fn head(study: &Study, title: &str) -> String {
         let notes: String = notes.iter().map(|note| format!("<li>{}</li>\n", escape(note))).collect();
         html += &format!("<ul class=\"notes\">\n{notes}</ul>\n");
     }
+    html + &legend(study)
+}
+
+/// What lines, bands and numbers mean.
+fn legend(study: &Study) -> String {
     let points = if study.measure.unit == "%" { " Points are percentage points." } else { "" };
     let failed = if Losses::over(&study.series).any() {
         " Where seeds failed, numbers and lines are of the others alone, which flatters them; how many failed is said \
@@ -110,7 +115,7 @@ fn head(study: &Study, title: &str) -> String {
     } else {
         ""
     };
-    html + &format!(
+    format!(
         "<p>Lines are means over seeds; bands and ± are 95 % confidence intervals of the mean by Student’s t. \
          <b>final</b> is the mean of the last 20 % of the evaluations, <b>rough</b> the mean |a<sub>k</sub> − \
          a<sub>k−1</sub>| over their last 50 %.{points}{failed}{attacks}</p>\n"

@@ -11,7 +11,10 @@ use std::{
 use phalanx::{
     Program,
     config::Named,
-    data::{Augmentation, DataError, Dataset, DatasetRule, Images, Normalisation, Place, list, load},
+    data::{
+        Augmentation, DataError, Dataset, DatasetRule, Images, Listing, Normalisation, Place, Source,
+        built_in,
+    },
     experiment::{Holdings, PlanError},
     registry::Catalogue,
 };
@@ -218,9 +221,10 @@ fn a_data_set_that_cannot_be_learned_from_says_why() {
 #[test]
 fn data_sets_built_in_can_be_learned_from() {
     let roots: Vec<PathBuf> = std::env::var_os("PHALANX_DATA").map(PathBuf::from).into_iter().collect();
-    let there: Vec<_> = list(&roots).into_iter().filter(|one| one.place != Place::Absent).collect();
-    assert!(there.iter().any(|one| one.name == "digits"));
-    there.iter().for_each(|one| load(one.name, &roots).unwrap().check().unwrap());
+    let is_there = |source: &&dyn Source| Listing::of(&source.about(), &roots).place != Place::Absent;
+    let there: Vec<&dyn Source> = built_in().into_iter().filter(|source| is_there(source)).collect();
+    assert!(there.iter().any(|source| source.about().name == "digits"));
+    there.iter().for_each(|source| source.load(&roots).unwrap().check().unwrap());
 }
 
 /// `idx` is configured as those from outside are.
