@@ -17,7 +17,7 @@ use phalanx::{
 use phalanx_actors::learner::{EvaluationTask, Job, Learned, Learner, LearnerError, Query, Sampler};
 use phalanx_robust::{
     Dtype, Vector,
-    estimator::Points,
+    estimator::{EstimatorRule, Points, Storm},
     random::Seed,
     state::{State, StateError, Stateful},
     step::Schedule,
@@ -152,6 +152,28 @@ fn a_proximal_term_holds_walkers_and_a_schedule_shortens_steps() {
             y = (0..y.len()).map(|j| y[j] - lr / 2.0 * (g[j] + mu * (y[j] - x[j]))).collect();
         }
         close(&learned.gradients.current, &x.iter().zip(&y).map(|(x, y)| x - y).collect::<Vec<_>>());
+    }
+}
+
+/// Without noise d_t of STORM is what SGD has, also in the round in which steps become shorter and in those after it.
+#[test]
+fn corrected_momentum_follows_a_schedule_of_local_steps() {
+    let objective = LeastSquares { dim: 5, sigma: 0.0, ..LeastSquares::default() }.build(SEED).unwrap();
+    let schedule = Schedule::MultiStep { milestones: vec![2], decay: 0.01 };
+    let walk = Walk { steps: 3, lr: 0.5, schedule, proximal: 0.0 };
+    let mut learner = LocalSteps::new(Box::new(convex(&objective, 0.0)), walk);
+    let mut sampler = LocalSampler::new(Box::new(NoiseSampler::new(0, SEED)), 3);
+    let mut storm = Storm::default().build().unwrap();
+    let (mut x, mut previous) = (learner.start(), None);
+    for round in 1..=4 {
+        let job = Job { worker: 0, draw: sampler.draw(round), points: storm.points(round) };
+        let query = Query { round, current: x.clone(), previous: previous.take() };
+        let Learned { gradients, .. } = learner.gradients(&query, &[job]).unwrap().remove(0);
+        let sgd = gradients.current.to_f64();
+        let estimate = storm.update(round, gradients);
+        close(&estimate, &sgd);
+        previous = Some(x.clone());
+        x = x.minus(&estimate);
     }
 }
 

@@ -101,8 +101,10 @@ pub struct RoundReport {
     pub workers: Vec<WorkerReport>,
     /// Gradients computed.
     pub gradients: u64,
-    /// Bytes of the vectors that were submitted.
+    /// Bytes of this round's vectors that the server had.
     pub bytes: u64,
+    /// Bytes of the vectors that were sent to it, whatever became of them.
+    pub sent_bytes: u64,
     /// How many Byzantine workers the server was told to withstand.
     pub f: usize,
     /// Whether no step was made, because faults of the experiment, the quorum or a cohort of attackers alone left what the

@@ -7,8 +7,9 @@ use crate::report::{Comparison, ReportError, compare, count, interval, number, r
 
 /// What the numbers are, in the words of a report.
 const LEGEND: &str = "
-Values are means over the seeds of a side, of each the mean over its runs; ± is the 95 % confidence interval by
-Student’s t over seeds, none for a single one.
+Values are means over the seeds of a side, of each the mean over its settings; ± is the 95 % confidence interval by
+Student’s t over seeds, none for a single one. A seed that lacks a setting of the others is left out; if each lacks
+one, the mean is that of all runs, without an interval.
 final is the mean of the last 20 % of the evaluations, last the last of them,
 rough the mean |a_k − a_(k−1)| over their last 50 %.
 ";

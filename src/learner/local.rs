@@ -41,7 +41,8 @@ pub struct Walk {
 ///
 /// A job's batch holds those of its steps one after another. Random numbers of step s come from stream s of the
 /// job's, so that one step of lr = 1 is the plain gradient, bit for bit. Each g is clipped as the task says; y is not
-/// projected to a domain. A job that asks for x_{t-1} too gets the difference that the same batches make from there.
+/// projected to a domain. A job that asks for x_{t-1} too gets the difference that the same batches make from there, by
+/// steps as long as those of round t - 1: so an estimate corrected by it loses what a schedule has taken off.
 /// Loss and accuracy are those of the first step, at x_t.
 pub struct LocalSteps {
     inner: Box<dyn LocalLearner>,
@@ -62,7 +63,7 @@ impl LocalSteps {
         Self { inner, walk }
     }
 
-    /// Walks all `jobs` from `start`.
+    /// Walks all `jobs` from `start`, by steps as long as those of `round`.
     fn walk(&mut self, round: u64, start: &Vector, jobs: &[&Job]) -> Result<Vec<Moved>, LearnerError> {
         // At the first step everyone stands at the same point, so that one fused pass will do.
         let query = Query { round, current: start.clone(), previous: None };
@@ -148,7 +149,9 @@ impl Learner for LocalSteps {
         self.check(jobs)?;
         let askers: Vec<&Job> = jobs.iter().filter(|job| job.points == Points::CurrentAndPrevious).collect();
         let there = match &query.previous {
-            Some(previous) if !askers.is_empty() => self.walk(query.round, previous, &askers)?,
+            Some(previous) if !askers.is_empty() => {
+                self.walk(query.round.saturating_sub(1), previous, &askers)?
+            }
             _ => Vec::new(),
         };
         let here = self.walk(query.round, &query.current, &jobs.iter().collect::<Vec<_>>())?;

@@ -29,7 +29,8 @@ pub struct Change {
 pub struct Quantity {
     /// What it is, with its unit.
     pub name: String,
-    /// Mean over the seeds of the first set, of each the mean over its runs.
+    /// Mean over the seeds of the first set, of each the mean over its settings. A seed that lacks one counts only if
+    /// every seed does, and then there is no interval.
     pub a: Option<Estimate>,
     /// The same of the second.
     pub b: Option<Estimate>,
@@ -68,12 +69,16 @@ pub fn compare(a: Vec<RunRecord>, b: Vec<RunRecord>) -> Result<Comparison, Repor
     let pairs = pairs(&a, &b, &changed);
     let changes = without_parts(changes);
     let (scale, points) = (measure.scale(), measure.difference_unit());
+    let settings = |runs: &[Run]| runs.iter().map(|run| setting(run, &[])).collect::<Vec<_>>();
+    let (of_a, of_b) = (settings(&a), settings(&b));
+    let of_pairs: Vec<Vec<Fact>> = pairs.iter().map(|(a, _)| setting(a, &changed)).collect();
     let quantity = |name: String, scale: f64, difference_unit, of: fn(&Digest) -> Option<f64>| {
         let value = |run: &Run| of(&run.digest).map(|value| value * scale);
-        let mean = |runs: &[Run]| over_seeds(runs.iter().map(|run| (run.seed(), value(run))));
+        let mean =
+            |runs: &[Run], settings| over_seeds(settings, runs.iter().map(|run| (run.seed(), value(run))));
         let difference = |(a, b): &(&Run, &Run)| (a.seed(), value(b).zip(value(a)).map(|(b, a)| b - a));
-        let difference = over_seeds(pairs.iter().map(difference));
-        Quantity { name, a: mean(&a), b: mean(&b), difference, difference_unit }
+        let difference = over_seeds(&of_pairs, pairs.iter().map(difference));
+        Quantity { name, a: mean(&a, &of_a), b: mean(&b, &of_b), difference, difference_unit }
     };
     let quantities = vec![
         quantity(format!("final {}", measure.label()), scale, points, |digest| digest.settled),
@@ -87,37 +92,53 @@ pub fn compare(a: Vec<RunRecord>, b: Vec<RunRecord>) -> Result<Comparison, Repor
     Ok(Comparison { changes, quantities, runs, pairs: pairs.len(), seeds: seeds.len(), notes })
 }
 
-/// The mean over seeds of what each seed's runs have in the mean. Runs of one seed that differ in their settings are no
-/// repetitions: an interval tells what another seed would change, so that its values are those of seeds.
-fn over_seeds(values: impl Iterator<Item = (u64, Option<f64>)>) -> Option<Estimate> {
-    let mut seeds: BTreeMap<u64, Vec<f64>> = BTreeMap::new();
-    values.filter_map(|(seed, value)| Some((seed, value?))).for_each(|(seed, value)| {
-        seeds.entry(seed).or_default().push(value);
-    });
-    let mean = |values: &Vec<f64>| values.iter().sum::<f64>() / values.len() as f64;
-    Estimate::of(&seeds.values().map(mean).collect::<Vec<_>>())
+/// The mean over seeds of what each seed's runs have in the mean, given the setting of each run, its seed and its value.
+///
+/// Runs of one seed that differ in their settings are no repetitions: an interval tells what another seed would change,
+/// so that its values are those of seeds. And these are alike only if each has a value of every setting. If no seed has,
+/// there is the mean of all, and no interval.
+fn over_seeds<S: Ord>(settings: &[S], values: impl Iterator<Item = (u64, Option<f64>)>) -> Option<Estimate> {
+    let mut seeds: BTreeMap<u64, BTreeMap<&S, f64>> = BTreeMap::new();
+    let known =
+        settings.iter().zip(values).filter_map(|(setting, (seed, value))| Some((setting, seed, value?)));
+    known.for_each(|(setting, seed, value)| _ = seeds.entry(seed).or_default().insert(setting, value));
+    let all: BTreeSet<&S> = seeds.values().flat_map(|settings| settings.keys().copied()).collect();
+    let mean = |values: &BTreeMap<&S, f64>| values.values().sum::<f64>() / values.len() as f64;
+    let whole: Vec<f64> = seeds.values().filter(|values| values.len() == all.len()).map(mean).collect();
+    Estimate::of(&whole).or_else(|| {
+        let values: Vec<f64> = seeds.values().flat_map(|values| values.values().copied()).collect();
+        Estimate::of(&values).map(|all| Estimate { half: None, ..all })
+    })
 }
 
 /// The runs of a set that count, and notes on the others.
 fn side(records: Vec<RunRecord>, measure: Measure) -> Result<(Vec<Run>, Vec<String>), ReportError> {
     let folders = records.len();
-    let (runs, notes) = counted(records, measure);
+    let (runs, mut notes) = counted(records, measure);
+    notes.extend(lacking(&runs));
     if runs.is_empty() { Err(ReportError::Empty { folders }) } else { Ok((runs, notes)) }
 }
 
-/// Whether both say the same but for the keys `changed`.
-fn agree(a: &Run, b: &Run, changed: &[String]) -> bool {
-    let rest = |run: &Run| -> Vec<Fact> {
-        run.facts.iter().filter(|fact| !changed.contains(&fact.key)).cloned().collect()
-    };
-    rest(a) == rest(b)
+/// How many seeds are without a setting that others have.
+fn lacking(runs: &[Run]) -> Option<String> {
+    let mut seeds: BTreeMap<u64, BTreeSet<Vec<Fact>>> = BTreeMap::new();
+    runs.iter().for_each(|run| _ = seeds.entry(run.seed()).or_default().insert(setting(run, &[])));
+    let all: BTreeSet<&Vec<Fact>> = seeds.values().flatten().collect();
+    let lacking = seeds.values().filter(|settings| settings.len() < all.len()).count();
+    (lacking > 0).then(|| format!("{lacking} of {} seeds lack a setting that others have.", seeds.len()))
+}
+
+/// What a run says of itself but for the keys `changed` and its seed.
+fn setting(run: &Run, changed: &[String]) -> Vec<Fact> {
+    run.facts.iter().filter(|fact| !changed.contains(&fact.key)).cloned().collect()
 }
 
 /// The runs that are alike but for the keys `changed`, if each has one such partner only.
 fn pairs<'a>(a: &'a [Run], b: &'a [Run], changed: &[String]) -> Vec<(&'a Run, &'a Run)> {
     let only = |run: &Run, others: &'a [Run]| {
-        let mut alike =
-            others.iter().filter(|other| other.seed() == run.seed() && agree(run, other, changed));
+        let mut alike = others
+            .iter()
+            .filter(|other| other.seed() == run.seed() && setting(run, changed) == setting(other, changed));
         alike.next().filter(|_| alike.next().is_none())
     };
     let pair = |run: &'a Run| only(run, b).filter(|other| only(other, a).is_some()).map(|other| (run, other));
@@ -169,17 +190,26 @@ mod tests {
         },
     };
 
-    /// Two settings under three seeds, one of them without a value: the interval is that of the seeds' means.
+    /// Settings 'x' and 'y' under three seeds: the interval is that of the seeds' means, and a seed without one of them
+    /// would have its difference in it.
     #[test]
-    fn settings_are_no_repetitions() {
-        let values = [(1, 10.0), (2, 11.0), (3, 12.0), (1, 50.0), (2, 51.0), (3, f64::NAN)];
-        let estimate =
-            over_seeds(values.into_iter().map(|(s, v)| (s, Some(v).filter(|v| !v.is_nan())))).unwrap();
-        let expected = Estimate::of(&[30.0, 31.0, 12.0]);
-        assert_eq!((Some(estimate), estimate.n), (expected, 3));
-        let alone = over_seeds([(7, Some(1.0)), (7, Some(3.0))].into_iter()).unwrap();
+    fn settings_are_no_repetitions_and_seeds_have_them_all() {
+        let over = |values: &[(char, u64, f64)]| {
+            let settings: Vec<char> = values.iter().map(|(setting, ..)| *setting).collect();
+            let some = |value: f64| Some(value).filter(|value| !value.is_nan());
+            over_seeds(&settings, values.iter().map(|&(_, seed, value)| (seed, some(value))))
+        };
+        let mut values =
+            [('x', 1, 10.0), ('x', 2, 11.0), ('x', 3, 12.0), ('y', 1, 50.0), ('y', 2, 51.0), ('y', 3, 55.0)];
+        assert_eq!(over(&values), Estimate::of(&[30.0, 31.0, 33.5]));
+        assert_eq!(over(&values[..5]), Estimate::of(&[30.0, 31.0]), "seed 3 has no run of y");
+        values[5].2 = f64::NAN;
+        assert_eq!(over(&values), Estimate::of(&[30.0, 31.0]), "seed 3 has no value of y");
+        let estimate = over(&[('x', 1, 10.0), ('y', 2, 50.0)]).unwrap();
+        assert_eq!((estimate.mean, estimate.half), (30.0, None), "no seed has both");
+        let alone = over(&[('x', 7, 1.0), ('y', 7, 3.0)]).unwrap();
         assert_eq!((alone.mean, alone.half), (2.0, None), "one seed says nothing of another");
-        assert!(over_seeds([(7, None)].into_iter()).is_none());
+        assert!(over(&[('x', 7, f64::NAN)]).is_none());
     }
 
     #[test]

@@ -20,7 +20,7 @@ pub enum Against {
     Gradients,
     /// Seconds since the run began.
     Time,
-    /// Bytes of vectors submitted.
+    /// Bytes of vectors sent.
     Bytes,
 }
 
@@ -66,7 +66,7 @@ impl Against {
             }
             Self::Bytes => {
                 let (size, unit) = prefix(&[(1.0, "B"), (1e3, "kB"), (1e6, "MB"), (1e9, "GB"), (1e12, "TB")]);
-                (size, format!("vectors submitted ({unit})"))
+                (size, format!("vectors sent ({unit})"))
             }
         };
         (label, 1.0 / size)

@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 use crate::config::{Config, Named, number};
 
 /// One thing that a configuration says.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Fact {
     /// Its name, or the key in the file.
     pub key: String,

@@ -18,7 +18,7 @@
 //! | `set_aside` | vectors | how many were not finite |
 //! | `absent` | workers | how many took no part |
 //! | `gradients` | gradients | computed so far in the run |
-//! | `bytes` | B | of vectors submitted so far in the run |
+//! | `bytes` | B | of vectors sent so far in the run, whatever became of them |
 //! | `workers` | workers | how many were called: the whole cast, or the round's cohort |
 //! | `attackers` | workers | how many of them are Byzantine |
 //! | `f` | workers | how many Byzantine ones the rule was told to withstand |
@@ -240,7 +240,7 @@ impl Tables {
 impl Observer for Tables {
     fn round(&mut self, report: &RoundReport) -> Result<(), String> {
         self.gradients += report.gradients;
-        self.bytes += report.bytes;
+        self.bytes += report.sent_bytes;
         let count = |test: fn(&WorkerReport) -> bool| report.workers.iter().filter(|w| test(w)).count();
         let mut row = vec![report.round.to_string()];
         row.extend([

@@ -207,10 +207,10 @@ fn an_objective_that_cannot_fit_is_refused_before_it_is_drawn() {
     let outside = refusal(&program(), EXPERIMENT, &[set("gigabytes=3, drawn='never'"), allowed.clone()]);
     both.iter().for_each(|part| assert!(outside.contains(part), "{outside}"));
     assert!(outside.contains("the run needs about 3.0 GB"), "{outside}");
-    // Seven vectors of 800 MB.
+    // Six vectors of 800 MB.
     let rotated = "task.objective={least-squares={dim=100000000, rotated=true}}".to_owned();
     let said = refusal(&program(), EXPERIMENT, &[rotated, allowed.clone()]);
-    assert!(said.contains("of 100000000 numbers of 4 bytes, the objective 5.6 GB"), "{said}");
+    assert!(said.contains("of 100000000 numbers of 4 bytes, the objective 4.8 GB"), "{said}");
     // What is wrong by itself is said first, with its key.
     let wrong = "task.objective={least-squares={dim=100000001, radius=0.0}}".to_owned();
     let said = refusal(&program(), EXPERIMENT, &[wrong, allowed.clone()]);

@@ -22,7 +22,8 @@ pub enum First {
 }
 
 /// Worker momentum: m_1 = g_1, then m_t = beta m_{t-1} + (1 - beta) g_t; no bias correction. ByzFL begins at m_0 = 0
-/// (preset `byzfl`).
+/// (preset `byzfl`). El-Mhamdi et al. do not damp, m_t = beta m_{t-1} + g_t: their learning rate is 1 - beta times that
+/// of the same run here.
 ///
 /// Under partial participation t counts the rounds that the worker took part in: in the others m stays as it is.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]

@@ -21,6 +21,7 @@ pub struct Classes {
     #[schemars(range(min = 1))]
     pub per_worker: usize,
     /// Whether batches are drawn with replacement; without, a worker goes through its whole shard, shuffled anew each time.
+    /// Batches of rounds in which it takes no part are passed over.
     pub replacement: bool,
 }
 

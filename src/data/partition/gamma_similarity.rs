@@ -12,7 +12,8 @@ use crate::data::sampler::Order;
 
 /// Label skew: a random share gamma of the samples is dealt evenly at random, the rest is sorted by label and cut into
 /// equal pieces, one a worker. gamma = 1 is iid, gamma = 0 is `extreme`. Sizes differ by at most two; every sample is
-/// dealt once. ByzFL deals the same way, but takes the first samples of the file for the random share.
+/// dealt once. ByzFL deals the same way, but takes the first samples of what it is given for the random share: of the
+/// file, or in its benchmark of a random split.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct GammaSimilarity {
@@ -20,6 +21,7 @@ pub struct GammaSimilarity {
     #[schemars(range(min = 0.0, max = 1.0))]
     pub gamma: f64,
     /// Whether batches are drawn with replacement; without, a worker goes through its whole shard, shuffled anew each time.
+    /// Batches of rounds in which it takes no part are passed over.
     pub replacement: bool,
 }
 

@@ -13,6 +13,7 @@ use crate::data::sampler::Order;
 #[serde(default, deny_unknown_fields)]
 pub struct Iid {
     /// Whether batches are drawn with replacement; without, a worker goes through its whole shard, shuffled anew each time.
+    /// Batches of rounds in which it takes no part are passed over.
     pub replacement: bool,
 }
 

@@ -23,6 +23,7 @@ pub struct Quantity {
     /// The fewest samples that a worker may hold.
     pub min_size: usize,
     /// Whether batches are drawn with replacement; without, a worker goes through its whole shard, shuffled anew each time.
+    /// Batches of rounds in which it takes no part are passed over.
     pub replacement: bool,
 }
 

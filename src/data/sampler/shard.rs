@@ -12,7 +12,8 @@ use super::{SamplerError, batch_stream};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Order {
     /// Every epoch goes through the whole shard in a new random order. Batches follow each other without a gap, so
-    /// that one may hold the end of an epoch and the start of the next, and every sample is seen equally often.
+    /// that one may hold the end of an epoch and the start of the next, and every sample is seen equally often. A worker
+    /// that is not called in every round passes over the batches of the others, and sees some samples more often.
     Epochs,
     /// Every sample of a batch is drawn on its own, with replacement.
     Replacement,

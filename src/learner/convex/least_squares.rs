@@ -12,7 +12,7 @@ use rand::RngExt;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Objective, ObjectiveError, ObjectiveRule, Sampled, axpy, dot, geometry, vectors};
+use super::{Objective, ObjectiveError, ObjectiveRule, Sampled, geometry, rotation::Rotation, vectors};
 
 /// Largest d.
 const MOST_PARAMETERS: usize = 100_000_000;
@@ -36,7 +36,7 @@ pub struct LeastSquares {
     /// Smallest eigenvalue of H, mu; at most `smoothness`.
     #[schemars(range(min = 0.0))]
     pub strong_convexity: f64,
-    /// Whether the eigenvectors of H are random; without, H is diagonal.
+    /// Whether the eigenvectors of H are random, far from the axes; without, H is diagonal.
     pub rotated: bool,
     /// Root of the variance of the additive noise, sigma; sigma² is the sum over all coordinates.
     #[schemars(range(min = 0.0))]
@@ -110,7 +110,7 @@ impl ObjectiveRule for LeastSquares {
 
     /// Eigenvalues, optimum, start, and what turns them.
     fn holds(&self) -> u64 {
-        vectors(3 + self.mirrors() as u64, self.dim)
+        vectors(3 + if self.rotated { Rotation::VECTORS } else { 0 }, self.dim)
     }
 
     fn build(&self, seed: Seed) -> Result<Arc<dyn Objective>, ObjectiveError> {
@@ -120,11 +120,12 @@ impl ObjectiveRule for LeastSquares {
         let start = geometry::start(&optimum, self.distance, &mut rng("start"));
         let domain = geometry::domain(self.radius, &optimum, &start)?;
         let mut basis = rng("basis");
-        let mirrors = (0..self.mirrors()).map(|_| geometry::direction(self.dim, 1.0, &mut basis)).collect();
+        let rotation =
+            if self.rotated { Rotation::drawn(self.dim, &mut basis) } else { Rotation::none(self.dim) };
         Ok(Arc::new(Quadratic {
             rule: self.clone(),
             eigenvalues: self.eigenvalues(),
-            mirrors,
+            rotation,
             optimum,
             start,
             domain,
@@ -133,11 +134,6 @@ impl ObjectiveRule for LeastSquares {
 }
 
 impl LeastSquares {
-    /// How many reflections turn H.
-    fn mirrors(&self) -> usize {
-        if self.rotated { MIRRORS } else { 0 }
-    }
-
     fn eigenvalues(&self) -> Vec<f64> {
         let (low, high) = (self.strong_convexity, self.smoothness);
         let last = self.dim - 1;
@@ -147,14 +143,11 @@ impl LeastSquares {
     }
 }
 
-/// Random reflections in the basis of a rotated H: enough to mix all coordinates, at a cost of O(d) each.
-const MIRRORS: usize = 4;
-
 struct Quadratic {
     rule: LeastSquares,
     eigenvalues: Vec<f64>,
-    /// Unit normals v of the reflections I - 2vvᵀ, whose product Q holds H's eigenvectors.
-    mirrors: Vec<Vec<f64>>,
+    /// To the basis of H's eigenvectors.
+    rotation: Rotation,
     optimum: Vec<f64>,
     start: Vec<f64>,
     domain: Domain,
@@ -163,21 +156,8 @@ struct Quadratic {
 impl Quadratic {
     /// x - x* in the basis of the eigenvectors.
     fn offset(&self, x: &[f64]) -> Vec<f64> {
-        let mut offset: Vec<f64> = x.iter().zip(&self.optimum).map(|(x, o)| x - o).collect();
-        self.mirrors.iter().for_each(|mirror| reflect(&mut offset, mirror));
-        offset
+        self.rotation.apply(x.iter().zip(&self.optimum).map(|(x, o)| x - o).collect())
     }
-
-    /// From the basis of the eigenvectors to that of the parameters.
-    fn back(&self, mut vector: Vec<f64>) -> Vec<f64> {
-        self.mirrors.iter().rev().for_each(|mirror| reflect(&mut vector, mirror));
-        vector
-    }
-}
-
-fn reflect(vector: &mut [f64], mirror: &[f64]) {
-    let along = dot(vector, mirror);
-    axpy(vector, -2.0 * along, mirror);
 }
 
 impl Objective for Quadratic {
@@ -198,7 +178,7 @@ impl Objective for Quadratic {
     }
 
     fn gradient(&self, x: &[f64]) -> Vec<f64> {
-        self.back(self.offset(x).iter().zip(&self.eigenvalues).map(|(u, h)| h * u).collect())
+        self.rotation.undo(self.offset(x).iter().zip(&self.eigenvalues).map(|(u, h)| h * u).collect())
     }
 
     fn sampled(&self, x: &[f64], _: usize, draw: &Draw) -> Result<Sampled, LearnerError> {
@@ -217,6 +197,6 @@ impl Objective for Quadratic {
             *value = slope + noise;
         }
         let loss = 0.5 * curved + tilted;
-        Ok(Sampled { gradient: self.back(gradient), loss, accuracy: f64::NAN })
+        Ok(Sampled { gradient: self.rotation.undo(gradient), loss, accuracy: f64::NAN })
     }
 }

@@ -10,6 +10,7 @@ mod learner;
 mod least_squares;
 mod logistic_regression;
 mod newton;
+mod rotation;
 
 use std::sync::Arc;
 

@@ -9,11 +9,11 @@ use tch::Device;
 
 use super::{Model, Way};
 
-/// Floating-point operations that make a pass worth its overhead on a CPU. Measured on two cores (simple-cnn, f32,
-/// 17 workers): at batch 4, 68 million operations a worker, one worker a pass costs 1.7 times the time of 17,
+/// Multiplications, those of the forward passes of all samples, that make a pass worth its overhead on a CPU. Measured on
+/// two cores (simple-cnn, f32, 17 workers): at batch 4, 11 million a worker, one worker a pass costs 1.7 times the time of 17,
 /// three 1.25 times and nine 1.05 times, while nine still leave work for several threads; at batch 32 tiles of one
 /// are fastest.
-const WORK: u64 = 600_000_000;
+const WORK: u64 = 100_000_000;
 
 /// Values that a pass on a GPU may hold, 8 GiB in f32. The more workers a pass has, the better (measured: 17 workers with
 /// batches of 4 or 128 in one pass take a quarter to a third of the time of one a pass).
@@ -42,7 +42,7 @@ impl Deref for Tile {
 /// The most workers that one pass of libtorch should answer.
 pub(super) fn largest(model: &Model, batch: usize, device: Device) -> usize {
     if device == Device::Cpu {
-        let work = (model.flops() * batch as u64).max(1);
+        let work = (model.products() * batch as u64).max(1);
         WORK.div_ceil(work).max(1) as usize
     } else {
         (DEVICE_VALUES / values(model, batch, device, Way::Torch).max(1)).max(1)

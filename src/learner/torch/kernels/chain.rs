@@ -83,13 +83,22 @@ impl Chain {
     /// Values that a pass keeps of a sample: all outputs, what layers keep, and the gradients at the outputs, which take
     /// turns in two buffers.
     pub fn kept(&self, input_gradient: bool) -> usize {
+        let end = self.end(input_gradient);
         let one = |(i, link): (usize, &Link)| {
-            link.output + f32::of(link.kernel.as_ref()).kept(input_gradient || i > 0)
+            link.output + f32::of(link.kernel.as_ref()).kept(input_gradient || i > end)
         };
-        let gradients =
-            |turn: usize| self.links.iter().rev().skip(turn).step_by(2).map(|link| link.output).max();
+        let gradients = |turn: usize| {
+            self.links.iter().skip(end).rev().skip(turn).step_by(2).map(|link| link.output).max()
+        };
         let turns = [0, 1].map(|turn| gradients(turn).unwrap_or(0));
         self.links.iter().enumerate().map(one).chain(turns).sum()
+    }
+
+    /// Where the way back ends: at the input if the gradient there is asked for, else at the first link with parameters,
+    /// which is not asked for the gradient at its input.
+    fn end(&self, input_gradient: bool) -> usize {
+        let first = self.links.iter().position(|link| !link.parameters.is_empty());
+        if input_gradient { 0 } else { first.unwrap_or(self.links.len()) }
     }
 
     /// Packs every layer's parameters.
@@ -150,9 +159,10 @@ impl Chain {
         memory.sized(n + 1, 0);
         let mut dy = std::mem::take(&mut memory.own[n]);
         let mut next = std::mem::take(&mut memory.own[n + 1]);
-        for (i, link) in self.links.iter().enumerate().rev() {
+        let end = self.end(dx.is_some());
+        for (i, link) in self.links.iter().enumerate().skip(end).rev() {
             let x = if i == 0 { x } else { &memory.own[i - 1] };
-            if i > 0 {
+            if i > end {
                 next.resize(x.len(), T::default());
             }
             T::of(link.kernel.as_ref()).backward(Backward {
@@ -161,7 +171,7 @@ impl Chain {
                 x,
                 y: &memory.own[i],
                 dy: &dy,
-                dx: if i == 0 { dx.take() } else { Some(&mut next) },
+                dx: if i > end { Some(&mut next) } else { dx.take() },
                 gradient: &mut gradient[link.parameters.clone()],
                 memory: &mut memory.inner[i],
             });

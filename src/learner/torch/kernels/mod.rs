@@ -106,7 +106,7 @@ pub struct Backward<'a, T> {
     pub y: &'a [T],
     /// Gradient at the output.
     pub dy: &'a [T],
-    /// Gradient at the input; none for the first layer.
+    /// Gradient at the input; none for the first layer with parameters.
     pub dx: Option<&'a mut [T]>,
     /// Gradient of the layer's parameters.
     pub gradient: &'a mut [T],

@@ -61,6 +61,8 @@ pub struct Model {
     parameters: Vec<Parameter>,
     tracked: usize,
     products: u64,
+    /// Those of the first layer with parameters, of whose input no gradient is asked.
+    first_products: u64,
     activations: usize,
     network: Option<Network>,
 }
@@ -80,6 +82,7 @@ impl Model {
             parameters: Vec::new(),
             tracked: 0,
             products: 0,
+            first_products: 0,
             activations: 0,
         };
         let mut shape = images;
@@ -87,6 +90,9 @@ impl Model {
             let fit = |needs| ModelError::Fit { images, layer: i + 1, input: shape, needs };
             let output = layer.output(shape).map_err(fit)?;
             let named = |p: Parameter| Parameter { name: format!("{i}.{}", p.name), ..p };
+            if model.parameters.is_empty() {
+                model.first_products = layer.products(shape);
+            }
             model.parameters.extend(layer.parameters(shape).into_iter().map(named));
             model.tracked += layer.tracked(shape);
             model.products = model.products.saturating_add(layer.products(shape));
@@ -126,10 +132,15 @@ impl Model {
         self.tracked
     }
 
-    /// Floating-point operations of one sample's gradient: two for every
-    /// multiplication, forward and twice as many backward.
+    /// Multiplications of one forward pass of one sample.
+    pub fn products(&self) -> u64 {
+        self.products
+    }
+
+    /// Floating-point operations of one sample's gradient: two for every multiplication, forward and twice as many
+    /// backward, where the first layer with parameters needs none for the gradient at its input.
     pub fn flops(&self) -> u64 {
-        self.products.saturating_mul(6)
+        self.products.saturating_mul(6).saturating_sub(2 * self.first_products)
     }
 
     /// Values that the layers give for one sample, all together.
@@ -166,5 +177,21 @@ impl Model {
     /// libtorch's.
     pub fn forward(&self, x: Tensor, pass: &mut Pass<'_>) -> Result<Tensor, TchError> {
         pass.through(&self.layers, x)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Logistic, Mlp};
+    use crate::learner::torch::ModelRule;
+
+    /// Six operations for each weight, but four for those of the first layer, which gives no gradient back to the images.
+    #[test]
+    fn operations_are_those_that_a_gradient_takes() {
+        let mnist = [1, 28, 28];
+        let logistic = Logistic::default().build(mnist, 10).unwrap();
+        assert_eq!(logistic.flops(), 4 * 784 * 10);
+        let mlp = Mlp { hidden: vec![200, 30], ..Mlp::default() }.build(mnist, 10).unwrap();
+        assert_eq!(mlp.flops(), 4 * 784 * 200 + 6 * (200 * 30 + 30 * 10));
     }
 }
