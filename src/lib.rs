@@ -31,6 +31,7 @@ pub mod experiment;
 mod hex;
 pub mod interop;
 pub mod learner;
+mod limits;
 pub mod machine;
 mod program;
 pub mod registry;

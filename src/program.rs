@@ -16,7 +16,9 @@ use crate::{
         DatasetRule,
         partition::{PartitionRule, PartitionVisitor},
     },
+    exit,
     learner::convex::{ObjectiveRule, ObjectiveVisitor},
+    limits,
     registry::{ActorRule, Registry},
 };
 
@@ -98,7 +100,8 @@ impl Program {
     /// that failed, 2 for a command line, configuration or data that cannot be used (nothing ran),
     /// and 130 for a run that was interrupted (its results are written).
     pub fn main(self) -> ExitCode {
-        cli::main(&self.registry)
+        limits::widen();
+        exit::leave(cli::main(&self.registry))
     }
 
     /// The names that an experiment may use.

@@ -129,7 +129,8 @@ impl Cast {
         let evaluate = pool(evaluator::threads(threads), "evaluate", |_| evaluator::give_way())?;
         let system = System::new();
         system.block_on(async {
-            let arbiters = Rc::new(Arbiters::new(self.settings.threads));
+            let workers = self.seatings.iter().map(|(ids, _)| ids.len()).sum();
+            let arbiters = Rc::new(Arbiters::new(threads.min(workers)));
             let end = self.play(&arbiters, compute, evaluate).await;
             arbiters.stop(GRACE);
             end

@@ -13,7 +13,7 @@ use sha2::{Digest, Sha256};
 
 use super::{FOLDER, FORMAT, HEADER, Header, Origin, STATE, SUMS, list, vacate};
 use crate::{
-    hex::hex,
+    hex::{hex, sha256},
     results::{ResultsError, tables::Tables, tensors::Written},
 };
 
@@ -31,7 +31,8 @@ pub fn write(run: &Path, origin: &Origin, snapshot: &Snapshot, keep: usize) -> R
         return Ok(place);
     }
     let written = vacate(&beside)
-        .and_then(|()| fs::create_dir_all(&beside))
+        .and_then(|()| within(run))
+        .and_then(|()| fs::create_dir(&beside))
         .and_then(|()| fill(&beside, origin, snapshot))
         .and_then(|()| Tables::sync(run))
         .and_then(|()| fs::rename(&beside, &place))
@@ -45,13 +46,21 @@ pub fn write(run: &Path, origin: &Origin, snapshot: &Snapshot, keep: usize) -> R
     Ok(place)
 }
 
+/// Makes the folder of checkpoints, but not that of a run which is gone.
+fn within(run: &Path) -> io::Result<()> {
+    match fs::create_dir(run.join(FOLDER)) {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+        made => made,
+    }
+}
+
 /// Writes the files and waits until they are on the disk.
 fn fill(folder: &Path, origin: &Origin, snapshot: &Snapshot) -> io::Result<()> {
     let state = folder.join(STATE);
     safetensors::serialize_to_file(vectors(snapshot), None, &state).map_err(io::Error::other)?;
     let header = serde_json::to_vec(&header(origin, snapshot))?;
     fs::write(folder.join(HEADER), &header)?;
-    fs::write(folder.join(SUMS), sums(&Sha256::digest(&header), &digest(File::open(&state)?)?))?;
+    fs::write(folder.join(SUMS), sums(&Sha256::digest(&header), &sha256(File::open(&state)?)?.finalize()))?;
     [STATE, HEADER, SUMS].iter().try_for_each(|name| File::open(folder.join(name))?.sync_all())?;
     sync(folder)
 }
@@ -79,17 +88,6 @@ fn named(snapshot: &Snapshot) -> impl Iterator<Item = (String, &phalanx_robust::
 /// What stands in `SHA256SUMS`.
 pub(super) fn sums(header: &[u8], state: &[u8]) -> String {
     format!("{}  {HEADER}\n{}  {STATE}\n", hex(header), hex(state))
-}
-
-fn digest(mut file: File) -> io::Result<Vec<u8>> {
-    let mut digest = Sha256::new();
-    let mut piece = vec![0; 1 << 16];
-    loop {
-        match io::Read::read(&mut file, &mut piece)? {
-            0 => return Ok(digest.finalize().to_vec()),
-            n => digest.update(&piece[..n]),
-        }
-    }
 }
 
 /// Waits until the names in `folder` are on the disk.

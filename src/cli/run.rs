@@ -58,8 +58,16 @@ pub fn report(outcome: &RunOutcome, quiet: bool) -> ExitCode {
         return ExitCode::FAILURE;
     }
     if outcome.summary.status == Status::Interrupted {
+        tell_how_to_go_on(outcome, quiet);
         ExitCode::from(INTERRUPTED)
     } else {
         ExitCode::SUCCESS
+    }
+}
+
+/// Of a run that was interrupted.
+pub fn tell_how_to_go_on(outcome: &RunOutcome, quiet: bool) {
+    if !quiet {
+        say!("`phalanx resume {}` goes on with it", outcome.folder.path().display());
     }
 }

@@ -306,12 +306,20 @@ fn finish(
     };
     let mut summary = summary(end, rounds, elapsed, config);
     written.unwrap_or_else(|error| summary.fail(&error));
+    if let Some(path) = Tables::missing(folder.path()) {
+        summary.fail(&format!("{}: it is not there any more", path.display()));
+    }
     // From the table, so that a run that was resumed counts its first part too.
     match Columns::read(&folder.path().join("rounds.csv")) {
         Ok(rounds) => (summary.virtual_seconds, summary.barrier) = counts(&rounds),
         Err(error) => summary.fail(&error),
     }
-    folder.write_json("summary.json", &summary).unwrap_or_else(|error| summary.fail(&error));
+    if let Err(error) = folder.write_json("summary.json", &summary) {
+        if summary.status == Status::Failed {
+            say!("error: {error}"); // the first reason is kept
+        }
+        summary.fail(&error);
+    }
     if summary.status == Status::Completed
         && let Err(error) = checkpoint::remove(folder.path())
     {

@@ -13,7 +13,7 @@ use signal_hook::{
     iterator::Signals,
 };
 
-use crate::exit::INTERRUPTED;
+use crate::exit::{self, INTERRUPTED};
 
 static HANDLER: Once = Once::new();
 static RUNS: Mutex<Runs> = Mutex::new(Runs { stoppers: Vec::new(), interrupted: false, waits: false });
@@ -76,7 +76,10 @@ pub fn interrupted() -> bool {
 fn signalled() {
     let mut runs = runs();
     if runs.interrupted && !runs.waits {
-        std::process::exit(INTERRUPTED.into());
+        exit::leave(INTERRUPTED.into());
+    }
+    if !runs.waits {
+        say!("ending after the round in hand, with a checkpoint; a second signal ends at once");
     }
     runs.interrupted = true;
     runs.stoppers.iter().for_each(Stopper::stop);

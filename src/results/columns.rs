@@ -73,7 +73,7 @@ impl Columns {
     pub fn read_whole(path: &Path, round: u64) -> Result<Self, ReadError> {
         let Some(text) = contents(path)? else { return Ok(Self::default()) };
         let table = Self::parse(path, &text)?;
-        if text.ends_with(b"\n") && table.round.last() == Some(&round) {
+        if text.ends_with(b"\n") && table.round.last().copied().unwrap_or(0) == round {
             return Ok(table);
         }
         let message = format!("it is cut off: the run is completed, with {round} rounds");

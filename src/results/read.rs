@@ -76,19 +76,18 @@ impl RunRecord {
         let summary = folder.join("summary.json");
         let summary: Option<Summary> = summary.exists().then(|| json(&summary)).transpose()?;
         let completed = summary.as_ref().filter(|summary| summary.status == Status::Completed);
-        let evaluations = folder.join("evaluations.csv");
-        let evaluations = match completed {
-            Some(summary) => Columns::read_whole(&evaluations, summary.rounds)?,
-            None => Columns::read(&evaluations)?,
+        let table = |name: &str| match completed {
+            Some(summary) => Columns::read_whole(&folder.join(name), summary.rounds),
+            None => Columns::read(&folder.join(name)),
         };
         Ok(Self {
             config,
             config_text,
             info: json(&folder.join("run.json"))?,
-            summary,
-            rounds: Columns::read(&folder.join("rounds.csv"))?,
-            evaluations,
-            timings: Columns::read(&folder.join("timings.csv"))?,
+            rounds: table("rounds.csv")?,
+            evaluations: table("evaluations.csv")?,
+            timings: table("timings.csv")?,
+            summary: summary.clone(),
             folder: folder.to_owned(),
         })
     }

@@ -64,7 +64,7 @@
 
 use std::{
     fs::{self, File, OpenOptions},
-    io::{self, Seek, SeekFrom, Write},
+    io::{self, Read, Seek, SeekFrom, Write},
     path::{Path, PathBuf},
     time::{Duration, Instant},
 };
@@ -72,7 +72,10 @@ use std::{
 use phalanx_actors::{Evaluation, Incident, Observer, RoundReport, Snapshot, WorkerReport, report::Phase};
 use phalanx_robust::state::{State, StateError};
 
+use sha2::{Digest, Sha256};
+
 use super::{ResultsError, RunFolder};
+use crate::hex::{hex, sha256};
 
 /// Columns of `rounds.csv`.
 pub const ROUND_COLUMNS: [&str; 23] = [
@@ -207,7 +210,7 @@ impl Tables {
         })
     }
 
-    /// Whether the tables in `folder` are still as long as when `snapshot` was taken, or longer.
+    /// Whether the tables in `folder` still begin with what they were when `snapshot` was taken.
     ///
     /// # Errors
     /// Which is not, in words.
@@ -215,9 +218,15 @@ impl Tables {
         let state = snapshot.parts.get(PART).ok_or("it tells nothing of the tables")?;
         for (entry, name) in FILES {
             let noted: u64 = state.value(PART, entry).map_err(|error| error.to_string())?;
-            let length = fs::metadata(folder.join(name)).map_or(0, |metadata| metadata.len());
+            let path = folder.join(name);
+            let length = fs::metadata(&path).map_or(0, |metadata| metadata.len());
             if length < noted {
                 return Err(format!("{name} has {length} bytes, it had {noted}"));
+            }
+            let digest = begun(&path, noted).map_err(|error| format!("{name}: {error}"))?;
+            let known = state.values.get(&sum(entry)); // checkpoints of old have none
+            if known.is_some_and(|known| *known != text(&digest)) {
+                return Err(format!("{name} is damaged: its first {noted} bytes are not what they were"));
             }
         }
         Ok(())
@@ -226,6 +235,11 @@ impl Tables {
     /// Time that earlier processes spent on the rounds in the tables.
     pub fn before(&self) -> Duration {
         self.before
+    }
+
+    /// The first table that is not in `folder`.
+    pub fn missing(folder: &Path) -> Option<PathBuf> {
+        FILES.iter().map(|(_, name)| folder.join(name)).find(|path| !path.is_file())
     }
 
     /// Waits until the tables in `folder` are on the disk.
@@ -288,17 +302,33 @@ impl Observer for Tables {
     fn state(&self) -> Option<(&'static str, State)> {
         let elapsed = (self.before + self.began.elapsed()).as_nanos();
         let numbers = [
-            ("rounds", self.rounds.length),
-            ("faults", self.faults.length),
-            ("evaluations", self.evaluations.length),
-            ("timings", self.timings.length),
             ("gradients", self.gradients),
             ("bytes", self.bytes),
             ("nanoseconds", u64::try_from(elapsed).unwrap_or(u64::MAX)),
         ];
-        let values = numbers.map(|(name, number)| (name.to_owned(), number.into())).into();
+        let numbers = numbers.map(|(name, number)| (name.to_owned(), number.into()));
+        let tables = [&self.rounds, &self.faults, &self.evaluations, &self.timings];
+        let noted = FILES.iter().zip(tables).flat_map(|((entry, _), table)| {
+            [((*entry).to_owned(), table.length.into()), (sum(entry), text(&table.digest).into())]
+        });
+        let values = noted.chain(numbers).collect();
         Some((PART, State { values, ..State::default() }))
     }
+}
+
+/// The entry for the digest of a file.
+fn sum(entry: &str) -> String {
+    format!("{entry}_sha256")
+}
+
+/// A digest so far, as text.
+fn text(digest: &Sha256) -> String {
+    hex(digest.clone().finalize())
+}
+
+/// The digest of the first `length` bytes of a file.
+fn begun(path: &Path, length: u64) -> io::Result<Sha256> {
+    sha256(File::open(path)?.take(length))
 }
 
 /// The rows of `faults.csv` for a round: the workers to which something happened, by id.
@@ -349,12 +379,14 @@ struct Table {
     path: PathBuf,
     file: File,
     length: u64,
+    /// Of what has been written.
+    digest: Sha256,
 }
 
 impl Table {
     fn create(path: PathBuf, columns: &[&str]) -> Result<Self, ResultsError> {
         let file = File::create_new(&path).map_err(ResultsError::at(&path))?;
-        let mut table = Self { path, file, length: 0 };
+        let mut table = Self { path, file, length: 0, digest: Sha256::new() };
         table.row(columns).map_err(|error| ResultsError { path: table.path.clone(), error })?;
         Ok(table)
     }
@@ -368,10 +400,10 @@ impl Table {
             }
             file.set_len(length)?;
             file.seek(SeekFrom::End(0))?;
-            Ok(file)
+            Ok((file, begun(&path, length)?))
         };
-        let file = cut().map_err(ResultsError::at(&path))?;
-        Ok(Self { path, file, length })
+        let (file, digest) = cut().map_err(ResultsError::at(&path))?;
+        Ok(Self { path, file, length, digest })
     }
 
     fn write(&mut self, row: &[String]) -> Result<(), String> {
@@ -385,6 +417,7 @@ impl Table {
         let line = writer.into_inner().map_err(|error| io::Error::other(error.to_string()))?;
         self.file.write_all(&line)?;
         self.length += line.len() as u64;
+        self.digest.update(&line);
         Ok(())
     }
 }

@@ -6,7 +6,9 @@ use phalanx::checkpoint::{self, Checkpoint};
 use phalanx_robust::{random::Seed, state::State};
 use rand::RngExt;
 
-use crate::stage::{CASTS, Place, checkpoint, checkpoints, ended, experiment, resume, same, stopped};
+use crate::stage::{
+    CASTS, Place, checkpoint, checkpoints, ended, experiment, resume, same, stopped, wait_for,
+};
 
 const FILES: [&str; 3] = ["checkpoint.json", "state.safetensors", "SHA256SUMS"];
 
@@ -75,6 +77,47 @@ fn a_table_that_has_lost_rows_is_noticed() {
     assert!(resumed.stderr.contains("no checkpoint of this run can be used"), "{}", resumed.stderr);
     assert!(resumed.stderr.contains("rounds.csv has 300 bytes, it had"), "{}", resumed.stderr);
     assert_eq!(fs::read(run.join("rounds.csv")).unwrap().len(), 300, "nothing was changed");
+}
+
+/// A digit for another, which no reader of the table could tell.
+#[test]
+fn a_table_in_which_a_digit_has_changed_is_noticed() {
+    let place = place();
+    let run = stopped(&place);
+    for name in ["rounds.csv", "evaluations.csv", "timings.csv"] {
+        let whole = fs::read(run.join(name)).unwrap();
+        let mut harmed = whole.clone();
+        // In the first row, for the last may be behind the checkpoint.
+        let first = whole.iter().position(|&byte| byte == b'.').unwrap() + 1;
+        harmed[first] = if harmed[first] == b'5' { b'6' } else { b'5' };
+        fs::write(run.join(name), &harmed).unwrap();
+        let resumed = resume(&run, &[]);
+        assert_eq!(resumed.status, 2, "{}", resumed.stderr);
+        assert!(resumed.stderr.contains(&format!("{name} is damaged: its first ")), "{}", resumed.stderr);
+        assert_eq!(fs::read(run.join(name)).unwrap(), harmed, "nothing was changed");
+        fs::write(run.join(name), whole).unwrap();
+    }
+    assert_eq!(resume(&run, &[]).status, 0);
+}
+
+/// A run whose folder is removed under it has no results, and does not say that it is completed.
+#[test]
+fn a_run_folder_that_vanishes_is_no_completed_run() {
+    for all in [true, false] {
+        let place = Place::new(&experiment(CASTS[1], 300, 2000));
+        let (child, run) = place.start("vanishing", &["--set", "checkpoint.every_rounds=50"]);
+        wait_for(|| (!checkpoints(&run).is_empty()).then_some(()));
+        if all {
+            fs::remove_dir_all(&run).unwrap()
+        } else {
+            fs::remove_file(run.join("rounds.csv")).unwrap()
+        }
+        let done = child.wait_with_output().unwrap();
+        let said = String::from_utf8_lossy(&done.stderr);
+        assert_eq!(done.status.code(), Some(1), "{said}");
+        assert!(said.contains(if all { "victim" } else { "rounds.csv: it is not there any more" }), "{said}");
+        assert_eq!(run.exists(), !all, "{said}");
+    }
 }
 
 /// It says what made the run: what is lost there is lost for good.

@@ -5,8 +5,9 @@
 
 mod commands;
 mod damage;
-mod full_disk;
+
 mod kills;
 mod kinds;
+mod limits;
 mod stage;
 mod sweeps;

@@ -59,7 +59,17 @@ impl Stopper {
     pub fn is_stopped(&self) -> bool {
         self.0.load(Ordering::Relaxed)
     }
+
+    /// Waits until it is asked; looks every now and then.
+    async fn stopped(&self) {
+        while !self.is_stopped() {
+            sleep(LOOK).await;
+        }
+    }
 }
+
+/// How often a wait looks whether the run is to end.
+const LOOK: Duration = Duration::from_millis(50);
 
 /// To the aggregator: run all rounds. It can be asked once.
 #[derive(Clone, Copy, Debug, Message)]
@@ -404,12 +414,20 @@ impl Rounds {
         Err(RunError::Step { round, found, expected: self.shape.kind() })
     }
 
-    /// Asks for the evaluation of the point that stands after `round`.
+    /// Asks for the evaluation of the point that stands after `round`, unless that was done already. Where many are under
+    /// way it waits for the oldest, but not once the run is to end.
     async fn evaluate(&mut self, round: u64) -> Result<(), RunError> {
-        match self.evaluations.ask(round, &self.point).await? {
-            Some(evaluation) => self.evaluated(evaluation),
-            None => Ok(()),
+        if self.evaluations.asked() == Some(round) {
+            return Ok(());
         }
+        while self.evaluations.are_many() {
+            let Some(evaluation) = self.evaluations.oldest_until(self.stopper.stopped()).await? else {
+                break;
+            };
+            self.evaluated(evaluation)?;
+        }
+        self.evaluations.ask(round, self.point.clone());
+        Ok(())
     }
 
     fn evaluated(&mut self, evaluation: Evaluation) -> Result<(), RunError> {

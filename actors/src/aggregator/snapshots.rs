@@ -22,11 +22,14 @@ impl Rounds {
     /// keeping, not the run.
     pub(super) async fn keep(&mut self) -> Result<(), RunError> {
         let Some(mut keeper) = self.keeper.take() else { return Ok(()) };
-        // An evaluation under way is waited for, so that what is known of it is on one side of the snapshot.
-        while let Some(evaluation) = self.evaluations.oldest().await? {
-            self.evaluated(evaluation)?;
+        let learner = self.floor.remember().await?;
+        if !learner.is_empty() {
+            // An evaluation under way, which whoever goes on asks for again, is of what the learner remembered before.
+            while let Some(evaluation) = self.evaluations.oldest().await? {
+                self.evaluated(evaluation)?;
+            }
         }
-        match self.snapshot().await? {
+        match self.snapshot(learner).await? {
             Ok(snapshot) => {
                 of_part(self.done, Part::Keeper, || keeper.keep(snapshot))?;
                 self.keeper = Some(keeper);
@@ -36,8 +39,8 @@ impl Rounds {
         Ok(())
     }
 
-    /// The run as it stands, or why it cannot be told.
-    async fn snapshot(&self) -> Result<Result<Snapshot, String>, RunError> {
+    /// The run as it stands, with what the learner remembers, or why it cannot be told.
+    async fn snapshot(&self, learner: State) -> Result<Result<Snapshot, String>, RunError> {
         let mut snapshot = Snapshot { round: self.done, ..Snapshot::default() };
         match self.floor.recall().await {
             Ok(parts) => parts.into_iter().for_each(|(name, state)| snapshot.add(name, state)),
@@ -47,7 +50,7 @@ impl Rounds {
             snapshot.add("rule", of_part(self.done, Part::Rule, || server.defence.state())?);
             snapshot.add("step", of_part(self.done, Part::Step, || server.step.state())?);
         }
-        snapshot.add("learner", self.floor.remember().await?);
+        snapshot.add("learner", learner);
         self.floor.memories().into_iter().for_each(|(name, state)| snapshot.add(name, state));
         snapshot.add(SERVER, self.state());
         for observer in &self.observers {
@@ -64,6 +67,10 @@ impl Rounds {
         state.vectors.extend(self.previous.clone().map(|point| ("previous".to_owned(), point)));
         state.vectors.insert("last_aggregate".to_owned(), self.last_aggregate.clone());
         state.values.insert("asked".to_owned(), self.evaluations.asked().into());
+        let (rounds, points): (Vec<u64>, Vec<&Vector>) = self.evaluations.under_way().unzip();
+        let named = |(round, point): (&u64, &Vector)| (under_way(*round), point.clone());
+        state.vectors.extend(rounds.iter().zip(points).map(named));
+        state.values.insert("under_way".to_owned(), rounds.into());
         if let Some(e) = &self.evaluation {
             let numbers = [e.loss, e.accuracy, e.gap, e.validation_loss, e.validation_accuracy];
             let numbers = numbers.into_iter().chain([e.took.as_secs_f64()]).collect::<Vec<f64>>();
@@ -92,6 +99,11 @@ impl Rounds {
         if let Some(server) = &mut self.server {
             server.point = self.point.clone();
         }
+        let known = state.values.contains_key("under_way");
+        let rounds: Vec<u64> = if known { state.value(SERVER, "under_way")? } else { Vec::new() };
+        for round in rounds {
+            self.evaluations.ask(round, self.like(state, &under_way(round))?);
+        }
         self.evaluations.made(state.value(SERVER, "asked")?);
         self.evaluation = state.values.contains_key("evaluated").then(|| evaluation(state)).transpose()?;
         Ok(())
@@ -112,6 +124,11 @@ fn evaluation(state: &State) -> Result<Evaluation, StateError> {
     let took = Duration::try_from_secs_f64(took).map_err(|_| unusable("evaluation"))?;
     let round = state.value(SERVER, "evaluated")?;
     Ok(Evaluation { round, loss, accuracy, gap, validation_loss, validation_accuracy, took })
+}
+
+/// The name of the point whose evaluation after `round` is under way.
+fn under_way(round: u64) -> String {
+    format!("under_way.{round}")
 }
 
 fn unusable(entry: &str) -> StateError {

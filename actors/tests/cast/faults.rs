@@ -189,7 +189,7 @@ fn a_round_that_the_quorum_leaves_too_small_is_skipped() {
     assert!(played.rounds.iter().all(|round| round.traffic.late == 3 && late(round) == 3));
     let timed = |round: &RoundReport| round.incidents.iter().all(|i| i.seconds.is_some());
     assert!(played.rounds.iter().all(timed));
-    let vectors = |round: &RoundReport| [round.bytes, round.sent_bytes].map(|bytes| bytes / (8 * D as u64));
+    let vectors = |round: &RoundReport| [round.bytes, round.sent_bytes].map(|bytes| bytes / (4 * D as u64));
     assert!(played.rounds.iter().all(|round| vectors(round) == [2, 5]), "those too late were sent as well");
     assert_eq!(played.end.unwrap().rounds, 3);
 }

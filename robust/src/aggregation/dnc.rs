@@ -20,6 +20,12 @@ use crate::{
     state::Stateful,
 };
 
+/// Most tests.
+const MOST_TESTS: usize = 10_000;
+
+/// Tests whose coordinates are drawn at the same time: memory for those of all of them would grow with their number.
+const TOGETHER: usize = 60;
+
 /// Divide and conquer: the mean of the vectors that pass every one of several spectral tests.
 ///
 /// A test draws `sub_dim` coordinates, projects the vectors, around their mean, on their top right singular vector,
@@ -32,7 +38,7 @@ pub struct Dnc {
     #[schemars(range(min = 1))]
     pub sub_dim: usize,
     /// Number of tests.
-    #[schemars(range(min = 1))]
+    #[schemars(range(min = 1, max = 10_000))]
     pub iterations: usize,
     /// How many vectors a test fails, as a multiple of f.
     #[schemars(range(min = 0.0))]
@@ -53,7 +59,8 @@ impl Described for Dnc {
 impl Rule for Dnc {
     fn build(&self) -> Result<Layer, ParameterError> {
         ParameterError::at_least_one("sub_dim", self.sub_dim)?;
-        ParameterError::at_least_one("iterations", self.iterations)?;
+        let few = (1..=MOST_TESTS).contains(&self.iterations);
+        ParameterError::unless(few, "iterations", self.iterations, "1 to 10,000")?;
         ParameterError::not_negative("filter_frac", self.filter_frac)?;
         Ok(Layer::Base(Box::new(self.clone())))
     }
@@ -102,15 +109,19 @@ impl Dnc {
         context: &mut Context,
     ) -> Result<Vec<Vec<usize>>, RuleError> {
         let streams: Vec<Stream> = (0..self.iterations).map(|_| Stream::from_rng(&mut context.rng)).collect();
-        let draw = |mut rng| drawn(batch.d(), self.sub_dim, &mut rng);
-        let samples: Vec<Places> = streams.into_par_iter().map(draw).collect();
-        match batch.grams_at(&samples) {
-            Ok(grams) => Ok(grams.par_iter().map(|gram| passing(gram, keep)).collect()),
-            Err(error) => {
-                require_finite(batch.raw())?; // names the raw rows
-                Err(error.into())
+        let draw = |rng: &Stream| drawn(batch.d(), self.sub_dim, &mut rng.clone());
+        let mut tests = Vec::with_capacity(self.iterations);
+        for streams in streams.chunks(TOGETHER) {
+            let samples: Vec<Places> = streams.par_iter().map(draw).collect();
+            match batch.grams_at(&samples) {
+                Ok(grams) => tests.par_extend(grams.par_iter().map(|gram| passing(gram, keep))),
+                Err(error) => {
+                    require_finite(batch.raw())?; // names the raw rows
+                    return Err(error.into());
+                }
             }
         }
+        Ok(tests)
     }
 }
 

@@ -210,6 +210,7 @@ fn parameters_out_of_range_are_refused_by_name() {
     refused("bucketing", json!({ "size": 0 }), "size");
     refused("clipping", json!({ "radius": -0.1 }), "radius");
     refused("dnc", json!({ "iterations": 0 }), "iterations");
+    refused("dnc", json!({ "iterations": 10_001 }), "iterations");
     refused("signguard", json!({ "coordinates": 0.0 }), "coordinates");
     refused("safeguard", json!({ "short": 9, "long": 3 }), "long");
     refused("weighted-cwmed", json!({ "weights": [1.0, 0.0] }), "weights");

@@ -1,5 +1,5 @@
-//! A disk that is full when a checkpoint is due. The system's limit on the size
-//! of a file stands for it: writes beyond it fail, as they do on a full disk.
+//! Limits of the system. That on the size of a file stands for a disk that is full when a checkpoint is due: writes
+//! beyond it fail, as they do there.
 
 use std::process::Command;
 
@@ -11,7 +11,7 @@ fn a_checkpoint_that_does_not_fit_is_a_warning_and_the_older_ones_stay() {
     let (undisturbed, run) = (place.undisturbed(), stopped(&place));
     let before = checkpoints(&run);
     // Tables fit into 64 KiB, vectors do not.
-    let limited = "trap '' XFSZ; ulimit -f 64; exec \"$@\"";
+    let limited = "ulimit -f 64; exec \"$@\"";
     let program = phalanx().get_program().to_owned();
     let done = Command::new("bash")
         .args(["-c", limited, "bash"])
@@ -33,4 +33,21 @@ fn a_checkpoint_that_does_not_fit_is_a_warning_and_the_older_ones_stay() {
     assert_eq!(resumed.status, 0, "{}", resumed.stderr);
     assert_eq!(ended(&run), ("completed".to_owned(), 41, 41));
     same(&undisturbed, &run);
+}
+
+/// Each thread of actors needs some files; there are no more of these than workers.
+#[test]
+fn more_threads_than_files_may_be_open_are_no_trouble() {
+    let place = Place::new(&experiment(CASTS[1], 3, 20));
+    let limited = "ulimit -n 128; exec \"$@\"";
+    let done = Command::new("bash")
+        .args(["-c", limited, "bash"])
+        .arg(phalanx().get_program())
+        .arg("run")
+        .arg(&place.file)
+        .args(["--quiet", "--threads", "256", "--out"])
+        .arg(place.folder.path().join("out"))
+        .output()
+        .unwrap();
+    assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
 }
