@@ -161,7 +161,7 @@ impl fmt::Display for Part {
 #[non_exhaustive]
 pub enum RunError {
     /// Workers took no part in a round, and the policy is to fail.
-    #[error("round {round}: {} {reason}", Names(.workers))]
+    #[error("round {round}: {} {}", Names(.workers), Did { reason: .reason, many: .workers.len() > 1 })]
     Workers {
         /// The round.
         round: u64,
@@ -274,6 +274,23 @@ impl fmt::Display for Names<'_> {
     }
 }
 
+/// Writes what one worker or several did.
+struct Did<'a> {
+    reason: &'a Reason,
+    many: bool,
+}
+
+impl fmt::Display for Did<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let one = self.reason.to_string();
+        let verb = [("is ", "are "), ("was ", "were ")].into_iter().filter(|_| self.many);
+        match verb.into_iter().find_map(|(one_is, many)| Some((many, one.strip_prefix(one_is)?))) {
+            Some((verb, rest)) => write!(f, "{verb}{rest}"),
+            None => f.write_str(&one),
+        }
+    }
+}
+
 /// Writes a panic's message, if there is one.
 struct Because<'a>(&'a str);
 
@@ -297,6 +314,9 @@ mod tests {
             error.to_string(),
             "round 2: workers 0, 1, 2, 3, 4, 5, 6, 7 and 2 more stayed silent for 200ms"
         );
+        let down = |workers| RunError::Workers { round: 1, workers, reason: Box::new(Reason::Crashed) };
+        assert_eq!(down(vec![0]).to_string(), "round 1: worker 0 is down");
+        assert_eq!(down(vec![0, 3]).to_string(), "round 1: workers 0, 3 are down");
         let error = RunError::Died { round: 1, part: Part::Learner, message: String::new() };
         assert_eq!(error.to_string(), "round 1: the learner died");
     }

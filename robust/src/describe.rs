@@ -26,6 +26,12 @@ pub enum Preset {
     Byzfl,
 }
 
+/// A number as people read it: the shortest decimal that reads back as the same, with an exponent if it would be long.
+pub fn number(value: f64) -> String {
+    let plain = value.to_string();
+    if plain.len() > 20 { format!("{value:e}") } else { plain }
+}
+
 /// A value that was given for a parameter and cannot be used.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 #[error("{parameter} = {value}: {needs}")]
@@ -41,7 +47,12 @@ pub struct ParameterError {
 impl ParameterError {
     /// `parameter` was given as `value` although it `needs` something else.
     pub fn new(parameter: &'static str, value: impl ToString, needs: &'static str) -> Self {
-        Self { parameter: parameter.into(), value: value.to_string(), needs }
+        let value = value.to_string();
+        let value = match value.parse::<f64>() {
+            Ok(parsed) if parsed.is_finite() => number(parsed),
+            _ => value,
+        };
+        Self { parameter: parameter.into(), value, needs }
     }
 
     /// The same of a component that stands at the dotted path `place` of another.

@@ -64,6 +64,11 @@ impl Machine {
                 "machine.device",
                 format!("`{device}` is no device; cpu, cuda:N and auto are accepted"),
             ),
+            (
+                !self.out.as_os_str().is_empty(),
+                "machine.out",
+                "a folder is needed; `.` is the one that this is called from".to_owned(),
+            ),
         ];
         checks.into_iter().find(|(holds, ..)| !holds).map(|(_, key, message)| (key, message))
     }

@@ -26,6 +26,7 @@ pub(crate) use layers::message_of;
 pub use layers::{ConfigError, DEFAULTS, Layers, load, read_back};
 pub use machine::{Machine, StatePlace};
 pub use named::Named;
+pub(crate) use phalanx_robust::describe::number;
 pub(crate) use suggest::{nearest, unknown};
 pub use task::{BatchNorm, Holders, Precision, Task, Way};
 pub use telemetry::{PortInUse, Telemetry};
@@ -156,12 +157,6 @@ pub(crate) fn shorten(text: &str) -> Cow<'_, str> {
         Some((end, _)) => format!("{} …", &text[..end]).into(),
         None => text.into(),
     }
-}
-
-/// A number as it is shown in messages: with an exponent where it would be long.
-pub(crate) fn number(x: f64) -> String {
-    let plain = x.to_string();
-    if plain.len() > 20 { format!("{x:e}") } else { plain }
 }
 
 /// The server.

@@ -303,7 +303,9 @@ impl Planner<'_> {
             ));
         }
         if 2 * byzantine >= m {
-            let message = format!("{byzantine} of {m} workers attack; no rule withstands f >= m/2");
+            let message = format!(
+                "{byzantine} of {m} workers attack; f < m/2 is needed: everything here assumes an honest majority"
+            );
             return Err(self.error("attackers", message));
         }
         let f = self.config.aggregator.f.unwrap_or(byzantine);

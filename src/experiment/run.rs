@@ -330,7 +330,8 @@ fn finish(
 }
 
 fn summary(end: Result<RunEnd, RunError>, rounds: u64, elapsed_seconds: f64, config: &Config) -> Summary {
-    let known = |value: f64| Some(value).filter(|v| !v.is_nan());
+    // JSON has no infinity.
+    let known = |value: f64| Some(value).filter(|v| v.is_finite());
     let (status, error, evaluation) = match end {
         Ok(end) if end.interrupted => (Status::Interrupted, None, end.evaluation),
         Ok(end) => (Status::Completed, None, end.evaluation),
@@ -345,6 +346,7 @@ fn summary(end: Result<RunEnd, RunError>, rounds: u64, elapsed_seconds: f64, con
         validation_loss: evaluation.and_then(|e| known(e.validation_loss)),
         validation_accuracy: evaluation.and_then(|e| known(e.validation_accuracy)),
         gap: evaluation.and_then(|e| known(e.gap)),
+        diverged: evaluation.is_some_and(|e| !e.loss.is_finite()),
         virtual_seconds: None,
         barrier: None,
         elapsed_seconds,

@@ -46,6 +46,9 @@ pub struct Summary {
     pub validation_accuracy: Option<f64>,
     /// f(x) - f(x*) of the last evaluation.
     pub gap: Option<f64>,
+    /// Whether the loss of the last evaluation, which no number stands for then, is not finite.
+    #[serde(default)]
+    pub diverged: bool,
     /// What the rounds would have cost by their delays, in virtual seconds; none in an experiment without faults.
     #[serde(default)]
     pub virtual_seconds: Option<f64>,
@@ -85,9 +88,14 @@ impl Summary {
 
     /// The rows of the table that is shown at the end.
     pub fn rows(&self) -> Vec<(&'static str, String)> {
-        let mut rows = vec![("status", self.status.name().to_owned()), ("rounds", self.rounds.to_string())];
+        let diverged = if self.diverged { ", diverged: the loss is not finite" } else { "" };
+        let status = format!("{}{diverged}", self.status.name());
+        let mut rows = vec![("status", status), ("rounds", self.rounds.to_string())];
         rows.extend(self.test_accuracy.map(|v| ("test accuracy", format!("{:.2} %", 100.0 * v))));
-        rows.extend(self.test_loss.map(|v| ("test loss", format!("{v:.4}"))));
+        rows.extend(self.test_loss.map(|v| match self.gap {
+            Some(_) => ("f(x)", format!("{v:.3e}")),
+            None => ("test loss", format!("{v:.4}")),
+        }));
         rows.extend(self.validation_accuracy.map(|v| ("validation accuracy", format!("{:.2} %", 100.0 * v))));
         rows.extend(self.gap.map(|v| ("f(x) - f(x*)", format!("{v:.3e}"))));
         let counts = self.barrier.unwrap_or_default();

@@ -8,7 +8,7 @@
 //! | column | unit | meaning |
 //! |---|---|---|
 //! | `round` | | t, from 1 |
-//! | `honest_loss` | loss | mean over the honest workers of their batch's mean loss at x_t |
+//! | `honest_loss` | loss | mean over the honest workers of their batch's mean loss at x_t; for a convex task with noise that of the sample, which may be negative |
 //! | `honest_accuracy` | fraction | the same of their batch's accuracy |
 //! | `aggregate_norm` | gradient | norm of the aggregate |
 //! | `honest_distance` | gradient | distance of the aggregate to the mean of the honest vectors |
@@ -17,7 +17,7 @@
 //! | `byzantine_weight` | fraction | the attackers' share of the weight, if the rule combines vectors |
 //! | `set_aside` | vectors | how many were not finite |
 //! | `absent` | workers | how many took no part |
-//! | `gradients` | gradients | computed so far in the run |
+//! | `gradients` | gradients | computed so far in the run, each of one batch, those of attackers who follow the protocol too |
 //! | `bytes` | B | of vectors sent so far in the run, whatever became of them |
 //! | `workers` | workers | how many were called: the whole cast, or the round's cohort |
 //! | `attackers` | workers | how many of them are Byzantine |

@@ -147,6 +147,7 @@ const WRONG: &[(&str, &[&str])] = &[
     ("machine.memory_gb=1e-9", &["machine.memory_gb"]),
     ("machine.device=tpu", &["machine.device", "tpu"]),
     ("machine.out=3", &["machine.out", "3"]),
+    ("machine.out=''", &["machine.out: a folder is needed"]),
     ("telemetry.listen=9464", &["telemetry.listen"]),
     ("telemetry.port_in_use=wait", &["telemetry.port_in_use", "wait"]),
     ("telemetry.push=ftp://x", &["telemetry.push", "ftp://x"]),

@@ -87,6 +87,27 @@ fn a_model_that_computes_in_bf16_goes_on() {
     same(&undisturbed, &run);
 }
 
+/// Threads compute in libtorch when the process ends: it must not take anything from under them.
+#[cfg(feature = "torch")]
+#[test]
+fn a_second_signal_ends_a_run_at_once_whatever_libtorch_is_at() {
+    let convex = "task.objective = { least-squares = { dim = 2000 } }";
+    let model = "task.dataset = 'digits'\ntask.model = 'simple-cnn'\ntask.way = 'torch'";
+    let text = experiment(CASTS[0], 1_000_000, 2000).replace(convex, model);
+    let place = Place::new(&text.replace("every_rounds = 1", "every_rounds = 0"));
+    for attempt in 0..8 {
+        let sets = ["--set", "evaluation.every=1", "--threads", "2"];
+        let (mut child, run) = place.start(&format!("twice-{attempt}"), &sets);
+        wait_for(|| (rows(&run) > 3).then_some(()));
+        // One of each kind, for two of one kind may be one.
+        kill(&child, Signal::INT);
+        kill(&child, Signal::TERM);
+        assert_eq!(child.wait().unwrap().code(), Some(130), "attempt {attempt}");
+        let status = phalanx::results::Summary::of(&run).map(|summary| summary.status.name());
+        assert!(status.is_none() || status == Some("interrupted"), "attempt {attempt}: {status:?}");
+    }
+}
+
 fn rows(run: &Path) -> usize {
     fs::read_to_string(run.join("rounds.csv")).map_or(0, |text| text.lines().count())
 }

@@ -23,7 +23,7 @@ const MOST_PARAMETERS: usize = 100_000_000;
 /// quadratic f(x; z) = 1/2 (x - x*)ᵀ H_z (x - x*) + nᵀ (x - x*): n is normal with E‖n‖² = sigma², and H_z has the
 /// eigenvectors of H and the eigenvalues h_i (1 ± curvature_noise), each sign on its own with probability 1/2. So
 /// E‖∇f(x; z) - ∇f(x)‖² = sigma² + curvature_noise² ‖∇f(x)‖², and sigma_L = curvature_noise · smoothness. A worker's
-/// gradient is that of one z, whatever its batch size.
+/// gradient is that of one z, whatever its batch size, and its loss f(x; z), which may be negative.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct LeastSquares {
