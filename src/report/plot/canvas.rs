@@ -35,10 +35,24 @@ const PALETTE: [RGBColor; 8] = [
     RGBColor(140, 140, 140),
 ];
 
-/// The dashes of the line with number `at`, in pixels: none for the first eight, shorter ones for every eight more.
-pub fn dashes(at: usize) -> Option<i32> {
-    let turn = at / PALETTE.len();
-    (turn > 0).then(|| (12 / turn as i32).max(2))
+/// Dashes and the gaps between them, in pixels; the first line has none.
+const DASHES: [Option<(i32, i32)>; 8] = [
+    None,
+    Some((10, 4)),
+    Some((5, 3)),
+    Some((2, 3)),
+    Some((14, 6)),
+    Some((7, 7)),
+    Some((4, 8)),
+    Some((2, 6)),
+];
+/// The width of a line in a legend, in pixels.
+const SAMPLE: i32 = 30;
+
+/// The dashes of the line with number `at` and the gaps between them, in pixels, so that of lines that coincide one is
+/// seen in the gaps of another.
+pub fn dashes(at: usize) -> Option<(i32, i32)> {
+    DASHES[(at + at / PALETTE.len()) % DASHES.len()]
 }
 
 /// The colour of the line with number `at`; they repeat after eight, with other dashes.
@@ -133,6 +147,20 @@ pub fn width_of(text: &str, size: i32) -> i32 {
     (text.chars().count() as f64 * f64::from(size) * 0.62).ceil() as i32
 }
 
+/// The lines of `text`, broken between words, of about `width` pixels.
+pub fn lines_of(text: &str, size: i32, width: i32) -> Vec<String> {
+    let mut lines: Vec<String> = Vec::new();
+    for word in text.split(' ') {
+        match lines.last_mut() {
+            Some(line) if width_of(line, size) + width_of(word, size) <= width => {
+                *line += &format!(" {word}")
+            }
+            _ => lines.push(word.to_owned()),
+        }
+    }
+    lines
+}
+
 /// `text`, shortened in its middle to about `width` pixels.
 pub fn shortened(text: &str, size: i32, width: i32) -> String {
     let most = (f64::from(width) / (f64::from(size) * 0.6)) as usize;
@@ -159,7 +187,7 @@ pub type Entry = (String, usize);
 
 /// The places of the entries of a legend that is `width` pixels wide: in one row, or else in columns of one width.
 pub fn legend_places(entries: &[Entry], width: i32) -> Vec<(i32, i32)> {
-    let wide: Vec<i32> = entries.iter().map(|(label, _)| 34 + width_of(label, 11) + 14).collect();
+    let wide: Vec<i32> = entries.iter().map(|(label, _)| SAMPLE + 10 + width_of(label, 11) + 14).collect();
     if wide.iter().sum::<i32>() <= width {
         let before = |at: usize| wide[..at].iter().sum();
         return (0..wide.len()).map(|at| (before(at), 0)).collect();
@@ -176,18 +204,19 @@ pub fn legend_places(entries: &[Entry], width: i32) -> Vec<(i32, i32)> {
 pub fn legend(area: &Area<'_>, at: (i32, i32), width: i32, entries: &[Entry]) -> Result<(), DrawError> {
     for ((label, number), (x, y)) in entries.iter().zip(legend_places(entries, width)) {
         let (x, y) = (at.0 + x, at.1 + y + 9);
-        let dash = dashes(*number).unwrap_or(24);
-        for from in (0..24).step_by(2 * dash as usize) {
-            fill(area, (x + from, y - 2), (x + (from + dash).min(24), y + 1), colour(*number))?;
+        let (dash, gap) = dashes(*number).unwrap_or((SAMPLE, 1));
+        for from in (0..SAMPLE).step_by((dash + gap) as usize) {
+            fill(area, (x + from, y - 2), (x + (from + dash).min(SAMPLE), y + 1), colour(*number))?;
         }
-        write(area, (x + 30, y), &shortened(label, 11, width - x + at.0 - 34), font(11), Lie::From)?;
+        let text = shortened(label, 11, width - x + at.0 - SAMPLE - 10);
+        write(area, (x + SAMPLE + 6, y), &text, font(11), Lie::From)?;
     }
     Ok(())
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{Entry, legend_places, room, shortened, width_of};
+    use super::{Entry, colour, dashes, legend_places, lines_of, room, shortened, width_of};
 
     #[test]
     fn a_legend_is_a_row_or_has_columns() {
@@ -207,6 +236,22 @@ mod tests {
         let wide = width_of(&labels(["x", "y"])[0], 10);
         assert_eq!(room(&labels(["x", "y"]), 10, 100), wide);
         assert_eq!(room(&labels(["x", "y"]), 10, 500), wide);
+    }
+
+    #[test]
+    fn long_notes_are_broken_between_words() {
+        assert_eq!(lines_of("one two three", 10, 50), ["one two", "three"]);
+        assert_eq!(lines_of("one two three", 10, 500), ["one two three"]);
+    }
+
+    /// Of each two lines, another colour or other dashes.
+    #[test]
+    fn no_two_of_many_lines_look_alike() {
+        let all: Vec<_> = (0..64).map(|at| (colour(at), dashes(at))).collect();
+        assert!((0..64).all(|at| !all[..at].contains(&all[at])));
+        assert!((1..8).all(|at| {
+            dashes(at).is_some_and(|dashes| (0..at).all(|other| super::dashes(other) != Some(dashes)))
+        }));
     }
 
     #[test]

@@ -17,8 +17,8 @@ use plotters::{
 
 use super::{
     canvas::{
-        Area, DrawError, Entry, Lie, colour, dashes, fill, font, legend, legend_places, picture, px, room,
-        shortened, width_of, write,
+        Area, DrawError, Entry, Lie, colour, dashes, fill, font, legend, legend_places, lines_of, picture,
+        px, room, shortened, width_of, write,
     },
     ticks::{marks, written},
 };
@@ -34,6 +34,14 @@ const WRAP: usize = 3;
 /// How far bars of different lines stand from one another, in pixels.
 const BESIDE: f64 = 2.5;
 const GREY: RGBColor = RGBColor(110, 110, 110);
+/// As many lines as a panel can have bands for.
+const MOST_BANDS: usize = 5;
+/// How many decades a logarithmic axis goes beyond the first values of its lines at least: of curves, and of points.
+const DECADES: (f64, f64) = (3.0, 8.0);
+/// The height of a line of the notes, which are of size 10.
+const NOTE: i32 = 15;
+/// As many lines as a note names.
+const NAMED: usize = 6;
 
 /// A point of a line with its band.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -57,6 +65,14 @@ pub struct Line {
     pub colour: usize,
     /// Its points, by x.
     pub points: Vec<Point>,
+}
+
+impl Line {
+    /// Whether it goes beyond `top`, or to what is no number.
+    fn leaves(&self, top: f64) -> bool {
+        let begun = self.points.iter().skip_while(|point| point.y.is_nan());
+        begun.map(|point| point.y).any(|y| y.is_nan() || y.is_infinite() || y > top)
+    }
 }
 
 /// An axis.
@@ -111,11 +127,82 @@ impl Grid {
                     self.panel(root, &frame, &scale, (r, c), lines)?;
                 }
             }
+            let foot = frame.height - frame.notes_height();
             let middle = (frame.left + frame.width - frame.right) / 2;
-            write(root, (middle, frame.height - 12), &self.x.label, font(12), Lie::Middle)?;
-            let middle = (frame.top + frame.height - BOTTOM) / 2;
-            write(root, (14, middle), &self.y.label, font(12), Lie::Up)
+            write(root, (middle, foot - 12), &self.x.label, font(12), Lie::Middle)?;
+            let middle = (frame.top + foot - BOTTOM) / 2;
+            write(root, (14, middle), &self.y.label, font(12), Lie::Up)?;
+            for (note, at) in frame.notes.iter().zip(0..) {
+                write(root, (12, foot + 5 + at * NOTE), note, font(10).color(&GREY), Lie::From)?;
+            }
+            Ok(())
         })
+    }
+
+    /// Whether intervals are drawn; bands of many lines in a panel would hide all.
+    fn has_intervals(&self) -> bool {
+        self.marks || self.panels.iter().flatten().all(|lines| lines.len() <= MOST_BANDS)
+    }
+
+    /// What a reader cannot see, and has to know.
+    fn notes(&self, scale: &Scale) -> Vec<String> {
+        let top = if self.y.log { 10f64.powf(scale.y.range.1) } else { scale.y.range.1 };
+        let told = |what: &str, is_so: &dyn Fn(&Line) -> bool| {
+            let names = self.names(is_so);
+            (!names.is_empty()).then(|| format!("{what}: {}.", names.join("; ")))
+        };
+        let bands = "Without the bands of intervals: a panel has more than five lines.".to_owned();
+        let notes = [
+            told("Diverged, beyond the axis or to no number at all", &|line| line.leaves(top)),
+            told("Not drawn where 0 or less, for which a logarithmic axis has no place", &|line| {
+                self.y.log && line.points.iter().any(|point| point.y <= 0.0)
+            }),
+            (!self.has_intervals()).then_some(bands),
+        ];
+        notes.into_iter().flatten().collect()
+    }
+
+    /// The lines of which something is so, with the panels in which it is.
+    fn names(&self, is_so: &dyn Fn(&Line) -> bool) -> Vec<String> {
+        let mut names: Vec<String> = Vec::new();
+        let mut labels: Vec<(&str, usize)> =
+            self.legend.iter().map(|(label, number)| (label.as_str(), *number)).collect();
+        if labels.is_empty() {
+            labels.push(("", 0));
+        }
+        for (label, number) in labels {
+            let panels = self
+                .panels
+                .iter()
+                .enumerate()
+                .flat_map(|(r, row)| row.iter().enumerate().map(move |(c, lines)| ((r, c), lines)));
+            let those =
+                panels.filter(|(_, lines)| lines.iter().any(|line| line.colour == number && is_so(line)));
+            let places: Vec<String> = those.map(|((r, c), _)| self.heading(r, c)).collect();
+            if places.is_empty() {
+                continue;
+            }
+            let places = places.into_iter().filter(|place| !place.is_empty()).collect::<Vec<_>>().join(", ");
+            names.push(match (label, places.as_str()) {
+                ("", "") => "the line".to_owned(),
+                (one, "") | ("", one) => one.to_owned(),
+                (label, places) => format!("{label} ({places})"),
+            });
+        }
+        if names.len() > NAMED {
+            let more = names.split_off(NAMED).len();
+            names.push(format!("{more} more"));
+        }
+        names
+    }
+
+    /// What stands over and beside a panel.
+    fn heading(&self, row: usize, column: usize) -> String {
+        if self.is_wrapped() {
+            return self.rows[row].split('\n').nth(column).unwrap_or_default().to_owned();
+        }
+        let both = [&self.rows[row], &self.columns[column]];
+        both.into_iter().filter(|one| !one.is_empty()).cloned().collect::<Vec<_>>().join(" · ")
     }
 
     /// A single row or column becomes several rows, each panel under its heading.
@@ -228,29 +315,33 @@ impl Grid {
         let mut hollow: Vec<(f64, f64)> = Vec::new();
         for mut piece in pieces(line, &self.x, &self.y) {
             piece.iter_mut().for_each(|point| point.x += shift);
-            let at = |point: &Point| (point.x, scale.clamp(point.y));
+            let at = |point: &Point| (point.x, point.y);
             let stroke: ShapeStyle = ink.stroke_width(7);
-            let low = piece.iter().map(|point| (point.x, scale.clamp(point.low)));
-            let high = piece.iter().rev().map(|point| (point.x, scale.clamp(point.high)));
             if self.marks {
-                let bars = piece.iter().filter(|point| point.low < point.high);
+                let inside = || piece.iter().filter(|point| scale.clamp(point.y) == point.y);
+                let bars = inside().filter(|point| point.low < point.high);
                 chart.draw_series(bars.map(|p| {
                     PathElement::new(
                         [(p.x, scale.clamp(p.low)), (p.x, scale.clamp(p.high))],
                         ink.stroke_width(5),
                     )
                 }))?;
-                hollow.extend(piece.iter().filter(|point| point.hollow).map(at));
-                chart.draw_series(piece.iter().map(|p| Circle::new(at(p), px(3), ink.filled())))?;
-            } else if piece.iter().any(|point| point.low < point.high) {
-                let band: Vec<(f64, f64)> = low.chain(high).collect();
-                chart.draw_series([Polygon::new(band, ink.mix(0.18))])?;
+                hollow.extend(inside().filter(|point| point.hollow).map(at));
+                chart.draw_series(inside().map(|p| Circle::new(at(p), px(3), ink.filled())))?;
+            } else if self.has_intervals() {
+                let bands = piece.split(|point| scale.clamp(point.y) != point.y);
+                let is_wide =
+                    |band: &&[Point]| band.len() > 1 && band.iter().any(|point| point.low < point.high);
+                let bands = bands.filter(is_wide);
+                chart.draw_series(bands.map(|band| Polygon::new(scale.band(band), ink.mix(0.18))))?;
             }
-            let path: Vec<(f64, f64)> = piece.iter().map(at).collect();
-            if let Some(dash) = dashes(line.colour).map(px) {
-                chart.draw_series([DashedPathElement::new(path, dash, dash, stroke)])?;
-            } else {
-                chart.draw_series([PathElement::new(path, stroke)])?;
+            let whole = crossed(piece.iter().map(at), scale.y.range);
+            for path in whole.split(|(_, y)| scale.clamp(*y) != *y).filter(|path| path.len() > 1) {
+                if let Some((dash, gap)) = dashes(line.colour) {
+                    chart.draw_series([DashedPathElement::new(path.to_vec(), px(dash), px(gap), stroke)])?;
+                } else {
+                    chart.draw_series([PathElement::new(path.to_vec(), stroke)])?;
+                }
             }
         }
         // Over the line, which would fill them.
@@ -279,6 +370,32 @@ fn over(
     fill(root, (x, y - STRIP), (x + wide, y - 2), RGBColor(236, 236, 236))?;
     let middle = (x + wide / 2, y - STRIP / 2 - 1);
     write(root, middle, &shortened(heading, size, wide - 4), font(size), Lie::Middle)
+}
+
+/// A path with points of its own where it crosses an end of `range`; it falls straight to what is infinitely far away.
+fn crossed(path: impl Iterator<Item = (f64, f64)>, range: (f64, f64)) -> Vec<(f64, f64)> {
+    let mut whole: Vec<(f64, f64)> = Vec::new();
+    for to in path {
+        if let Some(&from) = whole.last() {
+            let mut ends = [range.0, range.1];
+            if to.1 < from.1 {
+                ends.reverse();
+            }
+            let between = |end: &f64| (from.1 < *end && *end < to.1) || (to.1 < *end && *end < from.1);
+            whole.extend(ends.into_iter().filter(between).map(|end| (crossing(from, to, end), end)));
+        }
+        whole.push(to);
+    }
+    whole
+}
+
+/// Where the way between two points is at the height `end`.
+fn crossing(from: (f64, f64), to: (f64, f64), end: f64) -> f64 {
+    if from.1.is_infinite() {
+        return to.0;
+    }
+    // nothing of the way if it leads to infinity
+    from.0 + (to.0 - from.0) * ((end - from.1) / (to.1 - from.1))
 }
 
 /// The parts of a line between values that cannot be drawn, on the axes' scales.
@@ -364,17 +481,23 @@ struct Scale {
 
 impl Scale {
     fn of(grid: &Grid) -> Self {
-        let lines = grid.panels.iter().flatten().flatten();
-        let points: Vec<Point> = lines.flat_map(|line| pieces(line, &grid.x, &grid.y)).flatten().collect();
+        let lines = || grid.panels.iter().flatten().flatten();
+        let of = |line| pieces(line, &grid.x, &grid.y).into_iter().flatten();
+        let points: Vec<Point> = lines().flat_map(of).collect();
         let xs = range(points.iter().map(|point| point.x));
-        // bands of few seeds can be huge: the axis follows the means and twice their spread at most
-        let means = range(points.iter().map(|point| point.y));
+        // bands of few seeds can be huge: the axis follows the means and half as much again at most
+        let mut means = range(points.iter().map(|point| point.y));
+        if grid.y.log {
+            let first = range(lines().filter_map(|line| of(line).next()).map(|point| point.y));
+            means.1 = means.1.min(highest(first.1, means.0, grid.marks));
+        }
         let room = means.1 - means.0;
-        let ends = points.iter().flat_map(|point| [point.low, point.high]);
+        let has_ends = |point: &&Point| grid.has_intervals() && point.y <= means.1;
+        let ends = points.iter().filter(has_ends).flat_map(|point| [point.low, point.high]);
         let (least, most) = grid.y.limits.unwrap_or((f64::NEG_INFINITY, f64::INFINITY));
         let (least, most) = (least.max(means.0 - room * 0.25), most.min(means.1 + room * 0.25));
         let ends = ends.map(|end| end.max(least).min(most));
-        let all = range(points.iter().map(|point| point.y).chain(ends));
+        let all = range([means.0, means.1].into_iter().chain(ends));
         let x_pad = if grid.marks { 0.05 } else { 0.0 };
         let (wide, high) = panel_size(grid);
         Self {
@@ -386,6 +509,22 @@ impl Scale {
     fn clamp(&self, y: f64) -> f64 {
         y.clamp(self.y.range.0, self.y.range.1)
     }
+
+    /// The outline of the intervals of `points`, as much of it as is within the axis.
+    fn band(&self, points: &[Point]) -> Vec<(f64, f64)> {
+        let edge = |end: fn(&Point) -> f64| {
+            let edge = crossed(points.iter().map(|point| (point.x, end(point))), self.y.range);
+            edge.into_iter().map(|(x, y)| (x, self.clamp(y)))
+        };
+        edge(|point| point.low).chain(edge(|point| point.high).rev()).collect()
+    }
+}
+
+/// Where a logarithmic axis ends whose lines begin at `first` at most and fall to `low`: lines that grow further have
+/// diverged, and would leave no room for the others.
+fn highest(first: f64, low: f64, marks: bool) -> f64 {
+    let least = if marks { DECADES.1 } else { DECADES.0 };
+    first + least.max((first - low) / 2.0)
 }
 
 fn range(values: impl Iterator<Item = f64>) -> (f64, f64) {
@@ -414,6 +553,8 @@ struct Frame {
     top: i32,
     right: i32,
     over: i32,
+    /// The lines below.
+    notes: Vec<String>,
 }
 
 impl Frame {
@@ -432,8 +573,16 @@ impl Frame {
         let head = if wrapped || headed(&grid.columns) { STRIP } else { 4 };
         let top = 34 + rows + head;
         let over = if wrapped { STRIP } else { 0 };
+        let notes: Vec<String> =
+            grid.notes(scale).iter().flat_map(|note| lines_of(note, 10, width - 24)).collect();
         let height = top + grid.panels.len() as i32 * (panel.1 + GAP + over) - GAP - over + BOTTOM;
-        Self { panel, width, height, left, top, right, over }
+        let frame = Self { panel, width, height, left, top, right, over, notes };
+        Self { height: height + frame.notes_height(), ..frame }
+    }
+
+    /// What the lines below take.
+    fn notes_height(&self) -> i32 {
+        if self.notes.is_empty() { 0 } else { 5 + self.notes.len() as i32 * NOTE }
     }
 
     /// The upper left corner of a panel.
@@ -461,7 +610,8 @@ fn panel_size(grid: &Grid) -> (i32, i32) {
 #[cfg(test)]
 mod tests {
     use super::{
-        Axis, Grid, Line, Point, SMALLEST, Span, heading_size, padded, panel_size, pieces, width_of,
+        Axis, Grid, Line, Point, SMALLEST, Scale, Span, crossed, heading_size, padded, panel_size, pieces,
+        width_of,
     };
 
     fn line(ys: &[f64]) -> Line {
@@ -524,15 +674,83 @@ mod tests {
         assert_eq!(size(&[long.join("\n")], &["", ""]), (whole + 4, 220));
     }
 
+    /// A grid of one panel with these lines, each with a band of a tenth and its number as its name.
+    fn panel(lines: &[&[f64]], log: bool) -> Grid {
+        let banded = |point: &Point| Point { low: 0.9 * point.y, high: 1.1 * point.y, ..*point };
+        let lines = lines
+            .iter()
+            .enumerate()
+            .map(|(colour, ys)| Line { colour, points: line(ys).points.iter().map(banded).collect() });
+        let lines: Vec<Line> = lines.collect();
+        let legend = (0..lines.len()).map(|number| (format!("line-{number}"), number)).collect();
+        let names = || vec![String::new()];
+        let y = Axis { log, ..Axis::default() };
+        Grid { rows: names(), columns: names(), panels: vec![vec![lines]], legend, y, ..Grid::default() }
+    }
+
     #[test]
-    fn lines_of_one_colour_have_other_dashes() {
-        let drawn = |colour| {
-            let panels = vec![vec![vec![Line { colour, ..line(&[1.0, 2.0]) }]]];
-            let names = || vec![String::new()];
-            let grid = Grid { rows: names(), columns: names(), panels, ..Grid::default() };
-            grid.draw().unwrap().matches("<polyline").count()
+    fn the_first_line_alone_has_no_dashes() {
+        let drawn = |lines: &[&[f64]]| panel(lines, false).draw().unwrap().matches("<polyline").count();
+        let first = drawn(&[&[1.0, 2.0]]);
+        assert!(drawn(&[&[1.0, 2.0], &[1.0, 2.0]]) > first + 10);
+    }
+
+    #[test]
+    fn bands_of_many_lines_are_left_out() {
+        let line: &[f64] = &[1.0, 2.0];
+        let few = panel(&[line; 5], false).draw().unwrap();
+        let many = panel(&[line; 6], false).draw().unwrap();
+        assert_eq!([&few, &many].map(|svg| svg.matches("<polygon").count()), [5, 0]);
+        assert_eq!([few, many].map(|svg| svg.contains("Without the bands")), [false, true]);
+    }
+
+    /// Of a line that grows beyond all numbers there is what can be seen, and a note.
+    #[test]
+    fn what_diverges_is_told_and_does_not_set_the_range() {
+        let (falls, grows): (&[f64], &[f64]) = (&[1.0, 1e-2, 1e-4], &[1.0, 1e30, 1e60]);
+        let top = |lines: &[&[f64]]| Scale::of(&panel(lines, true)).y.range.1;
+        assert!(top(&[falls, grows]) < 4.0 && top(&[falls]) < 1.0);
+        let told = |ys| panel(&[falls, ys], true).draw().unwrap().contains("to no number at all: line-1.");
+        let never = &[f64::NAN, 1.0];
+        let cases: [&[f64]; 5] = [grows, &[1.0, f64::INFINITY], &[1.0, f64::NAN], never, falls];
+        assert_eq!(cases.map(told), [true, true, true, false, false]);
+        let zero = panel(&[falls, &[1.0, 0.0, 1.0]], true).draw().unwrap();
+        assert!(zero.contains("for which a logarithmic axis has no place: line-1."), "{zero}");
+        assert!(!panel(&[falls, &[1.0, 0.0, 1.0]], false).draw().unwrap().contains("0 or less"));
+    }
+
+    /// The band of a line that has left the frame would cover all of it.
+    #[test]
+    fn a_band_ends_with_its_line() {
+        let bands = |ys: &[f64]| {
+            let falls: &[f64] = &[1.0, 1e-2, 1e-4, 1e-5];
+            panel(&[falls, ys], true).draw().unwrap().matches("<polygon").count()
         };
-        assert!(drawn(0) == drawn(7) && drawn(7) < drawn(8) && drawn(8) < drawn(16));
+        assert_eq!((bands(&[1.0, 2.0, 3.0, 4.0]), bands(&[1.0, 1e60, 1e61, 1e62])), (2, 1));
+        let points =
+            line(&[1.0, 2.0, 3.0]).points.into_iter().map(|point| Point { low: f64::NEG_INFINITY, ..point });
+        let scale = Scale::of(&panel(&[&[1.0, 2.0]], true));
+        let (low, high) = scale.y.range;
+        let band = scale.band(&points.collect::<Vec<_>>());
+        assert!(band.iter().all(|(_, y)| (low..=high).contains(y)), "{band:?}");
+    }
+
+    /// From 1 to 3 and on to minus infinity, in a frame from 0 to 2.
+    #[test]
+    fn paths_are_cut_at_the_frame() {
+        let path = [(0.0, 1.0), (1.0, 3.0), (2.0, f64::NEG_INFINITY), (3.0, 1.0)];
+        let whole = crossed(path.into_iter(), (0.0, 2.0));
+        let expected = [
+            (0.0, 1.0),
+            (0.5, 2.0),
+            (1.0, 3.0),
+            (1.0, 2.0),
+            (1.0, 0.0),
+            (2.0, f64::NEG_INFINITY),
+            (3.0, 0.0),
+            (3.0, 1.0),
+        ];
+        assert_eq!(whole, expected);
     }
 
     #[test]

@@ -1,14 +1,22 @@
-//! Heat maps: one number for each row and column, written into its cell.
+//! Heat maps: one number for each row and column, written into its cell, and a
+//! bar beside them that says what the colours are.
 
 use plotters::style::{RGBColor, WHITE};
 
-use super::canvas::{Area, DrawError, Lie, fill, font, picture, room, shortened, width_of, write};
+use super::{
+    canvas::{Area, DrawError, Lie, fill, font, picture, room, shortened, width_of, write},
+    ticks::{marks, written},
+};
 
 const CELL: (i32, i32) = (74, 30);
 /// The size of what stands below a number, and how far both are from the middle of the cell.
 const NOTE: (i32, i32) = (9, 6);
 /// Of a cell without a number.
 const GREY: RGBColor = RGBColor(242, 242, 242);
+/// Of a cell whose number is not finite: none of the palette.
+const DIVERGED: RGBColor = RGBColor(213, 94, 0);
+/// Width and least height of the bar of colours.
+const BAR: (i32, i32) = (12, 84);
 /// Ends and knots of the palette: viridis of matplotlib (van der Walt & Smith, 2015), light for large values.
 const KNOTS: [(u8, u8, u8); 5] = [(68, 1, 84), (59, 82, 139), (33, 145, 140), (94, 201, 98), (253, 231, 37)];
 
@@ -76,15 +84,31 @@ impl Heat {
     /// # Errors
     /// `DrawError`.
     pub fn draw(&self) -> Result<String, DrawError> {
+        self.draw_among([self])
+    }
+
+    /// The same with colours that mean the same in all pictures of `maps`, of which it is one.
+    ///
+    /// # Errors
+    /// `DrawError`.
+    pub fn draw_among<'a>(&self, maps: impl IntoIterator<Item = &'a Self>) -> Result<String, DrawError> {
+        let cells = maps.into_iter().flat_map(|map| map.cells.iter().flatten());
+        let places = cells.filter_map(Cell::number).map(|value| self.place(value)).filter(|v| v.is_finite());
+        self.draw_within(places.fold((f64::MAX, f64::MIN), |(l, h), v| (l.min(v), h.max(v))))
+    }
+
+    /// The same with the ends of the palette at the places `limits`.
+    fn draw_within(&self, limits: (f64, f64)) -> Result<String, DrawError> {
         let left = room(&self.rows, 11, 420) + 24;
         let notes: Vec<String> = self.cells.iter().flatten().map(|cell| cell.note().to_owned()).collect();
         let wide = (room(&self.columns, 10, 182) + 8).max(CELL.0).max(room(&notes, NOTE.0, 182) + 8);
         let top = 84;
         let columns = self.columns.len() as i32;
-        let width = (left + columns * wide + 20)
-            .max(width_of(&self.title, 14) + 24)
-            .max(width_of(&self.what, 11) + 24);
-        let height = top + self.rows.len() as i32 * CELL.1 + 14;
+        let bar = Bar::new(limits, self.log, BAR.1.max(self.rows.len() as i32 * CELL.1));
+        let right = left + columns * wide + 20;
+        let width =
+            (right + bar.width()).max(width_of(&self.title, 14) + 24).max(width_of(&self.what, 11) + 24);
+        let height = top + bar.height.max(self.rows.len() as i32 * CELL.1) + 14;
         let place = |column: usize| {
             let gap = if self.apart && column + 1 == self.columns.len() { 6 } else { 0 };
             left + column as i32 * wide + gap
@@ -101,17 +125,23 @@ impl Heat {
                 let label = shortened(row, 11, left - 20);
                 write(root, (left - 8, y + CELL.1 / 2), &label, font(11), Lie::To)?;
                 for (c, cell) in self.cells[r].iter().enumerate() {
-                    self.cell(root, (place(c), y), wide, cell)?;
+                    self.cell(root, (place(c), y), wide, (cell, limits))?;
                 }
             }
-            Ok(())
+            bar.draw(root, (right, top), |share| self.shade(share))
         })
     }
 
     /// Draws `cell` with its upper left corner at (x, y).
-    fn cell(&self, root: &Area<'_>, (x, y): (i32, i32), wide: i32, cell: &Cell) -> Result<(), DrawError> {
+    fn cell(
+        &self,
+        root: &Area<'_>,
+        (x, y): (i32, i32),
+        wide: i32,
+        (cell, limits): (&Cell, (f64, f64)),
+    ) -> Result<(), DrawError> {
         let (paint, text) = match cell {
-            Cell::Number { value, text, .. } => (self.paint(*value), text.as_str()),
+            Cell::Number { value, text, .. } => (self.paint(*value, limits), text.as_str()),
             Cell::Word(word) => (GREY, *word),
             Cell::Empty => (GREY, "–"),
         };
@@ -125,15 +155,70 @@ impl Heat {
         write(root, (x, y + NOTE.1), cell.note(), style(NOTE.0), Lie::Middle)
     }
 
-    /// The colour of a value, by its place between the least and the most.
-    fn paint(&self, value: f64) -> RGBColor {
-        let place = |value: f64| if self.log { value.ln() } else { value };
-        let numbers = self.cells.iter().flatten().filter_map(Cell::number);
-        let places = numbers.map(place).filter(|v| v.is_finite());
-        let (low, high) = places.fold((f64::MAX, f64::MIN), |(l, h), v| (l.min(v), h.max(v)));
-        let share = if high > low { ((place(value) - low) / (high - low)).clamp(0.0, 1.0) } else { 0.5 };
-        let share = if share.is_nan() { 0.0 } else { share };
+    /// Where a value is on the scale of the colours: exponents of ten on a logarithmic one.
+    fn place(&self, value: f64) -> f64 {
+        if self.log { value.log10() } else { value }
+    }
+
+    /// The colour of a value, by its place between the limits.
+    fn paint(&self, value: f64, (low, high): (f64, f64)) -> RGBColor {
+        if !value.is_finite() {
+            return DIVERGED;
+        }
+        let share = (self.place(value) - low) / (high - low);
+        // no number is below zero on a logarithmic scale
+        let share = if share.is_nan() { 0.0 } else { share.clamp(0.0, 1.0) };
+        self.shade(if high > low { share } else { 0.5 })
+    }
+
+    /// The colour at `share` of the way from the least to the most.
+    fn shade(&self, share: f64) -> RGBColor {
         shade(if self.higher_is_better { share } else { 1.0 - share })
+    }
+}
+
+/// The bar of colours, with round numbers beside it; none if all numbers are one.
+struct Bar {
+    limits: (f64, f64),
+    height: i32,
+    marks: Vec<(f64, String)>,
+}
+
+impl Bar {
+    fn new(limits: (f64, f64), log: bool, height: i32) -> Self {
+        if limits.0 >= limits.1 {
+            return Self { limits, height: 0, marks: Vec::new() };
+        }
+        let label = |mark: f64| (mark, written(if log { 10f64.powf(mark) } else { mark }));
+        let marks = marks(limits, log, (height / 20).max(3) as usize).into_iter().map(label).collect();
+        Self { limits, height, marks }
+    }
+
+    /// The pixels that it needs.
+    fn width(&self) -> i32 {
+        let widest = self.marks.iter().map(|(_, text)| width_of(text, 10)).max();
+        widest.map_or(0, |widest| BAR.0 + 6 + widest + 8)
+    }
+
+    /// Draws it with its upper left corner at (x, y); `shade` is the colour at a share of its height.
+    fn draw(
+        &self,
+        root: &Area<'_>,
+        (x, y): (i32, i32),
+        shade: impl Fn(f64) -> RGBColor,
+    ) -> Result<(), DrawError> {
+        let (low, high) = self.limits;
+        let foot = y + self.height;
+        for up in 0..self.height {
+            let paint = shade((f64::from(up) + 0.5) / f64::from(self.height));
+            fill(root, (x, foot - up - 1), (x + BAR.0, foot - up), paint)?;
+        }
+        for (mark, text) in &self.marks {
+            let at = foot - ((mark - low) / (high - low) * f64::from(self.height)).round() as i32;
+            fill(root, (x + BAR.0, at), (x + BAR.0 + 3, at + 1), RGBColor(110, 110, 110))?;
+            write(root, (x + BAR.0 + 6, at), text, font(10), Lie::From)?;
+        }
+        Ok(())
     }
 }
 
@@ -156,27 +241,56 @@ fn is_dark(colour: RGBColor) -> bool {
 mod tests {
     use plotters::style::RGBColor;
 
-    use super::{Cell, Heat, is_dark, shade};
+    use super::{Cell, DIVERGED, Heat, is_dark, shade};
 
-    #[test]
-    fn colours_of_decades_are_as_far_apart() {
-        let cell = |value| Cell::Number { value, text: String::new(), note: String::new() };
-        let heat = Heat {
+    fn heat(values: &[f64]) -> Heat {
+        let cell = |&value: &f64| Cell::Number { value, text: String::new(), note: String::new() };
+        Heat {
             title: String::new(),
             what: String::new(),
             across: String::new(),
-            columns: Vec::new(),
-            rows: Vec::new(),
-            cells: vec![[1e-4, 1e-2, 1.0].map(cell).into()],
+            columns: values.iter().map(f64::to_string).collect(),
+            rows: vec!["row".to_owned()],
+            cells: vec![values.iter().map(cell).collect()],
             apart: false,
             higher_is_better: false,
             log: true,
+        }
+    }
+
+    #[test]
+    fn colours_of_decades_are_as_far_apart() {
+        let log = heat(&[]);
+        let paint = |value| log.paint(value, (-4.0, 0.0));
+        assert_eq!([1e-4, 1e-2, 1.0].map(paint), [1.0, 0.5, 0.0].map(shade));
+        assert_eq!(paint(0.0), shade(1.0));
+        assert_eq!(Heat { log: false, ..log.clone() }.paint(0.25, (0.0, 1.0)), shade(0.75));
+    }
+
+    /// What diverged is not the worst of those that did not.
+    #[test]
+    fn what_is_not_finite_has_a_colour_of_its_own() {
+        let palette: Vec<RGBColor> = (0..=100).map(|percent| shade(f64::from(percent) / 100.0)).collect();
+        for value in [f64::INFINITY, f64::NAN] {
+            assert_eq!(heat(&[]).paint(value, (-4.0, 0.0)), DIVERGED);
+        }
+        assert!(!palette.contains(&DIVERGED));
+    }
+
+    /// A value has one colour in both, though the second map reaches further; the bar beside them is the same.
+    #[test]
+    fn maps_side_by_side_share_their_colours() {
+        let (near, far) = (heat(&[1e-2, 1.0]), heat(&[1e-2, 1e4]));
+        // behind the paper and the first cell, which have 1e-2 at the best end in both
+        let second = |svg: String| {
+            let rectangle = svg.split("<rect").nth(3).unwrap().to_owned();
+            rectangle.split("fill=\"").nth(1).unwrap()[..7].to_owned()
         };
-        assert_eq!(heat.paint(1e-2), shade(0.5));
-        assert_eq!(Heat { log: false, ..heat.clone() }.paint(1.0), heat.paint(1.0));
-        assert_eq!(
-            (heat.paint(1e-4), heat.paint(0.0), heat.paint(f64::INFINITY)),
-            (shade(1.0), shade(1.0), shade(0.0))
+        let among = |map: &Heat| second(map.draw_among([&near, &far]).unwrap());
+        assert_eq!(second(near.draw().unwrap()), second(far.draw().unwrap()));
+        assert_ne!(among(&near), among(&far));
+        assert!(
+            near.draw_among([&near, &far]).unwrap().contains("10⁴") == far.draw().unwrap().contains("10⁴")
         );
     }
 
