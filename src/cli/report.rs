@@ -6,15 +6,12 @@ use std::{
 };
 
 use crate::{
-    report::{Page, ReportError, Study, Tidy, read},
+    report::{Note, Page, ReportError, Study, Tidy, read},
     sweep::{
         folder::read_manifest,
-        manifest::{Manifest, Standing},
+        manifest::{Manifest, Record, Standing},
     },
 };
-
-/// As many cells as a page names one by one.
-const NAMED: usize = 20;
 
 /// The arguments of `phalanx report`.
 #[derive(clap::Args)]
@@ -69,9 +66,9 @@ fn report(arguments: &Arguments) -> anyhow::Result<PathBuf> {
     Ok(page.write(&out)?)
 }
 
-/// How the sweep in the folder `path` stands: what it varies, which of its cells are not there, and which runs are
-/// none of its cells. What is not there is said on stderr too.
-fn standing(path: &Path, manifest: &Manifest, study: &Study) -> Vec<String> {
+/// How the sweep in the folder `path` stands: what it varies, how many of its cells are not completed, those of them that
+/// are none of the runs, and how many runs are none of its cells. What is not there is said on stderr too.
+fn standing(path: &Path, manifest: &Manifest, study: &Study) -> Vec<Note> {
     let Manifest { name, keys, cells, .. } = manifest;
     let missing: Vec<_> = cells.iter().filter(|cell| cell.status != Standing::Completed).collect();
     let told = match missing.len() {
@@ -81,21 +78,34 @@ fn standing(path: &Path, manifest: &Manifest, study: &Study) -> Vec<String> {
     if !missing.is_empty() {
         say!("warning: {told}");
     }
-    let mut notes = vec![format!("The sweep {name} varies {}: {told}.", keys.join(", "))];
-    notes.extend(missing.iter().take(NAMED).map(|cell| {
-        let why = cell.error.as_ref().map_or_else(String::new, |error| format!(" ({error})"));
-        format!("Cell {} is {}{why}: {}.", cell.index, cell.status.name(), cell.label())
-    }));
-    if missing.len() > NAMED {
-        notes.push(format!("{} more cells are not completed.", missing.len() - NAMED));
-    }
+    let has_run = |cell: &Record| {
+        let folder = path.join(&cell.folder);
+        study.runs.iter().any(|run| run.record.folder == folder)
+    };
+    let mut notes = vec![Note {
+        text: format!("The sweep {name} varies {}: {told}.", keys.join(", ")),
+        details: missing.into_iter().filter(|cell| !has_run(cell)).map(absence).collect(),
+    }];
     let is_cell = |run: &Path| cells.iter().any(|cell| run == path.join(&cell.folder));
     let below = study.runs.iter().map(|run| run.record.folder.as_path()).filter(|run| run.starts_with(path));
     let others = below.filter(|run| !is_cell(run)).count();
     if others > 0 {
-        notes.push(format!(
-            "{others} runs in its folder are no cells of it as it stands now; they count too."
-        ));
+        let others =
+            format!("{others} runs in its folder are no cells of it as it stands now; they count too.");
+        notes.push(others.into());
     }
     notes
+}
+
+/// How a cell that is no run stands.
+fn absence(cell: &Record) -> String {
+    let how = match cell.status {
+        Standing::Pending => "has not begun",
+        Standing::Running => "is running",
+        Standing::Interrupted => "was interrupted",
+        Standing::Failed => "failed",
+        Standing::Completed => "is completed",
+    };
+    let why = cell.error.as_ref().map_or_else(String::new, |error| format!(" ({error})"));
+    format!("Cell {} {how}{why}: {}.", cell.index, cell.label())
 }

@@ -34,7 +34,7 @@ pub struct Quantity {
     pub a: Option<Estimate>,
     /// The same of the second.
     pub b: Option<Estimate>,
-    /// The same of second minus first over the pairs.
+    /// The same of second minus first over the pairs; none if it is not finite.
     pub difference: Option<Estimate>,
     /// Unit of the difference, if that is another one.
     pub difference_unit: &'static str,
@@ -77,7 +77,7 @@ pub fn compare(a: Vec<RunRecord>, b: Vec<RunRecord>) -> Result<Comparison, Repor
         let mean =
             |runs: &[Run], settings| over_seeds(settings, runs.iter().map(|run| (run.seed(), value(run))));
         let difference = |(a, b): &(&Run, &Run)| (a.seed(), value(b).zip(value(a)).map(|(b, a)| b - a));
-        let difference = over_seeds(&of_pairs, pairs.iter().map(difference));
+        let difference = over_seeds(&of_pairs, pairs.iter().map(difference)).and_then(Estimate::finite);
         Quantity { name, a: mean(&a, &of_a), b: mean(&b, &of_b), difference, difference_unit }
     };
     let quantities = vec![
@@ -114,8 +114,8 @@ fn over_seeds<S: Ord>(settings: &[S], values: impl Iterator<Item = (u64, Option<
 /// The runs of a set that count, and notes on the others.
 fn side(records: Vec<RunRecord>, measure: Measure) -> Result<(Vec<Run>, Vec<String>), ReportError> {
     let folders = records.len();
-    let (runs, mut notes) = counted(records, measure);
-    notes.extend(lacking(&runs));
+    let (runs, notes) = counted(records, measure);
+    let notes = notes.into_iter().map(|note| note.text).chain(lacking(&runs)).collect();
     if runs.is_empty() { Err(ReportError::Empty { folders }) } else { Ok((runs, notes)) }
 }
 
@@ -181,14 +181,33 @@ fn values(runs: &[Run], key: &str) -> Vec<String> {
 
 #[cfg(test)]
 mod tests {
-    use super::{changes, over_seeds, without_parts};
+    use super::{Quantity, changes, compare, over_seeds, without_parts};
     use crate::report::{
         Estimate,
         study::{
             Run,
-            tests::{altered, run},
+            tests::{altered, ended_at, failed, run},
         },
     };
+
+    /// What `run` came to beside a complete one of another rule.
+    fn beside(run: Run) -> Vec<Quantity> {
+        let other = crate::report::study::tests::run(1, "'mean'", "ipm", "");
+        compare(vec![other.record], vec![run.record]).unwrap().quantities
+    }
+
+    #[test]
+    fn a_run_that_failed_is_in_no_mean() {
+        for quantity in beside(failed(run(1, "'cwmed'", "ipm", ""))) {
+            assert!(quantity.b.is_none() && quantity.difference.is_none(), "{quantity:?}");
+        }
+    }
+
+    #[test]
+    fn there_is_no_difference_to_what_diverged() {
+        let settled = &beside(ended_at(run(1, "'cwmed'", "ipm", ""), f64::INFINITY))[0];
+        assert_eq!((settled.b.unwrap().mean, settled.difference), (f64::INFINITY, None));
+    }
 
     /// Settings 'x' and 'y' under three seeds: the interval is that of the seeds' means, and a seed without one of them
     /// would have its difference in it.

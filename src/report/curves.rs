@@ -4,10 +4,10 @@
 use super::{
     layout::Layout,
     losses::Losses,
-    measure::{ACCURACY, GAP, LOSS, Measure, VALIDATION},
+    measure::{ACCURACY, GAP, Measure, OBJECTIVE, VALIDATION},
     plot::{Axis, Entry, Grid, Line, Point},
     statistics::Estimate,
-    study::{Series, Study, pick},
+    study::{Run, Series, Study, pick},
 };
 use crate::results::{Columns, read::RunRecord};
 
@@ -16,7 +16,7 @@ use crate::results::{Columns, read::RunRecord};
 pub enum Against {
     /// Rounds.
     Rounds,
-    /// Gradients computed by all workers.
+    /// Gradients of mini-batches computed by all workers, attackers included.
     Gradients,
     /// Seconds since the run began.
     Time,
@@ -107,10 +107,23 @@ fn line(study: &Study, series: &Series, measure: Measure, against: Against, unit
     rounds.iter().filter_map(point).collect()
 }
 
-/// What curves are drawn of: those measures that some run has.
+/// The measures that some run has.
 pub fn measures(study: &Study) -> Vec<Measure> {
-    let has = |measure: &Measure| study.runs.iter().any(|run| measure.of(&run.record).is_some());
-    [ACCURACY, VALIDATION, LOSS, GAP].into_iter().filter(has).collect()
+    let records = || study.runs.iter().map(|run| &run.record);
+    let has = |measure: &Measure| records().any(|record| measure.of(record).is_some());
+    [ACCURACY, VALIDATION, Measure::loss(records()), GAP].into_iter().filter(has).collect()
+}
+
+/// The measures that curves are drawn of: without the objective where its least value is 0, so that it is the gap.
+pub fn drawn(study: &Study) -> Vec<Measure> {
+    let is_gap = |run: &Run| {
+        let (Some(values), Some(gaps)) = (OBJECTIVE.of(&run.record), GAP.of(&run.record)) else {
+            return false;
+        };
+        values.iter().zip(gaps).all(|(value, gap)| value == gap || (value - gap).abs() <= 1e-9 * gap.abs())
+    };
+    let same = study.runs.iter().filter(|run| !run.record.evaluations.is_empty()).all(is_gap);
+    measures(study).into_iter().filter(|measure| !(same && *measure == OBJECTIVE)).collect()
 }
 
 /// The axis of a measure; losses and gaps that span decades are logarithmic.
@@ -198,5 +211,34 @@ pub fn panels(
         columns: columns.iter().map(|levels| study.label(&layout.columns, levels)).collect(),
         legend,
         marks: false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::{
+        super::study::tests::{altered, run, study},
+        drawn, measures,
+    };
+    use crate::results::Columns;
+
+    /// An objective whose least value is 0 is its own gap: one curve of it is enough.
+    #[test]
+    fn the_objective_is_drawn_where_it_is_not_the_gap() {
+        let told = |rows: &str, which: fn(&_) -> Vec<super::Measure>| {
+            let objective = "objective = \"least-squares\"";
+            let mut run =
+                altered(run(1, "'mean'", "ipm", ""), "dataset = \"digits\"\nmodel = \"mlp\"", objective);
+            let table = format!("round,test_loss,gap\n{rows}");
+            run.record.evaluations = Columns::parse(Path::new("evaluations.csv"), table.as_bytes()).unwrap();
+            which(&study(vec![run])).iter().map(|measure| measure.title).collect::<Vec<_>>()
+        };
+        let both = vec!["objective f(x)", "f(x) − f(x*)"];
+        assert_eq!(told("0,1.5,1.5\n1,inf,inf\n", drawn), both[1..]);
+        assert_eq!(told("0,1.5,1.5\n1,1.5,1.4\n", drawn), both);
+        assert_eq!(told("0,1.5,\n", drawn), both[..1]);
+        assert_eq!(told("0,1.5,1.5\n", measures), both, "the tidy table has all columns");
     }
 }

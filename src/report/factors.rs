@@ -2,7 +2,7 @@
 
 use std::cmp::Ordering;
 
-use super::study::Run;
+use super::{notes::Note, study::Run};
 
 /// The value of a setting that a run does not have.
 pub(super) const ABSENT: &str = "–";
@@ -30,6 +30,11 @@ pub fn is_below(key: &str, name: &str) -> bool {
     key.strip_prefix(name).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
 }
 
+/// Whether `key` is part of what the problem is: results of different ones are not held against one another.
+pub fn is_of_problem(key: &str) -> bool {
+    ["task.dataset", "task.model", "task.objective"].iter().any(|name| is_below(key, name))
+}
+
 /// A key as short as a label has room for: the part of a component says what it is.
 pub fn without_role(key: &str) -> &str {
     let roles = ["task.partition.", "task.", "attack.", "rule.", "estimator.", "step."];
@@ -37,14 +42,16 @@ pub fn without_role(key: &str) -> &str {
 }
 
 /// The factors, and for every run its level of each.
-pub fn factors(runs: &[Run], notes: &mut Vec<String>) -> (Vec<Factor>, Vec<Vec<usize>>) {
+pub fn factors(runs: &[Run], notes: &mut Vec<Note>) -> (Vec<Factor>, Vec<Vec<usize>>) {
     let mut factors: Vec<(Factor, Vec<usize>)> =
         keys(runs).iter().filter_map(|key| factor(runs, key)).collect();
     join_optimiser(&mut factors);
     let mut kept: Vec<(Factor, Vec<usize>)> = Vec::new();
     for (factor, levels) in factors {
         match kept.iter().find(|(_, other)| in_step(&levels, other)) {
-            Some((first, _)) => notes.push(format!("{} varies together with {}.", factor.key, first.key)),
+            Some((first, _)) => {
+                notes.push(format!("{} varies together with {}.", factor.key, first.key).into());
+            }
             None => kept.push((factor, levels)),
         }
     }

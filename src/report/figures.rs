@@ -6,7 +6,8 @@ use phalanx_actors::report::Phases;
 
 use super::{
     ReportError,
-    curves::{Against, axis_of, curves, measures, panels, titled},
+    curves::{Against, axis_of, curves, drawn, panels, titled},
+    factors::is_of_problem,
     layout::Layout,
     losses::Losses,
     plot::{Axis, Bar, Bars, Cell, DrawError, Heat, Point},
@@ -48,7 +49,7 @@ struct Gallery<'a> {
 
 impl Gallery<'_> {
     fn all(&mut self) -> Result<(), DrawError> {
-        for measure in measures(self.study) {
+        for measure in drawn(self.study) {
             for split in self.study.combinations(&self.study.layout.split) {
                 for against in Against::ALL {
                     let group = titled(self.study, measure.title, &split);
@@ -92,12 +93,12 @@ impl Gallery<'_> {
                     let (low, high) = estimate.range();
                     Point { x, y: estimate.mean, low, high, hollow }
                 };
-                settled(study, [series]).map(point).into_iter().collect()
+                shown(study, [series]).map(point).into_iter().collect()
             };
             let mut grid = panels(study, &layout, &here, points);
             grid.panels.iter_mut().flatten().for_each(|lines| *lines = connected(std::mem::take(lines)));
             let means =
-                here.iter().filter_map(|series| settled(study, [*series])).map(|estimate| estimate.mean);
+                here.iter().filter_map(|series| shown(study, [*series])).map(|estimate| estimate.mean);
             let means: Vec<f64> = means.collect();
             let y = axis_of(study.measure, means.iter().copied());
             grid.y = Axis { label: format!("final {}", y.label), ..y };
@@ -115,7 +116,7 @@ impl Gallery<'_> {
         Ok(())
     }
 
-    /// Rule × attack with the worst case, if runs differ in both.
+    /// Rule × attack with the worst case, if runs differ in both. Maps of one problem share the limits of their colours.
     fn attacks(&mut self) -> Result<(), DrawError> {
         let study = self.study;
         let attack = study.factors_below("attack");
@@ -124,41 +125,59 @@ impl Gallery<'_> {
         if attack.is_empty() || across.is_empty() {
             return Ok(());
         }
-        for split in study.combinations(&layout.split) {
-            let here = || study.series.iter().filter(|series| pick(series, &layout.split) == split);
-            let rows = study.combinations(&across);
-            let rows: Vec<&Vec<usize>> =
-                rows.iter().filter(|row| here().any(|series| pick(series, &across) == **row)).collect();
-            let attacks: BTreeSet<Vec<usize>> = here().map(|series| pick(series, &attack)).collect();
-            let attacked = attacked(study, &attack, &attacks);
-            let under = |row: &[usize], levels: &[usize]| {
-                here().find(|s| pick(s, &across) == row && pick(s, &attack) == levels)
-            };
-            let cells = rows.iter().map(|row| {
-                let worst: Vec<_> = attacked.iter().map(|levels| under(row, levels)).collect();
-                let cells = attacks.iter().map(|levels| self.cell(under(row, levels)));
-                cells.chain([self.worst(&worst)]).collect()
-            });
-            let free = attacked.len() < attacks.len();
-            let but = if free { "; the worst case is over the attacks, without “no attack”" } else { "" };
-            let heat = Heat {
-                title: titled(study, "worst case over attacks", &split),
-                what: format!("final {}, mean over seeds{but}", study.measure.label()),
-                across: "attack".to_owned(),
-                cells: cells.collect(),
-                columns: attacks
-                    .iter()
-                    .map(|levels| study.label(&attack, levels))
-                    .chain(["worst case".to_owned()])
-                    .collect(),
-                rows: rows.iter().map(|row| study.label(&across, row)).collect(),
-                apart: true,
-                higher_is_better: study.measure.higher_is_better,
-                log: self.spans_decades(),
-            };
-            self.add(self.stem("rule-attack", &split), heat.title.clone(), "", heat.draw()?);
+        let split = &layout.split;
+        let maps: Vec<(Vec<usize>, Heat)> = study
+            .combinations(split)
+            .into_iter()
+            .map(|values| (values.clone(), self.under_attacks((split, &values), &across, &attack)))
+            .collect();
+        let problem = |values: &[usize]| -> Vec<usize> {
+            let those = split.iter().zip(values).filter(|(at, _)| is_of_problem(&study.factors[**at].key));
+            those.map(|(_, &value)| value).collect()
+        };
+        for (values, heat) in &maps {
+            let alike = maps.iter().filter(|(others, _)| problem(others) == problem(values));
+            let svg = heat.draw_among(alike.map(|(_, heat)| heat))?;
+            self.add(self.stem("rule-attack", values), heat.title.clone(), "", svg);
         }
         Ok(())
+    }
+
+    /// The map with the values `split.1` of the factors `split.0`; the worst case stands apart, where somebody attacks.
+    fn under_attacks(&self, split: (&[usize], &[usize]), across: &[usize], attack: &[usize]) -> Heat {
+        let study = self.study;
+        let here = || study.series.iter().filter(|series| pick(series, split.0) == split.1);
+        let rows = study.combinations(across);
+        let rows: Vec<&Vec<usize>> =
+            rows.iter().filter(|row| here().any(|series| pick(series, across) == **row)).collect();
+        let attacks: BTreeSet<Vec<usize>> = here().map(|series| pick(series, attack)).collect();
+        let attacked: Vec<&Vec<usize>> =
+            attacks.iter().filter(|levels| !is_free(study, attack, levels)).collect();
+        let any = !attacked.is_empty();
+        let under = |row: &[usize], levels: &[usize]| {
+            here().find(|s| pick(s, across) == row && pick(s, attack) == levels)
+        };
+        let cells = rows.iter().map(|row| {
+            let worst: Vec<_> = attacked.iter().map(|levels| under(row, levels)).collect();
+            let cells = attacks.iter().map(|levels| self.cell(under(row, levels)));
+            cells.chain(any.then(|| self.worst(&worst))).collect()
+        });
+        let columns = attacks.iter().map(|levels| study.label(attack, levels));
+        let beside = any && attacked.len() < attacks.len();
+        let but = if beside { "; the worst case is over the attacks, without “no attack”" } else { "" };
+        let title =
+            if any { "worst case over attacks".to_owned() } else { format!("final {}", study.measure.title) };
+        Heat {
+            title: titled(study, &title, split.1),
+            what: format!("final {}, mean over seeds{but}", study.measure.label()),
+            across: "attack".to_owned(),
+            cells: cells.collect(),
+            columns: columns.chain(any.then(|| "worst case".to_owned())).collect(),
+            rows: rows.iter().map(|row| study.label(across, row)).collect(),
+            apart: any,
+            higher_is_better: study.measure.higher_is_better,
+            log: self.spans_decades(),
+        }
     }
 
     /// f × heterogeneity for each rule, worst case over all else, if runs differ in both.
@@ -171,6 +190,7 @@ impl Gallery<'_> {
         let known = |at: &usize| *at == f || partition.contains(at) || rule.contains(at);
         let rest: Vec<usize> = (0..study.factors.len()).filter(|at| !known(at)).collect();
         let (rows, columns) = (study.combinations(&[f]), study.combinations(&partition));
+        let mut maps: Vec<(String, Heat)> = Vec::new();
         for level in study.combinations(&rule) {
             let here: Vec<&Series> =
                 study.series.iter().filter(|series| pick(series, &rule) == level).collect();
@@ -194,7 +214,11 @@ impl Gallery<'_> {
                 higher_is_better: study.measure.higher_is_better,
                 log: self.spans_decades(),
             };
-            self.add(slug(&format!("f-heterogeneity {label}")), heat.title.clone(), "", heat.draw()?);
+            maps.push((slug(&format!("f-heterogeneity {label}")), heat));
+        }
+        for (stem, heat) in &maps {
+            let svg = heat.draw_among(maps.iter().map(|(_, heat)| heat))?;
+            self.add(stem.clone(), heat.title.clone(), "", svg);
         }
         Ok(())
     }
@@ -212,9 +236,9 @@ impl Gallery<'_> {
     /// The final value of `series`, or how it ended without one.
     fn cell(&self, series: Option<&Series>) -> Cell {
         let (measure, Some(series)) = (self.study.measure, series) else { return Cell::Empty };
-        match settled(self.study, [series]) {
-            Some(Estimate { mean: value, .. }) => {
-                let text = measure.show(value / measure.scale());
+        match self.study.settled([series]) {
+            Some(Estimate { mean, .. }) => {
+                let (value, text) = (measure.scale() * mean, measure.show(mean));
                 Cell::Number { value, text, note: series.losses.note() }
             }
             None => self.study.ending(series).map_or(Cell::Empty, Cell::Word),
@@ -243,7 +267,7 @@ impl Gallery<'_> {
 
     /// Whether the final values are seen better on a logarithmic scale.
     fn spans_decades(&self) -> bool {
-        let values = self.study.series.iter().filter_map(|series| settled(self.study, [series]));
+        let values = self.study.series.iter().filter_map(|series| shown(self.study, [series]));
         axis_of(self.study.measure, values.map(|estimate| estimate.mean)).log
     }
 
@@ -306,28 +330,31 @@ impl Gallery<'_> {
         }
     }
 
+    /// The mean over the complete ones of `runs` of the median of a column of their times.
     fn milliseconds(&self, runs: &[usize], column: &str) -> f64 {
-        let of = |&run: &usize| self.study.runs[run].record.timings.get(column).and_then(median);
-        let medians: Vec<f64> = runs.iter().filter_map(of).collect();
+        let complete = runs.iter().map(|&run| &self.study.runs[run]).filter(|run| run.is_complete());
+        let medians: Vec<f64> =
+            complete.filter_map(|run| run.record.timings.get(column).and_then(median)).collect();
         Estimate::of(&medians).map_or(0.0, |estimate| 1000.0 * estimate.mean)
     }
 }
 
+/// Whether nobody attacks with the values `levels` of the factors `which`.
+fn is_free(study: &Study, which: &[usize], levels: &[usize]) -> bool {
+    let attack = which.iter().position(|&at| study.factors[at].key == "attack");
+    attack.is_some_and(|at| study.factors[which[at]].values[levels[at]] == "none")
+}
+
 /// The `conditions` under which somebody attacks, by the factors `which`; all of them if nobody does.
 fn attacked<'a>(study: &Study, which: &[usize], conditions: &'a BTreeSet<Vec<usize>>) -> Vec<&'a Vec<usize>> {
-    let is_attack = |at: &usize| study.factors[*at].key == "attack";
-    let attack = which.iter().position(is_attack);
-    let is_free =
-        |levels: &[usize]| attack.is_some_and(|at| study.factors[which[at]].values[levels[at]] == "none");
-    let attacked: Vec<&Vec<usize>> = conditions.iter().filter(|levels| !is_free(levels)).collect();
+    let attacked: Vec<&Vec<usize>> =
+        conditions.iter().filter(|levels| !is_free(study, which, levels)).collect();
     if attacked.is_empty() { conditions.iter().collect() } else { attacked }
 }
 
 /// The final value of the runs of `series`, scaled for showing.
-fn settled<'a>(study: &Study, series: impl IntoIterator<Item = &'a Series>) -> Option<Estimate> {
-    let runs = series.into_iter().flat_map(|series| &series.runs);
-    let values: Vec<f64> = runs.filter_map(|&run| study.runs[run].digest.settled).collect();
-    Estimate::of(&values.iter().map(|value| value * study.measure.scale()).collect::<Vec<_>>())
+fn shown<'a>(study: &Study, series: impl IntoIterator<Item = &'a Series>) -> Option<Estimate> {
+    study.settled(series).map(|estimate| estimate.scaled(study.measure.scale()))
 }
 
 /// What the factors of the partition are, and the heading of a column: the value alone of a single one.
@@ -514,6 +541,42 @@ mod tests {
         assert_eq!(["25.00", "75.00"].map(|text| count(&figures, "rule-attack", text)), [2, 4]);
         let told = "final test accuracy (%), mean over seeds; the worst case is over the attacks, without “no attack”";
         assert_eq!(count(&figures, "rule-attack", told), 1);
+    }
+
+    /// A worst case over no attack would be no worst case.
+    #[test]
+    fn without_attackers_there_is_no_worst_case() {
+        let attackers = "[[attackers]]\ncount = 4\nattack = \"ipm\"\n";
+        let mut runs = Vec::new();
+        for rule in ["'mean'", "'cwmed'"] {
+            runs.push(altered(run(1, rule, "ipm", ""), attackers, ""));
+            for (f, attack) in
+                [("count = 1", "ipm"), ("count = 1", "alie"), ("count = 4", "ipm"), ("count = 4", "alie")]
+            {
+                runs.push(altered(run(1, rule, attack, ""), "count = 4", f));
+            }
+        }
+        let figures = figures(&study(runs)).unwrap();
+        let worst = |f: usize| count(&figures, &format!("rule-attack-f-{f}"), "worst case");
+        assert_eq!([0, 1, 4].map(worst), [0, 1, 1]);
+        assert_eq!(count(&figures, "rule-attack-f-0", "Final test accuracy, f = 0"), 1);
+        assert_eq!(count(&figures, "rule-attack-f-0", "50.00"), 2);
+    }
+
+    /// The mean of these two times 100 and then divided by it has another last digit.
+    #[test]
+    fn a_cell_says_what_the_table_says() {
+        let runs: Vec<Run> = ["'mean'", "'cwmed'"]
+            .into_iter()
+            .flat_map(|rule| ["ipm", "alie"].map(|attack| (rule, attack)))
+            .flat_map(|(rule, attack)| {
+                [(1, 0.8993), (2, 0.1464)]
+                    .map(|(seed, accuracy)| ended_at(run(seed, rule, attack, ""), accuracy))
+            })
+            .collect();
+        let study = study(runs);
+        let told = study.measure.show(study.settled(&study.series[..1]).unwrap().mean);
+        assert_eq!((told.as_str(), count(&figures(&study).unwrap(), "rule-attack", &told)), ("52.29", 6));
     }
 
     /// f = 0 is where every attack's curve begins: no panel of its own, and a mark in each.

@@ -1,7 +1,7 @@
 //! Which factor becomes rows, columns, colour or a figure of its own.
 
 use super::{
-    factors::{Factor, is_below},
+    factors::{Factor, is_below, is_of_problem},
     study::{Series, combinations},
 };
 
@@ -23,7 +23,7 @@ pub struct Layout {
     pub colour: Vec<usize>,
 }
 
-/// Attack and its parameters become rows, base and optimiser columns, the meta-aggregator or rule colour. Another task
+/// Attack and its parameters become rows, base and optimiser columns, the meta-aggregator or rule colour. Another problem
 /// is another figure; of the rest one may become rows, and what the colours can tell apart joins them. Parameters stay
 /// with the name whose they are.
 pub fn layout(factors: &[Factor], series: &[Series]) -> Layout {
@@ -33,7 +33,7 @@ pub fn layout(factors: &[Factor], series: &[Series]) -> Layout {
             key if is_below(key, "attack") => &mut rows,
             "meta-aggregator" | "rule" => &mut colour,
             "base" | "estimator" | "step" | "estimator / step" => &mut columns,
-            "task.dataset" | "task.model" | "task.objective" => &mut split,
+            key if is_of_problem(key) => &mut split,
             _ => &mut rest,
         };
         list.push(group);

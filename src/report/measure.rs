@@ -24,6 +24,8 @@ pub const ACCURACY: Measure =
 /// Mean loss on the test set.
 pub const LOSS: Measure =
     Measure { column: "test_loss", title: "test loss", unit: "", higher_is_better: false };
+/// The value of the objective of a convex task, in the column of the test loss.
+pub const OBJECTIVE: Measure = Measure { title: "objective f(x)", ..LOSS };
 /// Distance to the optimum of a convex task.
 pub const GAP: Measure =
     Measure { column: "gap", title: "f(x) − f(x*)", unit: "", higher_is_better: false };
@@ -71,7 +73,17 @@ impl Measure {
         run.evaluations.get(self.column)
     }
 
-    /// What all of `runs` can be judged by: accuracy, else the gap, else the loss.
+    /// The last of its values in `run`.
+    pub fn last(&self, run: &RunRecord) -> Option<f64> {
+        self.of(run)?.last().copied().filter(|value| !value.is_nan())
+    }
+
+    /// The column of the test loss of `runs`: the objective's value, if all of them have one.
+    pub fn loss<'a>(mut runs: impl Iterator<Item = &'a RunRecord>) -> Self {
+        if runs.all(|run| run.config.task.objective.is_some()) { OBJECTIVE } else { LOSS }
+    }
+
+    /// What all of `runs` can be judged by: accuracy, else the gap, else the loss or the objective.
     ///
     /// # Errors
     /// [`ReportError::Mixed`] if some runs have an accuracy and others none.
@@ -85,7 +97,7 @@ impl Measure {
             }
             (Some(_), None) => Ok(ACCURACY),
             (None, _) if has(GAP).is_some() && lacks(GAP).is_none() => Ok(GAP),
-            (None, _) => Ok(LOSS),
+            (None, _) => Ok(Self::loss(runs.clone())),
         }
     }
 }
@@ -94,7 +106,7 @@ fn labelled(what: &str, unit: &str) -> String {
     if unit.is_empty() { what.to_owned() } else { format!("{what} ({unit})") }
 }
 
-/// The numbers that sum up one run.
+/// The numbers that sum up one complete run.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Digest {
     /// Mean of the last 20 % of the evaluations.
@@ -103,7 +115,7 @@ pub struct Digest {
     pub last: Option<f64>,
     /// Mean of |a_k − a_{k−1}| over the last 50 % of the evaluations.
     pub rough: Option<f64>,
-    /// Rounds in a second.
+    /// Rounds over the seconds of the whole run, evaluations included.
     pub rounds_per_second: Option<f64>,
     /// Median of the seconds that the rule took in a round.
     pub aggregate_seconds: Option<f64>,
@@ -115,7 +127,7 @@ impl Digest {
         let values = measure.of(run).unwrap_or_default();
         Self {
             settled: settled(values),
-            last: values.last().copied().filter(|value| !value.is_nan()),
+            last: measure.last(run),
             rough: rough(values),
             rounds_per_second: run.summary.as_ref().map(|summary| summary.rounds_per_second),
             aggregate_seconds: run.timings.get("aggregate_seconds").and_then(super::statistics::median),

@@ -11,6 +11,7 @@ use super::{
     figures::Figure,
     losses::Losses,
     measure::{count, number},
+    notes::Note,
     plot::FONT,
     statistics::{Estimate, interval},
     study::{Run, Study},
@@ -92,12 +93,21 @@ fn head(study: &Study, title: &str) -> String {
         count(study.series.len(), "setting"),
         count(seeds.len(), "seed"),
     );
-    let notes: Vec<String> = study.notes.iter().cloned().chain(remarks(study)).collect();
+    let notes: String = study.notes.iter().cloned().chain(remarks(study)).map(|note| item(&note)).collect();
     if !notes.is_empty() {
-        let notes: String = notes.iter().map(|note| format!("<li>{}</li>\n", escape(note))).collect();
         html += &format!("<ul class=\"notes\">\n{notes}</ul>\n");
     }
     html + &legend(study)
+}
+
+/// A note, with its cases folded away.
+fn item(note: &Note) -> String {
+    let text = escape(&note.text);
+    if note.details.is_empty() {
+        return format!("<li>{text}</li>\n");
+    }
+    let cases: String = note.details.iter().map(|case| format!("<li>{}</li>\n", escape(case))).collect();
+    format!("<li><details><summary>{text}</summary>\n<ul>\n{cases}</ul>\n</details></li>\n")
 }
 
 /// What lines, bands and numbers mean.
@@ -110,6 +120,12 @@ fn legend(study: &Study) -> String {
         ""
     };
     let free = |at: usize| study.factors[at].values.iter().any(|value| value == "none");
+    let is_infinite = |run: &Run| run.digest.settled.is_some_and(f64::is_infinite);
+    let diverged = if study.runs.iter().any(is_infinite) {
+        " What is inf is beyond the range of numbers: it has no interval, and there is no difference to it."
+    } else {
+        ""
+    };
     let attacks = if study.factor("attack").is_some_and(free) {
         " A worst case is over the attacks that are there, and not over “no attack”."
     } else {
@@ -117,18 +133,23 @@ fn legend(study: &Study) -> String {
     };
     format!(
         "<p>Lines are means over seeds; bands and ± are 95 % confidence intervals of the mean by Student’s t. \
-         <b>final</b> is the mean of the last 20 % of the evaluations, <b>rough</b> the mean |a<sub>k</sub> − \
-         a<sub>k−1</sub>| over their last 50 %.{points}{failed}{attacks}</p>\n"
+         <b>final</b> is the mean of the last 20 % of the evaluations, <b>last</b> the last of them, <b>rough</b> the \
+         mean |a<sub>k</sub> − a<sub>k−1</sub>| over their last 50 %.{points}{failed}{diverged}{attacks}</p>\n<p>The table is \
+         of complete runs alone. <b>rounds/s</b> is the rounds over the elapsed time of the whole run, evaluations \
+         included (<code>phalanx bench</code> goes by the median round); <b>aggregation</b> is the median over rounds \
+         of the time that the rule took. Against time, a point stands at the mean over seeds of the time at its round. \
+         Gradients computed are those of mini-batches of whatever size, the attackers’ own included.</p>\n"
     )
 }
 
 /// What those who started the runs were told of their configurations, each once with the number of runs.
-fn remarks(study: &Study) -> Vec<String> {
+fn remarks(study: &Study) -> Vec<Note> {
     let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
     let all = study.runs.iter().flat_map(|run| &run.record.info.remarks);
     all.for_each(|remark| *counts.entry(remark).or_default() += 1);
     let runs = study.runs.len();
-    counts.into_iter().map(|(remark, number)| format!("Of {number} of {runs} runs: {remark}.")).collect()
+    let note = |(remark, number)| format!("Of {number} of {runs} runs: {remark}.").into();
+    counts.into_iter().map(note).collect()
 }
 
 /// The figures; views of one group share a place, with a tab for each.
@@ -247,7 +268,6 @@ fn details(study: &Study, at: usize, run: &Run, out: &Path) -> String {
         .collect();
     let info = &run.record.info;
     let unknown = || "unknown".to_owned();
-    let error = run.record.summary.as_ref().and_then(|summary| summary.error.as_ref());
     format!(
         "<details id=\"run-{at}\"><summary><code>{hash}</code> seed {seed}, {status}: final {settled}, last {last}, \
          rough {rough}{values}</summary>\n<p>Folder <a href=\"{link}/\"><code>{shown}</code></a>{error}</p>\n<p>Phalanx \
@@ -257,13 +277,13 @@ fn details(study: &Study, at: usize, run: &Run, out: &Path) -> String {
         seed = run.seed(),
         status = run.status(),
         settled = show(run.digest.settled, unit),
-        last = show(run.digest.last, unit),
+        last = show(study.measure.last(&run.record), unit),
         rough = show(run.digest.rough, difference_unit),
         link = escape(&address(&folder)),
         shown = escape(&folder),
         values =
             if values.is_empty() { String::new() } else { format!(" <small>{}</small>", values.join(", ")) },
-        error = error.map_or_else(String::new, |error| format!("<br>error: {}", escape(error))),
+        error = run.error().map_or_else(String::new, |error| format!("<br>error: {}", escape(error))),
         version = escape(&info.phalanx),
         commit = escape(&info.commit.clone().unwrap_or_else(unknown)),
         torch = escape(&info.torch.clone().unwrap_or_else(|| "none".to_owned())),

@@ -8,7 +8,7 @@ use statrs::distribution::{ContinuousCDF, StudentsT};
 pub struct Estimate {
     /// The mean.
     pub mean: f64,
-    /// Half the interval's width; none for a single value.
+    /// Half the interval's width; none for a single value, or if the mean is not finite.
     pub half: Option<f64>,
     /// Number of values.
     pub n: usize,
@@ -22,9 +22,20 @@ impl Estimate {
             return None;
         }
         let mean = values.iter().sum::<f64>() / n as f64;
-        let squares = values.iter().map(|value| (value - mean).powi(2)).sum::<f64>();
-        let half = (n > 1).then(|| t_quantile(n - 1) * (squares / ((n - 1) * n) as f64).sqrt());
-        Some(Self { mean, half, n })
+        // the root of the sum of squares, whose squares may be beyond the range of numbers
+        let deviation = values.iter().map(|value| value - mean).fold(0.0, f64::hypot);
+        let half = (n > 1).then(|| t_quantile(n - 1) * deviation / (((n - 1) * n) as f64).sqrt());
+        Some(Self { mean, half: half.filter(|half| half.is_finite()), n })
+    }
+
+    /// The same of values that are `factor` times as large.
+    pub fn scaled(self, factor: f64) -> Self {
+        Self { mean: factor * self.mean, half: self.half.map(|half| factor * half), ..self }
+    }
+
+    /// None if the mean is not finite.
+    pub fn finite(self) -> Option<Self> {
+        Some(self).filter(|estimate| estimate.mean.is_finite())
     }
 
     /// The interval, or the mean alone.
@@ -81,6 +92,15 @@ mod tests {
         assert!((estimate.half.unwrap() - 6.5724).abs() < 1e-3);
         assert!(!estimate.excludes_zero());
         assert!(Estimate::of(&[1.0, 1.1, 1.2]).unwrap().excludes_zero());
+    }
+
+    #[test]
+    fn what_is_not_finite_has_no_interval() {
+        let diverged = Estimate::of(&[1.0, f64::INFINITY, 2.0]).unwrap();
+        assert_eq!((diverged.mean, diverged.half, diverged.finite()), (f64::INFINITY, None, None));
+        let large = Estimate::of(&[1e200, 3e200]).unwrap();
+        // half = 12.706 · √2e200 / √2
+        assert!((large.half.unwrap() / 1e200 - 12.706).abs() < 1e-3, "{large:?}");
     }
 
     #[test]

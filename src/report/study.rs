@@ -5,11 +5,13 @@ use std::collections::{BTreeMap, HashSet};
 
 use super::{
     ReportError,
-    factors::{ABSENT, Factor, UNSET, factors, is_below, without_role},
+    factors::{ABSENT, Factor, UNSET, factors, is_below, is_of_problem, without_role},
     facts::{Fact, Facts},
     layout::{Layout, layout},
     losses::Losses,
     measure::{Digest, Measure},
+    notes::{LeftOut, Note, told},
+    statistics::Estimate,
 };
 use crate::{
     config::Config,
@@ -27,7 +29,7 @@ pub struct Run {
     pub record: RunRecord,
     /// Its configuration, flat.
     pub facts: Facts,
-    /// The numbers that sum it up.
+    /// The numbers that sum it up; none if it is not complete.
     pub digest: Digest,
     /// Hash of its configuration.
     pub hash: String,
@@ -36,10 +38,9 @@ pub struct Run {
 impl Run {
     fn new(record: RunRecord, measure: Measure) -> Self {
         let facts = Facts::of(&record.config);
-        let digest = Digest::of(&record, measure);
-        let run = Self { digest, hash: record.config.hash(), facts, record };
-        // What it had come to before it failed is not where it ended.
-        let digest = if run.is_complete() { digest } else { Digest { settled: None, rough: None, ..digest } };
+        let run = Self { digest: Digest::default(), hash: record.config.hash(), facts, record };
+        // What it had come to before it failed is not where it ended, and is in no mean.
+        let digest = if run.is_complete() { Digest::of(&run.record, measure) } else { run.digest };
         Self { digest, ..run }
     }
 
@@ -63,6 +64,11 @@ impl Run {
     pub fn is_complete(&self) -> bool {
         let completed = |summary: &Summary| summary.status == Status::Completed;
         self.record.summary.as_ref().is_some_and(completed) && !self.record.evaluations.is_empty()
+    }
+
+    /// What went wrong, if something did.
+    pub fn error(&self) -> Option<&str> {
+        self.record.summary.as_ref()?.error.as_deref()
     }
 
     /// Whether it ended by an error.
@@ -114,7 +120,7 @@ pub struct Study {
     /// Which factor goes where.
     pub layout: Layout,
     /// What a reader has to know: runs left out, settings that vary together.
-    pub notes: Vec<String>,
+    pub notes: Vec<Note>,
 }
 
 impl Study {
@@ -133,7 +139,7 @@ impl Study {
     fn of(runs: Vec<Run>, measure: Measure) -> Self {
         let mut notes = Vec::new();
         let (factors, levels) = factors(&runs, &mut notes);
-        let series = series(&runs, &levels, &mut notes);
+        let series = series(&runs, (&factors, &levels), &mut notes);
         let layout = layout(&factors, &series);
         Self { runs, measure, factors, levels, series, layout, notes }
     }
@@ -174,13 +180,23 @@ impl Study {
         Some(rest).filter(|rest| !rest.starts_with(|c: char| c.is_ascii_digit()))
     }
 
-    /// The factors whose values are held against those of a baseline: those of the colours but how the data is dealt, which
-    /// nobody chooses, unless there is nothing else.
+    /// The factors whose values are held against those of a baseline: those of the colours but what the problem is, whose
+    /// values have no difference that means anything, and how the data is dealt, which nobody chooses, unless there is
+    /// nothing else.
     pub fn compared(&self) -> Vec<usize> {
-        let colour = &self.layout.colour;
-        let dealt = |at: &usize| is_below(&self.factors[*at].key, "task.partition");
-        let chosen: Vec<usize> = colour.iter().copied().filter(|at| !dealt(at)).collect();
-        if chosen.is_empty() { colour.clone() } else { chosen }
+        let key = |at: &usize| self.factors[*at].key.as_str();
+        let mut alike: Vec<usize> = self.layout.colour.clone();
+        alike.retain(|at| !is_of_problem(key(at)));
+        let chosen: Vec<usize> =
+            alike.iter().copied().filter(|at| !is_below(key(at), "task.partition")).collect();
+        if chosen.is_empty() { alike } else { chosen }
+    }
+
+    /// The mean of the final values of all runs of `series`.
+    pub fn settled<'a>(&self, series: impl IntoIterator<Item = &'a Series>) -> Option<Estimate> {
+        let runs = series.into_iter().flat_map(|series| &series.runs);
+        let values: Vec<f64> = runs.filter_map(|&run| self.runs[run].digest.settled).collect();
+        Estimate::of(&values)
     }
 
     /// The factor with that name or key.
@@ -223,10 +239,10 @@ impl Study {
 }
 
 /// Of `records`, the runs that count in a study of them, and what a reader has to know of the others.
-pub fn counted(records: Vec<RunRecord>, measure: Measure) -> (Vec<Run>, Vec<String>) {
+pub fn counted(records: Vec<RunRecord>, measure: Measure) -> (Vec<Run>, Vec<Note>) {
     let (all, mut notes) = (runs(records, measure), Vec::new());
-    let (_, levels) = factors(&all, &mut Vec::new());
-    let series = series(&all, &levels, &mut notes);
+    let (factors, levels) = factors(&all, &mut Vec::new());
+    let series = series(&all, (&factors, &levels), &mut notes);
     let counted = counted_runs(&series);
     let kept = all.into_iter().enumerate().filter(|(at, _)| counted.contains(at));
     (kept.map(|(_, run)| run).collect(), notes)
@@ -255,7 +271,7 @@ pub fn combinations(series: &[Series], which: &[usize]) -> Vec<Vec<usize>> {
 }
 
 /// Groups the runs that differ in nothing but the seed; of repeated ones the latest complete one counts.
-fn series(runs: &[Run], table: &[Vec<usize>], notes: &mut Vec<String>) -> Vec<Series> {
+fn series(runs: &[Run], (factors, table): (&[Factor], &[Vec<usize>]), notes: &mut Vec<Note>) -> Vec<Series> {
     let mut groups: BTreeMap<&[usize], BTreeMap<u64, usize>> = BTreeMap::new();
     let (mut repeated, mut unlike) = (0, 0);
     for (at, levels) in table.iter().enumerate() {
@@ -275,23 +291,26 @@ fn series(runs: &[Run], table: &[Vec<usize>], notes: &mut Vec<String>) -> Vec<Se
     let number = |n: usize, one: &str, more: &str| format!("{n} {}", if n == 1 { one } else { more });
     if repeated > 0 {
         let some = number(repeated, "run repeats", "runs repeat");
-        notes.push(format!("{some} another's settings and seed; the latest complete one counts."));
+        notes.push(format!("{some} another's settings and seed; the latest complete one counts.").into());
     }
     if unlike > 0 {
         let some = number(unlike, "run is", "runs are");
-        notes.push(format!(
+        let unlike = format!(
             "{some} like another, with the same seed, in all that is told here, yet their configurations are \
              not the same; the latest complete one counts."
-        ));
+        );
+        notes.push(unlike.into());
     }
+    let mut left_out = Vec::new();
     let groups = groups.into_iter();
     let series: Vec<Series> = groups
         .map(|(levels, seeds)| Series {
             levels: levels.to_vec(),
             losses: losses(runs, seeds.values()),
-            runs: counting(runs, seeds.into_values(), notes),
+            runs: counting(runs, seeds.into_values(), &mut left_out),
         })
         .collect();
+    notes.extend(told(runs, (factors, table), &left_out));
     series.into_iter().filter(|series| !series.runs.is_empty()).collect()
 }
 
@@ -303,16 +322,12 @@ fn losses<'a>(runs: &[Run], seeds: impl Iterator<Item = &'a usize>) -> Losses {
     })
 }
 
-/// The complete runs, or all that were evaluated if none is complete.
-fn counting(runs: &[Run], all: impl Iterator<Item = usize>, notes: &mut Vec<String>) -> Vec<usize> {
+/// The complete runs, or all that were evaluated if none is complete; the others go to `left_out`.
+fn counting(runs: &[Run], all: impl Iterator<Item = usize>, left_out: &mut Vec<LeftOut>) -> Vec<usize> {
     let (complete, other): (Vec<usize>, Vec<usize>) = all.partition(|&run| runs[run].is_complete());
     let evaluated = |run: &usize| !runs[*run].record.evaluations.is_empty();
-    for &run in &other {
-        let counts =
-            if complete.is_empty() && evaluated(&run) { "drawn as far as it got" } else { "left out" };
-        let Run { hash, .. } = &runs[run];
-        notes.push(format!("Run {hash} (seed {}) is {}: {counts}.", runs[run].seed(), runs[run].status()));
-    }
+    left_out
+        .extend(other.iter().map(|&run| LeftOut { run, is_drawn: complete.is_empty() && evaluated(&run) }));
     if complete.is_empty() { other.into_iter().filter(evaluated).collect() } else { complete }
 }
 
@@ -320,7 +335,7 @@ fn counting(runs: &[Run], all: impl Iterator<Item = usize>, notes: &mut Vec<Stri
 pub(super) mod tests {
     use std::path::Path;
 
-    use super::{Losses, Run, Study};
+    use super::{Digest, Losses, Run, Study};
     use crate::{
         config::read_back,
         report::measure::ACCURACY,
@@ -445,7 +460,7 @@ pub(super) mod tests {
         assert_eq!(study.series.len(), 1);
         assert_eq!(study.series[0].runs.len(), 1);
         assert_eq!(study.notes.len(), 2);
-        assert!(study.notes[1].contains("(seed 2) is unfinished: left out"), "{:?}", study.notes);
+        assert!(study.notes[1].text.ends_with("(seed 2) is unfinished and left out."), "{:?}", study.notes);
     }
 
     #[test]
@@ -456,7 +471,8 @@ pub(super) mod tests {
         runs[2].record.evaluations = Columns::default();
         let study = Study::of(runs, ACCURACY);
         assert_eq!(study.series[0].runs, [0]);
-        assert!(study.notes[1].contains("(seed 2) is without evaluations: left out"), "{:?}", study.notes);
+        let told = "(seed 2) is without evaluations and left out.";
+        assert!(study.notes[1].text.ends_with(told), "{:?}", study.notes);
     }
 
     /// An optional parameter that some runs leave out is a setting like any other.
@@ -520,19 +536,37 @@ pub(super) mod tests {
         assert!(shared.contains(&"step.adam.lr") && !shared.contains(&"step.sgd.lr"), "{shared:?}");
     }
 
+    /// The gaps of two objectives have no difference that means anything.
+    #[test]
+    fn objectives_are_figures_of_their_own_and_not_compared() {
+        let with = |rule, sigma: f64| {
+            let objective = format!("objective = {{ least-squares = {{ sigma = {sigma:?} }} }}");
+            altered(run(1, rule, "ipm", ""), "dataset = \"digits\"\nmodel = \"mlp\"", &objective)
+        };
+        let all = ["'mean'", "'cwmed'"].into_iter().flat_map(|rule| [0.0, 2.0].map(|s| with(rule, s)));
+        let both = study(all.collect());
+        assert_eq!(keys(&both, &both.layout.split), ["task.objective.least-squares.sigma"]);
+        assert_eq!(keys(&both, &both.layout.colour), ["rule"]);
+        assert_eq!(keys(&both, &both.compared()), ["rule"]);
+        let alone = study([0.0, 2.0].map(|sigma| with("'mean'", sigma)).into());
+        assert_eq!(keys(&alone, &alone.layout.colour), ["task.objective.least-squares.sigma"]);
+        assert!(alone.compared().is_empty());
+    }
+
     #[test]
     fn runs_that_only_look_alike_are_said_to() {
         let mut runs: Vec<Run> = [1, 1].map(|seed| run(seed, "'mean'", "ipm", "")).into();
         runs[1].record.config.rounds += 1;
         let study = Study::of(runs, ACCURACY);
-        assert!(study.notes[0].contains("configurations are not the same"), "{:?}", study.notes);
+        assert!(study.notes[0].text.contains("configurations are not the same"), "{:?}", study.notes);
     }
 
     #[test]
     fn what_a_run_had_come_to_before_it_failed_is_not_its_end() {
         let study = study(vec![run(1, "'mean'", "ipm", ""), failed(run(2, "'cwmed'", "ipm", ""))]);
         let [cwmed, mean] = [1, 0].map(|at| &study.runs[at].digest);
-        assert_eq!((mean.settled, cwmed.settled, cwmed.last), (Some(0.5), None, Some(0.5)));
+        assert_eq!((mean.settled, mean.last, mean.rounds_per_second), (Some(0.5), Some(0.5), Some(1.0)));
+        assert_eq!(*cwmed, Digest::default());
         let endings: Vec<_> = study.series.iter().map(|series| study.ending(series)).collect();
         assert_eq!(endings, [None, Some("failed")]);
     }

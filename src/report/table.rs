@@ -19,7 +19,7 @@ pub struct Row {
     pub settled: Option<Estimate>,
     /// How many of its seeds failed, and are not in the means.
     pub losses: Losses,
-    /// Difference of that to the baseline, over the seeds that both have.
+    /// Difference of that to the baseline, over the seeds that both have; none if it is not finite.
     pub difference: Option<Estimate>,
     /// Whether its interval leaves zero out and no seed of either failed.
     pub is_sure: bool,
@@ -89,7 +89,7 @@ fn row(study: &Study, series: &Series, base: Option<Option<&Series>>) -> Row {
     Row {
         values: every.iter().zip(pick(series, &every)).map(value).collect(),
         ending: study.ending(series),
-        settled: estimate(|run| run.digest.settled),
+        settled: study.settled([series]),
         losses: series.losses,
         is_sure: !have_failed && difference.is_some_and(|difference| difference.excludes_zero()),
         difference,
@@ -110,5 +110,27 @@ fn paired(study: &Study, series: &Series, base: &Series) -> Option<Estimate> {
             base.runs.iter().map(|&other| &study.runs[other]).find(|other| other.seed() == run.seed())?;
         Some(run.digest.settled? - other.digest.settled?)
     };
-    Estimate::of(&series.runs.iter().filter_map(difference).collect::<Vec<_>>())
+    Estimate::of(&series.runs.iter().filter_map(difference).collect::<Vec<_>>())?.finite()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{
+        super::study::tests::{ended_at, run, study},
+        table,
+    };
+
+    /// Nothing can be said of how far it is from what diverged.
+    #[test]
+    fn there_is_no_difference_to_what_diverged() {
+        let ended = |rule, accuracy| [1, 2].map(|seed| ended_at(run(seed, rule, "ipm", ""), accuracy));
+        let rows = |other| {
+            let runs = ended("'mean'", 0.5).into_iter().chain(ended("'cwmed'", other));
+            table(&study(runs.collect()), None).unwrap().rows
+        };
+        let diverged = &rows(f64::INFINITY)[1];
+        let settled = diverged.settled.unwrap();
+        assert_eq!((settled.mean, settled.half, diverged.difference), (f64::INFINITY, None, None));
+        assert_eq!(rows(0.75)[1].difference.unwrap().mean, 0.25);
+    }
 }

@@ -142,7 +142,7 @@ fn the_table_says_what_its_definitions_say() {
         fs::read_to_string(done.stdout.trim()).unwrap()
     };
     let unfinished = page();
-    assert!(unfinished.contains("is unfinished: drawn as far as it got"));
+    assert!(unfinished.contains("is unfinished and drawn as far as it got, without a number."));
     // A line that is being written does not count.
     assert!(unfinished.contains("final – %, last 90.00 %"), "it has not come to an end: {unfinished}");
     let summary = r#"{"status": "completed", "rounds": 5, "elapsed_seconds": 1, "rounds_per_second": 5}"#;
@@ -152,6 +152,9 @@ fn the_table_says_what_its_definitions_say() {
     // the last two of six; steps of 20, 10 and 20 points
     assert!(page.contains("final 80.00 %, last 90.00 %, rough 16.67 points"), "{page}");
     assert!(page.contains(">last (%)</th><th class=\"n\">rough (points)</th>"), "{page}");
+    for word in ["last", "rough", "rounds/s", "aggregation"] {
+        assert!(page.contains(&format!("<b>{word}</b>")), "{word} has no definition");
+    }
 }
 
 /// Two of three seeds of a rule failed: its table does not show the third alone as what the rule comes to.
@@ -187,6 +190,7 @@ fn a_table_says_how_many_seeds_failed() {
     assert!(told.contains("<td class=\"n\">90.00 (2 of 3 failed)</td>"), "{told}");
     assert!(told.contains("<td class=\"n\">80.00 ± 0.00</td>"), "{told}");
     assert!(told.contains("Test accuracy (2 of 6 failed)") && told.contains("which flatters them"), "{told}");
+    assert!(told.contains("<summary>2 runs failed and are left out.</summary>"), "{told}");
     // What was stopped may still come to anything.
     [2, 3].iter().for_each(|seed| run("mean", *seed, "interrupted", [0.1, 0.1]));
     let told = page();
@@ -285,7 +289,7 @@ fn a_comparison_counts_the_runs_that_a_report_counts() {
     let told = Program::run(&["compare", &a, &b]).stdout;
     assert!(told.contains("A: 2 runs, B: 2 runs, 2 pairs"), "{told}");
     let repeated = "2 runs repeat another's settings and seed; the latest complete one counts.";
-    let interrupted = format!("Run {} (seed 3) is interrupted: left out.", harness::hash(&alone[2]));
+    let interrupted = format!("Run {} (seed 3) was interrupted and left out.", harness::hash(&alone[2]));
     assert!(told.contains(&format!("\nA: {repeated}\nB: {interrupted}\n\n")), "{told}");
     let tidy = folder.path().join("tidy.csv");
     let told = Program::run(&["report", &a, "--csv", &tidy.display().to_string()]).stdout;

@@ -374,7 +374,7 @@ fn a_cell_that_fails_does_not_stop_the_others() {
     let page = fs::read_to_string(report.stdout.trim()).unwrap();
     let told = "The sweep convex varies attackers.0.attack, seed: 1 of 4 cells are not completed.";
     assert!(page.contains(told), "{page}");
-    assert!(page.contains("Cell 1 is failed (") && page.contains("seed=2."), "{page}");
+    assert!(page.contains("Cell 1 failed (") && page.contains("seed=2."), "{page}");
 }
 
 #[test]
