@@ -31,6 +31,14 @@ pub struct Arguments {
     /// What differences are taken to: a label of the legend [default: its first].
     #[arg(long, value_name = "LABEL")]
     baseline: Option<String>,
+    /// Also tell the rounds, gradients and bytes that it takes to this value, as the page shows it: 80 for 80 %.
+    #[arg(long, value_name = "VALUE", value_parser = finite, allow_negative_numbers = true)]
+    target: Option<f64>,
+}
+
+/// The number that `text` is.
+fn finite(text: &str) -> Result<f64, String> {
+    text.parse().ok().filter(|number: &f64| number.is_finite()).ok_or_else(|| "it is no number".to_owned())
 }
 
 /// Makes the report; the path of its page goes to stdout.
@@ -54,7 +62,7 @@ fn report(arguments: &Arguments) -> anyhow::Result<PathBuf> {
             study.notes.extend(standing(path, &manifest, &study));
         }
     }
-    let page = Page::new(&study, arguments.baseline.as_deref())?;
+    let page = Page::new(&study, arguments.baseline.as_deref(), arguments.target)?;
     let tidy = Tidy::of(&study);
     if let Some(path) = &arguments.csv {
         tidy.write_csv(path)?;

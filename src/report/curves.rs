@@ -92,11 +92,7 @@ fn at_rounds(table: &Columns, column: &str, rounds: &[u64]) -> Vec<f64> {
 fn line(study: &Study, series: &Series, measure: Measure, against: Against, unit: f64) -> Vec<Point> {
     let runs: Vec<&RunRecord> = series.runs.iter().map(|&run| &study.runs[run].record).collect();
     let xs: Vec<Vec<f64>> = runs.iter().map(|run| against.values(run)).collect();
-    let rounds = runs.first().map_or(&[][..], |run| run.evaluations.round());
-    let point = |round: &u64| {
-        let rows: Option<Vec<usize>> =
-            runs.iter().map(|run| run.evaluations.round().binary_search(round).ok()).collect();
-        let rows = rows?;
+    let point = |(_, rows): (u64, Vec<usize>)| {
         let ys: Option<Vec<f64>> =
             runs.iter().zip(&rows).map(|(run, &row)| Some(measure.of(run)?[row] * measure.scale())).collect();
         let x = xs.iter().zip(&rows).map(|(values, &row)| values[row]).sum::<f64>() / runs.len() as f64;
@@ -104,7 +100,16 @@ fn line(study: &Study, series: &Series, measure: Measure, against: Against, unit
         let (low, high) = estimate.range();
         Some(Point { x: x * unit, y: estimate.mean, low, high, hollow: false })
     };
-    rounds.iter().filter_map(point).collect()
+    common(&runs).filter_map(point).collect()
+}
+
+/// The rounds that all `runs` evaluated, with the row of each run.
+pub fn common<'a>(runs: &'a [&RunRecord]) -> impl Iterator<Item = (u64, Vec<usize>)> + 'a {
+    let rounds = runs.first().map_or(&[][..], |run| run.evaluations.round());
+    rounds.iter().filter_map(|round| {
+        let rows = runs.iter().map(|run| run.evaluations.round().binary_search(round).ok());
+        Some((*round, rows.collect::<Option<_>>()?))
+    })
 }
 
 /// The measures that some run has.

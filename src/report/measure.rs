@@ -43,6 +43,11 @@ impl Measure {
         if self.unit == "%" { 100.0 } else { 1.0 }
     }
 
+    /// 1 if more is better, -1 otherwise.
+    pub fn sign(&self) -> f64 {
+        if self.higher_is_better { 1.0 } else { -1.0 }
+    }
+
     /// Title and unit.
     pub fn label(&self) -> String {
         labelled(self.title, self.unit)

@@ -10,6 +10,7 @@ mod figures;
 mod layout;
 mod losses;
 mod measure;
+mod milestones;
 mod notes;
 mod page;
 mod plot;
@@ -142,12 +143,14 @@ pub struct Page<'a> {
 }
 
 impl<'a> Page<'a> {
-    /// Makes its table, whose differences are taken to `baseline`, and its figures.
+    /// Makes its table, whose differences are taken to `baseline` and which tells what it takes to reach `target`, and its
+    /// figures.
     ///
     /// # Errors
     /// [`ReportError`].
-    pub fn new(study: &'a Study, baseline: Option<&str>) -> Result<Self, ReportError> {
-        Ok(Self { study, table: table::table(study, baseline)?, figures: figures::figures(study)? })
+    pub fn new(study: &'a Study, baseline: Option<&str>, target: Option<f64>) -> Result<Self, ReportError> {
+        let table = table::table(study, baseline, target)?;
+        Ok(Self { study, table, figures: figures::figures(study)? })
     }
 
     /// Writes `index.html` and its pictures as SVG and PNG into `out`; returns the path of the page.

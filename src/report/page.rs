@@ -11,6 +11,7 @@ use super::{
     figures::Figure,
     losses::Losses,
     measure::{count, number},
+    milestones::Best,
     notes::Note,
     plot::FONT,
     statistics::{Estimate, interval},
@@ -31,6 +32,7 @@ pub fn page(study: &Study, table: &Table, figures: &[Figure], out: &Path) -> Str
         font_face()
     );
     html += &head(study, &title);
+    html += &legend(study, table);
     html += "<h2>Figures</h2>\n";
     html += &gallery(figures);
     html += &results(study, table);
@@ -97,7 +99,7 @@ fn head(study: &Study, title: &str) -> String {
     if !notes.is_empty() {
         html += &format!("<ul class=\"notes\">\n{notes}</ul>\n");
     }
-    html + &legend(study)
+    html
 }
 
 /// A note, with its cases folded away.
@@ -111,7 +113,7 @@ fn item(note: &Note) -> String {
 }
 
 /// What lines, bands and numbers mean.
-fn legend(study: &Study) -> String {
+fn legend(study: &Study, table: &Table) -> String {
     let points = if study.measure.unit == "%" { " Points are percentage points." } else { "" };
     let failed = if Losses::over(&study.series).any() {
         " Where seeds failed, numbers and lines are of the others alone, which flatters them; how many failed is said \
@@ -131,15 +133,29 @@ fn legend(study: &Study) -> String {
     } else {
         ""
     };
+    let target = table.target.map_or_else(String::new, |target| {
+        format!(
+            " What leads <b>to {}</b> is counted up to a seed’s first evaluation there or beyond; the means are over \
+             the seeds that come there, and how many never do is said beside.",
+            aim(study, target)
+        )
+    });
+    let most = if study.measure.higher_is_better { "largest" } else { "smallest" };
     format!(
         "<p>Lines are means over seeds; bands and ± are 95 % confidence intervals of the mean by Student’s t. \
-         <b>final</b> is the mean of the last 20 % of the evaluations, <b>last</b> the last of them, <b>rough</b> the \
+         <b>final</b> is the mean of the last 20 % of the evaluations, <b>last</b> the last of them, <b>best</b> the {most} mean over seeds at an evaluation that all of them have, with \
+         its round, <b>rough</b> the \
          mean |a<sub>k</sub> − a<sub>k−1</sub>| over their last 50 %.{points}{failed}{diverged}{attacks}</p>\n<p>The table is \
          of complete runs alone. <b>rounds/s</b> is the rounds over the elapsed time of the whole run, evaluations \
          included (<code>phalanx bench</code> goes by the median round); <b>aggregation</b> is the median over rounds \
          of the time that the rule took. Against time, a point stands at the mean over seeds of the time at its round. \
-         Gradients computed are those of mini-batches of whatever size, the attackers’ own included.</p>\n"
+         Gradients computed are those of mini-batches of whatever size, the attackers’ own included.{target}</p>\n"
     )
+}
+
+/// A target with its unit.
+fn aim(study: &Study, target: f64) -> String {
+    format!("{target} {}", study.measure.unit).trim_end().to_owned()
 }
 
 /// What those who started the runs were told of their configurations, each once with the number of runs.
@@ -204,8 +220,20 @@ fn results(study: &Study, table: &Table) -> String {
     if table.baseline.is_some() {
         html += &heading(&measure.of_difference("difference"));
     }
-    let rest = [&measure.of_value("last"), &measure.of_difference("rough"), "rounds/s", "aggregation (ms)"];
+    let rest = [
+        &measure.of_value("best"),
+        &measure.of_value("last"),
+        &measure.of_difference("rough"),
+        "rounds/s",
+        "aggregation (ms)",
+    ];
     html += &rest.map(heading).concat();
+    let to = |target: f64| {
+        ["rounds", "gradients", "bytes"]
+            .map(|what| heading(&format!("{what} to {}", aim(study, target))))
+            .concat()
+    };
+    html += &table.target.map_or_else(String::new, to);
     html += "<th>runs (seed)</th></tr>\n";
     html += &table.rows.iter().map(|row| result(study, table, row)).collect::<String>();
     html + "</table></div>\n"
@@ -232,10 +260,16 @@ fn result(study: &Study, table: &Table, row: &Row) -> String {
     let mean = |estimate: Option<Estimate>, show: &dyn Fn(f64) -> String| {
         estimate.map_or_else(|| "–".to_owned(), |estimate| show(estimate.mean))
     };
+    let best = |best: Best| format!("{} (round {})", measure(best.mean), best.round);
+    html += &cell("", row.best.map_or_else(|| "–".to_owned(), best));
     html += &cell("", mean(row.last, &measure));
     html += &cell("", mean(row.rough, &measure));
     html += &cell("", mean(row.rounds_per_second, &number));
     html += &cell("", mean(row.aggregate_seconds, &|seconds| number(1000.0 * seconds)));
+    if let Some(reached) = &row.reached {
+        let costs = [reached.rounds, reached.gradients, reached.bytes];
+        html += &costs.map(|cost| cell("", reached.beside(interval(cost, number)))).concat();
+    }
     let link = |&run: &usize| format!("<a href=\"#run-{run}\">{}</a>", study.runs[run].seed());
     html += &format!("<td>{}</td></tr>\n", row.runs.iter().map(link).collect::<Vec<_>>().join(" "));
     html

@@ -4,6 +4,7 @@
 use super::{
     ReportError,
     losses::Losses,
+    milestones::{Best, Reached},
     statistics::Estimate,
     study::{Run, Series, Study, pick},
 };
@@ -25,6 +26,10 @@ pub struct Row {
     pub is_sure: bool,
     /// Whether the row is a baseline.
     pub is_baseline: bool,
+    /// The best mean over seeds, and its round.
+    pub best: Option<Best>,
+    /// What it takes to reach the target, if there is one.
+    pub reached: Option<Reached>,
     /// The last evaluation.
     pub last: Option<Estimate>,
     /// Mean step between neighbouring evaluations of the last 50 %.
@@ -44,13 +49,16 @@ pub struct Table {
     pub rows: Vec<Row>,
     /// What differences are taken to; none if there is only one label.
     pub baseline: Option<String>,
+    /// What is to be reached, as it is shown; none if nobody asks.
+    pub target: Option<f64>,
 }
 
-/// The table of `study` with differences to the label `baseline`; without one, to the first label.
+/// The table of `study` with differences to the label `baseline`; without one, to the first label. With a `target`, what
+/// it takes to reach that.
 ///
 /// # Errors
 /// [`ReportError::Baseline`] if there is no such label.
-pub fn table(study: &Study, baseline: Option<&str>) -> Result<Table, ReportError> {
+pub fn table(study: &Study, baseline: Option<&str>, target: Option<f64>) -> Result<Table, ReportError> {
     let compared = study.compared();
     let labels = study.combinations(&compared);
     let name = |levels: &Vec<usize>| study.label(&compared, levels);
@@ -62,8 +70,11 @@ pub fn table(study: &Study, baseline: Option<&str>) -> Result<Table, ReportError
     };
     let levels = levels.filter(|_| labels.len() > 1);
     let base = |series: &Series, levels: &Vec<usize>| base_of(study, series, &compared, levels);
-    let row = |series: &Series| row(study, series, levels.map(|levels| base(series, levels)));
-    Ok(Table { rows: study.series.iter().map(row).collect(), baseline: levels.map(name) })
+    let row = |series: &Series| Row {
+        reached: target.map(|target| Reached::of(study, series, target)),
+        ..row(study, series, levels.map(|levels| base(series, levels)))
+    };
+    Ok(Table { rows: study.series.iter().map(row).collect(), baseline: levels.map(name), target })
 }
 
 /// The series that differs from `series` in nothing but the factors `which`, which have the values `levels`.
@@ -94,6 +105,8 @@ fn row(study: &Study, series: &Series, base: Option<Option<&Series>>) -> Row {
         is_sure: !have_failed && difference.is_some_and(|difference| difference.excludes_zero()),
         difference,
         is_baseline,
+        best: Best::of(study, series),
+        reached: None,
         last: estimate(|run| run.digest.last),
         rough: estimate(|run| run.digest.rough),
         rounds_per_second: estimate(|run| run.digest.rounds_per_second),
@@ -126,7 +139,7 @@ mod tests {
         let ended = |rule, accuracy| [1, 2].map(|seed| ended_at(run(seed, rule, "ipm", ""), accuracy));
         let rows = |other| {
             let runs = ended("'mean'", 0.5).into_iter().chain(ended("'cwmed'", other));
-            table(&study(runs.collect()), None).unwrap().rows
+            table(&study(runs.collect()), None, None).unwrap().rows
         };
         let diverged = &rows(f64::INFINITY)[1];
         let settled = diverged.settled.unwrap();

@@ -151,8 +151,9 @@ fn the_table_says_what_its_definitions_say() {
     let page = page();
     // the last two of six; steps of 20, 10 and 20 points
     assert!(page.contains("final 80.00 %, last 90.00 %, rough 16.67 points"), "{page}");
+    assert!(page.contains(">best (%)</th>") && page.contains(">90.00 (round 5)</td>"), "{page}");
     assert!(page.contains(">last (%)</th><th class=\"n\">rough (points)</th>"), "{page}");
-    for word in ["last", "rough", "rounds/s", "aggregation"] {
+    for word in ["last", "best", "rough", "rounds/s", "aggregation"] {
         assert!(page.contains(&format!("<b>{word}</b>")), "{word} has no definition");
     }
 }
@@ -195,6 +196,22 @@ fn a_table_says_how_many_seeds_failed() {
     [2, 3].iter().for_each(|seed| run("mean", *seed, "interrupted", [0.1, 0.1]));
     let told = page();
     assert!(told.contains("<td class=\"n\">90.00</td>") && !told.contains("which flatters them"), "{told}");
+}
+
+#[test]
+fn a_target_is_told_with_what_it_takes() {
+    let folder = tempfile::tempdir().unwrap();
+    study(folder.path());
+    assert!(!report(folder.path(), "plain", &[]).contains("rounds to"));
+    let page = report(folder.path(), "report", &["--target", "0.05"]);
+    for heading in ["rounds to 0.05", "gradients to 0.05", "bytes to 0.05"] {
+        assert!(page.contains(&format!(">{heading}</th>")), "{page}");
+    }
+    assert!(page.contains("<b>to 0.05</b>"), "{page}");
+    let never = report(folder.path(), "never", &["--target=-1"]);
+    assert_eq!(never.matches("– (2 of 2 never)").count(), 3 * 4, "{never}");
+    let runs = folder.path().join("convex").display().to_string();
+    assert!(Program::fails(&["report", &runs, "--target", "nan"]).contains("it is no number"));
 }
 
 #[test]
