@@ -336,8 +336,11 @@ impl Grid {
                 chart.draw_series(bands.map(|band| Polygon::new(scale.band(band), ink.mix(0.18))))?;
             }
             let whole = crossed(piece.iter().map(at), scale.y.range);
-            for path in whole.split(|(_, y)| scale.clamp(*y) != *y).filter(|path| path.len() > 1) {
-                if let Some((dash, gap)) = dashes(line.colour) {
+            for path in whole.split(|(_, y)| scale.clamp(*y) != *y).filter(|path| !path.is_empty()) {
+                if let [alone] = path {
+                    // all that there is of a line that diverges at once
+                    chart.draw_series([Circle::new(*alone, px(2), ink.filled())])?;
+                } else if let Some((dash, gap)) = dashes(line.colour) {
                     chart.draw_series([DashedPathElement::new(path.to_vec(), px(dash), px(gap), stroke)])?;
                 } else {
                     chart.draw_series([PathElement::new(path.to_vec(), stroke)])?;
@@ -398,9 +401,13 @@ fn crossing(from: (f64, f64), to: (f64, f64), end: f64) -> f64 {
     from.0 + (to.0 - from.0) * ((end - from.1) / (to.1 - from.1))
 }
 
+/// Where a value is on an axis.
+fn on(value: f64, axis: &Axis) -> f64 {
+    if axis.log { value.log10() } else { value }
+}
+
 /// The parts of a line between values that cannot be drawn, on the axes' scales.
 fn pieces(line: &Line, x: &Axis, y: &Axis) -> Vec<Vec<Point>> {
-    let on = |value: f64, axis: &Axis| if axis.log { value.log10() } else { value };
     let placed = |point: &Point| {
         // an interval that reaches below zero goes to the foot of a logarithmic axis
         let low = Some(on(point.low, y)).filter(|low| !low.is_nan()).unwrap_or(f64::NEG_INFINITY);
@@ -484,7 +491,8 @@ impl Scale {
         let lines = || grid.panels.iter().flatten().flatten();
         let of = |line| pieces(line, &grid.x, &grid.y).into_iter().flatten();
         let points: Vec<Point> = lines().flat_map(of).collect();
-        let xs = range(points.iter().map(|point| point.x));
+        // also where a line cannot be seen, so that it is seen where it ends
+        let xs = range(lines().flat_map(|line| &line.points).map(|point| on(point.x, &grid.x)));
         // bands of few seeds can be huge: the axis follows the means and half as much again at most
         let mut means = range(points.iter().map(|point| point.y));
         if grid.y.log {
@@ -717,6 +725,15 @@ mod tests {
         let zero = panel(&[falls, &[1.0, 0.0, 1.0]], true).draw().unwrap();
         assert!(zero.contains("for which a logarithmic axis has no place: line-1."), "{zero}");
         assert!(!panel(&[falls, &[1.0, 0.0, 1.0]], false).draw().unwrap().contains("0 or less"));
+    }
+
+    /// All that there is of it is a point, on an axis that goes on.
+    #[test]
+    fn a_line_that_diverges_at_once_is_a_point() {
+        let grid = panel(&[&[1.0, f64::INFINITY, f64::INFINITY]], false);
+        assert_eq!(Scale::of(&grid).x.range, (0.0, 2.0));
+        assert_eq!(grid.draw().unwrap().matches("<circle").count(), 1);
+        assert!(!panel(&[&[1.0, 2.0]], false).draw().unwrap().contains("<circle"));
     }
 
     /// The band of a line that has left the frame would cover all of it.
