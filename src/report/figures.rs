@@ -12,7 +12,7 @@ use super::{
     losses::Losses,
     plot::{Axis, Bar, Bars, Cell, DrawError, Heat, Point},
     statistics::{Estimate, median},
-    study::{Series, Study, combinations, pick},
+    study::{Run, Series, Study, combinations, pick},
 };
 use crate::results::tables::timing;
 
@@ -248,7 +248,7 @@ impl Gallery<'_> {
     /// The worst of `cases`; a word if one of them has no number, for the worst may be there. So it may be where seeds
     /// failed: those of all cases are told.
     fn worst(&self, cases: &[Option<&Series>]) -> Cell {
-        let sign = if self.study.measure.higher_is_better { 1.0 } else { -1.0 };
+        let sign = self.study.measure.sign();
         let rank = |cell: &Cell| match cell {
             Cell::Empty => (0, 0.0),
             Cell::Word(_) => (1, 0.0),
@@ -273,7 +273,7 @@ impl Gallery<'_> {
 
     /// What aggregation costs, and where the time of a round goes.
     fn cost(&mut self) -> Result<(), DrawError> {
-        let names = self.cost_names();
+        let (study, names) = (self.study, self.cost_names());
         let mut labels: Vec<&String> = names.iter().collect();
         labels.dedup();
         let mut bars: Vec<Bar> = Vec::new();
@@ -281,9 +281,13 @@ impl Gallery<'_> {
             if bars.iter().any(|bar| bar.label == *label) {
                 continue;
             }
-            let those = || self.study.series.iter().zip(&names).filter(|(_, name)| *name == label);
-            let runs: Vec<usize> = those().flat_map(|(series, _)| series.runs.iter().copied()).collect();
-            let parts = Phases::ALL.iter().map(|part| self.milliseconds(&runs, &timing(part))).collect();
+            let those = || study.series.iter().zip(&names).filter(|(_, name)| *name == label);
+            let runs = those().flat_map(|(series, _)| &series.runs).map(|&run| &study.runs[run]);
+            let runs: Vec<&Run> = runs.filter(|run| run.is_complete()).collect();
+            if runs.is_empty() {
+                continue;
+            }
+            let parts = Phases::ALL.iter().map(|part| milliseconds(&runs, &timing(part))).collect();
             let note = Losses::over(those().map(|(series, _)| series)).beside(String::new());
             bars.push(Bar { label: label.clone(), parts, note });
         }
@@ -329,14 +333,13 @@ impl Gallery<'_> {
             study.series.iter().map(rule).collect()
         }
     }
+}
 
-    /// The mean over the complete ones of `runs` of the median of a column of their times.
-    fn milliseconds(&self, runs: &[usize], column: &str) -> f64 {
-        let complete = runs.iter().map(|&run| &self.study.runs[run]).filter(|run| run.is_complete());
-        let medians: Vec<f64> =
-            complete.filter_map(|run| run.record.timings.get(column).and_then(median)).collect();
-        Estimate::of(&medians).map_or(0.0, |estimate| 1000.0 * estimate.mean)
-    }
+/// The mean over `runs` of the median of a column of their times.
+fn milliseconds(runs: &[&Run], column: &str) -> f64 {
+    let medians: Vec<f64> =
+        runs.iter().filter_map(|run| run.record.timings.get(column).and_then(median)).collect();
+    Estimate::of(&medians).map_or(0.0, |estimate| 1000.0 * estimate.mean)
 }
 
 /// Whether nobody attacks with the values `levels` of the factors `which`.
@@ -422,6 +425,8 @@ fn slug(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
     use super::{
         super::study::{
             Run, Study,
@@ -429,6 +434,7 @@ mod tests {
         },
         Figure, Gallery, figures, slug,
     };
+    use crate::results::{Columns, read::RunRecord};
 
     /// The texts of the figure `stem` that are `text`.
     fn count(figures: &[Figure], stem: &str, text: &str) -> usize {
@@ -525,6 +531,21 @@ mod tests {
         let last = some.pop().unwrap();
         some.push(failed(last));
         assert_eq!(hollow(some), (3, true), "a white one lies over one of the two");
+    }
+
+    /// What a run took until it failed is no cost of its rule, and a rule of which there is nothing else has no bar.
+    #[test]
+    fn only_complete_runs_cost_anything() {
+        let timed = |run: Run, seconds: f64| {
+            let table = format!("round,aggregate_seconds\n1,{seconds}\n");
+            let timings = Columns::parse(Path::new("timings.csv"), table.as_bytes()).unwrap();
+            Run { record: RunRecord { timings, ..run.record }, ..run }
+        };
+        let failed = |rule| failed(timed(run(1, rule, "ipm", ""), 0.009));
+        let figures =
+            figures(&study(vec![timed(run(1, "'mean'", "ipm", ""), 0.002), failed("'krum'")])).unwrap();
+        let texts = ["mean", "2.000", "krum", "9.000"].map(|text| count(&figures, "cost-aggregation", text));
+        assert_eq!(texts, [1, 1, 0, 0]);
     }
 
     /// Without attackers the mean does worst here, and f is another number: it is no case of an attack.
