@@ -87,14 +87,11 @@ fn the_tidy_table_is_the_same_in_parquet() {
 
     let folder = tempfile::tempdir().unwrap();
     study(folder.path());
-    // A table that ends before the last evaluation: its numbers there are not known.
+    // A table without the rounds of two evaluations: its numbers there are not known.
     let run = fs::read_dir(folder.path().join("convex")).unwrap().next().unwrap().unwrap().path();
     let rounds = fs::read_to_string(run.join("rounds.csv")).unwrap();
-    fs::write(
-        run.join("rounds.csv"),
-        rounds.lines().take(30).map(|line| format!("{line}\n")).collect::<String>(),
-    )
-    .unwrap();
+    let kept = rounds.lines().filter(|line| !line.starts_with("20,") && !line.starts_with("30,"));
+    fs::write(run.join("rounds.csv"), kept.map(|line| format!("{line}\n")).collect::<String>()).unwrap();
     let (csv, columns) = (folder.path().join("new/tidy.csv"), folder.path().join("other/tidy.parquet"));
     let (a, b) = (csv.display().to_string(), columns.display().to_string());
     report(folder.path(), "report", &["--csv", &a, "--parquet", &b]);
