@@ -10,7 +10,7 @@ use crate::{
     state::Stateful,
 };
 
-/// Infinity: all send +Inf at every coordinate.
+/// Infinity: all send +Inf at every coordinate. Such vectors are set aside before the rule, which sees the others.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Inf {}

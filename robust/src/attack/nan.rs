@@ -10,7 +10,7 @@ use crate::{
     state::Stateful,
 };
 
-/// Not a number: all send NaN at every coordinate, which poisons any sum it enters.
+/// Not a number: all send NaN at every coordinate. Such vectors are set aside before the rule, which sees the others.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Nan {}
