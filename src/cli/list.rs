@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 
 use super::{ListArguments, table};
 use crate::{
-    config::{nearest, shorten},
+    config::{self, nearest, shorten},
     registry::{Alternative, Card, Catalogue, Parameter, Registry},
 };
 
@@ -135,7 +135,7 @@ fn assignments(changes: &Value) -> String {
 fn as_toml(value: &Value) -> String {
     let table = value.is_array() || value.is_object();
     let toml = table.then(|| toml::Value::try_from(value).ok()).flatten();
-    toml.map_or_else(|| value.to_string(), |toml| toml.to_string())
+    toml.map_or_else(|| value.to_string(), |toml| config::value(&toml))
 }
 
 fn about(knowledge: Knowledge) -> &'static str {

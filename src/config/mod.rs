@@ -11,6 +11,7 @@ mod named;
 mod suggest;
 mod task;
 mod telemetry;
+mod written;
 
 use std::{borrow::Cow, io};
 
@@ -30,6 +31,7 @@ pub(crate) use phalanx_robust::describe::number;
 pub(crate) use suggest::{nearest, unknown};
 pub use task::{BatchNorm, Holders, Precision, Task, Way};
 pub use telemetry::{PortInUse, Telemetry};
+pub(crate) use written::{number, value};
 
 use self::suggest::unknown_key;
 use crate::hex::hex;
@@ -79,7 +81,7 @@ impl Config {
     /// # Errors
     /// If a parameter of a component has no form in TOML.
     pub fn text(&self) -> io::Result<String> {
-        toml::to_string(self).map_err(io::Error::other)
+        toml::Table::try_from(self).map(|table| written::document(&table)).map_err(io::Error::other)
     }
 
     /// The attack or actor of every group of attackers that has members.
@@ -355,5 +357,17 @@ mod tests {
                     [[attackers]]\ncount = 1\nattack = 'ipm'\n[[attackers]]\ncount = 2\nactor = 'spy'\n";
         let config = read_back(Path::new("c.toml"), text).unwrap();
         assert_eq!(config.adversaries().map(|named| &*named.name).collect::<Vec<_>>(), ["ipm", "spy"]);
+    /// The digest, which names the folders of cells, does not depend on how numbers are written.
+    #[test]
+    fn long_numbers_are_short_in_the_text_and_the_same_when_read_back() {
+        let text = "[task]\ndataset = 'digits'\nclip = 1e300\n[[workers]]\ncount = 9\n\
+                    [aggregator]\nrule = { geometric-median = { tolerance = 0.00000000001 } }\nstep = 'sgd'\n";
+        let config = read_back(Path::new("c.toml"), text).unwrap();
+        let written = config.text().unwrap();
+        assert!(written.contains("clip = 1e300\n"), "{written}");
+        assert!(written.contains("rule = [{ geometric-median = { tolerance = 1e-11 } }]\n"), "{written}");
+        assert_eq!(read_back(Path::new("c.toml"), &written).unwrap().digest(), config.digest());
+    }
+
     }
 }

@@ -11,7 +11,7 @@ use schemars::schema_for;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-use crate::data::About;
+use crate::{config::number, data::About};
 
 /// One line of the catalogue, with the parameters behind it.
 #[derive(Clone, Debug, Serialize)]
@@ -227,7 +227,7 @@ fn fields(root: &Value, property: &Value) -> String {
 
 /// " from 0 to 1", " above 0, below 1": the ends that a property's schema gives; nothing if it gives none.
 fn range(property: &Value) -> String {
-    let end = |words: &str, key: &str| Some(format!("{words} {}", property[key].as_f64()?));
+    let end = |words: &str, key: &str| Some(format!("{words} {}", number(property[key].as_f64()?)));
     let low = end(" from", "minimum").or_else(|| end(" above", "exclusiveMinimum"));
     let [to, below] = match &low {
         None => [" up to", " below"],

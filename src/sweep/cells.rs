@@ -11,7 +11,7 @@ use sha2::{Digest, Sha256};
 
 use super::grid::{Assignments, Grid, GridError};
 use crate::{
-    config::{Config, ConfigError, Document, Layers, PortInUse, hash_of, name_complaint, shorten},
+    config::{Config, ConfigError, Document, Layers, PortInUse, hash_of, name_complaint, shorten, value},
     experiment::{Plan, PlanError},
     hex::hex,
     registry::Registry,
@@ -317,7 +317,7 @@ fn digest(content: &impl Serialize) -> String {
 
 /// What a cell sets, on a line.
 pub fn label(assignments: &Assignments) -> String {
-    assignments.iter().map(|(key, value)| format!("{key}={value}")).collect::<Vec<_>>().join(" ")
+    assignments.iter().map(|(key, set)| format!("{key}={}", value(set))).collect::<Vec<_>>().join(" ")
 }
 
 #[cfg(test)]

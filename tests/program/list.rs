@@ -67,6 +67,8 @@ fn defaults_are_shown_as_they_are_written() {
     assert!(attacks.contains("schedule = [{ from = 1, attack = \"none\" }]"), "{attacks}");
     let partitions = Program::run(&["list", "partitions"]).stdout;
     assert!(partitions.contains("sizes = { dirichlet = { alpha = 0.5 } }"), "{partitions}");
+    let steps = Program::run(&["list", "adam"]).stdout;
+    assert!(steps.contains("number from 1e-30 "), "{steps}");
 }
 
 #[test]
