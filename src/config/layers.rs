@@ -9,14 +9,14 @@ use std::{
 
 use figment::{
     Error, Figment, Metadata, Profile, Provider,
-    error::Kind,
+    error::{Actual, Kind},
     providers::{Env, Format, Toml},
     value::{Dict, Map, Value},
 };
 
 use serde::de::DeserializeOwned;
 
-use super::{Config, Document, shorten, unknown, unknown_key};
+use super::{Config, Document, number, shorten, unknown, unknown_key};
 
 /// The embedded defaults, commented.
 pub const DEFAULTS: &str = include_str!("defaults.toml");
@@ -179,7 +179,8 @@ impl Layers {
         self.figment.extract().map_err(|error| self.explain(error))
     }
 
-    /// An error for a list where a table belongs: serde would take its elements for the table's values, in their order.
+    /// An error for a list where a table belongs, whose elements serde would take for the table's values, in their order;
+    /// and for a table where a list of tables belongs.
     fn check_tables(&self, keys: &Dict) -> Result<(), ConfigError> {
         let sections = DEFAULTS.lines().filter_map(|line| line.strip_prefix('[')?.split_once(']'));
         let list = |key: &&str| matches!(keys.get(*key), Some(Value::Array(..)));
@@ -188,7 +189,14 @@ impl Layers {
             return Err(self.error(key, message));
         }
         for key in GROUPS {
-            let Some(Value::Array(_, groups)) = keys.get(key) else { continue };
+            let groups = match keys.get(key) {
+                Some(Value::Dict(..)) => {
+                    let message = format!("found a table, a list of tables is expected: write [[{key}]]");
+                    return Err(self.error(key, message));
+                }
+                Some(Value::Array(_, groups)) => groups,
+                _ => continue,
+            };
             if let Some(at) = groups.iter().position(|group| matches!(group, Value::Array(..))) {
                 return Err(self.error(&format!("{key}.{at}"), "found a list, a table is expected"));
             }
@@ -350,8 +358,22 @@ pub(crate) fn message_of(kind: &Kind) -> String {
         Kind::UnknownVariant(name, known) => unknown("value", name, known),
         Kind::MissingField(name) => format!("`{name}` is missing"),
         Kind::InvalidType(found, expected) | Kind::InvalidValue(found, expected) => {
-            format!("found {}, {} is expected", shorten(&found.to_string()), in_words(expected))
+            format!("found {}, {} is expected", shorten(&shown(found)), in_words(expected))
         }
+        other => other.to_string(),
+    }
+}
+
+/// What serde found, without its words for kinds of values.
+fn shown(found: &Actual) -> String {
+    match found {
+        Actual::Bool(flag) => flag.to_string(),
+        Actual::Unsigned(whole) => whole.to_string(),
+        Actual::Signed(whole) => whole.to_string(),
+        Actual::Float(real) => number(*real),
+        Actual::Str(text) => format!("{text:?}"),
+        Actual::Map => "a table".to_owned(),
+        Actual::Seq => "a list".to_owned(),
         other => other.to_string(),
     }
 }
@@ -426,6 +448,16 @@ fn replace(dict: &mut Dict, path: &[&str], value: Value) -> Result<(), String> {
     replace_in(inner, key, rest, value)
 }
 
+/// Why `at` is none of the `len` elements of the list at `key`.
+fn no_element(key: &str, at: &str, len: usize) -> String {
+    let there = match len {
+        0 => "no element".to_owned(),
+        1 => format!("one element, `{key}.0`"),
+        _ => format!("{len} elements, `{key}.0` to `{key}.{}`", len - 1),
+    };
+    format!("`{key}` has {there}; there is no `{key}.{}`", shorten(at))
+}
+
 /// Whether `key` is where a component is named; numbers are places in a chain of rules.
 fn is_component(key: &str) -> bool {
     COMPONENTS.contains(&key) || key.parse::<usize>().is_ok()
@@ -437,8 +469,7 @@ fn replace_in(inner: &mut Value, key: &str, rest: &[&str], value: Value) -> Resu
         Value::Array(_, items) => {
             let len = items.len();
             let item = rest[0].parse().ok().and_then(|i: usize| items.get_mut(i));
-            let item =
-                item.ok_or_else(|| format!("`{key}` has {len} elements, `{}` is none of 0..{len}", rest[0]))?;
+            let item = item.ok_or_else(|| no_element(key, rest[0], len))?;
             if rest.len() == 1 {
                 *item = value;
                 return Ok(());

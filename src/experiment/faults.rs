@@ -32,7 +32,7 @@ impl Planner<'_> {
             What::Impostor { of: Some(of) } if of >= last => Err(self.fault_error(
                 at,
                 "fault.impostor.of",
-                format!("there is no worker {of}; ids are 0..{last}"),
+                format!("there is no worker {of}; ids are 0 to {}", last.saturating_sub(1)),
             )),
             _ => Ok(Table { workers, when, what }),
         }
@@ -97,7 +97,7 @@ impl Planner<'_> {
             return Err(self.fault_error(
                 at,
                 "workers",
-                format!("there is no worker {id}; ids are 0..{last}"),
+                format!("there is no worker {id}; ids are 0 to {}", last.saturating_sub(1)),
             ));
         }
         if let Some(pair) = sorted.windows(2).find(|pair| pair[0] == pair[1]) {

@@ -102,7 +102,7 @@ fn steps_that_cannot_be_walked_name_their_key() {
             "task.local_proximal: -1 is given; 0 (off) or a positive number is accepted",
         ),
         ("task.local_proximal=0.1", "task.local_proximal: it acts from the second local step on"),
-        ("task.local_lr=nan", "task.local_lr: found string \"nan\""),
+        ("task.local_lr=nan", "task.local_lr: found \"nan\""),
     ] {
         let error = Program::fails(&["check", &file, "--set", set]);
         assert!(error.contains(told), "{set}: {error}");
