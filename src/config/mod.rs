@@ -165,7 +165,8 @@ pub(crate) fn shorten(text: &str) -> Cow<'_, str> {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Aggregator {
-    /// The rule as a chain, outermost first: a list, or names with commas between them.
+    /// The rule as a chain, outermost first: a list, names with `>` or commas between them, or a single table of a name
+    /// and its parameters.
     #[serde(deserialize_with = "named::chain")]
     pub rule: Vec<Named>,
     /// What the server does with the aggregate.

@@ -28,7 +28,7 @@ impl Named {
         Self { name: name.to_owned(), parameters: Dict::new() }
     }
 
-    /// A chain as typed: a TOML list, TOML tables of one name each, or names with commas between them.
+    /// A chain as typed: a TOML list, TOML tables of one name each, or names with `>` or commas between them.
     ///
     /// # Errors
     /// What is wrong.
@@ -37,7 +37,7 @@ impl Named {
         let list = match text.chars().next() {
             Some('[') => text.to_owned(),
             Some('{') => format!("[{text}]"),
-            _ => return text.split(',').map(Self::typed).collect(),
+            _ => return text.split(['>', ',']).map(Self::typed).collect(),
         };
         let wrong = |error: toml::de::Error| error.message().to_owned();
         let table: toml::Table = toml::from_str(&format!("list = {list}")).map_err(wrong)?;
@@ -71,7 +71,7 @@ impl Serialize for Named {
     }
 }
 
-/// Reads a chain: a list, or a string as [`Named::chain`] takes it.
+/// Reads a chain: a list, a string as [`Named::chain`] takes it, or the table of a single name.
 ///
 /// # Errors
 /// Those of the format.
@@ -85,7 +85,9 @@ impl<'de> Visitor<'de> for ChainVisitor {
     type Value = Vec<Named>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a list, or names with commas between them")
+        f.write_str(
+            "a list, names with `>` or commas between them, or a table of one name and its parameters",
+        )
     }
 
     fn visit_str<E: Error>(self, text: &str) -> Result<Vec<Named>, E> {
@@ -94,6 +96,10 @@ impl<'de> Visitor<'de> for ChainVisitor {
 
     fn visit_seq<A: SeqAccess<'de>>(self, list: A) -> Result<Vec<Named>, A::Error> {
         Vec::deserialize(SeqAccessDeserializer::new(list))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Vec<Named>, A::Error> {
+        NamedVisitor.visit_map(map).map(|named| vec![named])
     }
 }
 
@@ -142,5 +148,37 @@ fn no_name(entries: &[(String, Value)]) -> String {
             format!("one name is expected, found `{first}` and `{second}`")
         }
         (None, None) => "a name is expected, found an empty table".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Named;
+    use crate::config::{Config, read_back};
+
+    fn config(rule: &str) -> Config {
+        let text = format!(
+            "[task]\ndataset = 'digits'\n[[workers]]\ncount = 9\n[aggregator]\nstep = 'sgd'\nrule = {rule}\n"
+        );
+        read_back("c.toml".as_ref(), &text).unwrap()
+    }
+
+    /// However a chain is written, it is one experiment.
+    #[test]
+    fn a_chain_is_a_list_names_or_a_table_of_one_name() {
+        let krum = config("[{ krum = { power = 2 } }]");
+        assert_eq!(config("{ krum = { power = 2 } }").digest(), krum.digest());
+        assert_eq!(config("'{ krum = { power = 2 } }'").digest(), krum.digest());
+        let chain = config("['ctma', 'nnm', 'cwtm']");
+        for same in ["'ctma,nnm,cwtm'", "'ctma > nnm > cwtm'", "'ctma>nnm, cwtm'"] {
+            assert_eq!(config(same).digest(), chain.digest(), "{same}");
+        }
+    }
+
+    #[test]
+    fn a_name_is_expected_on_both_sides() {
+        for wrong in ["", ">", "nnm >", "> cwtm", "nnm > > cwtm", "nnm,>cwtm"] {
+            assert!(Named::chain(wrong).unwrap_err().starts_with("a name is expected"), "{wrong}");
+        }
     }
 }

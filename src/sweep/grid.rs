@@ -225,7 +225,7 @@ fn matches(cell: &Table, exclude: &Table) -> bool {
     !exclude.is_empty() && exclude.iter().all(has)
 }
 
-/// What a value says, however it is written: as a list, of one for a single value; "nnm,cwmed" as its names; a table of a
+/// What a value says, however it is written: as a list, of one for a single value; "nnm > cwmed" as its names; a table of a
 /// name without parameters as the name; 1.0 as 1.
 fn said(value: &Value) -> Vec<Value> {
     let list = match value {
@@ -357,6 +357,7 @@ mod tests {
             "{ krum = {} }",
             "[{ krum = {} }]",
             "'nnm, krum'",
+            "'nnm > krum'",
             "['nnm', 'cwtm']",
             "[{ krum = { power = 1.0 } }]",
         ] {
