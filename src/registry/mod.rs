@@ -28,6 +28,7 @@ pub use datasets::{DatasetFactory, Shelf};
 #[cfg(feature = "torch")]
 pub use models::ModelFactory;
 pub use resolve::{ComponentError, resolve};
+pub use switching::late_turn;
 
 use crate::{
     config::{Named, unknown},

@@ -5,12 +5,12 @@ use std::sync::Arc;
 
 use phalanx_robust::{
     attack::{Attack, Switching},
-    describe::Described,
+    describe::{Described, Preset},
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{AttackFactory, Card, ComponentError, Kind};
+use super::{AttackFactory, Card, ComponentError, Kind, resolve};
 use crate::config::Named;
 
 /// One attack after another, each from a round of its own on:
@@ -26,7 +26,7 @@ struct Schedule {
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct Turn {
-    /// Its first round.
+    /// Its first round, which the experiment must have.
     from: u64,
     /// The attack.
     #[schemars(with = "String")]
@@ -64,6 +64,22 @@ pub(super) fn register(attacks: &mut Kind<AttackFactory>) {
         });
         Ok(factory)
     });
+}
+
+/// The first turn in `named`, if that is a schedule, which begins after the last of so many rounds: the path to its first
+/// round, and that round.
+pub fn late_turn(named: &Named, rounds: u64) -> Option<(String, u64)> {
+    let is_schedule = named.name == Switching::NAME;
+    let schedule =
+        is_schedule.then(|| resolve::<Schedule>(named, Preset::default()).ok()).flatten()?.schedule;
+    schedule.iter().enumerate().find_map(|(at, turn)| {
+        let place = format!("{}.schedule.{at}", Switching::NAME);
+        if turn.from > rounds {
+            return Some((format!("{place}.from"), turn.from));
+        }
+        let (inner, from) = late_turn(&turn.attack, rounds)?;
+        Some((format!("{place}.attack.{inner}"), from))
+    })
 }
 
 /// The error of an attack of the schedule, with the path to it.

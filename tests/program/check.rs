@@ -68,6 +68,14 @@ const WRONG: &[(&str, &[&str])] = &[
         &["attackers.0.attack.switching.schedule.0.attack.ipm.epsilon", "inf is given"],
     ),
     ("attackers.0.attack={switching={schedule=[{from=2,attack='ipm'}]}}", &["the first is 1"]),
+    (
+        "attackers.0.attack={switching={schedule=[{from=1,attack='ipm'},{from=41,attack='alie'}]}}",
+        &["attackers.0.attack.switching.schedule.1.from: 41 is given; rounds are 1 to 40"],
+    ),
+    (
+        "attackers.0.attack={switching={schedule=[{from=1,attack={switching={schedule=[{from=1,attack='ipm'},{from=50,attack='alie'}]}}}]}}",
+        &["switching.schedule.0.attack.switching.schedule.1.from: 50 is given; rounds are 1 to 40"],
+    ),
     ("attackers.0.attack=label-flip", &["attackers.0.attack.label-flip", "no labels that could be flipped"]),
     (
         "attackers.0.attack={switching={schedule=[{from=1,attack='ipm'},{from=9,attack='label-flip'}]}}",
@@ -93,6 +101,8 @@ const WRONG: &[(&str, &[&str])] = &[
         &["faults.0.fault.impostor.of: there is no worker 17; ids are 0 to 16"],
     ),
     ("workers=[]", &["workers", "no honest workers"]),
+    ("workers={count=3}", &["workers: found a table, a list of tables is expected: write [[workers]]"]),
+    ("faults={fault='silence'}", &["faults: found a table, a list of tables is expected: write [[faults]]"]),
     ("workers.0.count=-3", &["workers.0.count"]),
     ("workers.0.batch_size=0", &["workers.0.batch_size"]),
     ("workers.0.estimator=momentom", &["workers.0.estimator", "did you mean `momentum`"]),

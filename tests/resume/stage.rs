@@ -18,7 +18,7 @@ pub const CASTS: [[&str; 4]; 6] = [
     [
         "['cwmed']",
         "'momentum'",
-        "{ switching = { schedule = [{ from = 1, attack = 'drift' }, { from = 90, attack = 'mimic' }] } }",
+        "{ switching = { schedule = [{ from = 1, attack = 'drift' }, { from = 30, attack = 'mimic' }] } }",
         "aggregator.step = { sgd = { lr = 0.05 } }",
     ],
 ];
