@@ -2,6 +2,7 @@
 //! the best final validation accuracy, the mean of the last 20 % of the evaluations.
 
 use std::{
+    fs,
     path::{Path, PathBuf},
     process::ExitCode,
 };
@@ -10,8 +11,9 @@ use serde_json::json;
 
 use super::{print, table, unusable};
 use crate::{
-    report::settled,
-    results::Columns,
+    config::{read_back, value},
+    report::{Estimate, interval, settled},
+    results::{Columns, ResultsError},
     sweep::{
         cells::label,
         folder::read_manifest,
@@ -111,10 +113,22 @@ fn once(keys: &[String]) -> Vec<String> {
 
 /// The cell and, if it is completed, the accuracies at its end, as a report has them.
 fn measure(sweep: &Path, cell: &Record) -> anyhow::Result<Measured> {
-    let completed = cell.status == Standing::Completed;
-    let accuracy =
-        completed.then(|| accuracy(&sweep.join(&cell.folder).join("evaluations.csv"))).transpose()?;
-    Ok(Measured { assignments: cell.assignments.clone(), accuracy })
+    let (assignments, folder) = (cell.assignments.clone(), sweep.join(&cell.folder));
+    if cell.status != Standing::Completed {
+        return Ok(Measured { assignments, attacked: true, accuracy: None });
+    }
+    let accuracy = accuracy(&folder.join("evaluations.csv"))?;
+    Ok(Measured {
+        assignments,
+        attacked: is_attacked(&folder.join("config.toml"))?,
+        accuracy: Some(accuracy),
+    })
+}
+
+/// Whether anyone attacks in the run that left this configuration.
+fn is_attacked(path: &Path) -> anyhow::Result<bool> {
+    let text = fs::read_to_string(path).map_err(ResultsError::at(path))?;
+    Ok(read_back(path, &text)?.is_attacked())
 }
 
 fn accuracy(path: &Path) -> anyhow::Result<Accuracy> {
@@ -151,14 +165,18 @@ fn rows(choices: &[Choice], roles: &Roles) -> Vec<Vec<String>> {
     let heads =
         ["worst attack", "validation", "test", "lowest test", "seeds", "candidates"].map(str::to_owned);
     let row = |choice: &Choice| {
-        let values = choice.studied.values().chain(choice.chosen.values()).map(ToString::to_string);
-        let worst = choice.worst.values().map(ToString::to_string).collect::<Vec<_>>().join(" ");
-        let numbers =
-            [choice.validation, choice.test, choice.worst_test].map(|v| format!("{:.2} %", 100.0 * v));
-        let counts = [choice.seeds, choice.candidates].map(|count| count.to_string());
-        values.chain([worst]).chain(numbers).chain(counts).collect()
+        let values = choice.studied.values().chain(choice.chosen.values()).map(value);
+        let worst = if choice.worst.is_empty() { "–".to_owned() } else { label(&choice.worst) };
+        let accuracies = [choice.validation, choice.test, choice.worst_test].map(percent);
+        let counts = [choice.validation.n, choice.candidates].map(|count| count.to_string());
+        values.chain([worst]).chain(accuracies).chain(counts).collect()
     };
     std::iter::once(names.chain(heads).collect()).chain(choices.iter().map(row)).collect()
+}
+
+/// An accuracy with its interval, in percent.
+fn percent(accuracy: Estimate) -> String {
+    interval(Some(accuracy), |fraction| format!("{:.2}", 100.0 * fraction)) + " %"
 }
 
 fn as_json(choice: &Choice) -> serde_json::Value {
@@ -166,10 +184,13 @@ fn as_json(choice: &Choice) -> serde_json::Value {
         "studied": choice.studied,
         "chosen": choice.chosen,
         "worst_attack": choice.worst,
-        "validation_accuracy": choice.validation,
-        "test_accuracy": choice.test,
-        "lowest_test_accuracy": choice.worst_test,
-        "seeds": choice.seeds,
+        "validation_accuracy": choice.validation.mean,
+        "validation_accuracy_half": choice.validation.half,
+        "test_accuracy": choice.test.mean,
+        "test_accuracy_half": choice.test.half,
+        "lowest_test_accuracy": choice.worst_test.mean,
+        "lowest_test_accuracy_half": choice.worst_test.half,
+        "seeds": choice.validation.n,
         "candidates": choice.candidates,
         "tied": choice.tied,
         "incomplete": choice.incomplete,

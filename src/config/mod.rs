@@ -90,6 +90,11 @@ impl Config {
         groups.filter_map(|group| group.attack.as_ref().or(group.actor.as_ref()))
     }
 
+    /// Whether anyone attacks: the attack `none` is none.
+    pub fn is_attacked(&self) -> bool {
+        self.adversaries().any(|named| named.name != "none")
+    }
+
     /// The SHA-256 digest of all that a result depends on.
     pub fn digest(&self) -> [u8; 32] {
         Sha256::digest(self.essence().to_string().as_bytes()).into()
@@ -352,12 +357,6 @@ mod tests {
         assert!(config.text().is_err());
     }
 
-    #[test]
-    fn adversaries_are_those_who_are_there() {
-        let text = "[task]\ndataset = 'digits'\n[[workers]]\ncount = 9\n[[attackers]]\ncount = 0\nattack = 'foe'\n\
-                    [[attackers]]\ncount = 1\nattack = 'ipm'\n[[attackers]]\ncount = 2\nactor = 'spy'\n";
-        let config = read_back(Path::new("c.toml"), text).unwrap();
-        assert_eq!(config.adversaries().map(|named| &*named.name).collect::<Vec<_>>(), ["ipm", "spy"]);
     /// The digest, which names the folders of cells, does not depend on how numbers are written.
     #[test]
     fn long_numbers_are_short_in_the_text_and_the_same_when_read_back() {
@@ -370,5 +369,14 @@ mod tests {
         assert_eq!(read_back(Path::new("c.toml"), &written).unwrap().digest(), config.digest());
     }
 
+    #[test]
+    fn adversaries_are_those_who_are_there() {
+        let text = "[task]\ndataset = 'digits'\n[[workers]]\ncount = 9\n[[attackers]]\ncount = 0\nattack = 'foe'\n\
+                    [[attackers]]\ncount = 1\nattack = 'ipm'\n[[attackers]]\ncount = 2\nactor = 'spy'\n";
+        let config = read_back(Path::new("c.toml"), text).unwrap();
+        assert_eq!(config.adversaries().map(|named| &*named.name).collect::<Vec<_>>(), ["ipm", "spy"]);
+        assert!(config.is_attacked());
+        let peaceful = text.replace("'ipm'", "'none'").replace("count = 2\nactor", "count = 0\nactor");
+        assert!(!read_back(Path::new("c.toml"), &peaceful).unwrap().is_attacked());
     }
 }

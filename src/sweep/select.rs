@@ -12,12 +12,15 @@ use std::collections::{BTreeSet, HashSet};
 use toml::Table;
 
 use super::cells::label;
+use crate::report::Estimate;
 
 /// A cell and what it came to.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Measured {
     /// What the cell sets.
     pub assignments: Table,
+    /// Whether anyone attacks in it; a cell that is not completed counts as attacked.
+    pub attacked: bool,
     /// Its accuracies; none if it is not completed.
     pub accuracy: Option<Accuracy>,
 }
@@ -49,16 +52,15 @@ pub struct Choice {
     pub studied: Table,
     /// The values of the tuned keys.
     pub chosen: Table,
-    /// The attack under which these have the lowest validation accuracy.
+    /// The attack under which these have the lowest validation accuracy; without its keys where nobody attacks, which is a
+    /// case of the worst only if there is no other.
     pub worst: Table,
-    /// Validation accuracy under that attack, the mean over seeds.
-    pub validation: f64,
-    /// Test accuracy under that attack, the mean over seeds.
-    pub test: f64,
-    /// The lowest test accuracy of the choice under any attack, the mean over seeds.
-    pub worst_test: f64,
-    /// Number of seeds.
-    pub seeds: usize,
+    /// Validation accuracy under that attack, over seeds.
+    pub validation: Estimate,
+    /// Test accuracy under that attack, over seeds.
+    pub test: Estimate,
+    /// The lowest test accuracy of the choice under any attack, over seeds.
+    pub worst_test: Estimate,
     /// How many values of the tuned keys were compared.
     pub candidates: usize,
     /// Those of them that do exactly as well as the chosen ones, which come first.
@@ -99,49 +101,67 @@ fn best(studied: Table, cells: &[&Measured], roles: &Roles) -> Result<Choice, No
             cells.into_iter().filter_map(|cell| Some((cell, cell.accuracy?))).collect();
         let met: BTreeSet<String> = done.iter().map(|(cell, _)| format!("{:?}", condition(cell))).collect();
         if met.len() == conditions.len() {
-            candidates.push(judge(&studied, tuned, &done, roles));
+            candidates.extend(judge(&studied, tuned, &done, roles));
         } else {
             incomplete.push(tuned);
         }
     }
-    let better = |a: Choice, b: &Choice| if b.validation > a.validation { b.clone() } else { a };
+    let better = |a: Choice, b: &Choice| if b.validation.mean > a.validation.mean { b.clone() } else { a };
     let choice = candidates.first().map(|first| candidates[1..].iter().fold(first.clone(), better));
     let choice = choice.ok_or_else(|| NoCandidate {
         tuned: roles.tuned.join(", "),
         studied: if studied.is_empty() { String::new() } else { format!(" where {}", label(&studied)) },
     })?;
-    let ties = |other: &&Choice| other.validation == choice.validation && other.chosen != choice.chosen;
+    let ties =
+        |other: &&Choice| other.validation.mean == choice.validation.mean && other.chosen != choice.chosen;
     let tied = candidates.iter().filter(ties).map(|other| other.chosen.clone()).collect();
     Ok(Choice { candidates: candidates.len(), tied, incomplete, ..choice })
 }
 
-/// How one combination of tuned values does under its worst attack.
-fn judge(studied: &Table, chosen: Table, cells: &[(&Measured, Accuracy)], roles: &Roles) -> Choice {
-    let mean = |cells: &[&(&Measured, Accuracy)], of: fn(&Accuracy) -> f64| {
-        cells.iter().map(|(_, accuracy)| of(accuracy)).sum::<f64>() / cells.len() as f64
-    };
-    let attacks = groups(cells.iter(), |(cell, _)| part(cell, &roles.attacks));
-    let under: Vec<(Table, f64, f64, usize)> = attacks
-        .into_iter()
-        .map(|(attack, cells)| {
-            (attack, mean(&cells, |a| a.validation), mean(&cells, |a| a.test), cells.len())
-        })
-        .collect();
-    let worst_test = under.iter().map(|(_, _, test, _)| *test).fold(f64::INFINITY, f64::min);
-    let worst = under.into_iter().reduce(|a, b| if b.1 < a.1 { b } else { a });
-    let (worst, validation, test, seeds) = worst.unwrap_or((Table::new(), f64::NAN, f64::NAN, 0));
-    Choice {
+/// How one combination of tuned values does under its worst attack; none without cells.
+fn judge(studied: &Table, chosen: Table, cells: &[(&Measured, Accuracy)], roles: &Roles) -> Option<Choice> {
+    let under = cases(cells, roles);
+    let lower = |a: Estimate, b: Estimate| if b.mean < a.mean { b } else { a };
+    let worst_test = under.iter().map(|case| case.test).reduce(lower)?;
+    let worst = under.into_iter().reduce(|a, b| if b.validation.mean < a.validation.mean { b } else { a })?;
+    Some(Choice {
         studied: studied.clone(),
         chosen,
-        worst,
-        validation,
-        test,
+        worst: worst.attack,
+        validation: worst.validation,
+        test: worst.test,
         worst_test,
-        seeds,
         candidates: 0,
         tied: Vec::new(),
         incomplete: Vec::new(),
+    })
+}
+
+/// The seeds of one attack.
+struct Case {
+    attack: Table,
+    validation: Estimate,
+    test: Estimate,
+}
+
+/// The cases among which the worst is sought: those in which someone attacks, or all if nobody does.
+fn cases(cells: &[(&Measured, Accuracy)], roles: &Roles) -> Vec<Case> {
+    let is_attacked = |(cell, _): &&(&Measured, Accuracy)| cell.attacked;
+    let anyone = cells.iter().any(|cell| is_attacked(&cell));
+    let counted = cells.iter().filter(|cell| !anyone || is_attacked(cell));
+    let mut attacks = groups(counted, |(cell, _)| part(cell, &roles.attacks));
+    if !anyone {
+        let is_attack = |key: &str| key.starts_with("attackers");
+        attacks.iter_mut().for_each(|(attack, _)| attack.retain(|key, _| !is_attack(key)));
     }
+    let estimate = |cells: &[&(&Measured, Accuracy)], of: fn(&Accuracy) -> f64| {
+        Estimate::of(&cells.iter().map(|(_, accuracy)| of(accuracy)).collect::<Vec<_>>())
+    };
+    let case = |(attack, cells): (Table, Vec<&(&Measured, Accuracy)>)| {
+        let (validation, test) = (estimate(&cells, |a| a.validation)?, estimate(&cells, |a| a.test)?);
+        Some(Case { attack, validation, test })
+    };
+    attacks.into_iter().filter_map(case).collect()
 }
 
 /// What a cell sets of `keys`.
@@ -164,7 +184,7 @@ fn groups<C: Copy>(cells: impl Iterator<Item = C>, table: impl Fn(C) -> Table) -
 
 #[cfg(test)]
 mod tests {
-    use super::{Accuracy, Measured, Roles, choose};
+    use super::{Accuracy, Estimate, Measured, Roles, choose};
 
     /// Validation accuracy of (rule, lr, attack, seed): any function that is not monotone in lr will do.
     fn validation(rule: i64, lr: i64, attack: i64, seed: i64) -> f64 {
@@ -179,7 +199,7 @@ mod tests {
             let text = format!("rule = {rule}\nlr = {lr}\n'attackers.0.attack' = {attack}\nseed = {seed}");
             let validation = validation(rule, lr, attack, seed);
             let accuracy = Some(Accuracy { validation, test: 1.0 - validation });
-            cells.push(Measured { assignments: toml::from_str(&text).unwrap(), accuracy });
+            cells.push(Measured { assignments: toml::from_str(&text).unwrap(), attacked: true, accuracy });
         }
         cells
     }
@@ -210,11 +230,13 @@ mod tests {
             assert_eq!(choice.studied["rule"].as_integer(), Some(rule));
             assert_eq!(choice.chosen["lr"].as_integer(), Some(best.1));
             assert_eq!(choice.worst["attackers.0.attack"].as_integer(), Some(best.2));
-            assert!((choice.validation - best.0).abs() < 1e-12);
-            assert!((choice.test - (1.0 - best.0)).abs() < 1e-12);
+            assert!((choice.validation.mean - best.0).abs() < 1e-12);
+            assert!((choice.test.mean - (1.0 - best.0)).abs() < 1e-12);
             let lowest = (0..3).map(|attack| 1.0 - mean(best.1, attack)).fold(f64::INFINITY, f64::min);
-            assert!((choice.worst_test - lowest).abs() < 1e-12);
-            assert_eq!((choice.seeds, choice.candidates, choice.tied.len()), (4, 5, 0));
+            assert!((choice.worst_test.mean - lowest).abs() < 1e-12);
+            let seeds: Vec<f64> = (0..4).map(|seed| validation(rule, best.1, best.2, seed)).collect();
+            assert_eq!(Some(choice.validation), Estimate::of(&seeds));
+            assert_eq!((choice.candidates, choice.tied.len()), (5, 0));
         }
     }
 
@@ -236,6 +258,22 @@ mod tests {
             (lr(&choice.chosen), choice.tied.iter().map(lr).collect::<Vec<_>>()),
             (best.min(other), vec![best.max(other)])
         );
+    }
+
+    /// Here they do worst without attackers, as the mean over few workers may.
+    #[test]
+    fn where_nobody_attacks_is_no_case_of_the_worst_unless_it_is_the_only_one() {
+        let mut cells = cells();
+        let attack = |cell: &Measured| cell.assignments["attackers.0.attack"].as_integer().unwrap();
+        for cell in cells.iter_mut().filter(|cell| attack(cell) == 1) {
+            cell.attacked = false;
+            cell.accuracy = Some(Accuracy { validation: -1.0, test: -1.0 });
+        }
+        let others: Vec<Measured> = cells.iter().filter(|cell| attack(cell) != 1).cloned().collect();
+        let free: Vec<Measured> = cells.iter().filter(|cell| attack(cell) == 1).cloned().collect();
+        assert_eq!(choose(&cells, &roles()), choose(&others, &roles()));
+        let choice = &choose(&free, &roles()).unwrap()[0];
+        assert!(choice.worst.is_empty() && choice.validation.mean == -1.0, "{choice:?}");
     }
 
     #[test]

@@ -20,6 +20,13 @@ const CELLS: [(f64, &str, i64, f64, f64); 8] = [
 
 const KEYS: [&str; 3] = ["aggregator.step.sgd.lr", "attackers.0.attack", "seed"];
 
+/// What a run under `attack` leaves of its configuration.
+fn config(attack: &str) -> String {
+    format!(
+        "[task]\ndataset = 'digits'\n[[workers]]\ncount = 9\n[[attackers]]\ncount = 2\nattack = '{attack}'\n"
+    )
+}
+
 fn sweep(folder: &Path, columns: &str) {
     let mut cells = Vec::new();
     for (index, (lr, attack, seed, validation, test)) in CELLS.iter().enumerate() {
@@ -31,6 +38,7 @@ fn sweep(folder: &Path, columns: &str) {
         let late = [-0.02, 0.02].map(|off| format!("9,{},{}\n", validation + off, test + off)).concat();
         let rows = format!("round,{columns}\n{early}{late}");
         fs::write(run.join("evaluations.csv"), rows).unwrap();
+        fs::write(run.join("config.toml"), config(attack)).unwrap();
         cells.push(json!({
             "index": index, "hash": format!("cell{index}"), "folder": format!("cell{index}"),
             "assignments": {KEYS[0]: lr, KEYS[1]: attack, KEYS[2]: seed}, "status": "completed",
@@ -58,9 +66,40 @@ fn the_worst_attack_on_the_validation_set_decides() {
     let close = |key: &str, value: f64| (choice[key].as_f64().unwrap() - value).abs() < 1e-12;
     assert!(close("validation_accuracy", 0.65) && close("test_accuracy", 0.7), "{choice}");
     assert!(close("lowest_test_accuracy", 0.2), "{choice}");
-    let table = Program::run(&["select", &path, "--over", KEYS[0]]);
-    assert!(table.stdout.contains("65.00 %") && table.stdout.contains("70.00 %"), "{}", table.stdout);
-    assert!(table.stdout.lines().next().unwrap().ends_with("seeds  candidates"), "{}", table.stdout);
+    // Of two seeds, 12.7062 times half of what they differ by.
+    let half = choice["validation_accuracy_half"].as_f64().unwrap();
+    assert!((half - 12.7062 * 0.05).abs() < 1e-5 && choice["seeds"] == 2, "{choice}");
+    let table = Program::run(&["select", &path, "--over", KEYS[0]]).stdout;
+    assert!(table.contains("65.00 ± 63.53 %") && table.contains("70.00 ± 127.06 %"), "{table}");
+    assert!(table.contains("attackers.0.attack=\"ipm\""), "{table}");
+    assert!(table.lines().next().unwrap().ends_with("seeds  candidates"), "{table}");
+}
+
+/// The cells under `ipm` are those in which nobody attacks.
+#[test]
+fn where_nobody_attacks_there_is_no_worst_attack() {
+    let folder = tempfile::tempdir().unwrap();
+    sweep(folder.path(), "validation_accuracy,test_accuracy");
+    let leave = |attack: &str, text: &str| {
+        let cells = CELLS.iter().enumerate().filter(|(_, cell)| cell.1 == attack);
+        cells.for_each(|(at, _)| {
+            fs::write(folder.path().join(format!("cell{at}/config.toml")), text).unwrap()
+        });
+    };
+    let path = folder.path().display().to_string();
+    let choice = || {
+        let done = Program::run(&["select", &path, "--over", KEYS[0], "--json"]);
+        assert_eq!(done.status, 0, "{}", done.stderr);
+        serde_json::from_str::<Value>(&done.stdout).unwrap()[0].clone()
+    };
+    leave("ipm", &config("none"));
+    let chosen = choice();
+    assert_eq!(chosen["chosen"][KEYS[0]], 0.2);
+    assert_eq!(chosen["worst_attack"][KEYS[1]], "alie", "0.2 has less without attackers");
+    leave("alie", &config("alie").replace("count = 2", "count = 0"));
+    assert_eq!(choice()["worst_attack"], json!({}));
+    let table = Program::run(&["select", &path, "--over", KEYS[0]]).stdout;
+    assert!(table.lines().nth(1).unwrap().contains("  –  "), "{table}");
 }
 
 #[test]
