@@ -505,6 +505,51 @@ fn a_folder_that_held_another_sweep_is_told() {
     assert!(other.stderr.contains("its cells are listed no more, their runs stay"), "{}", other.stderr);
 }
 
+/// A rule is a value of its own, in whichever form it is written; long numbers have an exponent.
+#[test]
+fn values_of_a_list_may_be_rules_in_any_form() {
+    let rules =
+        "\"cwmed\", { geometric-median = { tolerance = 1e-10 } }, \"nnm > cwtm\", [\"ctma\", \"cwmed\"]";
+    let place =
+        Place::new(CONVEX, &format!("base = \"base.toml\"\n[sweep]\n\"aggregator.rule\" = [{rules}]\n"));
+    let listed = place.run(&["--dry-run"]);
+    assert!(listed.stderr.contains("4 cells: 4 pending"), "{}", listed.stderr);
+    let rule = "aggregator.rule={ geometric-median = { tolerance = 1e-10 } }\n";
+    assert!(listed.stdout.contains(rule), "{}", listed.stdout);
+    let done = place.run(&[]);
+    assert!(done.status == 0 && done.stderr.contains(rule), "{}", done.stderr);
+    let folder = place.manifest()["cells"][1]["folder"].as_str().unwrap().to_owned();
+    let config = fs::read_to_string(place.sweep().join(folder).join("config.toml")).unwrap();
+    assert!(config.contains("tolerance = 1e-10"), "{config}");
+}
+
+/// Reports find runs by their folders, whatever the manifest lists.
+#[test]
+fn runs_of_an_earlier_call_with_other_settings_are_told() {
+    let place = Place::new(CONVEX, SWEEP);
+    let first = place.run(&[]);
+    assert!(first.status == 0 && !first.stderr.contains("warning"), "{}", first.stderr);
+    let cells = place.manifest()["cells"].as_array().unwrap().clone();
+    let mut runs: Vec<PathBuf> =
+        cells.iter().map(|cell| place.sweep().join(cell["folder"].as_str().unwrap())).collect();
+    runs.sort();
+    let sweep = place.sweep().display().to_string();
+    let told = |done: &Program| {
+        let warning = format!(
+            "warning: 4 runs in {sweep} are no cells of this sweep; reports of the folder count them unless they are \
+             removed: {} ",
+            runs[0].display()
+        );
+        assert!(done.status == 0 && done.stderr.contains(&warning), "{}", done.stderr);
+    };
+    told(&place.run(&["--set", "rounds=7", "--dry-run"]));
+    told(&place.run(&["--set", "rounds=7"]));
+    told(&place.run(&["--set", "rounds=7"]));
+    runs.iter().for_each(|run| fs::remove_dir_all(run).unwrap());
+    let last = place.run(&["--set", "rounds=7"]);
+    assert!(last.status == 0 && !last.stderr.contains("warning"), "{}", last.stderr);
+}
+
 #[test]
 fn an_exclusion_that_matches_nothing_is_told() {
     let exclude = |value: &str| format!("{SWEEP}[[sweep.exclude]]\n\"attackers.0.attack\" = {value}\n");

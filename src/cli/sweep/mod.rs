@@ -23,6 +23,7 @@ use crate::{
     exit::INTERRUPTED,
     registry::Registry,
     report::count,
+    results::read::find_folders,
     sweep::{
         cells::{Cell, Draft, Name, remarks},
         folder::{Hold, SweepFolder, read_manifest},
@@ -98,6 +99,7 @@ fn sweep(registry: &Registry, arguments: &Arguments) -> anyhow::Result<ExitCode>
     }
     let cells = check(registry, &draft, arguments)?;
     let fresh = Manifest::new(&draft, cells.iter().map(|cell| &cell.name));
+    warn_of_others(&path, &fresh);
     if arguments.dry_run {
         let manifest = fresh.stand(&path, read_manifest(&path)?.as_ref())?;
         if arguments.cluster.is_wanted() {
@@ -128,6 +130,28 @@ fn sweep(registry: &Registry, arguments: &Arguments) -> anyhow::Result<ExitCode>
         return arguments.cluster.hand_over(&tasks(&draft.name, path, &queue, arguments)?, folder);
     }
     run(&folder, queue, arguments, shown)
+}
+
+/// Says of runs in the sweep's folder that they are no cells of it, such as those of an earlier call with other settings.
+fn warn_of_others(sweep: &Path, manifest: &Manifest) {
+    const SHOWN: usize = 8;
+    let cells: HashSet<PathBuf> = manifest.cells.iter().map(|cell| sweep.join(&cell.folder)).collect();
+    // A folder that cannot be read, or holds no run yet, has no others.
+    let runs = find_folders(sweep).unwrap_or_default();
+    let others: Vec<&PathBuf> = runs.iter().filter(|run| !cells.contains(*run)).collect();
+    if others.is_empty() {
+        return;
+    }
+    let (noun, be) =
+        (count(others.len(), "run"), if others.len() == 1 { "is no cell" } else { "are no cells" });
+    let folders: Vec<String> = others.iter().take(SHOWN).map(|run| run.display().to_string()).collect();
+    let more = others.len() - folders.len();
+    let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+    say!(
+        "warning: {noun} in {} {be} of this sweep; reports of the folder count them unless they are removed: {}{more}",
+        sweep.display(),
+        folders.join(" ")
+    );
 }
 
 /// Where the sweep's own metrics are shown, if they are asked for.
