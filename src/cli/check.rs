@@ -1,4 +1,5 @@
 //! `phalanx check`: everything that `run` and `sweep` check, without running.
+//! With `--print`, what an experiment is resolved to.
 
 use std::{path::Path, process::ExitCode};
 
@@ -10,12 +11,17 @@ use crate::{
     sweep::cells::{Draft, remarks},
 };
 
-/// Checks every file, and says of each whether it can run.
+/// Checks every file, and says of each whether it can run, or what it is resolved to.
 pub fn main(registry: &Registry, arguments: &CheckArguments) -> ExitCode {
     let mut code = ExitCode::SUCCESS;
     for file in &arguments.files {
-        match check(registry, file, arguments) {
-            Ok(what) => super::print_line(format_args!("{}: ok, {what}", file.display())),
+        let told = if arguments.print {
+            resolved(registry, file, arguments)
+        } else {
+            check(registry, file, arguments).map(|what| format!("{}: ok, {what}\n", file.display()))
+        };
+        match told {
+            Ok(told) => super::print(&told),
             Err(error) => code = super::unusable(error),
         }
     }
@@ -36,6 +42,14 @@ fn check(registry: &Registry, file: &Path, arguments: &CheckArguments) -> anyhow
         }
         Err(error) => Err(error.into()),
     }
+}
+
+/// The experiment in `file` as its run folder would have it, with the file as a comment above.
+fn resolved(registry: &Registry, file: &Path, arguments: &CheckArguments) -> anyhow::Result<String> {
+    let (sets, data) = (arguments.common.assignments(), arguments.common.data.as_deref());
+    let plan = Plan::read(registry, file, &sets, data)?;
+    warn(file, plan.remarks());
+    Ok(format!("# {:?}\n{}", file.display().to_string(), plan.config().text()?))
 }
 
 /// Says of `file` what whoever runs it should know.

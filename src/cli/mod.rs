@@ -149,6 +149,9 @@ struct CheckArguments {
     files: Vec<PathBuf>,
     #[command(flatten)]
     common: CommonArguments,
+    /// Print each experiment as resolved, with all defaults and parameters, as its run folder would have it.
+    #[arg(long)]
+    print: bool,
 }
 
 #[derive(clap::Args)]

@@ -203,6 +203,30 @@ fn files_that_are_no_experiments() {
     assert!(Program::fails(&["check", &folder.path().display().to_string()]).contains("irectory"));
 }
 
+/// As it stands in the run folder, and a file from which the same run comes.
+#[test]
+fn check_prints_what_an_experiment_is_resolved_to() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = experiment(folder.path(), "good.toml", harness::CONVEX);
+    let print = |file: &str, more: &[&str]| {
+        let done = Program::run(&[&["check", file, "--print"], more].concat());
+        assert!(done.status == 0 && done.stderr.is_empty(), "{}", done.stderr);
+        done.stdout
+    };
+    let sets = ["--set", "seed=9"];
+    let printed = print(&file, &sets);
+    let keys = |text: &str| toml::from_str::<toml::Table>(text).unwrap();
+    assert_eq!(keys(&printed)["seed"].as_integer(), Some(9));
+    assert!(printed.contains("attack = { ipm = { epsilon = "), "{printed}");
+    let again = experiment(folder.path(), "again.toml", &printed);
+    assert_eq!(keys(&print(&again, &[])), keys(&printed));
+    let run = Program::folder(&[&again], folder.path());
+    let mut left = keys(&std::fs::read_to_string(run.join("config.toml")).unwrap());
+    left.insert("machine".to_owned(), keys(&printed)["machine"].clone()); // the folder for results is another one
+    assert_eq!(left, keys(&printed));
+    assert!(Program::fails(&["check", &file, "--print", "--set", "rounds=0"]).contains("at least one round"));
+}
+
 #[test]
 fn check_says_what_would_run() {
     let folder = tempfile::tempdir().unwrap();
