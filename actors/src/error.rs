@@ -161,7 +161,7 @@ impl fmt::Display for Part {
 #[non_exhaustive]
 pub enum RunError {
     /// Workers took no part in a round, and the policy is to fail.
-    #[error("round {round}: {} {}", Names(.workers), Did { reason: .reason, many: .workers.len() > 1 })]
+    #[error("round {round}: {} {}", Names(.workers), Did(.reason, .workers.len() > 1))]
     Workers {
         /// The round.
         round: u64,
@@ -274,16 +274,13 @@ impl fmt::Display for Names<'_> {
     }
 }
 
-/// Writes what one worker or several did.
-struct Did<'a> {
-    reason: &'a Reason,
-    many: bool,
-}
+/// Writes what one worker or, if it is true, several did.
+struct Did<'a>(&'a Reason, bool);
 
 impl fmt::Display for Did<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let one = self.reason.to_string();
-        let verb = [("is ", "are "), ("was ", "were ")].into_iter().filter(|_| self.many);
+        let one = self.0.to_string();
+        let verb = [("is ", "are "), ("was ", "were ")].into_iter().filter(|_| self.1);
         match verb.into_iter().find_map(|(one_is, many)| Some((many, one.strip_prefix(one_is)?))) {
             Some((verb, rest)) => write!(f, "{verb}{rest}"),
             None => f.write_str(&one),

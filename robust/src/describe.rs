@@ -28,8 +28,8 @@ pub enum Preset {
 
 /// A number as people read it: the shortest decimal that reads back as the same, with an exponent if it would be long.
 pub fn number(value: f64) -> String {
-    let plain = value.to_string();
-    if plain.len() > 20 { format!("{value:e}") } else { plain }
+    let exact = format!("{value:?}");
+    if exact.contains('e') { exact } else { value.to_string() }
 }
 
 /// A value that was given for a parameter and cannot be used.
@@ -48,10 +48,9 @@ impl ParameterError {
     /// `parameter` was given as `value` although it `needs` something else.
     pub fn new(parameter: &'static str, value: impl ToString, needs: &'static str) -> Self {
         let value = value.to_string();
-        let value = match value.parse::<f64>() {
-            Ok(parsed) if parsed.is_finite() => number(parsed),
-            _ => value,
-        };
+        // no integer has a point or more digits
+        let fraction = value.parse().ok().filter(|_| value.contains('.') || value.len() > 20);
+        let value = fraction.filter(|parsed: &f64| parsed.is_finite()).map_or(value, number);
         Self { parameter: parameter.into(), value, needs }
     }
 
@@ -193,5 +192,20 @@ impl<'de, A: MapAccess<'de>> MapAccess<'de> for OneEntry<A> {
                 Err(A::Error::custom(format!("one name is expected, and `{other}` stands beside another")))
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{ParameterError, number};
+
+    #[test]
+    fn long_numbers_have_an_exponent_and_others_do_not() {
+        let told = [1e300, 1e-10, 1e16, -2.5e-7, 0.0001, 0.1, 30.0, 1e15, 0.0].map(number);
+        let short = ["1e300", "1e-10", "1e16", "-2.5e-7", "0.0001", "0.1", "30", "1000000000000000", "0"];
+        assert_eq!(told, short);
+        assert_eq!(ParameterError::new("nu", -1e300, "more").to_string(), "nu = -1e300: more");
+        assert_eq!(ParameterError::new("steps", u64::MAX, "fewer").value, u64::MAX.to_string());
+        assert_eq!(ParameterError::new("lr", f64::INFINITY, "less").value, "inf");
     }
 }

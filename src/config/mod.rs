@@ -31,7 +31,7 @@ pub(crate) use phalanx_robust::describe::number;
 pub(crate) use suggest::{nearest, unknown};
 pub use task::{BatchNorm, Holders, Precision, Task, Way};
 pub use telemetry::{PortInUse, Telemetry};
-pub(crate) use written::{number, value};
+pub(crate) use written::value;
 
 use self::suggest::unknown_key;
 use crate::hex::hex;

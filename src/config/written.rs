@@ -1,13 +1,7 @@
-//! Values as they are written, in TOML and in messages. A number has an
-//! exponent where all of its digits would be long, and reads back as itself.
+//! Values as they are written in TOML. A number has an exponent where all of
+//! its digits would be long, and reads back as itself.
 
 use toml::{Table, Value};
-
-/// A number in messages.
-pub(crate) fn number(x: f64) -> String {
-    let exact = format!("{x:?}");
-    if exact.contains('e') { exact } else { x.to_string() }
-}
 
 /// A value of TOML on one line, as it may stand behind a key.
 pub(crate) fn value(value: &Value) -> String {
@@ -70,13 +64,10 @@ fn float(x: f64) -> String {
 mod tests {
     use toml::{Table, Value};
 
-    use super::{document, number, value};
+    use super::{document, value};
 
     #[test]
     fn long_numbers_have_an_exponent_and_others_do_not() {
-        let messages = [1e300, 1e-10, 1e16, -2.5e-7, 0.0001, 0.1, 30.0, 1e15, 0.0].map(number);
-        let short = ["1e300", "1e-10", "1e16", "-2.5e-7", "0.0001", "0.1", "30", "1000000000000000", "0"];
-        assert_eq!(messages, short);
         let floats = [1e300, 1e-10, 30.0, f64::INFINITY, f64::NEG_INFINITY, f64::NAN];
         let written = floats.map(|x| value(&Value::Float(x)));
         assert_eq!(written, ["1e300", "1e-10", "30.0", "inf", "-inf", "nan"]);

@@ -10,7 +10,7 @@ use phalanx_robust::{
 use super::{cohorts::Turnout, plan::Planner, workload::Subject};
 use crate::{
     config::{ConfigError, Named},
-    registry::{ActorFactory, AttackFactory, EstimatorFactory, Resolved},
+    registry::{ActorFactory, AttackFactory, EstimatorFactory, Resolved, late_turn},
 };
 
 /// Most samples in a batch: no data set here has as many.
@@ -159,7 +159,20 @@ pub(super) fn check_attacks(
             .map_err(|misfit| planner.error(&format!("{key}.{}", misfit.path), misfit.message))?;
         remarks.extend(remark.map(|remark| format!("{key}.{name}: {remark}")));
     }
+    remarks.extend(late_turns(planner));
     Ok(remarks)
+}
+
+/// The attacks whose turn would come after the last round.
+fn late_turns(planner: &Planner<'_>) -> impl Iterator<Item = String> {
+    let rounds = planner.config.rounds;
+    let groups = planner.config.attackers.iter().enumerate().filter(|(_, group)| group.count > 0);
+    groups.filter_map(move |(at, group)| {
+        let (place, from) = late_turn(group.attack.as_ref()?, rounds)?;
+        Some(format!(
+            "attackers.{at}.attack.{place}: {from} is after the last round, {rounds}; it never comes"
+        ))
+    })
 }
 
 fn check_batch(planner: &Planner<'_>, list: &str, at: usize, batch: usize) -> Result<(), ConfigError> {

@@ -1,6 +1,5 @@
 //! `[[faults]]` and `[barrier]` checked against the cast: who is meant, when,
-//! and whether the rule can stand what the barrier lets through. What never
-//! begins, a fault or an attack's turn, is refused.
+//! and whether the rule can stand what the barrier lets through.
 
 use std::ops::Range;
 
@@ -11,28 +10,14 @@ use rand::seq::index;
 use super::{cast::Group, cohorts::Turnout, plan::Planner};
 use crate::{
     config::{Absence, ConfigError, FaultTable, number},
-    registry::{Resolved, late_turn},
+    registry::Resolved,
 };
 
 impl Planner<'_> {
     /// The faults of the experiment, over these groups.
     pub(super) fn faults(&mut self, groups: &[Group]) -> Result<Faults, ConfigError> {
-        self.check_turns()?;
         let tables = (0..self.config.faults.len()).map(|at| self.fault(at, groups));
         tables.collect::<Result<_, _>>().map(Faults::new)
-    }
-
-    /// An error for an attack whose turn would come after the last round.
-    fn check_turns(&self) -> Result<(), ConfigError> {
-        let rounds = self.config.rounds;
-        for (at, group) in self.config.attackers.iter().enumerate().filter(|(_, group)| group.count > 0) {
-            let late = group.attack.as_ref().and_then(|attack| late_turn(attack, rounds));
-            if let Some((place, from)) = late {
-                let message = format!("{from} is given; rounds are 1 to {rounds}");
-                return Err(self.error(&format!("attackers.{at}.attack.{place}"), message));
-            }
-        }
-        Ok(())
     }
 
     fn fault(&mut self, at: usize, groups: &[Group]) -> Result<Table, ConfigError> {

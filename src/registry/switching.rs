@@ -26,7 +26,7 @@ struct Schedule {
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct Turn {
-    /// Its first round, which the experiment must have.
+    /// Its first round.
     from: u64,
     /// The attack.
     #[schemars(with = "String")]
