@@ -1,8 +1,6 @@
 //! The command line with a registry behind it. A crate of your own adds its
 //! components and calls [`Program::main`]; the rest is the same program.
 
-use std::process::ExitCode;
-
 use phalanx_robust::{
     aggregation::{Rule, RuleVisitor},
     attack::{AttackRule, AttackVisitor},
@@ -99,7 +97,9 @@ impl Program {
     /// Reads the command line and does what it says. The exit status is 0 for success, 1 for a run
     /// that failed, 2 for a command line, configuration or data that cannot be used (nothing ran),
     /// and 130 for a run that was interrupted (its results are written).
-    pub fn main(self) -> ExitCode {
+    ///
+    /// It does not return: the process ends without what libraries arranged for its end.
+    pub fn main(self) -> ! {
         limits::widen();
         exit::leave(cli::main(&self.registry))
     }

@@ -123,14 +123,18 @@ impl Cast {
         })
     }
 
+    /// Number of workers.
+    fn workers(&self) -> usize {
+        self.seatings.iter().map(|(ids, _)| ids.len()).sum()
+    }
+
     fn run_here(self) -> Result<RunEnd, RunError> {
         let threads = self.settings.threads.max(1);
         let compute = pool(threads, "compute", |_| ())?;
         let evaluate = pool(evaluator::threads(threads), "evaluate", |_| evaluator::give_way())?;
         let system = System::new();
         system.block_on(async {
-            let workers = self.seatings.iter().map(|(ids, _)| ids.len()).sum();
-            let arbiters = Rc::new(Arbiters::new(threads.min(workers)));
+            let arbiters = Rc::new(Arbiters::new(threads.min(self.workers())));
             let end = self.play(&arbiters, compute, evaluate).await;
             arbiters.stop(GRACE);
             end
@@ -143,6 +147,7 @@ impl Cast {
         compute: Arc<ThreadPool>,
         evaluate: Arc<ThreadPool>,
     ) -> Result<RunEnd, RunError> {
+        let workers = self.workers();
         let Self { settings, mut learner, mut defence, mut step, root, seatings, observers, .. } = self;
         let round = self.snapshot.as_ref().map_or(0, |snapshot| snapshot.round);
         let start = of_part(round, Part::Learner, || learner.start())?;
@@ -152,7 +157,6 @@ impl Cast {
             of_part(round, Part::Step, || snapshot.restore("step", step.as_mut()))??;
         }
         let snapshot = self.snapshot.map(Arc::new);
-        let workers = seatings.iter().map(|(ids, _)| ids.len()).sum();
         let busy = Busy::new(seatings.iter().map(|(ids, _)| ids.end).max().unwrap_or(0));
         let evaluator = Evaluator::start_in_arbiter(&arbiters.start(), |_| Evaluator { pool: evaluate });
         let pool = compute.clone();

@@ -86,6 +86,20 @@ impl From<Fault> for Reason {
 }
 
 impl Reason {
+    /// What so many workers did.
+    fn of(&self, workers: usize) -> String {
+        match self {
+            _ if workers == 1 => self.to_string(),
+            Self::NoAttacker => "wait for phase two, but are no attackers".to_owned(),
+            Self::Rejected(rejection) => format!("were rejected: {rejection}"),
+            Self::Crashed => "are down".to_owned(),
+            Self::Lost => "were not heard of".to_owned(),
+            Self::Overtaken { .. } => "were not heard of; their submissions are late".to_owned(),
+            Self::Late { deadline, .. } => format!("are late: the deadline is {deadline} s"),
+            _ => self.to_string(),
+        }
+    }
+
     /// Whether code of the worker, or of its attack, panicked.
     pub fn is_panic(&self) -> bool {
         matches!(
@@ -161,7 +175,7 @@ impl fmt::Display for Part {
 #[non_exhaustive]
 pub enum RunError {
     /// Workers took no part in a round, and the policy is to fail.
-    #[error("round {round}: {} {}", Names(.workers), Did(.reason, .workers.len() > 1))]
+    #[error("round {round}: {} {}", Names(.workers), .reason.of(.workers.len()))]
     Workers {
         /// The round.
         round: u64,
@@ -270,20 +284,6 @@ impl fmt::Display for Names<'_> {
         match self.0.len().saturating_sub(SHOWN) {
             0 => Ok(()),
             more => write!(f, " and {more} more"),
-        }
-    }
-}
-
-/// Writes what one worker or, if it is true, several did.
-struct Did<'a>(&'a Reason, bool);
-
-impl fmt::Display for Did<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let one = self.0.to_string();
-        let verb = [("is ", "are "), ("was ", "were ")].into_iter().filter(|_| self.1);
-        match verb.into_iter().find_map(|(one_is, many)| Some((many, one.strip_prefix(one_is)?))) {
-            Some((verb, rest)) => write!(f, "{verb}{rest}"),
-            None => f.write_str(&one),
         }
     }
 }

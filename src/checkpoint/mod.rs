@@ -11,7 +11,8 @@
 //! | `SHA256SUMS` | digests of both, as `sha256sum -c` reads them |
 //!
 //! The parts are those of a [`Snapshot`]. Random streams and the places of samplers are not there: they follow from
-//! seed and round. The part `tables` says how long the run's tables were, which are cut to that length.
+//! seed and round. The part `tables` says how long the run's tables were, with digests; they are cut to that length. The
+//! part `server` has the points whose evaluation was under way.
 //!
 //! A checkpoint is written beside its place, brought to the disk, files before folder, and then renamed: it is there
 //! as a whole or not at all. Older ones are removed after that. One that does not agree with its digests is passed
@@ -43,8 +44,8 @@ use crate::config::Config;
 /// The folder of a run's checkpoints, in its run folder.
 pub const FOLDER: &str = "checkpoints";
 
-/// Version of the format; another one is not read.
-const FORMAT: u32 = 1;
+/// Version of the format; a later one is not read. Before 2 no evaluation was under way, and tables had no digests.
+const FORMAT: u32 = 2;
 
 const HEADER: &str = "checkpoint.json";
 const STATE: &str = "state.safetensors";

@@ -25,7 +25,7 @@ pub struct Found {
     pub passed_over: Vec<String>,
 }
 
-/// Finds the newest checkpoint in the folder `run` that is whole and of this format, and whose tables are all there.
+/// Finds the newest checkpoint in the folder `run` that is whole and of a format that is read, and whose tables are what they were.
 ///
 /// # Errors
 /// [`CheckpointError`] if there is none.
@@ -65,8 +65,8 @@ fn usable(run: &Path, round: u64, path: &Path) -> Result<Checkpoint, String> {
 /// What is wrong with them, in words.
 fn parse(header: &[u8], state: &[u8]) -> Result<Checkpoint, String> {
     let header: Header = serde_json::from_slice(header).map_err(|error| format!("{HEADER}: {error}"))?;
-    if header.format != FORMAT {
-        return Err(format!("it has format {}, this program reads {FORMAT}", header.format));
+    if header.format > FORMAT {
+        return Err(format!("it has format {}, this program reads up to {FORMAT}", header.format));
     }
     let mut parts: BTreeMap<String, State> = BTreeMap::new();
     for (part, values) in header.values {

@@ -22,6 +22,7 @@ use crate::{
     exit::{INTERRUPTED, UNUSABLE},
     experiment::{Demands, Plan, PlanError, RunOutcome, interrupted},
     registry::Registry,
+    results::Status,
 };
 
 /// Runs every file of `arguments`.
@@ -140,6 +141,9 @@ impl Office<'_> {
         } else if !self.arguments.quiet {
             let rows = outcome.summary.rows().into_iter().map(|(key, value)| format!("{key} {value}"));
             say!("{}: {}", file.display(), rows.collect::<Vec<_>>().join(", "));
+            if outcome.summary.status == Status::Interrupted {
+                run::tell_how_to_go_on(outcome, false);
+            }
         }
     }
 }

@@ -52,7 +52,7 @@ pub fn main(registry: &Registry, arguments: &Arguments) -> ExitCode {
             return super::unusable(format!("{run}: --set {set}: this run is complete, and stays as it is"));
         }
         if let Err(error) = checkpoint::remove(run) {
-            return super::unusable(format!("{}: its checkpoints cannot be removed: {error}", run.display()));
+            say!("warning: {}: its checkpoints cannot be removed: {error}", run.display());
         }
         say!("{}: this run is complete; there is nothing left to do", run.display());
         super::print_line(run.display());

@@ -66,7 +66,7 @@ pub fn report(outcome: &RunOutcome, quiet: bool) -> ExitCode {
 }
 
 /// Of a run that was interrupted.
-pub fn tell_how_to_go_on(outcome: &RunOutcome, quiet: bool) {
+pub(super) fn tell_how_to_go_on(outcome: &RunOutcome, quiet: bool) {
     if !quiet {
         say!("`phalanx resume {}` goes on with it", outcome.folder.path().display());
     }

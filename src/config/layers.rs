@@ -16,7 +16,7 @@ use figment::{
 
 use serde::de::DeserializeOwned;
 
-use super::{Config, Document, number, shorten, unknown, unknown_key};
+use super::{Config, Document, Named, number, shorten, unknown, unknown_key};
 
 /// The embedded defaults, commented.
 pub const DEFAULTS: &str = include_str!("defaults.toml");
@@ -463,7 +463,19 @@ fn is_component(key: &str) -> bool {
     COMPONENTS.contains(&key) || key.parse::<usize>().is_ok()
 }
 
+/// Makes a list of a chain of rules that is written as names or as a table, if `at` is a place in it.
+fn list(inner: &mut Value, key: &str, at: &str) {
+    let names = match inner {
+        _ if key != "rule" || at.parse::<usize>().is_err() => return,
+        Value::String(_, text) => Named::chain(text).unwrap_or_default(),
+        Value::Dict(..) => return *inner = vec![inner.clone()].into(),
+        _ => return,
+    };
+    *inner = names.into_iter().map(|named| Value::from(named.name)).collect::<Vec<_>>().into();
+}
+
 fn replace_in(inner: &mut Value, key: &str, rest: &[&str], value: Value) -> Result<(), String> {
+    list(inner, key, rest[0]);
     match inner {
         Value::Dict(_, dict) => replace(dict, rest, value),
         Value::Array(_, items) => {

@@ -48,7 +48,7 @@ impl Named {
 
     fn typed(name: &str) -> Result<Self, String> {
         match name.trim() {
-            "" => Err("a name is expected, as in ctma,nnm,cwmed".into()),
+            "" => Err("a name is expected, as in ctma > nnm > cwmed".into()),
             name => Ok(Self::plain(name)),
         }
     }

@@ -13,6 +13,7 @@ pub(crate) fn value(value: &Value) -> String {
             let entry = |(name, value): (&String, &Value)| format!("{} = {}", key(name), self::value(value));
             format!("{{ {} }}", table.iter().map(entry).collect::<Vec<_>>().join(", "))
         }
+        Value::String(text) => quoted(text),
         other => other.to_string(),
     }
 }
@@ -51,8 +52,12 @@ fn key(name: &str) -> String {
     if !name.is_empty() && name.chars().all(is_plain) {
         return name.to_owned();
     }
-    // What JSON escapes TOML escapes in the same way, and one character more.
-    serde_json::Value::from(name).to_string().replace('\u{7f}', "\\u007F")
+    quoted(name)
+}
+
+/// A text on one line. What JSON escapes TOML escapes in the same way, and one character more.
+fn quoted(text: &str) -> String {
+    serde_json::Value::from(text).to_string().replace('\u{7f}', "\\u007F")
 }
 
 /// The shortest form that is the same number of TOML.

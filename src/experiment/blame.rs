@@ -62,7 +62,7 @@ fn forged(reason: &Reason, config: &Config) -> Option<String> {
 
 fn rule(chain: &[Named]) -> Option<String> {
     let names: Vec<&str> = chain.iter().map(|rule| rule.name.as_str()).collect();
-    Some(format!("aggregator.rule is {}", names.join(", ")))
+    Some(format!("aggregator.rule is {}", names.join(" > ")))
 }
 
 /// What makes all gradients.

@@ -11,9 +11,10 @@ use phalanx_actors::Stopper;
 use signal_hook::{
     consts::{SIGHUP, SIGINT, SIGTERM},
     iterator::Signals,
+    low_level,
 };
 
-use crate::exit::{self, INTERRUPTED};
+use crate::exit::INTERRUPTED;
 
 static HANDLER: Once = Once::new();
 static RUNS: Mutex<Runs> = Mutex::new(Runs { stoppers: Vec::new(), interrupted: false, waits: false });
@@ -76,13 +77,16 @@ pub fn interrupted() -> bool {
 fn signalled() {
     let mut runs = runs();
     if runs.interrupted && !runs.waits {
-        exit::leave(INTERRUPTED.into());
-    }
-    if !runs.waits {
-        say!("ending after the round in hand, with a checkpoint; a second signal ends at once");
+        // Without a flush: who holds stdout may be stuck.
+        low_level::exit(INTERRUPTED.into());
     }
     runs.interrupted = true;
     runs.stoppers.iter().for_each(Stopper::stop);
+    let tells = !runs.waits;
+    drop(runs);
+    if tells {
+        say!("ending after the round in hand; a second signal ends at once");
+    }
 }
 
 fn runs() -> MutexGuard<'static, Runs> {

@@ -180,27 +180,30 @@ impl Gallery<'_> {
         }
     }
 
-    /// f × heterogeneity for each rule, worst case over all else, if runs differ in both.
+    /// f × heterogeneity for each problem and rule, worst case over all else, if runs differ in both.
     fn heterogeneity(&mut self) -> Result<(), DrawError> {
         let study = self.study;
         let partition = study.factors_below("task.partition");
         let Some(f) = study.factor("f").filter(|_| !partition.is_empty()) else { return Ok(()) };
         let rule: Vec<usize> =
             ["rule", "meta-aggregator", "base"].iter().filter_map(|key| study.factor(key)).collect();
-        let known = |at: &usize| *at == f || partition.contains(at) || rule.contains(at);
+        let problem: Vec<usize> =
+            (0..study.factors.len()).filter(|&at| is_of_problem(&study.factors[at].key)).collect();
+        let apart = [&problem[..], &rule].concat();
+        let known = |at: &usize| *at == f || partition.contains(at) || apart.contains(at);
         let rest: Vec<usize> = (0..study.factors.len()).filter(|at| !known(at)).collect();
         let (rows, columns) = (study.combinations(&[f]), study.combinations(&partition));
-        let mut maps: Vec<(String, Heat)> = Vec::new();
-        for level in study.combinations(&rule) {
+        let mut maps: Vec<(Vec<usize>, String, Heat)> = Vec::new();
+        for level in study.combinations(&apart) {
             let here: Vec<&Series> =
-                study.series.iter().filter(|series| pick(series, &rule) == level).collect();
+                study.series.iter().filter(|series| pick(series, &apart) == level).collect();
             let cells = |row: &Vec<usize>| {
                 // An attack belongs to the f at which it is there.
                 let at_f: Vec<&Series> =
                     here.iter().copied().filter(|series| series.levels[f] == row[0]).collect();
                 columns.iter().map(|column| self.worst_dealt(&at_f, (&partition, column), &rest)).collect()
             };
-            let label = study.label(&rule, &level);
+            let label = study.label(&apart, &level);
             let title = "Byzantine workers × heterogeneity";
             let (across, heading) = partitions(study, &partition);
             let heat = Heat {
@@ -214,10 +217,11 @@ impl Gallery<'_> {
                 higher_is_better: study.measure.higher_is_better,
                 log: self.spans_decades(),
             };
-            maps.push((slug(&format!("f-heterogeneity {label}")), heat));
+            maps.push((level[..problem.len()].to_vec(), slug(&format!("f-heterogeneity {label}")), heat));
         }
-        for (stem, heat) in &maps {
-            let svg = heat.draw_among(maps.iter().map(|(_, heat)| heat))?;
+        for (problem, stem, heat) in &maps {
+            let alike = maps.iter().filter(|(other, ..)| other == problem);
+            let svg = heat.draw_among(alike.map(|(.., heat)| heat))?;
             self.add(stem.clone(), heat.title.clone(), "", svg);
         }
         Ok(())

@@ -18,6 +18,7 @@ use super::{
     study::{Run, Study},
     table::{Row, Table},
 };
+use crate::config;
 
 const STYLE: &str = include_str!("page.css");
 
@@ -156,7 +157,7 @@ fn legend(study: &Study, table: &Table) -> String {
 
 /// A target with its unit.
 fn aim(study: &Study, target: f64) -> String {
-    format!("{target} {}", study.measure.unit).trim_end().to_owned()
+    format!("{} {}", config::number(target), study.measure.unit).trim_end().to_owned()
 }
 
 /// What those who started the runs were told of their configurations, each once with the number of runs.

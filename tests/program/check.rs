@@ -195,7 +195,20 @@ fn files_that_are_no_experiments() {
     assert!(Program::fails(&["check", &folder.path().display().to_string()]).contains("irectory"));
 }
 
-/// As it stands in the run folder, and a file from which the same run comes.
+/// Whatever the form of the chain below.
+#[test]
+fn a_parameter_of_a_rule_has_one_place() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = experiment(folder.path(), "experiment.toml", harness::CONVEX);
+    for chain in ["'krum'", "'nnm > krum'", "['nnm', 'krum']", "{krum={neighbours='m-f-1'}}"] {
+        let at = usize::from(chain.contains("nnm"));
+        let sets = [format!("aggregator.rule={chain}"), format!("aggregator.rule.{at}.krum.power=4")];
+        let done = Program::run(&["check", &file, "--print", "--set", &sets[0], "--set", &sets[1]]);
+        assert_eq!(done.status, 0, "{chain}: {}", done.stderr);
+        assert!(done.stdout.contains("power = 4"), "{chain}: {}", done.stdout);
+    }
+}
+
 /// It is no error: a run may be shorter for a first look.
 #[test]
 fn an_attack_whose_turn_never_comes_is_told() {
@@ -217,6 +230,7 @@ fn an_attack_whose_turn_never_comes_is_told() {
     }
 }
 
+/// As it stands in the run folder, and a file from which the same run comes.
 #[test]
 fn check_prints_what_an_experiment_is_resolved_to() {
     let folder = tempfile::tempdir().unwrap();

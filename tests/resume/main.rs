@@ -5,7 +5,6 @@
 
 mod commands;
 mod damage;
-
 mod kills;
 mod kinds;
 mod limits;

@@ -9,13 +9,14 @@ use std::{
 use phalanx_robust::random::Stream;
 use rand::RngExt;
 
-/// How often every coordinate meets every other: with three sweeps a matrix in the new basis has as much of itself off the
+/// With three sweeps a matrix in the new basis has as much of itself off the
 /// diagonal, and entries as even, as under a rotation drawn uniformly.
 const SWEEPS: usize = 3;
 
 /// Layers, each of which turns neighbours (x_0, x_1), (x_2, x_3), … in their planes, and then puts the first of every
-/// pair before the second of every pair: after ⌈log2 d⌉ of them, a sweep, each coordinate has met each other. The first
-/// turns of a sweep are by random angles, the others by an eighth of a circle.
+/// pair before the second of every pair: after ⌈log2 d⌉ of them, a sweep, each coordinate has met each other if d is a
+/// power of two, and after two sweeps in any case. The first turns of a sweep are by random angles, the others by an eighth
+/// of a circle.
 pub(super) struct Rotation {
     /// Of each sweep the first turns; without a sweep nothing turns.
     sweeps: Vec<Vec<Turn>>,

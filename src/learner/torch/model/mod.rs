@@ -138,7 +138,8 @@ impl Model {
     }
 
     /// Floating-point operations of one sample's gradient: two for every multiplication, forward and twice as many
-    /// backward, where the first layer with parameters needs none for the gradient at its input.
+    /// backward, where the first layer with parameters needs none for the gradient at its input. Of a block of layers in
+    /// that place, which does need some within, it is a little less than the truth.
     pub fn flops(&self) -> u64 {
         self.products.saturating_mul(6).saturating_sub(2 * self.first_products)
     }
