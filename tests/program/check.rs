@@ -200,12 +200,14 @@ fn files_that_are_no_experiments() {
 fn a_parameter_of_a_rule_has_one_place() {
     let folder = tempfile::tempdir().unwrap();
     let file = experiment(folder.path(), "experiment.toml", harness::CONVEX);
-    for chain in ["'krum'", "'nnm > krum'", "['nnm', 'krum']", "{krum={neighbours='m-f-1'}}"] {
+    let table = "{geometric-median={steps=9}}";
+    for chain in ["'geometric-median'", "'nnm > geometric-median'", "['nnm', 'geometric-median']", table] {
         let at = usize::from(chain.contains("nnm"));
-        let sets = [format!("aggregator.rule={chain}"), format!("aggregator.rule.{at}.krum.power=4")];
-        let done = Program::run(&["check", &file, "--print", "--set", &sets[0], "--set", &sets[1]]);
+        let set = format!("aggregator.rule={chain}");
+        let nu = format!("aggregator.rule.{at}.geometric-median.nu=0.5");
+        let done = Program::run(&["check", &file, "--print", "--set", &set, "--set", &nu]);
         assert_eq!(done.status, 0, "{chain}: {}", done.stderr);
-        assert!(done.stdout.contains("power = 4"), "{chain}: {}", done.stdout);
+        assert!(done.stdout.contains("nu = 0.5"), "{chain}: {}", done.stdout);
     }
 }
 

@@ -190,9 +190,9 @@ mod tests {
     #[test]
     fn operations_are_those_that_a_gradient_takes() {
         let mnist = [1, 28, 28];
-        let logistic = Logistic::default().build(mnist, 10).unwrap();
+        let logistic = Logistic {}.build(mnist, 10).unwrap();
         assert_eq!(logistic.flops(), 4 * 784 * 10);
-        let mlp = Mlp { hidden: vec![200, 30], ..Mlp::default() }.build(mnist, 10).unwrap();
+        let mlp = Mlp { hidden: vec![200, 30] }.build(mnist, 10).unwrap();
         assert_eq!(mlp.flops(), 4 * 784 * 200 + 6 * (200 * 30 + 30 * 10));
     }
 }
