@@ -481,6 +481,23 @@ mod tests {
         assert_eq!(count(&figures, "f-heterogeneity", "50.00"), 6);
     }
 
+    /// A worst case over two models would say nothing of either.
+    #[test]
+    fn maps_of_heterogeneity_are_of_one_problem() {
+        let mut runs = Vec::new();
+        for model in ["mlp", "logistic"] {
+            for (partition, count) in [("iid", 1), ("iid", 4), ("extreme", 1), ("extreme", 4)] {
+                let run = altered(run(1, "'mean'", "ipm", ""), "count = 4", &format!("count = {count}"));
+                let run = altered(run, "model = \"mlp\"", &format!("model = \"{model}\""));
+                runs.push(altered(run, "[task]", &format!("[task]\npartition = '{partition}'")));
+            }
+        }
+        let figures = figures(&study(runs)).unwrap();
+        let maps = figures.iter().filter(|figure| figure.stem.starts_with("f-heterogeneity"));
+        let cells: Vec<usize> = maps.map(|map| count(&figures, &map.stem, "50.00")).collect();
+        assert_eq!(cells, [4, 4]);
+    }
+
     /// Without attackers there is no attack, and no case of it is missing.
     #[test]
     fn a_worst_case_is_over_the_attacks_of_its_f() {
