@@ -44,7 +44,7 @@ impl View for Written<'_> {
     }
 
     fn data_len(&self) -> usize {
-        self.vector.len() * self.vector.dtype().size()
+        self.vector.bytes() as usize
     }
 }
 

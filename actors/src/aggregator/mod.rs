@@ -30,7 +30,7 @@ use tokio::time::sleep;
 use self::{
     evaluations::Evaluations,
     floor::Floor,
-    record::{bytes, honesty, record},
+    record::{honesty, record},
     server::{Input, Server, Verdict},
 };
 use crate::{
@@ -295,7 +295,7 @@ impl Rounds {
         record(&mut self.report, self.floor.seats(), self.floor.workers(), &outcome, &verdict);
         self.report.f = self.floor.byzantine(outcome.submissions.len());
         self.report.traffic = bill.traffic;
-        self.report.sent_bytes = bill.traffic.sent * bytes(&self.point);
+        self.report.sent_bytes = bill.traffic.sent * self.point.bytes();
         self.report.incidents = bill.incidents;
         self.report.virtual_seconds = bill.seconds;
         self.report.gradients = one.tally.gradients;

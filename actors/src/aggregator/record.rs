@@ -1,6 +1,6 @@
 //! What is told of a round: the report, from what came in and what the server found.
 
-use phalanx_robust::{Vector, aggregation::Aggregation};
+use phalanx_robust::aggregation::Aggregation;
 
 use super::server::Verdict;
 use crate::{
@@ -42,7 +42,7 @@ pub(super) fn record(
     report.honest_distance = verdict.honest_distance;
     report.honest_variance = verdict.honest_variance;
     let fresh = outcome.submissions.iter().filter(|s| s.round == outcome.round);
-    report.bytes = fresh.map(|s| bytes(&s.vector)).sum();
+    report.bytes = fresh.map(|s| s.vector.bytes()).sum();
     report.skipped = verdict.skipped;
     report.workers.clear();
     let mut submissions = outcome.submissions.iter().enumerate().peekable();
@@ -66,11 +66,6 @@ pub(super) fn record(
             report.workers[at].set_aside = true;
         }
     }
-}
-
-/// What a vector takes.
-pub(super) fn bytes(vector: &Vector) -> u64 {
-    (vector.len() * vector.dtype().size()) as u64
 }
 
 /// What became of the vector in this row.

@@ -109,6 +109,11 @@ impl Vector {
         self.len() == 0
     }
 
+    /// Memory that the coordinates take, in bytes.
+    pub fn bytes(&self) -> u64 {
+        (self.len() * self.dtype().size()) as u64
+    }
+
     /// Number format of the coordinates.
     pub fn dtype(&self) -> Dtype {
         match self {
