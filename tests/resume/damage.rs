@@ -6,6 +6,7 @@ use phalanx::checkpoint::{self, Checkpoint};
 use phalanx_robust::{random::Seed, state::State};
 use rand::RngExt;
 use rustix::process::Signal;
+use sha2::{Digest, Sha256};
 
 use crate::stage::{
     CASTS, Place, checkpoint, checkpoints, ended, experiment, kill, resume, same, stopped, wait_for,
@@ -99,6 +100,32 @@ fn a_table_in_which_a_digit_has_changed_is_noticed() {
         fs::write(run.join(name), whole).unwrap();
     }
     assert_eq!(resume(&run, &[]).status, 0);
+}
+
+/// As builds wrote it that knew of no evaluation under way and of no digests of tables.
+#[test]
+fn a_checkpoint_of_the_first_format_is_read() {
+    let place = place();
+    let (undisturbed, run) = (place.undisturbed(), stopped(&place));
+    let newest = checkpoint(&run, *checkpoints(&run).last().unwrap());
+    let [header, state, sums] = FILES.map(|name| newest.join(name));
+    let mut told: serde_json::Value = serde_json::from_slice(&fs::read(&header).unwrap()).unwrap();
+    told["values"]["server"].as_object_mut().unwrap().remove("under_way").unwrap();
+    told["values"]["tables"].as_object_mut().unwrap().retain(|entry, _| !entry.ends_with("_sha256"));
+    told["format"] = 1.into();
+    fs::write(&header, told.to_string()).unwrap();
+    let sum = |path: &Path| -> String {
+        Sha256::digest(fs::read(path).unwrap()).iter().map(|byte| format!("{byte:02x}")).collect()
+    };
+    let text = format!("{}  {}\n{}  {}\n", sum(&header), FILES[0], sum(&state), FILES[1]);
+    fs::write(sums, text).unwrap();
+    let resumed = resume(&run, &[]);
+    assert_eq!(resumed.status, 0, "{}", resumed.stderr);
+    assert!(!resumed.stderr.contains("passed over"), "{}", resumed.stderr);
+    // Those builds waited for evaluations: here one that was under way is lost.
+    for name in ["rounds.csv", "parameters.safetensors"] {
+        assert_eq!(fs::read(undisturbed.join(name)).unwrap(), fs::read(run.join(name)).unwrap(), "{name}");
+    }
 }
 
 /// A run whose folder is removed under it has no results, and does not say that it is completed.
