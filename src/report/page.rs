@@ -144,11 +144,10 @@ fn legend(study: &Study, table: &Table) -> String {
     let most = if study.measure.higher_is_better { "largest" } else { "smallest" };
     format!(
         "<p>Lines are means over seeds; bands and ± are 95 % confidence intervals of the mean by Student’s t. \
-         <b>final</b> is the mean of the last 20 % of the evaluations, <b>last</b> the last of them, <b>best</b> the {most} \
-         mean over seeds at an evaluation that all of them have, with \
-         its round, <b>rough</b> the \
-         mean |a<sub>k</sub> − a<sub>k−1</sub>| over their last 50 %.{points}{failed}{diverged}{attacks}</p>\n<p>The table is \
-         of complete runs alone. <b>rounds/s</b> is the rounds over the elapsed time of the whole run, evaluations \
+         <b>final</b> is the mean of the last 20 % of the evaluations, <b>last</b> the last of them, <b>best</b> the \
+         {most} mean over seeds at an evaluation that all of them have, with its round, <b>rough</b> the mean \
+         |a<sub>k</sub> − a<sub>k−1</sub>| over their last 50 %.{points}{failed}{diverged}{attacks}</p>\n<p>The table \
+         is of complete runs alone. <b>rounds/s</b> is the rounds over the elapsed time of the whole run, evaluations \
          included (<code>phalanx bench</code> goes by the median round); <b>aggregation</b> is the median over rounds \
          of the time that the rule took. Against time, a point stands at the mean over seeds of the time at its round. \
          Gradients computed are those of mini-batches of whatever size, the attackers’ own included.{target}</p>\n"
