@@ -2,7 +2,8 @@
 
 use super::{
     canvas::{
-        DrawError, Entry, Lie, colour, fill, font, legend, legend_places, picture, room, shortened, write,
+        DrawError, Entry, Lie, colour, fill, font, legend, legend_places, picture, room, shortened, whole,
+        write,
     },
     ticks::{step, written},
 };
@@ -55,7 +56,7 @@ impl Bars {
         let x = |value: f64| left + (value / end * f64::from(LENGTH)).round() as i32;
         picture(width, foot + 48, |root| {
             write(root, (12, 16), &self.title, font(14), Lie::From)?;
-            legend(root, (12, 30), width - 24, &entries)?;
+            legend(root, (12, 30), width - 24, (&entries, whole))?;
             for at in 0..=(end / step).round() as i32 {
                 let value = f64::from(at) * step;
                 fill(root, (x(value), top), (x(value) + 1, foot), RGBColor(222, 222, 222))?;
@@ -89,7 +90,21 @@ fn steps(most: f64) -> (f64, f64) {
 
 #[cfg(test)]
 mod tests {
-    use super::steps;
+    use super::{Bar, Bars, steps};
+
+    /// A sample in a legend is as what it stands for: two areas, their two samples, the paper, and the lines of the axis.
+    #[test]
+    fn samples_of_areas_have_no_dashes() {
+        let bars = |parts: Vec<f64>| Bars {
+            parts: (0..parts.len()).map(|part| part.to_string()).collect(),
+            bars: vec![Bar { label: "a".to_owned(), parts, note: String::new() }],
+            title: String::new(),
+            axis: String::new(),
+        };
+        let rectangles = |parts| bars(parts).draw().unwrap().matches("<rect").count();
+        // one part is named by the axis, without a legend
+        assert_eq!(rectangles(vec![1.0, 1.0]), rectangles(vec![2.0]) + 1 + 2);
+    }
 
     #[test]
     fn steps_are_round_and_reach_the_end() {

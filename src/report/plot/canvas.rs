@@ -197,14 +197,27 @@ pub fn legend_places(entries: &[Entry], width: i32) -> Vec<(i32, i32)> {
     (0..wide.len()).map(|at| ((at % columns) as i32 * column, (at / columns) as i32 * 18)).collect()
 }
 
-/// Draws a legend with its upper left corner at `at`.
+/// The dashes of the entry with a number, and the gaps between them: [`dashes`] of lines, [`whole`] of areas.
+type Stroke = fn(usize) -> Option<(i32, i32)>;
+
+/// No dashes.
+pub fn whole(_: usize) -> Option<(i32, i32)> {
+    None
+}
+
+/// Draws a legend with its upper left corner at `at`, of samples with such strokes.
 ///
 /// # Errors
 /// [`DrawError`].
-pub fn legend(area: &Area<'_>, at: (i32, i32), width: i32, entries: &[Entry]) -> Result<(), DrawError> {
+pub fn legend(
+    area: &Area<'_>,
+    at: (i32, i32),
+    width: i32,
+    (entries, stroke): (&[Entry], Stroke),
+) -> Result<(), DrawError> {
     for ((label, number), (x, y)) in entries.iter().zip(legend_places(entries, width)) {
         let (x, y) = (at.0 + x, at.1 + y + 9);
-        let (dash, gap) = dashes(*number).unwrap_or((SAMPLE, 1));
+        let (dash, gap) = stroke(*number).unwrap_or((SAMPLE, 1));
         for from in (0..SAMPLE).step_by((dash + gap) as usize) {
             fill(area, (x + from, y - 2), (x + (from + dash).min(SAMPLE), y + 1), colour(*number))?;
         }

@@ -120,7 +120,7 @@ impl Grid {
         let frame = Frame::of(&self, &scale);
         picture(frame.width, frame.height, |root| {
             write(root, (12, 16), &shortened(&self.title, 14, frame.width - 24), font(14), Lie::From)?;
-            legend(root, (12, 30), frame.width - 24, &self.legend)?;
+            legend(root, (12, 30), frame.width - 24, (&self.legend, dashes))?;
             self.strips(root, &frame)?;
             for (r, row) in self.panels.iter().enumerate() {
                 for (c, lines) in row.iter().enumerate().filter(|(c, _)| !self.is_void(r, *c)) {
