@@ -113,8 +113,8 @@ fn check_files(arguments: &Arguments) -> Result<(), Failure> {
 /// What the rule is told of `m` vectors of which it must withstand `f`.
 fn size(m: usize, f: Option<usize>) -> Result<Size, Failure> {
     let size = Size::new(m, f.unwrap_or(0));
-    if size.f >= m.div_ceil(2) {
-        return Err(Failure::flag("--f", format!("f = {} of m = {m} vectors; f < m/2 is needed", size.f)));
+    if size.f >= m {
+        return Err(Failure::flag("--f", format!("f = {} of m = {m} vectors; f < m is needed", size.f)));
     }
     if f.is_none() {
         say!("note: without --f the rule is told f = 0");

@@ -13,7 +13,7 @@ use phalanx_robust::{
 use super::{
     at_least,
     matrices::{
-        Chain, Failure, beside, elements, ended, finite, make, npy, parameter, preset, reference, spare,
+        Chain, Failure, beside, elements, ended, finite, fit, make, npy, parameter, preset, reference, spare,
     },
 };
 use crate::{
@@ -63,7 +63,7 @@ fn forge(registry: &Registry, arguments: &Arguments) -> Result<(), Failure> {
     npy(&arguments.out)?;
     spare("--out", &arguments.out, inputs)?;
     let file = MatrixFile::open(&arguments.honest)?;
-    let size = size(file.m(), arguments.f)?;
+    let size = size(&file, arguments.f)?;
     let mut attack = attack(registry, arguments, size)?;
     let defence = defence(registry, arguments, attack.as_ref(), size)?;
     let own = own(arguments, attack.as_ref(), &file)?;
@@ -88,17 +88,14 @@ fn forge(registry: &Registry, arguments: &Arguments) -> Result<(), Failure> {
     Ok(write_matrix(&arguments.out, &vectors)?)
 }
 
-fn size(honest: usize, f: usize) -> Result<Size, Failure> {
+/// The number of all vectors, and of those that the attack makes.
+fn size(honest: &MatrixFile, f: usize) -> Result<Size, Failure> {
     if f == 0 {
         return Err(Failure::flag("--f", "0 is given; at least one worker must attack"));
     }
-    if f >= honest {
-        return Err(Failure::flag(
-            "--f",
-            format!("f = {f} beside {honest} honest vectors; fewer are needed"),
-        ));
-    }
-    Ok(Size::new(honest + f, f))
+    let made = (f as u64).saturating_mul(honest.d() as u64).saturating_mul(honest.dtype().size() as u64);
+    fit("--f", (f, honest.d()), made)?;
+    Ok(Size::new(honest.m() + f, f))
 }
 
 fn attack(registry: &Registry, arguments: &Arguments, size: Size) -> Result<Box<dyn Attack>, Failure> {

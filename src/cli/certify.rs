@@ -20,9 +20,9 @@ use phalanx_robust::{
 
 use super::{
     at_least,
-    matrices::{Chain, Failure, ended, npy, preset},
+    matrices::{Chain, Failure, ended, fit, npy, preset},
 };
-use crate::{config::Named, interop::write_matrix, machine, registry::Registry};
+use crate::{config::Named, interop::write_matrix, registry::Registry};
 
 /// What can be typed.
 #[derive(clap::Args)]
@@ -66,13 +66,7 @@ fn certify(registry: &Registry, arguments: &Arguments) -> Result<(), Failure> {
     if f == 0 || f >= m.div_ceil(2) {
         return Err(Failure::flag("--f", format!("f = {f} of m = {m} vectors; 0 < f < m/2 is needed")));
     }
-    let needed = need(m as u64, d.into());
-    if machine::available_memory().is_some_and(|available| needed > available) {
-        return Err(Failure::flag(
-            "--m",
-            format!("{m} vectors of length {d} need about {needed} bytes of memory"),
-        ));
-    }
+    fit("--m", (m, d as usize), need(m as u64, d.into()))?;
     let size = Size::new(m, f);
     defence.check(size).map_err(|error| Failure::flag("--rule", error))?;
     let bound = defence.bound(size);

@@ -21,6 +21,7 @@ use crate::{
     config::Named,
     exit::UNUSABLE,
     interop::{InteropError, MatrixFile, Problem},
+    machine::available_memory,
     registry::{ComponentError, Kind, Registry, Resolved},
 };
 
@@ -189,6 +190,14 @@ pub fn parameter(flag: &str, name: &str, error: &ParameterError) -> Failure {
 /// [`Failure::Flag`].
 pub fn elements(flag: &str, text: &str) -> Result<Vec<Named>, Failure> {
     Named::chain(text).map_err(|message| Failure::flag(flag, message))
+}
+
+/// An error if `needed` bytes, for so many vectors of such a length, are more than there are; `flag` says how many.
+pub fn fit(flag: &str, (count, d): (usize, usize), needed: u64) -> Result<(), Failure> {
+    if available_memory().is_none_or(|available| needed <= available) {
+        return Ok(());
+    }
+    Err(Failure::flag(flag, format!("{count} vectors of length {d} need about {needed} bytes of memory")))
 }
 
 /// An error if the result that goes to `out`, after `flag`, would replace one of the `inputs`, by whatever name. A device

@@ -69,6 +69,8 @@ pub struct Config {
     pub barrier: Barrier,
     /// The machine; nothing here changes a result but `device`.
     pub machine: Machine,
+    /// What is written of a run beyond what always is; nothing here changes a result.
+    pub record: Record,
     /// When checkpoints are written; nothing here changes a result.
     pub checkpoint: Checkpoint,
     /// Where metrics are shown; nothing here changes a result.
@@ -129,6 +131,7 @@ impl Config {
         let mut essence = serde_json::to_value(&config).unwrap_or_default();
         if let Some(keys) = essence.as_object_mut() {
             keys.shift_remove("checkpoint");
+            keys.shift_remove("record");
         }
         essence
     }
@@ -234,6 +237,14 @@ pub struct Evaluation {
     /// Rounds between evaluations, the first of which is that of the initial point; one more follows the last round. 0:
     /// these two alone.
     pub every: u64,
+}
+
+/// What is written of a run beyond what always is.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Record {
+    /// Rounds from one in which every worker has a row in `workers.csv` to the next; 0: none.
+    pub workers_every: u64,
 }
 
 /// How long the barrier waits, and what then.

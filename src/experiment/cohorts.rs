@@ -35,6 +35,13 @@ impl Turnout {
             .map_or(f64::NAN, |attackers| attackers.sf(self.round.f as u64))
     }
 
+    /// What to say where more attack than the rule is told of.
+    pub fn remark(&self) -> Option<String> {
+        let (attack, told) = (self.byzantine, self.cast.f);
+        (attack > told)
+            .then(|| format!("aggregator.f: {attack} workers attack; the rule is told that {told} do"))
+    }
+
     /// The numbers in a few words.
     pub fn describe(&self) -> String {
         let Self { cast, byzantine, round } = self;
@@ -52,12 +59,7 @@ impl Turnout {
 
 impl Planner<'_> {
     /// The numbers of workers in a round of a cast of this size.
-    pub(super) fn turnout(&mut self, cast: Size) -> Result<Turnout, ConfigError> {
-        let byzantine = self.config.attackers.iter().map(|group| group.count).sum();
-        Ok(Turnout { cast, byzantine, round: self.round_size(cast)? })
-    }
-
-    fn round_size(&mut self, cast: Size) -> Result<Size, ConfigError> {
+    pub(super) fn round_size(&mut self, cast: Size) -> Result<Size, ConfigError> {
         let given = &self.config.participation;
         let (cohort, f) = (given.cohort, given.f);
         if cohort == 0 {
@@ -74,9 +76,9 @@ impl Planner<'_> {
             return Err(self.error("participation.cohort", message));
         }
         let told = f.unwrap_or_else(|| cast.part(cohort).f);
-        if 2 * told >= cohort {
+        if told >= cohort {
             let key = if f.is_some() { "participation.f" } else { "participation.cohort" };
-            let message = format!("f = {told} of cohorts of {cohort} workers; f < cohort/2 is needed");
+            let message = format!("f = {told} of cohorts of {cohort} workers; f < cohort is needed");
             return Err(self.error(key, message));
         }
         self.config.participation.f = Some(told);

@@ -3,7 +3,7 @@
 use std::{collections::HashMap, path::Path, sync::Arc};
 
 use super::{
-    cast::Group,
+    cast::{Group, groups},
     dealing,
     plan::{PlanError, Planner},
     workload,
@@ -66,7 +66,8 @@ impl Holdings {
     ) -> Result<Self, PlanError> {
         let (config, layers) = load(file, sets)?;
         let mut planner = Planner { registry, layers, config };
-        let (_, groups) = planner.cast()?;
+        let size = planner.turnout()?;
+        let groups = groups(&mut planner, size.attack())?;
         let labelled = Labelled::read(&mut planner, data)?;
         let deal = dealing::deal(&mut planner, &groups, &labelled.training)?;
         let partition = &planner.config.task.partition.name;

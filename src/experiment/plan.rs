@@ -213,23 +213,24 @@ impl Planner<'_> {
 
     /// Finds all that the configuration names, and writes every parameter out that a result depends on.
     fn resolve(&mut self, data: Option<&Path>) -> Result<Found, PlanError> {
-        let (size, mut groups) = self.cast()?;
-        let defence = self.defence(size)?;
+        let size = self.turnout()?;
+        let defence = self.defence(size)?; // which has the say whether so many may attack
+        let mut groups = groups(self, size.attack())?;
         let step = self.step()?;
         let faults = self.faults(&groups)?;
         let closing = self.closing(size, &defence, &faults)?;
         let subject = Subject::resolve(self, data)?;
-        let remarks = check_attacks(self, &groups, size, &subject)?;
+        let mut remarks = check_attacks(self, &groups, size, &subject)?;
+        remarks.extend(size.remark());
         groups.retain(|group| !group.ids.is_empty());
         Ok(Found { size, groups, defence, step, faults, closing, subject, remarks })
     }
 
-    /// Who takes part, and the numbers of workers.
-    pub fn cast(&mut self) -> Result<(Turnout, Vec<Group>), ConfigError> {
+    /// The numbers of workers.
+    pub fn turnout(&mut self) -> Result<Turnout, ConfigError> {
         self.check_scalars()?;
-        let size = self.size()?;
-        let turnout = self.turnout(size)?;
-        Ok((turnout, groups(self, turnout.attack())?))
+        let (cast, byzantine) = self.cast()?;
+        Ok(Turnout { cast, byzantine, round: self.round_size(cast)? })
     }
 
     /// An error about `key`.
@@ -286,8 +287,8 @@ impl Planner<'_> {
         }
     }
 
-    /// Checks the numbers of workers against one another.
-    fn size(&self) -> Result<Size, ConfigError> {
+    /// All workers and how many Byzantine ones the server is told of, and all attackers.
+    fn cast(&self) -> Result<(Size, usize), ConfigError> {
         let honest = sum(self.config.workers.iter().map(|g| g.count));
         let byzantine = sum(self.config.attackers.iter().map(|g| g.count));
         let m = honest.saturating_add(byzantine);
@@ -302,17 +303,11 @@ impl Planner<'_> {
                 "there are no honest workers; a [[workers]] group with a count is needed",
             ));
         }
-        if 2 * byzantine >= m {
-            let message = format!(
-                "{byzantine} of {m} workers attack; f < m/2 is needed: everything here assumes an honest majority"
-            );
-            return Err(self.error("attackers", message));
-        }
         let f = self.config.aggregator.f.unwrap_or(byzantine);
-        if f >= m.div_ceil(2) {
-            return Err(self.error("aggregator.f", format!("f = {f} of m = {m} workers; f < m/2 is needed")));
+        if f >= m {
+            return Err(self.error("aggregator.f", format!("f = {f} of m = {m} workers; f < m is needed")));
         }
-        Ok(Size::new(m, f))
+        Ok((Size::new(m, f), byzantine))
     }
 
     fn defence(&mut self, size: Turnout) -> Result<Defence, ConfigError> {
@@ -327,8 +322,9 @@ impl Planner<'_> {
             Defence::new(layers).map_err(|error| self.error("aggregator.rule", error.to_string()))?;
         let check =
             || defence.check(size.round).and_then(|()| defence.check_workers(size.cast.m, size.round));
+        let of_whom = if size.is_partial() { " in a cohort" } else { "" };
         self.guarded("aggregator.rule", check)?
-            .map_err(|error| self.error("aggregator.rule", error.to_string()))?;
+            .map_err(|error| self.error("aggregator.rule", format!("{error}{of_whom}")))?;
         if defence.needs_reference() && self.config.task.root == 0 {
             let message = "it needs a gradient that the server computes on data of its own; `task.root` says how many training samples it keeps";
             return Err(self.error("aggregator.rule", message));

@@ -93,7 +93,7 @@ impl Plan {
         let notes = notes(&folder)?;
         self.undo(&folder, &snapshot)?;
         self.note_resumption(&folder, notes, door.as_ref(), snapshot.round)?;
-        let tables = Tables::resume(&folder, &snapshot)?;
+        let tables = Tables::resume(&folder, self.config.record.workers_every, &snapshot)?;
         self.play(folder, door, observers, tables, Some(snapshot))
     }
 
@@ -104,7 +104,7 @@ impl Plan {
         observers: Vec<Box<dyn Observer>>,
     ) -> Result<RunOutcome, PlanError> {
         self.begin(&folder, door.as_ref())?;
-        let tables = Tables::create(&folder)?;
+        let tables = Tables::create(&folder, self.config.record.workers_every)?;
         self.play(folder, door, observers, tables, None)
     }
 
@@ -306,7 +306,7 @@ fn finish(
     };
     let mut summary = summary(end, rounds, elapsed, config);
     written.unwrap_or_else(|error| summary.fail(&error));
-    if let Some(path) = Tables::missing(folder.path()) {
+    if let Some(path) = Tables::missing(folder.path(), config.record.workers_every) {
         summary.fail(&format!("{}: it is not there any more", path.display()));
     }
     // From the table, so that a run that was resumed counts its first part too.

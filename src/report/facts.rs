@@ -34,7 +34,7 @@ impl Facts {
         let mut facts = Self::default();
         facts.cast(config);
         let Ok(Value::Object(mut rest)) = serde_json::to_value(config) else { return facts };
-        for key in ["name", "seed", "machine", "telemetry", "checkpoint", "workers", "attackers"] {
+        for key in ["name", "seed", "machine", "telemetry", "checkpoint", "record", "workers", "attackers"] {
             rest.remove(key);
         }
         if let Some(Value::Object(aggregator)) = rest.get_mut("aggregator") {

@@ -9,6 +9,7 @@
 //! | `rounds.csv` | a row for every round, flushed as it goes ([`tables`]) |
 //! | `evaluations.csv` | a row for every evaluation |
 //! | `faults.csv` | a row for every worker and round in which something went wrong |
+//! | `workers.csv` | a row for every worker, in every `record.workers_every` rounds, if that is not 0 |
 //! | `timings.csv` | where the time of every round went |
 //! | `parameters.safetensors` | the final query point and the model's buffers |
 //! | `summary.json` | how the run ended |
@@ -19,6 +20,7 @@
 
 mod columns;
 mod computation;
+mod csv_file;
 mod folder;
 mod lock;
 mod parameters;

@@ -1,7 +1,6 @@
-//! The four tables of a run. Their columns, in order; an empty cell means
-//! that there is no such number. `rounds.csv`, `evaluations.csv` and `faults.csv`
-//! are the same for the same configuration and seed; everything that a clock says
-//! is in `timings.csv`.
+//! The tables of a run. Their columns, in order; an empty cell means that there
+//! is no such number. All but `timings.csv`, where everything is that a clock
+//! says, are the same for the same configuration and seed.
 //!
 //! `rounds.csv`:
 //!
@@ -49,6 +48,18 @@
 //! | `restarted` | 1 if it began anew in this round |
 //! | `reason` | why it was absent, or why a message was rejected |
 //!
+//! `workers.csv` has a row for every worker that was called in one of the rounds that `record.workers_every` chooses:
+//!
+//! | column | unit | meaning |
+//! |---|---|---|
+//! | `round`, `worker` | | when, and its id |
+//! | `role` | | `honest` or `byzantine` |
+//! | `outcome` | | `accepted`, `absent`, or `stood-in` |
+//! | `weight` | fraction | how much its vector counts: its coefficient if the rule combines vectors; if it picks coordinates, at what part of them (of a sample of at most 1,024) its value was used |
+//! | `distance` | gradient | of its vector to the aggregate |
+//! | `set_aside` | | 1 if its vector was not finite; 0 else |
+//! | `loss` | loss | mean over its batch |
+//!
 //! `timings.csv`:
 //!
 //! | column | unit | meaning |
@@ -63,8 +74,8 @@
 //! | `elapsed_seconds` | s | since the run began |
 
 use std::{
-    fs::{self, File, OpenOptions},
-    io::{self, Read, Seek, SeekFrom, Write},
+    fs::{self, File},
+    io,
     path::{Path, PathBuf},
     time::{Duration, Instant},
 };
@@ -72,10 +83,10 @@ use std::{
 use phalanx_actors::{Evaluation, Incident, Observer, RoundReport, Snapshot, WorkerReport, report::Phase};
 use phalanx_robust::state::{State, StateError};
 
-use sha2::{Digest, Sha256};
-
-use super::{ResultsError, RunFolder};
-use crate::hex::{hex, sha256};
+use super::{
+    ResultsError, RunFolder,
+    csv_file::{self, CsvFile},
+};
 
 /// Columns of `rounds.csv`.
 pub const ROUND_COLUMNS: [&str; 23] = [
@@ -141,12 +152,20 @@ pub const FAULT_COLUMNS: [&str; 12] = [
     "reason",
 ];
 
-/// Writes the tables, a row at a time.
+/// Columns of `workers.csv`.
+pub const WORKER_COLUMNS: [&str; 8] =
+    ["round", "worker", "role", "outcome", "weight", "distance", "set_aside", "loss"];
+
+/// Writes the tables, a round at a time.
 pub struct Tables {
-    rounds: Table,
-    faults: Table,
-    evaluations: Table,
-    timings: Table,
+    rounds: CsvFile,
+    faults: CsvFile,
+    evaluations: CsvFile,
+    timings: CsvFile,
+    /// If every worker of some rounds has a row.
+    workers: Option<CsvFile>,
+    /// Rounds from one of these to the next.
+    workers_every: u64,
     gradients: u64,
     bytes: u64,
     began: Instant,
@@ -157,7 +176,7 @@ pub struct Tables {
 /// The part of a snapshot that holds what the tables have added up.
 const PART: &str = "tables";
 
-/// Names of the tables and of their entries in that part: how long each file was.
+/// Names of the tables that every run has and of their entries in that part: how long each file was.
 const FILES: [(&str, &str); 4] = [
     ("rounds", "rounds.csv"),
     ("faults", "faults.csv"),
@@ -165,17 +184,23 @@ const FILES: [(&str, &str); 4] = [
     ("timings", "timings.csv"),
 ];
 
+/// The same of the table that a run has if it is wanted.
+const WORKERS: (&str, &str) = ("workers", "workers.csv");
+
 impl Tables {
-    /// Begins the tables in `folder`.
+    /// Begins the tables in `folder`; every worker has a row in every `workers_every` rounds, if not 0.
     ///
     /// # Errors
     /// [`ResultsError`].
-    pub fn create(folder: &RunFolder) -> Result<Self, ResultsError> {
+    pub fn create(folder: &RunFolder, workers_every: u64) -> Result<Self, ResultsError> {
+        let create = |name: &str, columns: &[&str]| CsvFile::create(folder.path().join(name), columns);
         Ok(Self {
-            rounds: Table::create(folder.path().join("rounds.csv"), &ROUND_COLUMNS)?,
-            faults: Table::create(folder.path().join("faults.csv"), &FAULT_COLUMNS)?,
-            evaluations: Table::create(folder.path().join("evaluations.csv"), &EVALUATION_COLUMNS)?,
-            timings: Table::create(folder.path().join("timings.csv"), &TIMING_COLUMNS)?,
+            rounds: create("rounds.csv", &ROUND_COLUMNS)?,
+            faults: create("faults.csv", &FAULT_COLUMNS)?,
+            evaluations: create("evaluations.csv", &EVALUATION_COLUMNS)?,
+            timings: create("timings.csv", &TIMING_COLUMNS)?,
+            workers: (workers_every > 0).then(|| create(WORKERS.1, &WORKER_COLUMNS)).transpose()?,
+            workers_every,
             gradients: 0,
             bytes: 0,
             began: Instant::now(),
@@ -187,7 +212,7 @@ impl Tables {
     ///
     /// # Errors
     /// [`ResultsError`] for a file that cannot be changed, or is shorter than it was.
-    pub fn resume(folder: &RunFolder, snapshot: &Snapshot) -> Result<Self, ResultsError> {
+    pub fn resume(folder: &RunFolder, workers_every: u64, snapshot: &Snapshot) -> Result<Self, ResultsError> {
         let nothing = State::default();
         let state = snapshot.parts.get(PART).unwrap_or(&nothing);
         let failed = |error: StateError| ResultsError {
@@ -195,14 +220,17 @@ impl Tables {
             error: io::Error::other(error),
         };
         let number = |entry| state.value::<u64>(PART, entry).map_err(failed);
-        let [rounds, faults, evaluations, timings] = FILES.map(|(entry, name)| {
-            number(entry).and_then(|length| Table::resume(folder.path().join(name), length))
-        });
+        let table = |(entry, name): (&'static str, &'static str)| {
+            number(entry).and_then(|length| CsvFile::resume(folder.path().join(name), length))
+        };
+        let [rounds, faults, evaluations, timings] = FILES.map(table);
         Ok(Self {
             rounds: rounds?,
             faults: faults?,
             evaluations: evaluations?,
             timings: timings?,
+            workers: (workers_every > 0).then(|| table(WORKERS)).transpose()?,
+            workers_every,
             gradients: number("gradients")?,
             bytes: number("bytes")?,
             began: Instant::now(),
@@ -216,16 +244,17 @@ impl Tables {
     /// Which is not, in words.
     pub fn reach(folder: &Path, snapshot: &Snapshot) -> Result<(), String> {
         let state = snapshot.parts.get(PART).ok_or("it tells nothing of the tables")?;
-        for (entry, name) in FILES {
+        let wanted = Some(WORKERS).filter(|(entry, _)| state.values.contains_key(*entry));
+        for (entry, name) in FILES.into_iter().chain(wanted) {
             let noted: u64 = state.value(PART, entry).map_err(|error| error.to_string())?;
             let path = folder.join(name);
             let length = fs::metadata(&path).map_or(0, |metadata| metadata.len());
             if length < noted {
                 return Err(format!("{name} has {length} bytes, it had {noted}"));
             }
-            let digest = begun(&path, noted).map_err(|error| format!("{name}: {error}"))?;
+            let digest = csv_file::digest(&path, noted).map_err(|error| format!("{name}: {error}"))?;
             let known = state.values.get(&sum(entry)); // checkpoints of old have none
-            if known.is_some_and(|known| *known != text(&digest)) {
+            if known.is_some_and(|known| *known != digest) {
                 return Err(format!("{name} is damaged: its first {noted} bytes are not what they were"));
             }
         }
@@ -237,9 +266,10 @@ impl Tables {
         self.before
     }
 
-    /// The first table that is not in `folder`.
-    pub fn missing(folder: &Path) -> Option<PathBuf> {
-        FILES.iter().map(|(_, name)| folder.join(name)).find(|path| !path.is_file())
+    /// The first table that is not in `folder`, of a run in which every worker has a row in every `workers_every` rounds.
+    pub fn missing(folder: &Path, workers_every: u64) -> Option<PathBuf> {
+        let wanted = Some(WORKERS).filter(|_| workers_every > 0);
+        FILES.into_iter().chain(wanted).map(|(_, name)| folder.join(name)).find(|path| !path.is_file())
     }
 
     /// Waits until the tables in `folder` are on the disk.
@@ -247,7 +277,8 @@ impl Tables {
     /// # Errors
     /// Of the system.
     pub fn sync(folder: &Path) -> io::Result<()> {
-        FILES.iter().try_for_each(|(_, name)| File::open(folder.join(name))?.sync_all())
+        let wanted = Some(WORKERS).filter(|(_, name)| folder.join(name).is_file());
+        FILES.into_iter().chain(wanted).try_for_each(|(_, name)| File::open(folder.join(name))?.sync_all())
     }
 }
 
@@ -264,7 +295,7 @@ impl Observer for Tables {
             number(report.honest_distance),
             number(report.honest_variance),
             number(report.robustness_coefficient()),
-            report.byzantine_weight().map_or_else(String::new, number),
+            known(report.byzantine_weight()),
         ]);
         row.push(count(|w| w.set_aside).to_string());
         row.push(count(|w| w.absence.is_some()).to_string());
@@ -277,26 +308,31 @@ impl Observer for Tables {
         row.extend([t.sent, t.accepted, t.rejected, t.late, t.lost].map(|number| number.to_string()));
         row.push(count(|w| w.stood_in.is_some()).to_string());
         row.push(u8::from(report.skipped).to_string());
-        row.push(report.virtual_seconds.map_or_else(String::new, number));
-        self.rounds.write(&row)?;
-        mishaps(report).try_for_each(|row| self.faults.write(&row))?;
+        row.push(known(report.virtual_seconds));
+        self.rounds.write([row])?;
+        self.faults.write(mishaps(report))?;
+        if let Some(workers) =
+            self.workers.as_mut().filter(|_| report.round.is_multiple_of(self.workers_every))
+        {
+            workers.write(report.workers.iter().map(|worker| fate(report.round, worker)))?;
+        }
         let p = &report.phases;
         let elapsed = self.before + self.began.elapsed();
         let times = p.times().into_iter().chain([p.round, elapsed]);
         let mut row = vec![report.round.to_string()];
         row.extend(times.map(|time| format!("{:.9}", time.as_secs_f64())));
-        self.timings.write(&row)
+        self.timings.write([row])
     }
 
     fn evaluation(&mut self, evaluation: &Evaluation) -> Result<(), String> {
-        self.evaluations.write(&[
+        self.evaluations.write([[
             evaluation.round.to_string(),
             number(evaluation.loss),
             number(evaluation.accuracy),
             number(evaluation.gap),
             number(evaluation.validation_loss),
             number(evaluation.validation_accuracy),
-        ])
+        ]])
     }
 
     fn state(&self) -> Option<(&'static str, State)> {
@@ -308,8 +344,9 @@ impl Observer for Tables {
         ];
         let numbers = numbers.map(|(name, number)| (name.to_owned(), number.into()));
         let tables = [&self.rounds, &self.faults, &self.evaluations, &self.timings];
-        let noted = FILES.iter().zip(tables).flat_map(|((entry, _), table)| {
-            [((*entry).to_owned(), table.length.into()), (sum(entry), text(&table.digest).into())]
+        let workers = self.workers.as_ref().map(|table| (WORKERS, table));
+        let noted = FILES.into_iter().zip(tables).chain(workers).flat_map(|((entry, _), table)| {
+            [(entry.to_owned(), table.length().into()), (sum(entry), table.digest().into())]
         });
         let values = noted.chain(numbers).collect();
         Some((PART, State { values, ..State::default() }))
@@ -319,16 +356,6 @@ impl Observer for Tables {
 /// The entry for the digest of a file.
 fn sum(entry: &str) -> String {
     format!("{entry}_sha256")
-}
-
-/// A digest so far, as text.
-fn text(digest: &Sha256) -> String {
-    hex(digest.clone().finalize())
-}
-
-/// The digest of the first `length` bytes of a file.
-fn begun(path: &Path, length: u64) -> io::Result<Sha256> {
-    sha256(File::open(path)?.take(length))
 }
 
 /// The rows of `faults.csv` for a round: the workers to which something happened, by id.
@@ -349,77 +376,56 @@ fn mishaps(report: &RoundReport) -> impl Iterator<Item = Vec<String>> {
 }
 
 fn mishap(round: u64, worker: &WorkerReport, incident: &Incident) -> Vec<String> {
-    let outcome = match (&worker.absence, worker.stood_in) {
-        (_, Some(_)) => "stood-in",
-        (Some(_), None) => "absent",
-        (None, None) => "accepted",
-    };
     let reason = worker.absence.as_ref().or(incident.rejection.as_ref());
     let t = &incident.traffic;
     let mut row = vec![
         round.to_string(),
         worker.worker.to_string(),
-        if worker.honest { "honest" } else { "byzantine" }.to_owned(),
+        role(worker).to_owned(),
         incident.faults.join("+"),
-        incident.seconds.map_or_else(String::new, number),
-        outcome.to_owned(),
+        known(incident.seconds),
+        outcome(worker).to_owned(),
     ];
     row.extend([t.sent, t.rejected, t.late, t.lost, u64::from(incident.restarted)].map(|n| n.to_string()));
     row.push(reason.map_or_else(String::new, ToString::to_string));
     row
 }
 
+/// The row of `workers.csv` for a worker.
+fn fate(round: u64, worker: &WorkerReport) -> [String; WORKER_COLUMNS.len()] {
+    [
+        round.to_string(),
+        worker.worker.to_string(),
+        role(worker).to_owned(),
+        outcome(worker).to_owned(),
+        known(worker.weight),
+        known(worker.distance),
+        u8::from(worker.set_aside).to_string(),
+        known(worker.loss),
+    ]
+}
+
+fn role(worker: &WorkerReport) -> &'static str {
+    if worker.honest { "honest" } else { "byzantine" }
+}
+
+/// What became of its vector.
+fn outcome(worker: &WorkerReport) -> &'static str {
+    match (&worker.absence, worker.stood_in) {
+        (_, Some(_)) => "stood-in",
+        (Some(_), None) => "absent",
+        (None, None) => "accepted",
+    }
+}
+
+/// A number, if there is one.
+fn known(value: Option<f64>) -> String {
+    value.map_or_else(String::new, number)
+}
+
 /// The shortest decimal that reads back as the same f64; nothing for NaN.
 fn number(value: f64) -> String {
     if value.is_nan() { String::new() } else { value.to_string() }
-}
-
-/// A CSV file that is flushed after every row.
-struct Table {
-    path: PathBuf,
-    file: File,
-    length: u64,
-    /// Of what has been written.
-    digest: Sha256,
-}
-
-impl Table {
-    fn create(path: PathBuf, columns: &[&str]) -> Result<Self, ResultsError> {
-        let file = File::create_new(&path).map_err(ResultsError::at(&path))?;
-        let mut table = Self { path, file, length: 0, digest: Sha256::new() };
-        table.row(columns).map_err(|error| ResultsError { path: table.path.clone(), error })?;
-        Ok(table)
-    }
-
-    /// The table in `path`, cut to its first `length` bytes.
-    fn resume(path: PathBuf, length: u64) -> Result<Self, ResultsError> {
-        let cut = || {
-            let mut file = OpenOptions::new().write(true).open(&path)?;
-            if file.metadata()?.len() < length {
-                return Err(io::Error::other(format!("it is shorter than the {length} bytes that it had")));
-            }
-            file.set_len(length)?;
-            file.seek(SeekFrom::End(0))?;
-            Ok((file, begun(&path, length)?))
-        };
-        let (file, digest) = cut().map_err(ResultsError::at(&path))?;
-        Ok(Self { path, file, length, digest })
-    }
-
-    fn write(&mut self, row: &[String]) -> Result<(), String> {
-        self.row(row).map_err(|error| format!("{}: {error}", self.path.display()))
-    }
-
-    /// Writes a row at once, so that a reader never sees half of one.
-    fn row(&mut self, row: &[impl AsRef<[u8]>]) -> io::Result<()> {
-        let mut writer = csv::Writer::from_writer(Vec::new());
-        writer.write_record(row)?;
-        let line = writer.into_inner().map_err(|error| io::Error::other(error.to_string()))?;
-        self.file.write_all(&line)?;
-        self.length += line.len() as u64;
-        self.digest.update(&line);
-        Ok(())
-    }
 }
 
 #[cfg(test)]

@@ -57,9 +57,11 @@ fn what_no_cohort_can_stand_is_refused_with_the_numbers() {
         assert_eq!(done.status, 2);
         assert!(done.stderr.contains(words), "{}", done.stderr);
     };
-    refused(&[], "participation.cohort: f = 4 of cohorts of 7 workers; f < cohort/2 is needed");
+    let told = "aggregator.rule: ctma needs m > 2f, which m = 7, f = 4 does not meet in a cohort";
+    refused(&[], told);
+    refused(&["participation.f=4"], told);
+    refused(&["participation.f=7"], "participation.f: f = 7 of cohorts of 7 workers; f < cohort is needed");
     refused(&["participation.cohort=18"], "participation.cohort: a cohort of 18 from 17 workers");
-    refused(&["participation.f=4"], "participation.f: f = 4 of cohorts of 7 workers");
     refused(
         &["participation.cohort=0", "participation.f=1"],
         "participation.f: it is given without a cohort",

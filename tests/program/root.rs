@@ -49,6 +49,20 @@ fn the_root_set_decides_between_learning_and_not() {
     assert_ne!(rounds(&trusting), rounds(&run(&["--set", "task.root_batch=10"])));
 }
 
+/// The server needs no honest majority, only data of its own (Cao et al., 2021).
+#[test]
+fn trust_needs_no_majority_of_honest_workers() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = experiment(folder.path(), "trusting.toml", TRUSTING);
+    let run = |sets: &[&str]| {
+        let most = ["--set", "attackers.0.count=16", "--set", "attackers.0.attack=sign-flip"];
+        accuracy(&Program::folder(&[&[file.as_str()], &most[..], sets].concat(), folder.path()))
+    };
+    let (trusting, mean) = (run(&[]), run(&["--set", "aggregator.rule=['mean']"]));
+    assert!(trusting > 0.8, "{trusting}");
+    assert!(mean < 0.5, "{mean}");
+}
+
 #[test]
 fn nobody_is_dealt_what_the_server_keeps() {
     let folder = tempfile::tempdir().unwrap();

@@ -1,6 +1,6 @@
 //! Whole runs: the run folder, and the same bits from the same seed.
 
-use std::{fs, path::Path};
+use std::{collections::HashMap, fs, path::Path};
 
 use serde_json::json;
 
@@ -73,6 +73,44 @@ fn the_run_folder_holds_what_a_review_asks_for() {
     let evaluations = fs::read_to_string(run.join("evaluations.csv")).unwrap();
     let at: Vec<&str> = evaluations.lines().skip(1).map(|line| line.split(',').next().unwrap()).collect();
     assert_eq!(at, ["0", "10", "20", "30", "40"]);
+}
+
+/// What `rounds.csv` says of all together follows from what `workers.csv` says of each.
+#[test]
+fn every_worker_has_a_row_if_wanted() {
+    let folder = tempfile::tempdir().unwrap();
+    let fewer = harness::CONVEX.replace("count = 8", "count = 7");
+    let silent = "[[faults]]\nfault = 'silence'\nworkers = [2]\nfrom = 20\n[barrier]\nabsence = 'drop'\n";
+    let file = experiment(folder.path(), "experiment.toml", &format!("{fewer}{silent}"));
+    let run = |sets: &[&str]| Program::folder(&[&[file.as_str(), "--set"], sets].concat(), folder.path());
+    let told = run(&["record.workers_every=10", "--threads", "1"]);
+    let table = |name: &str| -> Vec<HashMap<String, String>> {
+        csv::Reader::from_path(told.join(name)).unwrap().deserialize().map(Result::unwrap).collect()
+    };
+    let (rounds, workers) = (table("rounds.csv"), table("workers.csv"));
+    let number = |row: &HashMap<String, String>, column: &str| row[column].parse::<f64>().ok();
+    assert_eq!(workers.len(), 4 * 16);
+    for (at, cast) in [10, 20, 30, 40].into_iter().zip(workers.chunks(16)) {
+        assert!(cast.iter().all(|row| row["round"] == at.to_string()));
+        assert!(cast.iter().enumerate().all(|(id, row)| row["worker"] == id.to_string()));
+        let of = |role: &str, column: &str| -> Vec<f64> {
+            cast.iter().filter(|row| row["role"] == role).filter_map(|row| number(row, column)).collect()
+        };
+        let round = &rounds[at - 1];
+        let (honest, byzantine) = (of("honest", "weight"), of("byzantine", "weight"));
+        let (sum, all) = (byzantine.iter().sum::<f64>(), honest.iter().chain(&byzantine).sum::<f64>());
+        assert!((sum / all - number(round, "byzantine_weight").unwrap()).abs() < 1e-12);
+        let losses = of("honest", "loss");
+        let mean = losses.iter().sum::<f64>() / losses.len() as f64;
+        assert!((mean - number(round, "honest_loss").unwrap()).abs() < 1e-12 * mean.abs());
+        let there = if at < 20 { 16 } else { 15 };
+        assert_eq!(cast.iter().filter(|row| row["outcome"] == "accepted").count(), there);
+        assert_eq!(cast.iter().filter(|row| number(row, "distance").is_some()).count(), there);
+        assert_eq!(cast[2]["outcome"], if at < 20 { "accepted" } else { "absent" });
+    }
+    let untold = run(&["record.workers_every=0"]);
+    assert!(!untold.join("workers.csv").exists());
+    assert_eq!(harness::hash(&told), harness::hash(&untold), "what is written changes no result");
 }
 
 /// What `run.json` of a run says of what computed.

@@ -86,7 +86,7 @@ fn a_table_that_has_lost_rows_is_noticed() {
 fn a_table_in_which_a_digit_has_changed_is_noticed() {
     let place = place();
     let run = stopped(&place);
-    for name in ["rounds.csv", "evaluations.csv", "timings.csv"] {
+    for name in ["rounds.csv", "evaluations.csv", "timings.csv", "workers.csv"] {
         let whole = fs::read(run.join(name)).unwrap();
         let mut harmed = whole.clone();
         // In the first row, for the last may be behind the checkpoint.

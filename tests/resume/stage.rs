@@ -28,7 +28,7 @@ pub fn experiment(cast: [&str; 4], rounds: u64, dim: u64) -> String {
     let [rule, estimator, attack, more] = cast;
     let step = if more.contains("aggregator.step") { "" } else { "aggregator.step = 'anytime-sgd'" };
     format!(
-        "name = 'victim'\nseed = 5\nrounds = {rounds}\nevaluation.every = 7\n{more}\n{step}\n\
+        "name = 'victim'\nseed = 5\nrounds = {rounds}\nevaluation.every = 7\nrecord.workers_every = 3\n{more}\n{step}\n\
          aggregator.rule = {rule}\ntask.objective = {{ least-squares = {{ dim = {dim} }} }}\n\
          [checkpoint]\nevery_rounds = 1\n\
          [[workers]]\ncount = 11\nestimator = {estimator}\n\
@@ -153,6 +153,8 @@ pub fn same(a: &Path, b: &Path) {
         let (a, b) = (fs::read(a.join(name)).unwrap(), fs::read(b.join(name)).unwrap());
         assert!(!a.is_empty() && a == b, "{name} differs");
     }
+    let workers = |run: &Path| fs::read(run.join("workers.csv")).ok(); // if the experiment wants it
+    assert!(workers(a) == workers(b), "workers.csv differs");
 }
 
 /// How a run stands, and how many rows its tables have.

@@ -19,7 +19,8 @@ use crate::{
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct WeightedCtma {
-    /// The weight of every worker, by id; none for equal ones; "samples" for how many training samples it holds.
+    /// The weight of every worker, by id; an empty list for equal ones; "samples" for how many training
+    /// samples it holds.
     pub weights: Weights,
     /// The fraction of the weight that Byzantine workers may hold; without it, f/m.
     #[schemars(range(min = 0.0), extend("exclusiveMaximum" = 0.5))]

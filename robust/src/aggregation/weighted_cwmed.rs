@@ -15,7 +15,8 @@ use crate::{
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct WeightedCwmed {
-    /// The weight of every worker, by id; none for equal ones; "samples" for how many training samples it holds.
+    /// The weight of every worker, by id; an empty list for equal ones; "samples" for how many training
+    /// samples it holds.
     pub weights: Weights,
     /// Which value is the median where the values up to one hold exactly half of the weight.
     pub half: Median,

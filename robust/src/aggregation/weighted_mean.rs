@@ -15,7 +15,8 @@ use crate::{
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct WeightedMean {
-    /// The weight s_i of every worker, by id; none for equal ones; "samples" for how many training samples it holds.
+    /// The weight s_i of every worker, by id; an empty list for equal ones; "samples" for how many training
+    /// samples it holds.
     pub weights: Weights,
 }
 
