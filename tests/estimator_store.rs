@@ -75,6 +75,60 @@ fn a_file_gives_the_same_bits() {
     }
 }
 
+/// Adds gradients up, and counts them; without the sum it has counted nothing.
+#[derive(Clone, Default)]
+struct Counted {
+    count: u64,
+    sum: Option<Vector>,
+}
+
+impl Stateful for Counted {
+    fn state(&self) -> State {
+        let mut state = State::default();
+        if let Some(sum) = &self.sum {
+            state.vectors.insert("sum".to_owned(), sum.clone());
+            state.values.insert("count".to_owned(), self.count.into());
+        }
+        state
+    }
+
+    fn restore(&mut self, state: &State) -> Result<(), StateError> {
+        *self = Self::default();
+        if let Ok(sum) = state.vector("counted", "sum") {
+            *self = Self { count: state.value("counted", "count")?, sum: Some(sum.clone()) };
+        }
+        Ok(())
+    }
+}
+
+impl Estimator for Counted {
+    fn points(&self, _: u64) -> Points {
+        Points::Current
+    }
+
+    fn update(&mut self, _: u64, gradients: Gradients) -> Vector {
+        self.count += 1;
+        let mut sum = self.sum.take().unwrap_or_else(|| gradients.current.scaled(0.0));
+        sum.axpy(1.0, &gradients.current);
+        self.sum.insert(sum).scaled(1.0 / self.count as f64)
+    }
+}
+
+#[test]
+fn one_that_cannot_be_without_its_vectors_keeps_them() {
+    for store in [file(), half()] {
+        let (mut plain, mut kept) = (Counted::default(), store.wrap(Box::new(Counted::default())));
+        for round in 1..=4 {
+            let [a, b] = [&mut plain, kept.as_mut() as &mut dyn Estimator]
+                .map(|estimator| update(estimator, 0, round, Dtype::F32));
+            assert_eq!(bits(&a), bits(&b), "round {round}");
+            kept = kept.clone();
+        }
+        assert_eq!(plain.state().values, kept.state().values);
+        assert_eq!(all_bits(&plain.state()), all_bits(&kept.state()));
+    }
+}
+
 #[test]
 fn a_state_goes_from_memory_into_a_file_and_back() {
     for mut plain in estimators() {

@@ -108,14 +108,17 @@ impl Collusion {
     /// Changes the labels that a member drew for `round`, as the attack wants it.
     ///
     /// # Errors
-    /// [`Fault::Forge`] if the attack panics.
+    /// [`Fault::Forge`] if the attack panics, or makes labels that there are not.
     pub fn poison(&mut self, round: u64, labels: &mut [i64]) -> Result<(), Fault> {
+        let classes = self.scheme.classes;
         let result = match &self.broken {
             Some(error) => Err(error.clone()),
-            None => contained(|| self.scheme.attack.poison(round, labels, self.scheme.classes))
+            None => contained(|| self.scheme.attack.poison(round, labels, classes))
                 .map_err(|m| self.break_down(m)),
         };
-        result.map_err(|error| self.fault(error))
+        let is_strange = |label: &&i64| classes > 0 && !(0..classes).contains(*label);
+        let strange = labels.iter().find(is_strange).map(|&label| ForgeError::Label { label, classes });
+        result.and(strange.map_or(Ok(()), Err)).map_err(|error| self.fault(error))
     }
 
     /// Member `id` is there in `round`.

@@ -251,6 +251,14 @@ pub enum ForgeError {
         /// How many workers of the group take part in this round.
         members: usize,
     },
+    /// It gave a sample a label that the task does not have.
+    #[error("it labels a sample {label} of {classes} classes")]
+    Label {
+        /// The label.
+        label: i64,
+        /// The number of classes.
+        classes: i64,
+    },
     /// It panicked, with this message; it is not called again.
     #[error("it panicked: {0}")]
     Panicked(String),

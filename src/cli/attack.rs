@@ -78,8 +78,7 @@ fn forge(registry: &Registry, arguments: &Arguments) -> Result<(), Failure> {
         size,
         seed: Seed(arguments.seed),
     };
-    let vectors = stage.forge(attack.as_mut());
-    let vectors = vectors.map_err(|error| Failure::Attack { file: arguments.honest.clone(), error })?;
+    let vectors = stage.forge(attack.as_mut()).map_err(Failure::attack(&arguments.honest))?;
     if vectors.len() != size.f || vectors.iter().any(|v| !v.is_like(&honest[0])) {
         let message =
             format!("it made {} vectors that are not {} like the honest ones", vectors.len(), size.f);

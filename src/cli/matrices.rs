@@ -63,9 +63,20 @@ impl Failure {
         Self::Flag { flag: flag.to_owned(), message: message.to_string() }
     }
 
-    /// For use with `map_err`: the rule does not apply to `file`.
+    /// For use with `map_err`: the rule does not apply to `file`, or is to blame itself.
     pub fn rule(file: &Path) -> impl Fn(RuleError) -> Self {
-        move |error| Self::Rule { file: file.to_owned(), error }
+        move |error| match error.is_own() {
+            true => Self::flag("--rule", error),
+            false => Self::Rule { file: file.to_owned(), error },
+        }
+    }
+
+    /// For use with `map_err`: the attack made nothing of `file`, or is to blame itself.
+    pub fn attack(file: &Path) -> impl Fn(AttackError) -> Self {
+        move |error| match error {
+            AttackError::Knowledge { .. } | AttackError::NoOwnVectors => Self::flag("--attack", error),
+            error => Self::Attack { file: file.to_owned(), error },
+        }
     }
 
     /// Says what is wrong on stderr: status 1 if a result could not be written, 2 if there is none.

@@ -2,7 +2,7 @@
 //! embedded defaults < file < environment < `--set`.
 
 use std::{
-    ffi::{OsStr, OsString},
+    ffi::OsStr,
     fmt::Display,
     path::{Path, PathBuf},
 };
@@ -10,7 +10,7 @@ use std::{
 use figment::{
     Error, Figment, Metadata, Profile, Provider,
     error::{Actual, Kind},
-    providers::{Env, Format, Toml},
+    providers::{Format, Toml},
     value::{Dict, Map, Value},
 };
 
@@ -37,8 +37,11 @@ const DEEPEST: usize = 32;
 /// Variables of the environment that begin so set keys.
 const PREFIX: &str = "PHALANX_";
 
-/// Variables of the environment that are no configuration keys.
-const OTHER_VARIABLES: [&str; 1] = ["data"];
+/// The one that sets none.
+const OTHER_VARIABLE: &str = "PHALANX_DATA";
+
+/// Where errors say that they come from.
+const ENVIRONMENT: &str = "environment (PHALANX_*)";
 
 /// A configuration that cannot be read: which key, from where, and why.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -65,7 +68,7 @@ pub enum ConfigError {
         /// Its name.
         name: String,
         /// Why.
-        message: &'static str,
+        message: String,
     },
     /// A sweep where one experiment is expected.
     #[error("{path}: this is a sweep; `phalanx sweep {path}` runs its cells")]
@@ -85,22 +88,43 @@ pub enum ConfigError {
     },
 }
 
-/// Looks for a variable that is to set a key, but cannot.
-fn check_variables() -> Result<(), ConfigError> {
-    let ours =
-        |name: &OsStr| name.as_encoded_bytes().starts_with(PREFIX.as_bytes()) && name != "PHALANX_DATA";
-    let wrong = |(name, value): (OsString, OsString)| {
-        let message = variable_complaint(name.to_str(), value.to_str())?;
-        Some(ConfigError::Variable { name: shorten(&name.display().to_string()).into_owned(), message })
-    };
-    std::env::vars_os().filter(|(name, _)| ours(name)).find_map(wrong).map_or(Ok(()), Err)
+/// A variable of the environment that sets a key.
+struct Variable {
+    name: String,
+    /// The dotted key.
+    key: String,
+    value: String,
 }
 
-/// What is wrong with a variable; nothing is given for what is not UTF-8.
-fn variable_complaint(name: Option<&str>, value: Option<&str>) -> Option<&'static str> {
-    let (Some(name), Some(_)) = (name, value) else { return Some("it is not UTF-8") };
-    let key = name.strip_prefix(PREFIX)?;
-    key.split("__").any(str::is_empty).then_some("the key has an empty part")
+impl Variable {
+    /// Those that are there, by name.
+    fn all() -> Result<Vec<Self>, ConfigError> {
+        let ours =
+            |name: &OsStr| name.as_encoded_bytes().starts_with(PREFIX.as_bytes()) && name != OTHER_VARIABLE;
+        let mut all: Vec<_> = std::env::vars_os().filter(|(name, _)| ours(name)).collect();
+        all.sort();
+        all.into_iter().map(|(name, value)| Self::read(&name, &value)).collect()
+    }
+
+    fn read(name: &OsStr, value: &OsStr) -> Result<Self, ConfigError> {
+        let (Some(plain), Some(value)) = (name.to_str(), value.to_str()) else {
+            return Err(unusable(&name.display().to_string(), "it is not UTF-8".to_owned()));
+        };
+        let key = plain[PREFIX.len()..].to_lowercase().replace("__", ".");
+        Ok(Self { name: plain.to_owned(), key, value: value.trim().to_owned() })
+    }
+
+    /// TOML, or else what figment reads in a variable: names in a list need no quotes there.
+    fn value(&self) -> Value {
+        toml_value(&self.value)
+            .or_else(|| self.value.parse().ok())
+            .unwrap_or_else(|| self.value.as_str().into())
+    }
+}
+
+/// A variable called `name` that can set no key.
+fn unusable(name: &str, message: String) -> ConfigError {
+    ConfigError::Variable { name: shorten(name).into_owned(), message }
 }
 
 /// The layers put together, from which errors know where a key came from.
@@ -144,10 +168,12 @@ impl Layers {
     /// # Errors
     /// [`ConfigError`].
     pub fn of(document: &Document, sets: &[String]) -> Result<Self, ConfigError> {
-        check_variables()?;
         let mut layers = Self::files(document);
-        layers.figment =
-            layers.figment.merge(Env::prefixed(PREFIX).ignore(&OTHER_VARIABLES).split("__").profile(BASE));
+        for variable in Variable::all()? {
+            layers
+                .replace(&variable.key, variable.value(), ENVIRONMENT)?
+                .map_err(|message| unusable(&variable.name, message))?;
+        }
         layers.under(sets)
     }
 
@@ -331,9 +357,6 @@ impl Layers {
     }
 
     fn name_of(&self, metadata: &Metadata) -> String {
-        if metadata.name.contains("environment") {
-            return "environment (PHALANX_*)".into();
-        }
         if metadata.name.starts_with("TOML") { self.file.clone() } else { metadata.name.to_string() }
     }
 }
@@ -424,15 +447,19 @@ fn value_of(value: &toml::Value) -> Value {
     }
 }
 
-/// A TOML value, or else a string as it stands. `nan` and `inf` are names of attacks here, not numbers.
-fn parse_value(text: &str) -> Value {
+/// A TOML value. `nan` and `inf` are names of attacks here, not numbers.
+fn toml_value(text: &str) -> Option<Value> {
     if ["nan", "inf"].contains(&text) {
-        return text.into();
+        return Some(text.into());
     }
-    match toml::from_str::<toml::Table>(&format!("value = {text}")) {
-        Ok(table) if table.len() == 1 => table.get("value").map_or_else(|| text.into(), value_of),
-        _ => text.into(),
-    }
+    let table = toml::from_str::<toml::Table>(&format!("value = {text}")).ok()?;
+    table.get("value").filter(|_| table.len() == 1).map(value_of)
+}
+
+/// A TOML value, an integer that TOML does not have, or else a string as it stands.
+fn parse_value(text: &str) -> Value {
+    let integer = || text.parse::<u128>().ok().map(Value::from);
+    toml_value(text).or_else(integer).unwrap_or_else(|| text.into())
 }
 
 /// Replaces what stands at `path`; a number in the path is an index into a list.

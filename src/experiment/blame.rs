@@ -5,8 +5,9 @@ use phalanx_actors::{
     RunError,
     barrier::Rejection,
     error::{Part, Reason},
+    messages::{Fault, ForgeError},
 };
-use phalanx_robust::aggregation::RuleError;
+use phalanx_robust::{aggregation::RuleError, attack::AttackError};
 
 use crate::config::{Config, Named};
 
@@ -14,20 +15,14 @@ use crate::config::{Config, Named};
 pub(super) fn blame(error: &RunError, config: &Config) -> String {
     let server = &config.aggregator;
     let named = match error {
+        RunError::Workers { reason, .. } if probed_nothing(reason) => gradients(config),
         RunError::Workers { workers, reason, .. } if is_own(reason) => {
             forged(reason, config).or_else(|| makers(workers, config))
         }
         RunError::Stuck { part: Part::Rule, .. } | RunError::Died { part: Part::Rule, .. } => {
             rule(&server.rule)
         }
-        RunError::Rule { error, .. }
-            if matches!(
-                **error,
-                RuleError::Unlike { .. } | RuleError::Miscounted { .. } | RuleError::NotFinite
-            ) =>
-        {
-            rule(&server.rule)
-        }
+        RunError::Rule { error, .. } if error.is_own() => rule(&server.rule),
         RunError::Learner { .. }
         | RunError::Evaluation { .. }
         | RunError::Stuck { part: Part::Learner | Part::Evaluation, .. }
@@ -39,6 +34,15 @@ pub(super) fn blame(error: &RunError, config: &Config) -> String {
         _ => None,
     };
     named.map_or_else(String::new, |named| format!("; {named}"))
+}
+
+/// Whether an attack tried the rule on honest vectors of which none was finite.
+fn probed_nothing(reason: &Reason) -> bool {
+    let Reason::Fault(Fault::Forge { error: ForgeError::Attack(error), .. } | Fault::Attack(error)) = reason
+    else {
+        return false;
+    };
+    matches!(error, AttackError::Probe(RuleError::NoneFinite { .. }))
 }
 
 /// Whether a worker is absent by what its own components did.
@@ -72,10 +76,14 @@ fn learner(config: &Config) -> Option<String> {
     model.or(task.objective.as_ref().map(|objective| format!("task.objective is {}", objective.name)))
 }
 
-/// What can leave no vector finite: what makes gradients, or a walk that runs away.
+/// What can leave no vector finite: what makes gradients and what workers make of them, or a walk that runs away.
 fn gradients(config: &Config) -> Option<String> {
     let step = &config.aggregator.step.name;
-    learner(config).map(|learner| format!("{learner}, or training diverges and aggregator.step is {step}"))
+    let estimators = config.workers.iter().enumerate();
+    let estimators =
+        estimators.map(|(at, group)| format!("workers.{at}.estimator is {}", group.estimator.name));
+    let makers: Vec<String> = learner(config).into_iter().chain(estimators).collect();
+    Some(format!("{}, or training diverges and aggregator.step is {step}", makers.join(", ")))
 }
 
 /// What makes the vectors of these workers: one component for each group that they belong to.

@@ -18,6 +18,8 @@ const MOST_SAMPLES: usize = 10_000_000;
 
 /// A group of identical actors.
 pub(super) struct Group {
+    /// Its key in the configuration.
+    pub key: String,
     /// Ids of its members.
     pub ids: Range<usize>,
     /// What they do.
@@ -73,10 +75,13 @@ fn workers(planner: &mut Planner<'_>, at: usize, first: usize) -> Result<Group, 
         return Err(planner.error(&format!("workers.{at}.count"), "a group has at least one member"));
     }
     check_batch(planner, "workers", at, given.batch_size)?;
-    let key = format!("workers.{at}.estimator");
-    let Resolved { component, named } = planner.make(&planner.registry.estimators, &key, &given.estimator)?;
+    let key = format!("workers.{at}");
+    let estimators = &planner.registry.estimators;
+    let Resolved { component, named } =
+        planner.make(estimators, &format!("{key}.estimator"), &given.estimator)?;
     planner.config.workers[at].estimator = named;
     Ok(Group {
+        key,
         ids: first..first + given.count,
         part: Part::Honest,
         batch_size: given.batch_size,
@@ -90,12 +95,13 @@ fn attackers(planner: &mut Planner<'_>, at: usize, first: usize, size: Size) -> 
     let batch_size = given.batch_size.unwrap_or(model.batch_size);
     check_batch(planner, "attackers", at, batch_size)?;
     let part = part(planner, at, size)?;
-    let key = format!("attackers.{at}.estimator");
+    let key = format!("attackers.{at}");
     let estimator = given.estimator.unwrap_or(model.estimator);
-    let Resolved { component, named } = planner.make(&planner.registry.estimators, &key, &estimator)?;
+    let estimators = &planner.registry.estimators;
+    let Resolved { component, named } = planner.make(estimators, &format!("{key}.estimator"), &estimator)?;
     let group = &mut planner.config.attackers[at];
     (group.batch_size, group.estimator) = (Some(batch_size), Some(named));
-    Ok(Group { ids: first..first + given.count, part, batch_size, estimator: component })
+    Ok(Group { key, ids: first..first + given.count, part, batch_size, estimator: component })
 }
 
 /// What the attackers of group `at` do: an attack, or an actor from outside.

@@ -11,6 +11,7 @@ use phalanx_robust::{
     attack::Attack,
     describe::ParameterError,
     estimator::{Estimator, Gradients, Points},
+    random::Seed,
     state::Stateful,
     step::Domain,
 };
@@ -18,7 +19,7 @@ use phalanx_robust::{
 use super::{
     Plan,
     cast::{Group, Part},
-    plan::{Found, PlanError, Planner},
+    plan::{Found, PlanError, Planner, trial},
     workload::dtype,
 };
 use crate::{
@@ -111,14 +112,15 @@ impl Planner<'_> {
             walking: task.local_steps > 1,
         };
         let claim = |group: &Group| {
-            let key = if group.is_honest() { "workers" } else { "attackers" };
-            Ok::<_, PlanError>(self.guarded(key, || Claim::of(group, scale))??)
+            // Of an honest group it can be the estimator alone.
+            let of = if group.is_honest() { ".estimator" } else { "" };
+            Ok::<_, PlanError>(self.guarded(&format!("{}{of}", group.key), || Claim::of(group, scale))??)
         };
         let workers = workers(groups);
         let need = Need::of(groups.iter().map(claim).collect::<Result<_, _>>()?, workers, scale);
         let ruled = self.guarded("aggregator.rule", || defence.holds(workers, *rounds))?;
         let stepped = self.guarded("aggregator.step", || {
-            let step = step(&Vector::zeros(1, Dtype::F64), Domain::Everywhere)?;
+            let step = step(&trial(scale.d, scale.dtype), Domain::Everywhere)?;
             Ok::<_, ParameterError>(step.holds(workers, *rounds))
         })??;
         let served = ruled.saturating_add(stepped);
@@ -240,7 +242,7 @@ impl Claim {
     /// # Errors
     /// That of an estimator or an attack that cannot be made.
     fn of(group: &Group, scale: Scale) -> Result<Self, ParameterError> {
-        let Scale { rounds, attack: size, dtype, walking, .. } = scale;
+        let Scale { rounds, attack: size, d, dtype, walking, .. } = scale;
         let (members, attack) = (group.ids.len(), attack(group, size)?);
         let pairs = attack.as_ref().is_some_and(|attack| attack.needs_pairs());
         let held = attack.as_ref().map_or(0, |attack| attack.holds(members, rounds));
@@ -248,7 +250,7 @@ impl Claim {
             // Colluders who do not learn send one common vector.
             return Ok(Self { others: held.saturating_add(1), pairs, ..Self::default() });
         }
-        let (gradients, memory) = appetite((group.estimator)()?.as_mut(), rounds, dtype);
+        let (gradients, memory) = appetite((group.estimator)()?.as_mut(), rounds, &trial(d, dtype));
         let each = gradients + if walking { WALKING } else { 0 };
         let (asked, remembered) = (each * members as u64, memory * members as u64);
         Ok(Self { asked, remembered, others: held, pairs })
@@ -386,15 +388,15 @@ fn attack(group: &Group, size: Size) -> Result<Option<Box<dyn Attack>>, Paramete
 }
 
 /// Vectors that one worker has alive at once: the gradients it asked for, and beside them what its estimator keeps
-/// from round to round. That is what it says to hold, or more if it does after two rounds of one parameter.
-fn appetite(estimator: &mut dyn Estimator, rounds: u64, dtype: Dtype) -> (u64, u64) {
+/// from round to round. That is what it says to hold, or more if it does after two rounds with this `gradient`.
+fn appetite(estimator: &mut dyn Estimator, rounds: u64, gradient: &Vector) -> (u64, u64) {
     let mut gradients = 1;
+    estimator.place(0, Seed(0));
     for round in 1..=2 {
         let both = estimator.points(round) == Points::CurrentAndPrevious;
         gradients = 1 + u64::from(both);
-        let vector = || Vector::zeros(1, dtype);
-        let previous = Some(vector()).filter(|_| both && round > 1);
-        estimator.update(round, Gradients { current: vector(), previous });
+        let previous = Some(gradient.clone()).filter(|_| both && round > 1);
+        estimator.update(round, Gradients { current: gradient.clone(), previous });
     }
     (gradients, estimator.holds(1, rounds).max(estimator.state().vectors.len() as u64))
 }
@@ -480,9 +482,13 @@ mod tests {
         );
     }
 
+    fn gradient() -> Vector {
+        Vector::zeros(3, Dtype::F32)
+    }
+
     #[test]
     fn estimators_are_known_by_what_they_keep() {
-        let of = |rule: &dyn Fn() -> Box<dyn Estimator>| appetite(rule().as_mut(), 100, Dtype::F32);
+        let of = |rule: &dyn Fn() -> Box<dyn Estimator>| appetite(rule().as_mut(), 100, &gradient());
         assert_eq!(of(&|| Sgd::default().build().unwrap()), (1, 0));
         assert_eq!(of(&|| Momentum::default().build().unwrap()), (1, 1));
         assert_eq!(of(&|| Storm::default().build().unwrap()), (2, 1));
@@ -511,8 +517,8 @@ mod tests {
 
     #[test]
     fn estimators_are_believed() {
-        assert_eq!(appetite(&mut Window(Vec::new()), 100, Dtype::F32), (1, 10));
-        assert_eq!(appetite(&mut Window(Vec::new()), 3, Dtype::F32), (1, 3));
+        assert_eq!(appetite(&mut Window(Vec::new()), 100, &gradient()), (1, 10));
+        assert_eq!(appetite(&mut Window(Vec::new()), 3, &gradient()), (1, 3));
     }
 
     /// Not at that of a group, of which there may be several, nor of the whole cast.
@@ -523,8 +529,13 @@ mod tests {
             assert_eq!(size, attack);
             Ipm::default().build(size)
         };
-        let group =
-            |ids, part| Group { ids, part, batch_size: 1, estimator: Arc::new(|| Sgd::default().build()) };
+        let group = |ids, part| Group {
+            key: String::new(),
+            ids,
+            part,
+            batch_size: 1,
+            estimator: Arc::new(|| Sgd::default().build()),
+        };
         let forged = || Part::Attack { name: "ipm".to_owned(), make: Arc::new(make) };
         let groups = [group(0..12, Part::Honest), group(12..16, forged()), group(16..20, forged())];
         let scale =

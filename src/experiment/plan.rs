@@ -14,7 +14,7 @@ use super::{
     cast::{Group, check_attacks, groups},
     cohorts::Turnout,
     memory::{MemoryError, Need},
-    workload::{Subject, Workload},
+    workload::{Subject, Workload, dtype},
 };
 use crate::{
     checkpoint::CheckpointError,
@@ -187,8 +187,7 @@ impl Planner<'_> {
         let Found { size, groups, mut defence, step, faults, closing, subject, mut remarks } = found;
         let mut workload = Workload::plan(&mut self, &groups, subject)?;
         remarks.extend(workload.remark.take());
-        defence
-            .count_samples(workload.held.as_deref())
+        self.guarded("aggregator.rule", || defence.count_samples(workload.held.as_deref()))?
             .map_err(|error| self.error("aggregator.rule", error.to_string()))?;
         // Without passes it has fitted, and what an objective took since then was counted.
         let need = match workload.passes {
@@ -216,10 +215,10 @@ impl Planner<'_> {
         let size = self.turnout()?;
         let defence = self.defence(size)?; // which has the say whether so many may attack
         let mut groups = groups(self, size.attack())?;
-        let step = self.step()?;
         let faults = self.faults(&groups)?;
         let closing = self.closing(size, &defence, &faults)?;
         let subject = Subject::resolve(self, data)?;
+        let step = self.step(&subject)?;
         let mut remarks = check_attacks(self, &groups, size, &subject)?;
         remarks.extend(size.remark());
         groups.retain(|group| !group.ids.is_empty());
@@ -318,14 +317,15 @@ impl Planner<'_> {
             self.config.aggregator.rule[at] = made.named;
             layers.push(made.component);
         }
-        let defence =
-            Defence::new(layers).map_err(|error| self.error("aggregator.rule", error.to_string()))?;
+        let defence = self
+            .guarded("aggregator.rule", || Defence::new(layers))?
+            .map_err(|error| self.error("aggregator.rule", error.to_string()))?;
         let check =
             || defence.check(size.round).and_then(|()| defence.check_workers(size.cast.m, size.round));
         let of_whom = if size.is_partial() { " in a cohort" } else { "" };
         self.guarded("aggregator.rule", check)?
             .map_err(|error| self.error("aggregator.rule", format!("{error}{of_whom}")))?;
-        if defence.needs_reference() && self.config.task.root == 0 {
+        if self.guarded("aggregator.rule", || defence.needs_reference())? && self.config.task.root == 0 {
             let message = "it needs a gradient that the server computes on data of its own; `task.root` says how many training samples it keeps";
             return Err(self.error("aggregator.rule", message));
         }
@@ -333,15 +333,24 @@ impl Planner<'_> {
         Ok(defence)
     }
 
-    fn step(&mut self) -> Result<StepFactory, ConfigError> {
+    fn step(&mut self, subject: &Subject) -> Result<StepFactory, ConfigError> {
         let key = "aggregator.step";
         let made = self.make(&self.registry.steps, key, &self.config.aggregator.step)?;
         // The parameters are checked here, where the key is known; the start and the domain come later.
-        self.guarded(key, || (made.component)(&Vector::zeros(1, Dtype::F64), Domain::Everywhere))?
+        let start = trial(subject.dim(), dtype(self.config.task.precision));
+        self.guarded(key, || (made.component)(&start, Domain::Everywhere))?
             .map_err(|error| self.parameter(key, &made.named.name, &error))?;
         self.config.aggregator.step = made.named;
         Ok(made.component)
     }
+}
+
+/// Most coordinates of a vector that stands for those of the run while it is planned.
+const MOST_TRIED: usize = 1 << 20;
+
+/// A vector that stands for those of a run in d dimensions while its memory has not been asked for.
+pub(super) fn trial(d: usize, dtype: Dtype) -> Vector {
+    Vector::zeros(d.min(MOST_TRIED), dtype)
 }
 
 /// The sum, or the largest number for more than that.

@@ -245,8 +245,9 @@ impl Plan {
         let settings = self.settings();
         let size = self.size.attack();
         let store = self.store()?;
-        let workload = self.workload;
-        let step = (self.step)(&workload.learner.start(), workload.domain)?;
+        let (workload, seed) = (self.workload, Seed(self.config.seed));
+        let mut step = (self.step)(&workload.learner.start(), workload.domain)?;
+        step.place(seed);
         let root = workload.root.filter(|_| self.defence.needs_reference());
         let mut cast = Cast::new(settings, workload.learner, self.defence, step);
         if let Some(sampler) = root {
@@ -255,11 +256,13 @@ impl Plan {
         let mut samplers = workload.samplers.into_iter();
         for (number, group) in self.groups.into_iter().enumerate() {
             let Group { ids, part, estimator, .. } = group;
-            let members: Result<Vec<Member>, ParameterError> = samplers
-                .by_ref()
-                .take(ids.len())
-                .map(|sampler| Ok(Member { sampler, estimator: store.wrap(estimator()?) }))
-                .collect();
+            let member = |(worker, sampler)| {
+                let mut estimator = estimator()?;
+                estimator.place(worker, seed);
+                Ok(Member { sampler, estimator: store.wrap(estimator) })
+            };
+            let members: Result<Vec<Member>, ParameterError> =
+                ids.clone().zip(samplers.by_ref()).map(member).collect();
             let (members, classes) = (members?, workload.classes);
             cast = match part {
                 Part::Honest => cast.seat(ids, Workers(members)),

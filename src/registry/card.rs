@@ -74,6 +74,14 @@ pub struct Alternative {
     pub help: String,
 }
 
+/// The keys that `C` can make something of; none if it takes any.
+pub(super) fn keys<C: Described>() -> Option<Vec<String>> {
+    let schema = schema_for!(C).to_value();
+    let takes_any = !matches!(schema["additionalProperties"], Value::Null | Value::Bool(false));
+    let properties = schema["properties"].as_object().filter(|_| !takes_any)?;
+    Some(properties.keys().cloned().collect())
+}
+
 impl Card {
     /// The card of a config struct.
     pub fn of<C: Described>() -> Self {

@@ -174,7 +174,7 @@ impl<T> Kind<T> {
         let make: Make<T> = Arc::new(move |kind, named, preset| {
             let mut config: C = resolve(named, preset)?;
             let component = make(kind, &mut config, preset)?;
-            Ok(Resolved { component, named: resolve::in_full(&config) })
+            Ok(Resolved { component, named: resolve::recorded(&config, named, preset)? })
         });
         self.entries.push(Entry { card, make });
     }
@@ -345,5 +345,41 @@ impl ObjectiveVisitor for Registry {
             let draw = Arc::new(move |seed| convex::draw(&config, seed));
             Ok(ObjectiveFactory { dim, classes, holds, draw })
         });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Under every preset of the experiment, with every preset of its own.
+    fn is_read_back<T>(kind: &Kind<T>) -> usize {
+        let presets = ["paper", "dahan", "byzfl"];
+        let mut with_their_own = 0;
+        for (name, own) in kind.cards().flat_map(|card| presets.map(|own| (card.name.clone(), own))) {
+            for outer in [Preset::Paper, Preset::Dahan, Preset::Byzfl] {
+                let mut named = Named::plain(&name);
+                named.parameters.insert("preset".to_owned(), own.into());
+                let Ok(made) = kind.make(&named, outer) else { continue };
+                let again = kind.make(&made.named, outer).unwrap();
+                assert_eq!(made.named, again.named, "{name} of {own} under {outer:?}");
+                with_their_own += usize::from(made.named.parameters.contains_key("preset"));
+            }
+        }
+        with_their_own
+    }
+
+    /// TOML has no word for a parameter without a value, and `z` of `alie` has one under `byzfl` alone.
+    #[test]
+    fn what_is_recorded_is_read_back_as_the_same() {
+        let registry = Registry::default();
+        is_read_back(&registry.rules);
+        is_read_back(&registry.estimators);
+        is_read_back(&registry.steps);
+        assert!(is_read_back(&registry.attacks) > 0);
+        let mut named = Named::plain("alie");
+        named.parameters.insert("preset".to_owned(), "paper".into());
+        let recorded = registry.attacks.make(&named, Preset::Byzfl).unwrap().named;
+        assert!(!recorded.parameters.contains_key("z") && recorded.parameters.contains_key("preset"));
     }
 }

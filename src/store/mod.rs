@@ -3,7 +3,8 @@
 //! experiment wraps each estimator on its way to its worker; neither knows.
 //!
 //! Between two of its rounds a wrapped estimator holds its values alone and no
-//! vector. `Estimator::points` may therefore look at values only.
+//! vector, if it can be without: one that does not take its values back alone
+//! keeps all it has. `Estimator::points` may therefore look at values only.
 
 mod file;
 mod format;
@@ -13,6 +14,7 @@ use std::{fmt::Display, io, sync::Arc};
 use phalanx_robust::{
     Dtype, Vector,
     estimator::{Estimator, Gradients, Points},
+    random::Seed,
     state::{State, StateError, Stateful},
 };
 
@@ -106,7 +108,9 @@ impl Keeper {
         let values = State { values: whole.values.clone(), ..State::default() };
         let all = packed.len() == whole.vectors.len();
         self.packed = packed;
-        if !all || self.inner.restore(&values).is_err() {
+        let goes_without =
+            all && self.inner.restore(&values).is_ok() && self.inner.state().values == values.values;
+        if !goes_without {
             self.unload();
             self.inner.restore(&whole).unwrap_or_else(|error| lost(error));
         }
@@ -164,6 +168,10 @@ impl Stateful for Keeper {
 }
 
 impl Estimator for Keeper {
+    fn place(&mut self, worker: usize, seed: Seed) {
+        self.inner.place(worker, seed);
+    }
+
     fn points(&self, round: u64) -> Points {
         self.inner.points(round)
     }

@@ -1,8 +1,8 @@
 //! Variables `PHALANX_*`, and words that are not UTF-8.
 
-use std::{ffi::OsStr, os::unix::ffi::OsStrExt};
+use std::{ffi::OsStr, os::unix::ffi::OsStrExt, process::Command};
 
-use crate::room::Room;
+use crate::room::{Room, end};
 
 /// The largest integer of TOML: a run with a larger one would leave a configuration that cannot be read back.
 const LARGEST: &str = "at most 9223372036854775807";
@@ -41,6 +41,40 @@ fn variables_are_named_as_what_is_wrong() {
     ] {
         room.fails(2, room.command(&["check", "good.toml"]).env(variable, value), parts);
     }
+}
+
+/// And a list needs no quotes around names.
+#[test]
+fn variables_are_read_as_what_is_set() {
+    let room = Room::new();
+    let printed = |command: &mut Command| {
+        let done = end(command);
+        assert!(done.status.success(), "{}", done.stderr);
+        done.stdout
+    };
+    for (variable, key, value) in [
+        ("PHALANX_TASK__CLIP", "task.clip", "1e-6"),
+        ("PHALANX_TASK__CLIP", "task.clip", "1_000.5"),
+        ("PHALANX_SEED", "seed", "1_000"),
+        ("PHALANX_SEED", "seed", "0x10"),
+        ("PHALANX_AGGREGATOR__RULE", "aggregator.rule", "[{ clipping = { radius = 1e-6 } }, \"mean\"]"),
+        ("PHALANX_WORKERS__0__BATCH_SIZE", "workers.0.batch_size", "2"),
+    ] {
+        let set = printed(&mut room.command(&[
+            "check",
+            "--print",
+            "good.toml",
+            "--set",
+            &format!("{key}={value}"),
+        ]));
+        assert_eq!(
+            printed(room.command(&["check", "--print", "good.toml"]).env(variable, value)),
+            set,
+            "{variable}"
+        );
+    }
+    let mut listed = room.command(&["check", "--print", "good.toml"]);
+    assert!(printed(listed.env("PHALANX_AGGREGATOR__RULE", "[clipping, mean]")).contains("clipping"));
 }
 
 #[test]

@@ -167,7 +167,7 @@ fn complaint(status: i32, done: &Ended, parts: &[&str]) -> Option<String> {
 }
 
 /// Waits, but not for ever; a call that takes too long is ended and is a failure.
-fn end(command: &mut Command) -> Ended {
+pub fn end(command: &mut Command) -> Ended {
     let began = Instant::now();
     let piped = command.stdin(Stdio::null()).stderr(Stdio::piped());
     let mut child = piped.stdout(Stdio::piped()).spawn().unwrap();

@@ -5,6 +5,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod contracts;
 mod datasets;
 mod memory;
 #[cfg(feature = "torch")]
@@ -367,7 +368,7 @@ fn what_panics_as_it_is_made_is_refused_by_its_key() {
 fn what_panics_as_it_is_tried_out_is_refused_by_its_key() {
     let program = Program::new().rule::<Unsteady>().estimator::<Unsteady>();
     panics(&program, EXPERIMENT, RULE, "['unsteady']", RULE);
-    panics(&program, EXPERIMENT, ESTIMATOR, "unsteady", "workers");
+    panics(&program, EXPERIMENT, ESTIMATOR, "unsteady", ESTIMATOR);
 }
 
 #[test]

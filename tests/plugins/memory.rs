@@ -175,7 +175,7 @@ impl Attack for Boundless {
 fn who_panics_as_it_is_asked_what_it_will_remember_is_refused_by_its_key() {
     let program = Program::new().rule::<Boundless>().step::<Boundless>().attack::<Boundless>();
     for (key, value, at) in
-        [(RULE, "['boundless']", RULE), (STEP, "boundless", STEP), (ATTACK, "boundless", "attackers")]
+        [(RULE, "['boundless']", RULE), (STEP, "boundless", STEP), (ATTACK, "boundless", "attackers.0")]
     {
         panics(&program, EXPERIMENT, key, value, at);
     }

@@ -55,6 +55,11 @@ impl Rounds {
         snapshot.add(SERVER, self.state());
         for observer in &self.observers {
             if let Some((name, state)) = of_part(self.done, Part::Observer, || observer.state())? {
+                if snapshot.parts.contains_key(name) {
+                    let message =
+                        format!("an observer calls its state `{name}`, as another part of the run does");
+                    return Err(RunError::Observer { round: self.done, message });
+                }
                 snapshot.add(name, state);
             }
         }

@@ -65,11 +65,12 @@ impl Aggregator for Clusterer {
         let norms: Vec<f64> = (0..m).map(|i| gram.row_norm2(i).sqrt()).collect();
         self.norms.extend(&norms);
         let radius = median(&self.norms).min(self.rule.max_norm.unwrap_or(f64::INFINITY));
-        let cosine = |i: usize, j: usize| match norms[i] * norms[j] {
-            0.0 => 0.0, // a zero vector is like none
-            scale => (norms[i].powi(2) + norms[j].powi(2) - gram.distance2(i, j)) / 2.0 / scale,
+        // 1 - cos, without the difference of two numbers near 1
+        let apart = |i: usize, j: usize| match norms[i] * norms[j] {
+            0.0 => 1.0, // a zero vector is like none
+            scale => (gram.distance2(i, j) - (norms[i] - norms[j]).powi(2)).max(0.0) / (2.0 * scale),
         };
-        let kept = larger_of_two(&Matrix::from_fn(m, m, |i, j| 1.0 - cosine(i, j)));
+        let kept = larger_of_two(&Matrix::from_fn(m, m, apart));
         let mut coefficients = vec![0.0; m];
         kept.iter().for_each(|&i| coefficients[i] = factor(norms[i].powi(2), radius) / kept.len() as f64);
         Ok(Aggregate::span(coefficients))

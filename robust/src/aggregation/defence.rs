@@ -324,7 +324,7 @@ impl Aggregator for Under {
 
     fn aggregate(&mut self, batch: &Batch<'_>, context: &mut Context) -> Result<Aggregate, RuleError> {
         let inner = self.pre.inner_size(Size::new(batch.m(), context.f))?;
-        let w = Arc::new(self.pre.weights(batch, context)?);
+        let w = Arc::new(RuleError::fitting(self.pre.weights(batch, context)?, batch.m(), inner.m)?);
         let f = std::mem::replace(&mut context.f, inner.f);
         let workers = (!self.pre.keeps_workers()).then(|| std::mem::take(&mut context.workers));
         let mapped = batch.mapped(w.clone());

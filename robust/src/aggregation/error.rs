@@ -1,6 +1,6 @@
 //! Why a rule cannot be applied.
 
-use crate::{BatchError, Size, describe::ParameterError};
+use crate::{BatchError, Map, Size, describe::ParameterError};
 
 /// A rule that cannot be applied.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
@@ -70,6 +70,20 @@ pub enum RuleError {
         /// Number of vectors.
         expected: usize,
     },
+    /// A pre-aggregator's weights are not over the vectors that it is given, or make another number than it says.
+    #[error(
+        "a pre-aggregator makes {made} vectors of {of}, where it said {expected} of the {given} that there are"
+    )]
+    Misshapen {
+        /// How many vectors its weights make.
+        made: usize,
+        /// Of how many.
+        of: usize,
+        /// How many it said.
+        expected: usize,
+        /// How many it was given.
+        given: usize,
+    },
     /// The rule's result is not finite.
     #[error("the rule makes a vector that is not finite from vectors that are")]
     NotFinite,
@@ -84,6 +98,14 @@ pub enum RuleError {
 }
 
 impl RuleError {
+    /// Whether the rule is to blame, whatever it was given.
+    pub fn is_own(&self) -> bool {
+        matches!(
+            self,
+            Self::Unlike { .. } | Self::Miscounted { .. } | Self::Misshapen { .. } | Self::NotFinite
+        )
+    }
+
     /// Whether the cause is that too few vectors came in, or too few finite ones.
     pub fn is_turnout(&self) -> bool {
         match self {
@@ -97,8 +119,22 @@ impl RuleError {
             | Self::NoReference { .. }
             | Self::Unlike { .. }
             | Self::Miscounted { .. }
+            | Self::Misshapen { .. }
             | Self::NotFinite
             | Self::Failed { .. } => false,
+        }
+    }
+
+    /// `map`, if it is over the `given` vectors and makes as many as `expected`.
+    ///
+    /// # Errors
+    /// [`RuleError::Misshapen`].
+    pub(crate) fn fitting(map: Map, given: usize, expected: usize) -> Result<Map, Self> {
+        let (made, of) = (map.rows(), map.columns());
+        if (made, of) == (expected, given) {
+            Ok(map)
+        } else {
+            Err(Self::Misshapen { made, of, expected, given })
         }
     }
 

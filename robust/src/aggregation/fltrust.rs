@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Aggregate, Aggregator, Context, Layer, Rule, RuleError, beside::Beside};
+use super::{Aggregate, Aggregator, Context, Layer, Rule, RuleError, beside};
 use crate::{
     Batch, Size,
     describe::{Described, ParameterError},
@@ -46,28 +46,66 @@ impl Aggregator for Fltrust {
             let message = "the server's own vector is not finite".to_owned();
             return Err(RuleError::Failed { rule: Self::NAME.to_owned(), message });
         }
-        let beside = Beside::new(batch, reference, Self::NAME)?;
-        let all = beside.batch()?;
-        let gram = all.gram()?;
-        let m = batch.m();
-        let own = gram.row_norm2(m).sqrt();
-        // ⟨x_i, g⟩ from the two norms and the distance
-        let dot = |i: usize| (gram.row_norm2(i) + own * own - gram.distance2(i, m)) / 2.0;
-        let trust: Vec<f64> = (0..m)
-            .map(|i| match gram.row_norm2(i).sqrt() * own {
+        beside::check(batch, reference, Self::NAME)?;
+        let own = reference.norm();
+        let norms: Vec<f64> = batch.norms2()?.into_iter().map(f64::sqrt).collect();
+        let dots = batch.dots(reference);
+        let trust: Vec<f64> = dots
+            .iter()
+            .zip(&norms)
+            .map(|(dot, norm)| match norm * own {
                 0.0 => 0.0,
-                scale => (dot(i) / scale).max(0.0),
+                scale => (dot / scale).clamp(0.0, 1.0),
             })
             .collect();
         let total: f64 = trust.iter().sum();
         let share = |i: usize| match trust[i] {
             0.0 => 0.0,
-            t => t / total * own / gram.row_norm2(i).sqrt(),
+            t => t / total * own / norms[i],
         };
-        Ok(Aggregate::span((0..m).map(share).collect()))
+        Ok(Aggregate::span((0..norms.len()).map(share).collect()))
+    }
+
+    fn needs_pairs(&self) -> bool {
+        false
     }
 
     fn needs_reference(&self) -> bool {
         true
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rand::RngExt;
+
+    use super::*;
+    use crate::{Vector, aggregation::Output, random::Seed};
+
+    /// As near the end of training: the vectors of the workers are a million times as long as the server's own.
+    #[test]
+    fn short_references_keep_their_angles() {
+        let mut rng = Seed(4).stream("test", 0, "fltrust", 0);
+        let mut drawn =
+            |scale: f32| -> Vec<f32> { (0..40).map(|_| scale * rng.random_range(-1.0..1.0f32)).collect() };
+        let (own, rows) = (drawn(1.0), (0..9).map(|_| drawn(1e6)).collect::<Vec<_>>());
+        let dot =
+            |a: &[f32], b: &[f32]| a.iter().zip(b).map(|(a, b)| f64::from(*a) * f64::from(*b)).sum::<f64>();
+        let norm = |a: &[f32]| dot(a, a).sqrt();
+        let trust: Vec<f64> =
+            rows.iter().map(|row| (dot(row, &own) / norm(row) / norm(&own)).max(0.0)).collect();
+        let total: f64 = trust.iter().sum();
+        let rng = Seed(4).stream("test", 0, "rule", 0);
+        let mut context = Context { reference: Some(own.clone().into()), ..Context::new(0, rng) };
+        let vectors: Vec<Vector> = rows.iter().map(|row| row.clone().into()).collect();
+        let Output::Span(weights) =
+            Fltrust {}.aggregate(&Batch::new(&vectors).unwrap(), &mut context).unwrap().output
+        else {
+            panic!("a combination")
+        };
+        for ((weight, trust), row) in weights.iter().zip(&trust).zip(&rows) {
+            let expected = trust / total * norm(&own) / norm(row);
+            assert!((weight - expected).abs() <= 1e-6 * expected, "{weight} {expected}");
+        }
     }
 }

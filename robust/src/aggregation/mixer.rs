@@ -97,7 +97,8 @@ impl Mixer {
         let mut size = Size::new(batch.m(), context.f);
         for layer in &mut self.layers {
             let inner = layer.inner_size(size)?;
-            batch = batch.mapped(layer.weights(&batch, &mut context)?);
+            let weights = layer.weights(&batch, &mut context)?;
+            batch = batch.mapped(RuleError::fitting(weights, batch.m(), inner.m)?);
             (size, context.f) = (inner, inner.f);
         }
         let made = if batch.known_finite() { None } else { Some(finite_rows(&batch)?) };

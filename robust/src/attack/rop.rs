@@ -8,7 +8,7 @@ use super::{
     alie::{Share, quantile, remark},
 };
 use crate::{
-    Size, Vector,
+    Dtype, Size, Vector,
     describe::{Described, ParameterError},
     state::Stateful,
 };
@@ -38,6 +38,9 @@ impl Default for Rop {
         Self { pi: 1.0, lambda: 0.9, angle: 270.0, z: None }
     }
 }
+
+/// How many roundings of (1, …, 1) are taken for nothing.
+const ROUNDINGS: f64 = 16.0;
 
 impl Described for Rop {
     const NAME: &'static str = "rop";
@@ -83,12 +86,35 @@ impl Attack for Relocated {
         let reference = reference.unit().unwrap_or(reference);
         let mut orthogonal = view.shape.like(&vec![1.0; view.shape.len()]);
         orthogonal.axpy(-orthogonal.dot(&reference), &reference);
-        let orthogonal = orthogonal.unit().unwrap_or(orthogonal);
+        let orthogonal = direction(&orthogonal);
         let (sin, cos) = self.rule.angle.to_radians().sin_cos();
         let mut vector = mean;
         vector.lerp(self.rule.pi, view.last_aggregate);
         vector.axpy(self.z * sin, &orthogonal);
         vector.axpy(self.z * cos, &reference);
         Ok(view.everyone(&vector))
+    }
+}
+
+/// The direction of what is left of (1, …, 1); nothing where only rounding has left it.
+fn direction(left: &Vector) -> Vector {
+    let rounding = match left.dtype() {
+        Dtype::F32 => f64::from(f32::EPSILON),
+        Dtype::F64 => f64::EPSILON,
+    };
+    let is_nothing = left.norm() <= ROUNDINGS * rounding * (left.len() as f64).sqrt();
+    left.unit().filter(|_| !is_nothing).unwrap_or_else(|| left.zeros_like())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Vector, direction};
+
+    #[test]
+    fn what_rounding_leaves_has_no_direction() {
+        for nothing in [Vector::from(vec![3e-16f64; 4]), Vector::from(vec![2e-7f32, -1e-7])] {
+            assert_eq!(direction(&nothing).norm(), 0.0);
+        }
+        assert!((direction(&Vector::from(vec![1.0, -1.0, 1e-3])).norm() - 1.0).abs() < 1e-12);
     }
 }

@@ -40,7 +40,9 @@ impl Gram {
         let k = w.rows();
         let lift = lift(w);
         // Lᵀ last and as L, for L is mostly zeros where rows are scaled or taken in buckets
-        let products = lift.times(&lift.times(&self.products).transposed());
+        let mut products = lift.times(&lift.times(&self.products).transposed());
+        // Rounding differs from one side to the other, and a distance is one number.
+        pairs(k + 1).for_each(|(i, j)| products[(j, i)] = products[(i, j)]);
         let mut distances = distances_of(&products);
         for (i, j) in pairs(k + 1) {
             if distances[(i, j)] <= CANCELLED * products[(i, i)].max(products[(j, j)]) {
@@ -146,4 +148,31 @@ pub(super) fn distances_of(products: &Matrix) -> Matrix {
 /// All (i, j) with i < j < n.
 pub(super) fn pairs(n: usize) -> impl Iterator<Item = (usize, usize)> {
     (0..n).flat_map(move |i| (i + 1..n).map(move |j| (i, j)))
+}
+
+#[cfg(test)]
+mod tests {
+    use rand::RngExt;
+
+    use crate::{Batch, Map, Matrix, Vector, random::Seed};
+
+    #[test]
+    fn a_distance_under_a_map_is_one_number() {
+        let mut rng = Seed(7).stream("test", 0, "gram", 0);
+        let rows: Vec<Vector> = (0..9)
+            .map(|_| (0..5).map(|_| rng.random_range(-9.0..9.0)).collect::<Vec<f64>>().into())
+            .collect();
+        let batch = Batch::new(&rows).unwrap();
+        for k in 2..12 {
+            let weights = (0..9 * k).map(|_| rng.random_range(-1.0..1.0)).collect();
+            let gram = batch.gram().unwrap().mapped(&Map::from(Matrix::from_values(9, weights)));
+            for (i, j) in super::pairs(k) {
+                assert_eq!(
+                    gram.distance2(i, j).to_bits(),
+                    gram.distance2(j, i).to_bits(),
+                    "{i} and {j} of {k}"
+                );
+            }
+        }
+    }
 }

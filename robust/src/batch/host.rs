@@ -73,6 +73,11 @@ pub(super) fn distances<T: Real>(rows: &[Vector], map: Option<&Map>, point: &Vec
     kernels::distances(&views::<T>(rows), map, views([point])[0])
 }
 
+/// The inner product of every row and `point`.
+pub(super) fn dots<T: Real>(rows: &[Vector], point: &Vector) -> Vec<f64> {
+    kernels::dots(&views::<T>(rows), views([point])[0])
+}
+
 /// The squared distances of these pairs of rows.
 pub(super) fn distances_between<T: Real>(rows: &[Vector], pairs: &[(usize, Option<usize>)]) -> Vec<f64> {
     kernels::differences(&views::<T>(rows), pairs)

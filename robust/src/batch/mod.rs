@@ -332,6 +332,23 @@ impl<'a> Batch<'a> {
         })
     }
 
+    /// ⟨row i, `point`⟩ of every (mapped) row, in f64. One pass over memory.
+    ///
+    /// # Panics
+    /// Unless the point is [alike](Vector::is_like).
+    pub fn dots(&self, point: &Vector) -> Vec<f64> {
+        assert!(point.is_like(&self.rows[0]), "a point that is not like the rows");
+        let raw = self.pass(Pass::Distances, || {
+            on_form!(
+                self.rows,
+                T => host::dots::<T>(self.rows, point),
+                torch => torch::dots(self.stack(), point)
+            )
+        });
+        let of = |i: usize, w: &Map| w.row(i).iter().map(|&(j, weight)| weight * raw[j]).sum();
+        self.map().map_or_else(|| raw.clone(), |w| (0..w.rows()).map(|i| of(i, w)).collect())
+    }
+
     /// Squared distance of raw rows i and j for each of these pairs, or of row i and the origin where there is no j. One
     /// pass over them, and a device is waited for once.
     ///

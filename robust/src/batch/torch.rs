@@ -132,6 +132,23 @@ pub(super) fn distances(stack: &Shared, map: Option<&Map>, point: &Vector) -> Ve
     })
 }
 
+/// The inner product of every row and `point`.
+pub(super) fn dots(stack: &Shared, point: &Vector) -> Vec<f64> {
+    let Vector::Torch(point) = point else { return Vec::new() };
+    no_grad(|| {
+        let mut at = 0;
+        let parts: Vec<Tensor> = blocks(stack.tensor())
+            .map(|raw| {
+                let width = raw.size()[1];
+                let point = point.tensor().narrow(0, at, width);
+                at += width;
+                raw.to_kind(Kind::Double).mv(&point.to_kind(Kind::Double))
+            })
+            .collect();
+        to_host(&sum(&parts))
+    })
+}
+
 /// The squared distances of these pairs of rows, where row m is the origin.
 pub(super) fn distances_between(stack: &Shared, pairs: &[(usize, Option<usize>)]) -> Vec<f64> {
     let rows = stack.tensor();

@@ -12,6 +12,7 @@ pub use storm::Storm;
 use crate::{
     Vector,
     describe::{Described, ParameterError},
+    random::Seed,
     state::Stateful,
 };
 
@@ -34,7 +35,18 @@ pub struct Gradients {
 }
 
 /// A worker's memory and how it turns gradients into the vector it submits.
+///
+/// Its vectors may be kept elsewhere between rounds (`machine.state`, `task.state`): it is then given back what
+/// [`state`](Stateful::state) says without the vectors, and all of it before the next [`update`](Self::update). If that
+/// leaves other values than before, it keeps everything.
 pub trait Estimator: DynClone + Stateful + Send {
+    /// Told once, before anything else: whose it is, and the seed of the run. One that draws random numbers takes a stream
+    /// for each round from it, such as `seed.stream("estimator", worker as u64, "noise", round)`: results are then the same
+    /// for any number of threads, and there is nothing to remember.
+    fn place(&mut self, worker: usize, seed: Seed) {
+        let _ = (worker, seed);
+    }
+
     /// Where the estimator needs gradients in `round` (from 1).
     fn points(&self, round: u64) -> Points;
 

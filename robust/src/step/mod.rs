@@ -14,6 +14,7 @@ pub use sgd::Sgd;
 use crate::{
     Vector,
     describe::{Described, ParameterError},
+    random::Seed,
     state::Stateful,
 };
 
@@ -43,6 +44,12 @@ impl Domain {
 
 /// The server's optimiser.
 pub trait Step: DynClone + Stateful + Send {
+    /// Told once, before anything else: the seed of the run. One that draws random numbers takes a stream for each round
+    /// from it, such as `seed.stream("step", 0, "noise", round)`.
+    fn place(&mut self, seed: Seed) {
+        let _ = seed;
+    }
+
     /// Moves on: `x` is the query point x_t of `round` t (from 1), and becomes x_{t+1}. Only then is it looked at whether
     /// `aggregate` is finite; if not, the run ends, and nobody sees the point.
     fn step(&mut self, round: u64, x: &mut Vector, aggregate: &Vector);

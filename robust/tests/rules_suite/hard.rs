@@ -54,6 +54,36 @@ fn distances_of_nearly_equal_rows_keep_three_digits() {
     }
 }
 
+/// Distances under a map are computed from products, in which rounding must not tell i from j apart.
+#[test]
+fn the_least_diameter_is_found_under_a_map() {
+    let shorter = |row: &Vec<f64>| {
+        let norm = row.iter().map(|v| v * v).sum::<f64>().sqrt();
+        row.iter().map(|v| v * (2.0 / norm).min(1.0)).collect()
+    };
+    let mut inputs: Vec<(Rows, usize)> = (0..100).map(|seed| (gaussian(9, 2, seed), 2)).collect();
+    inputs.push((vec![vec![-1.0, 2.0], vec![9.0, -8.0], vec![0.0, -3.0]], 1));
+    for (x, f) in &inputs {
+        let clipped: Rows = x.iter().map(shorter).collect();
+        let got = output(&[("clipping", json!({})), ("mda", json!({}))], x, *f);
+        assert_close(&got, &mda(&clipped, *f), 1.0, 1e-9, "clipping, mda");
+    }
+}
+
+/// Two directions that the cosine in f64 cannot tell apart.
+#[test]
+fn clusters_of_nearly_parallel_rows_are_told_apart() {
+    let [a, b] = [0, 1].map(|at| gaussian(2, 6, 77).swap_remove(at));
+    let row = |i: usize| -> Vec<f64> {
+        let (side, length) = (if i.is_multiple_of(2) { 0.0 } else { 3e-9 }, 1.0 + i as f64);
+        a.iter().zip(&b).map(|(a, b)| length * (a + side * b)).collect()
+    };
+    let x: Rows = (0..9).map(row).collect();
+    let found = plain(&["clipped-clustering"]).aggregate(&vectors(&x, Dtype::F64), 2, stream(1)).unwrap();
+    let kept: Vec<usize> = (0..9).filter(|&i| found.weights.as_ref().unwrap()[i] > 0.0).collect();
+    assert_eq!(kept, [0, 2, 4, 6, 8]);
+}
+
 #[test]
 fn identical_rows_come_back_as_they_are() {
     let row = gaussian(1, 37, 9).remove(0);

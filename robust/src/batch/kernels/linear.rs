@@ -105,6 +105,11 @@ pub(in crate::batch) fn distances<T: Real>(rows: &[&[T]], map: Option<&Map>, poi
     }
 }
 
+/// ⟨x_i, p⟩ of every row. One pass.
+pub(in crate::batch) fn dots<T: Real>(rows: &[&[T]], point: &[T]) -> Vec<f64> {
+    sums(rows.len(), point.len(), |i, range| dot::dot(&rows[i][range.clone()], &point[range]))
+}
+
 /// ‖x_i‖² of every row. One pass, row after row: no other row is needed with it.
 pub(in crate::batch) fn norms2<T: Real>(rows: &[&[T]]) -> Vec<f64> {
     let norm2 = |part: &[T]| dot::dot(part, part);

@@ -26,7 +26,7 @@ mod tile;
 mod weighted;
 
 pub(super) use columns::columns;
-pub(super) use linear::{combine, differences, distances, norms2};
+pub(super) use linear::{combine, differences, distances, dots, norms2};
 pub(super) use mix::product;
 pub(super) use mixed::mixed;
 pub(super) use products::centred;
