@@ -130,7 +130,7 @@ struct CommonArguments {
     /// Set a key over the file, e.g. task.clip=2.0 or workers.0.count=9; may be repeated.
     #[arg(long = "set", value_name = "KEY=VALUE")]
     sets: Vec<String>,
-    /// Number of threads; 0 takes all cores. Results do not depend on it [default: machine.threads of the file, else 0].
+    /// Number of threads; 0 takes all cores, or those that Slurm or HyperQueue gave the task. Results do not depend on it [default: machine.threads of the file, else 0].
     #[arg(long, value_name = "N", allow_negative_numbers = true, value_parser = at_least(0_usize))]
     threads: Option<usize>,
     /// cpu, cuda:N or auto [default: machine.device of the file, else cpu].

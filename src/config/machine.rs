@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 use super::number;
+use crate::machine;
 
 /// Most threads: more than this are a slip of the finger, and could stop the machine.
 const MOST_THREADS: usize = 1024;
@@ -13,7 +14,7 @@ const MOST_THREADS: usize = 1024;
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Machine {
-    /// Number of threads; 0 takes all cores.
+    /// Number of threads; 0 takes all cores, or those that Slurm or HyperQueue gave the task.
     pub threads: usize,
     /// Gigabytes (10^9 bytes) that the vectors of a run, and its objective or the passes of its model, may take; 0: what
     /// the machine has available, or the GPU has in all. A run that needs more is refused.
@@ -37,7 +38,7 @@ impl Machine {
     /// Number of threads that compute.
     pub fn threads(&self) -> usize {
         match self.threads {
-            0 => std::thread::available_parallelism().map_or(1, usize::from),
+            0 => machine::cores(),
             threads => threads,
         }
     }

@@ -424,6 +424,11 @@ fn a_dry_run_beside_a_sweep_shows_which_cells_are_running() {
     let after = place.run(&["--dry-run"]);
     assert!(after.stderr.contains("4 cells: 2 interrupted, 2 pending"), "{}", after.stderr);
 }
+        let base = place.folder.path().join("base.toml").display().to_string();
+        let alone = Program::with_env(&["run", &base, "--quiet", "--out", &out], &[given]);
+        let run = fs::read(Path::new(alone.stdout.trim()).join("run.json")).unwrap();
+        let run: Value = serde_json::from_slice(&run).unwrap();
+        assert_eq!(run["threads"], threads, "{given:?} of a run");
 
 #[test]
 fn ctrl_c_ends_cells_after_their_round_and_they_are_restarted() {

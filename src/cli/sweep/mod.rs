@@ -9,7 +9,6 @@ use std::{
     path::{Path, PathBuf},
     process::ExitCode,
     sync::{Arc, atomic::Ordering},
-    thread,
 };
 
 use indicatif::ProgressBar;
@@ -22,6 +21,7 @@ use super::{at_least, print, table, unusable};
 use crate::{
     exit::INTERRUPTED,
     registry::Registry,
+    machine::cores,
     report::count,
     results::read::find_folders,
     sweep::{
@@ -265,13 +265,6 @@ fn share(queue: &VecDeque<Task>, jobs: Option<usize>) -> (usize, usize) {
     let fitting = if on_gpu { 1 } else { cores / wanted.max(1) };
     let jobs = jobs.unwrap_or(fitting).clamp(1, queue.len().max(1));
     (jobs, if wanted > 0 { wanted } else { (cores / jobs).max(1) })
-}
-
-/// The cores of this machine, or those that Slurm (a number) or HyperQueue (a list) gave the task.
-fn cores() -> usize {
-    let slurm = std::env::var("SLURM_CPUS_PER_TASK").ok().and_then(|text| text.parse().ok());
-    let hyperqueue = std::env::var("HQ_CPUS").ok().map(|list| list.split(',').count());
-    slurm.or(hyperqueue).unwrap_or_else(|| thread::available_parallelism().map_or(1, usize::from))
 }
 
 /// Threads of a cell as its file has them; 0 leaves it to the sweep.
