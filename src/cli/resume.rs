@@ -20,7 +20,8 @@ use crate::{
 #[derive(clap::Args)]
 #[command(override_usage = "phalanx resume [OPTIONS] <RUN>")]
 pub struct Arguments {
-    /// The run folder.
+    /// The run folder. What it has recorded is the configuration, under the flags here; PHALANX_* variables are not
+    /// looked at.
     run: PathBuf,
     #[command(flatten)]
     common: CommonArguments,
