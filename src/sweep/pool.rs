@@ -74,7 +74,7 @@ impl Pool<'_> {
     /// are not among them.
     ///
     /// # Errors
-    /// [`FolderError`] if the sweep's folder cannot be written; cells at work are ended before.
+    /// [`FolderError`] if the sweep's folder cannot be written; cells at work are told to end before, as by Ctrl-C.
     pub fn run(
         &self,
         mut queue: VecDeque<Task>,
@@ -82,7 +82,7 @@ impl Pool<'_> {
     ) -> Result<Vec<Record>, FolderError> {
         let mut shift = Shift { pool: self, running: Vec::new(), ended: Vec::new(), rounds: 0, told: 0 };
         let mut glanced = Instant::now();
-        while shift.turn(&mut queue, audience)? {
+        while shift.turn(&mut queue, audience).inspect_err(|_| shift.close(audience))? {
             if glanced.elapsed() > GLANCE {
                 audience.rounds(shift.rounds_done());
                 glanced = Instant::now();
@@ -125,20 +125,44 @@ impl Shift<'_> {
                 Err(error) => self.refuse(task, &error, audience)?,
             }
         }
+        self.tell(stop);
+        self.reap(stop > 0, audience)?;
+        Ok(!self.running.is_empty() || (stop == 0 && !queue.is_empty()))
+    }
+
+    /// Passes on to the cells how often they are to `stop`.
+    fn tell(&mut self, stop: usize) {
         if stop > self.told {
             self.running.iter_mut().for_each(if stop == 1 { interrupt } else { kill });
             self.told = stop;
         }
+    }
+
+    /// Takes leave of the cells that have ended.
+    fn reap(&mut self, stopped: bool, audience: &mut dyn Audience) -> Result<(), FolderError> {
         for at in (0..self.running.len()).rev() {
             let lost = ResultsError::at(&self.pool.starter.program);
             if let Some(status) = self.running[at].child.try_wait().map_err(lost)? {
                 let mut cell = self.running.remove(at);
                 self.rounds += cell.rounds;
-                end(&cell.path, status, cell.began.elapsed().as_secs_f64(), stop > 0, &mut cell.record);
+                end(&cell.path, status, cell.began.elapsed().as_secs_f64(), stopped, &mut cell.record);
                 self.end(cell.record, audience)?;
             }
         }
-        Ok(!self.running.is_empty() || (stop == 0 && !queue.is_empty()))
+        Ok(())
+    }
+
+    /// Has the cells at work end after their round in hand, with a checkpoint, and waits for them. How they stand can
+    /// perhaps not be recorded; the next call finds it in their folders.
+    fn close(&mut self, audience: &mut dyn Audience) {
+        while !self.running.is_empty() {
+            self.tell(self.pool.stop.load(Ordering::Relaxed).max(1));
+            let left = self.running.len();
+            if self.reap(true, audience).is_err() && self.running.len() == left {
+                return; // a process that cannot be waited for
+            }
+            thread::sleep(TICK);
+        }
     }
 
     /// Records a cell that cannot start; the others go on.
@@ -154,10 +178,10 @@ impl Shift<'_> {
     }
 
     fn end(&mut self, record: Record, audience: &mut dyn Audience) -> Result<(), FolderError> {
-        self.pool.folder.record(&record)?;
+        let recorded = self.pool.folder.record(&record);
         audience.ended(&record);
         self.ended.push(record);
-        Ok(())
+        recorded
     }
 
     fn rounds_done(&self) -> u64 {

@@ -249,7 +249,7 @@ fn run(
     lines.say(&format!("{}: {} cells to run, {jobs} at a time", folder.path().display(), queue.len()));
     stop_on_signal(&stop, &lines.bar);
     let pool = Pool { folder, starter, jobs, stop: Arc::clone(&stop) };
-    pool.run(queue, &mut lines)?;
+    let ended = pool.run(queue, &mut lines);
     lines.bar.finish_and_clear();
     let manifest = read_manifest(folder.path())?;
     let code = manifest.map_or(ExitCode::SUCCESS, |manifest| conclude(&manifest, folder.path(), arguments));
@@ -282,6 +282,11 @@ fn stop_on_signal(stop: &Stop, bar: &ProgressBar) {
     };
     if let Err(error) = crate::experiment::at_signals(handler) {
         say!("warning: Ctrl-C will not be handled: {error}");
+    if let Err(error) = ended {
+        say!("error: {error}");
+        super::print_line(folder.path().display());
+        return Ok(ExitCode::FAILURE);
+    }
     }
 }
 
