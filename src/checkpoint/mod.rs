@@ -25,7 +25,7 @@ mod write;
 
 use std::{
     collections::BTreeMap,
-    fs,
+    fmt, fs,
     path::{Path, PathBuf},
 };
 
@@ -106,6 +106,14 @@ impl Build {
     }
 }
 
+impl fmt::Display for Build {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { phalanx, commit, target, torch } = self;
+        let torch = torch.as_ref().map_or("no libtorch".to_owned(), |version| format!("libtorch {version}"));
+        write!(f, "phalanx {phalanx}, commit {commit}, {target}, {torch}")
+    }
+}
+
 impl Origin {
     /// This program, and a run of `config`.
     pub fn here(config: &Config) -> Self {
@@ -144,6 +152,13 @@ impl Checkpoint {
         }
         Ok(self.snapshot)
     }
+}
+
+/// The build that wrote the newest checkpoint of a run, as that says itself; none if there is none, or it does not say.
+pub fn newest_build(run: &Path) -> Option<Build> {
+    let (_, newest) = list(run).ok()?.into_iter().next()?;
+    let header: Header = serde_json::from_slice(&fs::read(newest.join(HEADER)).ok()?).ok()?;
+    Some(header.origin.build)
 }
 
 /// Removes all checkpoints of a run.

@@ -10,12 +10,12 @@ use std::{
 use rustix::process::{Signal, set_parent_process_death_signal};
 
 use crate::{
-    checkpoint::{self, CheckpointError, Found, Origin},
+    checkpoint::{self, Build, CheckpointError, Found},
     config::Layers,
     experiment::{self, Plan, PlanError, RunOutcome},
     registry::Registry,
     results::{FolderLock, ResultsError, RunFolder, Status, Summary},
-    sweep::process::clear,
+    sweep::process::{clear, set_aside},
 };
 
 /// The arguments of `phalanx cell`.
@@ -54,27 +54,35 @@ fn run(registry: &Registry, arguments: &Arguments) -> Result<Option<RunOutcome>,
     // If this process does not come to write one, its sweep must not take it for what it wrote.
     folder.remove("summary.json")?;
     let plan = plan(registry, path, arguments)?;
-    if let Some(found) = checkpoint(path, &plan) {
-        return plan.resume_in(folder, found, Vec::new()).map(Some);
+    match checkpoint(path, &plan) {
+        Ok(Some(found)) => return plan.resume_in(folder, found, Vec::new()).map(Some),
+        Ok(None) => clear(path)?,
+        Err(reason) => {
+            let kept = set_aside(path)?;
+            say!("warning: the cell begins anew, and what it had is kept in {}: {reason}", kept.display());
+        }
     }
-    clear(path)?;
     plan.run_in(folder, Vec::new()).map(Some)
 }
 
-/// From where the cell goes on, if it was interrupted in this build of the program and left a checkpoint: the rounds
-/// of a cell are those of one program.
-fn checkpoint(folder: &Path, plan: &Plan) -> Option<Found> {
+/// From where the cell goes on, if it left a checkpoint.
+///
+/// # Errors
+/// Why none of those that it left can be used, in words. One of another build is not: the rounds of a cell are those of
+/// one program.
+fn checkpoint(folder: &Path, plan: &Plan) -> Result<Option<Found>, String> {
     let found = match checkpoint::newest(folder) {
         Ok(found) => found,
-        Err(CheckpointError::None { .. }) => return None,
-        Err(error) => {
-            say!("{error}");
-            return None;
-        }
+        Err(CheckpointError::None { .. }) => return Ok(None),
+        Err(error) => return Err(error.to_string()),
     };
     found.passed_over.iter().for_each(|message| say!("passed over: {message}"));
-    let same = found.checkpoint.origin == Origin::here(plan.config());
-    same.then_some(found)
+    let (round, build) = (found.checkpoint.snapshot.round, &found.checkpoint.origin.build);
+    if *build != Build::this() {
+        return Err(format!("its checkpoint of round {round} was written by another build ({build})"));
+    }
+    found.checkpoint.check(plan.config()).map_err(|error| error.to_string())?;
+    Ok(Some(found))
 }
 
 fn plan(registry: &Registry, folder: &Path, arguments: &Arguments) -> Result<Plan, PlanError> {

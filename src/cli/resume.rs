@@ -112,10 +112,10 @@ fn tell(plan: &Plan, found: &Found, quiet: bool) {
         say!("warning: passed over {message}");
     }
     if found.checkpoint.origin.build != Build::this() {
-        let Build { phalanx, commit, .. } = &found.checkpoint.origin.build;
         say!(
-            "warning: the checkpoint was written by another build (phalanx {phalanx}, commit {commit}, or another \
-             libtorch); from here on results may differ from those of an uninterrupted run"
+            "warning: the checkpoint was written by another build ({}); from here on results may differ from those of an \
+             uninterrupted run",
+            found.checkpoint.origin.build
         );
     }
     if !quiet {

@@ -52,6 +52,9 @@ pub struct Record {
     pub test_accuracy: Option<f64>,
     /// f(x) - f(x*) of the last evaluation.
     pub gap: Option<f64>,
+    /// Whether the loss of the last evaluation is not finite.
+    #[serde(default)]
+    pub diverged: bool,
     /// What went wrong, if something did.
     pub error: Option<String>,
 }
@@ -140,6 +143,7 @@ impl Record {
             seconds: None,
             test_accuracy: None,
             gap: None,
+            diverged: false,
             error: None,
         }
     }
@@ -167,7 +171,7 @@ impl Record {
 
     /// The cell at a new beginning, or at an end before one.
     pub fn with(&self, status: Standing, error: Option<String>) -> Self {
-        Self { status, error, seconds: None, test_accuracy: None, gap: None, ..self.clone() }
+        Self { status, error, seconds: None, test_accuracy: None, gap: None, diverged: false, ..self.clone() }
     }
 
     /// Takes over how its run ended.
@@ -178,7 +182,8 @@ impl Record {
             Status::Failed => Standing::Failed,
         };
         self.error.clone_from(&summary.error);
-        (self.test_accuracy, self.gap) = (summary.test_accuracy, summary.gap);
+        (self.test_accuracy, self.gap, self.diverged) =
+            (summary.test_accuracy, summary.gap, summary.diverged);
         self.seconds = self.seconds.or(Some(summary.elapsed_seconds));
     }
 

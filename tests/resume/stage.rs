@@ -8,6 +8,12 @@ use std::{
     time::{Duration, Instant},
 };
 
+use serde_json::Value;
+use sha2::{Digest, Sha256};
+
+/// The files of a checkpoint.
+pub const FILES: [&str; 3] = ["checkpoint.json", "state.safetensors", "SHA256SUMS"];
+
 /// What remembers what: the rule, the estimator of the honest workers, the attack, and more of the file.
 pub const CASTS: [[&str; 4]; 6] = [
     ["['ctma', 'cwmed']", "'storm'", "'ipm'", "participation.cohort = 11"],
@@ -132,6 +138,19 @@ pub fn checkpoint(run: &Path, round: u64) -> PathBuf {
     run.join("checkpoints").join(format!("{round:09}"))
 }
 
+/// Changes what a checkpoint says, and its digests with it.
+pub fn rewrite(checkpoint: &Path, change: impl FnOnce(&mut Value)) {
+    let [header, state, sums] = FILES.map(|name| checkpoint.join(name));
+    let mut told: Value = serde_json::from_slice(&fs::read(&header).unwrap()).unwrap();
+    change(&mut told);
+    fs::write(&header, told.to_string()).unwrap();
+    let sum = |path: &Path| -> String {
+        Sha256::digest(fs::read(path).unwrap()).iter().map(|byte| format!("{byte:02x}")).collect()
+    };
+    let text = format!("{}  {}\n{}  {}\n", sum(&header), FILES[0], sum(&state), FILES[1]);
+    fs::write(sums, text).unwrap();
+}
+
 /// A run that is stopped after it has left two checkpoints, some rounds apart.
 pub fn stopped(place: &Place) -> PathBuf {
     let (mut child, run) = place.start("stopped", &[]);
@@ -159,8 +178,7 @@ pub fn same(a: &Path, b: &Path) {
 
 /// How a run stands, and how many rows its tables have.
 pub fn ended(run: &Path) -> (String, usize, usize) {
-    let summary: serde_json::Value =
-        serde_json::from_slice(&fs::read(run.join("summary.json")).unwrap()).unwrap();
+    let summary: Value = serde_json::from_slice(&fs::read(run.join("summary.json")).unwrap()).unwrap();
     let lines = |name: &str| fs::read_to_string(run.join(name)).unwrap().lines().count();
     (summary["status"].as_str().unwrap().to_owned(), lines("rounds.csv"), lines("timings.csv"))
 }

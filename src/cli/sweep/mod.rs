@@ -19,11 +19,12 @@ use self::{
 };
 use super::{at_least, print, table, unusable};
 use crate::{
+    checkpoint::{Build, newest_build},
     exit::INTERRUPTED,
     registry::Registry,
     machine::cores,
     report::count,
-    results::read::find_folders,
+    results::{FolderLock, read::find_folders},
     sweep::{
         cells::{Cell, Draft, Name, remarks},
         folder::{Hold, SweepFolder, read_manifest},
@@ -128,34 +129,55 @@ fn sweep(registry: &Registry, arguments: &Arguments) -> anyhow::Result<ExitCode>
     let queue = left(&manifest, cells, arguments.retry_failed);
     if arguments.cluster.is_wanted() {
         return arguments.cluster.hand_over(&tasks(&draft.name, path, &queue, arguments)?, folder);
+    warn_of_other_builds(&path, &queue);
     }
     run(&folder, queue, arguments, shown)
 }
 
 /// Says of runs in the sweep's folder that they are no cells of it, such as those of an earlier call with other settings.
 fn warn_of_others(sweep: &Path, manifest: &Manifest) {
-    const SHOWN: usize = 8;
     let cells: HashSet<PathBuf> = manifest.cells.iter().map(|cell| sweep.join(&cell.folder)).collect();
     // A folder that cannot be read, or holds no run yet, has no others.
     let runs = find_folders(sweep).unwrap_or_default();
-    let others: Vec<&PathBuf> = runs.iter().filter(|run| !cells.contains(*run)).collect();
+    let others: Vec<PathBuf> = runs.into_iter().filter(|run| !cells.contains(run)).collect();
     if others.is_empty() {
         return;
     }
     let (noun, be) =
         (count(others.len(), "run"), if others.len() == 1 { "is no cell" } else { "are no cells" });
-    let folders: Vec<String> = others.iter().take(SHOWN).map(|run| run.display().to_string()).collect();
-    let more = others.len() - folders.len();
-    let more = if more > 0 { format!(" and {more} more") } else { String::new() };
     say!(
-        "warning: {noun} in {} {be} of this sweep; reports of the folder count them unless they are removed: {}{more}",
+        "warning: {noun} in {} {be} of this sweep; reports of the folder count them unless they are removed: {}",
         sweep.display(),
-        folders.join(" ")
+        some(&others)
     );
 }
 
 /// Where the sweep's own metrics are shown, if they are asked for.
 fn shown(arguments: &Arguments, path: &Path) -> anyhow::Result<Option<Shown>> {
+/// Says of cells that were interrupted in another build of the program, whose rounds this one does not go on with.
+fn warn_of_other_builds(sweep: &Path, queue: &VecDeque<Task>) {
+    let is_other = |run: &PathBuf| newest_build(run).is_some_and(|build| build != Build::this());
+    let others: Vec<PathBuf> =
+        queue.iter().map(|task| sweep.join(&task.record.folder)).filter(is_other).collect();
+    if !others.is_empty() {
+        say!(
+            "warning: the checkpoint of {} was written by another build of the program; what was done is kept in a folder \
+             earlier-<time> in that of the cell, which begins anew: {}",
+            count(others.len(), "cell"),
+            some(&others)
+        );
+    }
+}
+
+/// The first few of these folders, on a line.
+fn some(folders: &[PathBuf]) -> String {
+    const SHOWN: usize = 8;
+    let shown: Vec<String> = folders.iter().take(SHOWN).map(|folder| folder.display().to_string()).collect();
+    let more = folders.len() - shown.len();
+    let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+    shown.join(" ") + &more
+}
+
     let address = arguments.metrics.as_ref().filter(|_| !arguments.cluster.is_wanted());
     address.map(|address| Shown::open(address, path)).transpose()
 }

@@ -61,9 +61,10 @@ impl Audience for Lines {
             (Standing::Completed, None, Some(gap)) => format!("gap {gap:.3e}"),
             (standing, ..) => standing.name().to_owned(),
         };
+        let diverged = if record.diverged { ", diverged" } else { "" };
         let seconds = record.seconds.unwrap_or_default();
         let (ended, cells, label) = (self.ended, self.cells, record.label());
-        self.say(&format!("{ended:>4}/{cells}  {result}  {seconds:.1} s  {label}"));
+        self.say(&format!("{ended:>4}/{cells}  {result}{diverged}  {seconds:.1} s  {label}"));
     }
 }
 
