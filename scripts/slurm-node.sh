@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Starts a Slurm cluster of this one machine in a temporary folder, runs a command on it, and stops what it started:
 #   scripts/slurm-node.sh COMMAND ARGUMENTS...
+# Its arrays have indices up to 4, and its partition, `debug`, is not taken unless it is named.
 # Needs root and Debian's slurmctld, slurmd, slurm-client and munge; without them it says so and succeeds.
 set -euo pipefail
 
@@ -58,7 +59,7 @@ CredType=cred/munge
 ProctrackType=proctrack/linuxproc
 TaskPlugin=task/none
 ReturnToService=2
-MaxArraySize=100000
+MaxArraySize=5
 SlurmctldPidFile=$place/slurmctld.pid
 SlurmdPidFile=$place/slurmd.pid
 SlurmdSpoolDir=$place/spool
@@ -68,7 +69,7 @@ SlurmdLogFile=$place/slurmd.log
 SelectType=select/cons_tres
 SelectTypeParameters=CR_Core
 NodeName=$host NodeAddr=127.0.0.1 CPUs=$(nproc) State=UNKNOWN
-PartitionName=debug Nodes=$host Default=YES MaxTime=INFINITE State=UP
+PartitionName=debug Nodes=$host MaxTime=INFINITE State=UP
 CONF
 export SLURM_CONF=$place/slurm.conf
 

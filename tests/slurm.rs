@@ -1,5 +1,6 @@
 //! Sweeps on a real Slurm cluster: the one that `SLURM_CONF` names, which
-//! `scripts/slurm-node.sh` starts (`make test-slurm`). Without it, nothing is tested, and the test says so.
+//! `scripts/slurm-node.sh` starts (`make test-slurm`): its arrays have indices up to 4, and its partition is to be named.
+//! Without it, nothing is tested, and the test says so.
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -37,6 +38,15 @@ seed = [1, 2]
 
 fn phalanx(folder: &Path, arguments: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_phalanx")).args(arguments).current_dir(folder).output().unwrap()
+}
+
+/// Hands the cells of the sweep in `folder` to the cluster, and returns what is said.
+fn submit(folder: &Path, more: &[&str]) -> String {
+    let arguments = ["sweep", "sweep.toml", "--slurm", "--sbatch=--partition=debug"];
+    let done = phalanx(folder, &[&arguments[..], more].concat());
+    let stderr = String::from_utf8(done.stderr).unwrap();
+    assert!(done.status.success(), "{stderr}");
+    stderr
 }
 
 fn slurm(program: &str, arguments: &[&str]) -> String {
@@ -78,14 +88,14 @@ fn place(text: &str) -> Option<(tempfile::TempDir, PathBuf)> {
 #[test]
 fn an_array_job_runs_every_cell_and_the_report_follows() {
     let Some((folder, sweep)) = place(SWEEP) else { return };
-    let shown = phalanx(folder.path(), &["sweep", "sweep.toml", "--slurm", "--jobs", "2", "--dry-run"]);
+    let arguments =
+        ["sweep", "sweep.toml", "--slurm", "--sbatch=--partition=debug", "--jobs", "2", "--dry-run"];
+    let shown = phalanx(folder.path(), &arguments);
     let script = String::from_utf8(shown.stdout).unwrap();
     assert!(script.contains("#SBATCH --array=0-3%2\n"), "{script}");
     assert!(!sweep.exists());
 
-    let done = phalanx(folder.path(), &["sweep", "sweep.toml", "--slurm", "--jobs", "2"]);
-    let stderr = String::from_utf8(done.stderr).unwrap();
-    assert!(done.status.success(), "{stderr}");
+    let stderr = submit(folder.path(), &["--jobs", "2"]);
     assert!(stderr.contains("4 cells submitted as job"), "{stderr}");
     assert_eq!(fs::read_to_string(sweep.join("slurm.sh")).unwrap(), script);
     wait_for("the array job", no_job_is_left);
@@ -95,8 +105,44 @@ fn an_array_job_runs_every_cell_and_the_report_follows() {
     assert!(reports.count() >= 5, "a log for every task and one for the report");
     same_as_a_local_sweep(folder.path(), &sweep);
 
-    let again = phalanx(folder.path(), &["sweep", "sweep.toml", "--slurm"]);
-    assert!(String::from_utf8(again.stderr).unwrap().contains("no cell is left to run"));
+    assert!(sweep.join("report/index.html").is_file(), "{}", logs(&sweep));
+
+    assert!(submit(folder.path(), &[]).contains("no cell is left to run"));
+}
+
+#[test]
+fn more_cells_than_an_array_takes_are_several_arrays() {
+    let many = SWEEP.replace("seed = [1, 2]", "seed = [1, 2, 3]").replace("\"study\"", "\"study-3\"");
+    let Some((folder, _)) = place(&many) else { return };
+    let sweep = folder.path().join("runs/study-3");
+    let said = submit(folder.path(), &["--jobs", "1"]);
+    assert!(said.contains("6 cells submitted as job ") && said.contains(", their report as job "), "{said}");
+    let script = fs::read_to_string(sweep.join("slurm-2.sh")).unwrap();
+    assert!(script.contains("#SBATCH --array=0%1\n"), "{script}");
+    wait_for("the array jobs", || {
+        slurm("squeue", &["-h", "--name=study-3,study-3-report"]).trim().is_empty()
+    });
+    assert_eq!(statuses(&sweep), ["completed"; 6], "{}", logs(&sweep));
+}
+
+#[test]
+fn cells_that_are_submitted_twice_run_once() {
+    let endless = SWEEP.replace("rounds = 30", "rounds = 100000000").replace("\"study\"", "\"study-4\"");
+    let Some((folder, _)) = place(&endless) else { return };
+    let sweep = folder.path().join("runs/study-4");
+    submit(folder.path(), &["--jobs", "1"]);
+    submit(folder.path(), &["--jobs", "1"]);
+    wait_for("a cell at work", || statuses(&sweep).contains(&"running".to_owned()));
+    if thread::available_parallelism().unwrap().get() > 1 {
+        let left = "is at work in another process, and left to it";
+        wait_for("the second to leave the cell", || logs(&sweep).contains(left));
+    }
+    let third = submit(folder.path(), &["--jobs", "1"]);
+    assert!(third.contains("at work already, and left out"), "{third}");
+    for name in ["study-4", "study-4-report"] {
+        slurm("scancel", &[&format!("--name={name}")]);
+    }
+    wait_for("the end of the jobs", || slurm("squeue", &["-h", "--name=study-4"]).trim().is_empty());
 }
 
 fn same_as_a_local_sweep(folder: &Path, sweep: &Path) {
@@ -118,17 +164,16 @@ fn a_cancelled_job_leaves_cells_that_the_next_one_takes_up() {
     let endless = SWEEP.replace("rounds = 30", "rounds = 100000000").replace("\"study\"", "\"study-2\"");
     let Some((folder, _)) = place(&endless) else { return };
     let sweep = folder.path().join("runs/study-2");
-    let submit = || {
-        let done = phalanx(folder.path(), &["sweep", "sweep.toml", "--slurm", "--jobs", "1"]);
-        let stderr = String::from_utf8(done.stderr).unwrap();
-        assert!(done.status.success() && stderr.contains("4 cells submitted"), "{stderr}");
+    let submitted = || {
+        let said = submit(folder.path(), &["--jobs", "1"]);
+        assert!(said.contains("4 cells submitted"), "{said}");
         wait_for("a cell at work", || statuses(&sweep).contains(&"running".to_owned()));
         slurm("scancel", &["--name=study-2"]);
         slurm("scancel", &["--name=study-2-report"]);
         wait_for("the end of the job", || slurm("squeue", &["-h", "--name=study-2"]).trim().is_empty());
     };
-    submit();
-    submit();
+    submitted();
+    submitted();
     let left = phalanx(folder.path(), &["sweep", "sweep.toml", "--dry-run"]);
     let shown = String::from_utf8(left.stderr).unwrap();
     assert!(shown.contains("1 interrupted, 3 pending"), "{shown}{}", logs(&sweep));

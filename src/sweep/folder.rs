@@ -98,6 +98,21 @@ impl SweepFolder {
         self.folder.path()
     }
 
+    /// A cell, by its hash, for a call that runs it alone, until what is returned is dropped; none if another call has it.
+    /// Its process comes to hold the lock of its run folder only a moment later.
+    ///
+    /// # Errors
+    /// [`ResultsError`] if the file cannot be made or locked.
+    pub fn claim(&self, hash: &str) -> Result<Option<File>, ResultsError> {
+        let at = self.path().join(format!(".{hash}.lock"));
+        let lock = open(&at)?;
+        match lock.try_lock() {
+            Ok(()) => Ok(Some(lock)),
+            Err(TryLockError::WouldBlock) => Ok(None),
+            Err(TryLockError::Error(error)) => Err(ResultsError { path: at, error }),
+        }
+    }
+
     /// Writes a file, and returns its path.
     ///
     /// # Errors

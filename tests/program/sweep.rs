@@ -163,6 +163,158 @@ fn a_cluster_is_handed_no_script_without_a_cell() {
     }
 }
 
+/// Programs that stand for those of Slurm, which takes arrays of three cells; each call of `sbatch` is noted, and the
+/// `refused`th fails.
+struct Cluster(tempfile::TempDir);
+
+impl Cluster {
+    fn new(refused: usize) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let sbatch = format!(
+            "#!/bin/sh\ncd {}\necho \"$@\" >> calls\nn=$(wc -l < calls)\n\
+             if [ $n = {refused} ]; then echo 'no partition' >&2; exit 1; fi\necho $((100 + n))\n",
+            folder.path().display()
+        );
+        for (name, text) in [("sbatch", sbatch.as_str()), ("scontrol", "#!/bin/sh\necho MaxArraySize = 3\n")]
+        {
+            let source = folder.path().join(format!("{name}.sh"));
+            fs::write(&source, text).unwrap();
+            // Written by another process, for a file that this one writes cannot be run by its others.
+            let mut install = Command::new("install");
+            assert!(install.arg(&source).arg(folder.path().join(name)).status().unwrap().success());
+        }
+        Self(folder)
+    }
+
+    fn takes(&self, place: &Place, more: &[&str]) -> Program {
+        let path = format!("{}:{}", self.0.path().display(), std::env::var("PATH").unwrap());
+        let out = place.out();
+        let arguments = ["sweep", &place.file, "--out", &out, "--slurm", "--sbatch=--partition=long"];
+        Program::with_env(&[&arguments[..], more].concat(), &[("PATH", &path)])
+    }
+
+    /// The options of every call of `sbatch`, without the script.
+    fn calls(&self) -> Vec<String> {
+        let calls = fs::read_to_string(self.0.path().join("calls")).unwrap();
+        calls.lines().map(|call| call.rsplit_once(' ').unwrap().0.to_owned()).collect()
+    }
+}
+
+#[test]
+fn cells_are_submitted_in_arrays_that_the_cluster_takes() {
+    let place = Place::new(CONVEX, SWEEP);
+    let cluster = Cluster::new(0);
+    let shown = cluster.takes(&place, &["--dry-run"]);
+    assert_eq!(shown.stdout.matches("#SBATCH --array=").count(), 2, "{}", shown.stdout);
+    let done = cluster.takes(&place, &[]);
+    assert_eq!((done.status, done.stdout.trim()), (0, place.sweep().to_str().unwrap()), "{}", done.stderr);
+    assert!(
+        done.stderr.contains("4 cells submitted as job 101, 102, their report as job 103"),
+        "{}",
+        done.stderr
+    );
+    assert_eq!(cluster.calls(), ["--parsable", "--parsable", "--parsable --dependency=afterany:101:102"]);
+    let script = |name: &str| fs::read_to_string(place.sweep().join(name)).unwrap();
+    for (name, line) in [
+        ("slurm.sh", "#SBATCH --array=0-2\n"),
+        ("slurm-2.sh", "#SBATCH --array=0\n"),
+        ("slurm-2.sh", "--only $((SLURM_ARRAY_TASK_ID + 3))\n"),
+        ("slurm.sh", "#SBATCH --partition=long\n"),
+        ("slurm-2.sh", "#SBATCH --partition=long\n"),
+        ("slurm-report.sh", "#SBATCH --partition=long\n"),
+    ] {
+        assert!(script(name).contains(line), "no {line} in {name}: {}", script(name));
+    }
+
+    // So many cells at a time are so many of all arrays.
+    let in_turn = Cluster::new(0);
+    assert_eq!(in_turn.takes(&place, &["--jobs", "2"]).status, 0);
+    assert_eq!(in_turn.calls()[1], "--parsable --dependency=afterany:101");
+}
+
+#[test]
+fn what_was_submitted_is_said_whatever_is_refused_behind_it() {
+    let place = Place::new(CONVEX, SWEEP);
+    let report = Cluster::new(3).takes(&place, &[]);
+    assert_eq!((report.status, report.stdout.trim()), (0, place.sweep().to_str().unwrap()));
+    assert!(report.stderr.contains("4 cells submitted as job 101, 102\n"), "{}", report.stderr);
+    assert!(
+        report.stderr.contains("warning: their report is not: sbatch: no partition; `"),
+        "{}",
+        report.stderr
+    );
+
+    let second = Cluster::new(2).takes(&place, &[]);
+    assert_eq!((second.status, second.stdout.trim()), (1, place.sweep().to_str().unwrap()));
+    assert!(second.stderr.contains("1 of 2 array jobs submitted, as 101; "), "{}", second.stderr);
+    assert!(second.stderr.contains("slurm-2.sh: sbatch: no partition"), "{}", second.stderr);
+
+    let first = Cluster::new(1).takes(&place, &[]);
+    assert!(first.status == 2 && first.stderr.contains("error: sbatch: no partition"), "{}", first.stderr);
+    assert!(!first.stderr.contains("submitted"), "{}", first.stderr);
+}
+
+#[test]
+fn a_cell_at_work_is_left_to_the_process_that_has_it() {
+    let place = Place::new(&endless(), SWEEP);
+    // Two that begin at once, as tasks of a cluster may.
+    let mut two = [(); 2].map(|()| place.spawn(&["--only", "1"]));
+    let mut left = None;
+    wait_for("one to leave the cell to the other", || {
+        left = two.iter_mut().position(|child| child.try_wait().unwrap().is_some());
+        left.is_some()
+    });
+    let [first, second] = two;
+    let (mut child, second) = if left == Some(0) { (second, first) } else { (first, second) };
+    let second = second.wait_with_output().unwrap();
+    let said = String::from_utf8(second.stderr).unwrap();
+    assert!(second.status.success(), "{said}");
+    assert!(said.contains("cell 1 is at work in another process, and left to it"), "{said}");
+    wait_for("a cell at work", || busy(&place.sweep()).len() == 1);
+    assert_eq!(place.statuses(), ["pending", "running", "pending", "pending"]);
+
+    let shown = place.run(&["--slurm", "--dry-run"]);
+    assert!(shown.stderr.contains("1 cell at work already, and left out"), "{}", shown.stderr);
+    assert!(shown.stdout.contains("#SBATCH --array=0,2-3%2\n"), "{}", shown.stdout);
+    let cluster = Cluster::new(0);
+    let submitted = cluster.takes(&place, &[]);
+    assert!(submitted.stderr.contains("3 cells submitted as job 101, 102, "), "{}", submitted.stderr);
+    assert_eq!(place.statuses(), ["pending", "running", "pending", "pending"]);
+    signal(child.id() as i32, "-INT");
+    assert_eq!(child.wait().unwrap().code(), Some(130));
+}
+
+/// A folder in the place of its manifest stands for a full disk.
+#[test]
+fn a_sweep_that_cannot_be_recorded_fails_and_has_its_cells_leave_checkpoints() {
+    let place = Place::new(&endless(), SWEEP);
+    let child = place.spawn(&[]);
+    wait_for("two cells at work", || busy(&place.sweep()).len() == 2);
+    let cells = busy(&place.sweep());
+    fs::remove_file(place.sweep().join("sweep.json")).unwrap();
+    fs::create_dir(place.sweep().join("sweep.json")).unwrap();
+    processes(&cells[0]).into_iter().for_each(|pid| signal(pid, "-KILL"));
+    let done = child.wait_with_output().unwrap();
+    let stderr = String::from_utf8(done.stderr).unwrap();
+    assert_eq!(done.status.code(), Some(1), "{stderr}");
+    assert!(stderr.contains("error: ") && stderr.contains("sweep.json: Is a directory"), "{stderr}");
+    let summary = fs::read_to_string(cells[1].join("summary.json")).unwrap();
+    assert!(summary.contains("interrupted"), "{summary}");
+    assert_eq!(fs::read_dir(cells[1].join("checkpoints")).unwrap().count(), 1);
+    assert!(processes(&place.sweep()).is_empty());
+}
+
+#[test]
+fn a_cell_whose_loss_is_not_finite_is_said_to_have_diverged() {
+    // Every step of this rate makes f(x) thousands of times larger: too large for f64 after 80 rounds, the point after 160.
+    let base = "name = \"convex\"\ntask = { objective = { least-squares = { dim = 10 } }, precision = \"f64\" }\n\
+                aggregator = { rule = [\"mean\"], step = { sgd = { lr = 100.0 } } }\nworkers = [{ count = 3 }]\n";
+    let place = Place::new(base, "base = \"base.toml\"\n[sweep]\nrounds = [120]\n");
+    let done = place.run(&[]);
+    assert!(done.status == 0 && done.stderr.contains("completed, diverged  "), "{}", done.stderr);
+    assert_eq!(place.manifest()["cells"][0]["diverged"], true);
+}
+
 #[test]
 fn every_cell_is_a_run_and_finished_ones_are_not_run_again() {
     let place = Place::new(CONVEX, SWEEP);
@@ -272,6 +424,11 @@ fn a_task_of_a_cluster_takes_the_cores_that_it_was_given() {
         let run = fs::read(place.sweep().join(folder).join("run.json")).unwrap();
         let run: Value = serde_json::from_slice(&run).unwrap();
         assert_eq!(run["threads"], threads, "{given:?}");
+        let base = place.folder.path().join("base.toml").display().to_string();
+        let alone = Program::with_env(&["run", &base, "--quiet", "--out", &out], &[given]);
+        let run = fs::read(Path::new(alone.stdout.trim()).join("run.json")).unwrap();
+        let run: Value = serde_json::from_slice(&run).unwrap();
+        assert_eq!(run["threads"], threads, "{given:?} of a run");
     }
 }
 
@@ -424,11 +581,6 @@ fn a_dry_run_beside_a_sweep_shows_which_cells_are_running() {
     let after = place.run(&["--dry-run"]);
     assert!(after.stderr.contains("4 cells: 2 interrupted, 2 pending"), "{}", after.stderr);
 }
-        let base = place.folder.path().join("base.toml").display().to_string();
-        let alone = Program::with_env(&["run", &base, "--quiet", "--out", &out], &[given]);
-        let run = fs::read(Path::new(alone.stdout.trim()).join("run.json")).unwrap();
-        let run: Value = serde_json::from_slice(&run).unwrap();
-        assert_eq!(run["threads"], threads, "{given:?} of a run");
 
 #[test]
 fn ctrl_c_ends_cells_after_their_round_and_they_are_restarted() {

@@ -21,8 +21,8 @@ use super::{at_least, print, table, unusable};
 use crate::{
     checkpoint::{Build, newest_build},
     exit::INTERRUPTED,
-    registry::Registry,
     machine::cores,
+    registry::Registry,
     report::count,
     results::{FolderLock, read::find_folders},
     sweep::{
@@ -112,7 +112,9 @@ fn sweep(registry: &Registry, arguments: &Arguments) -> anyhow::Result<ExitCode>
         return Ok(ExitCode::SUCCESS);
     }
     let shown = shown(arguments, &path)?;
-    let folder = SweepFolder::hold(&path, Hold::All)?;
+    // Who hands cells over runs none, and may do so while others are at work.
+    let hold = if arguments.cluster.is_wanted() { Hold::One } else { Hold::All };
+    let folder = SweepFolder::hold(&path, hold)?;
     let manifest = folder.renew(|before| {
         let own: HashSet<&str> = fresh.cells.iter().map(|cell| cell.hash.as_str()).collect();
         let listed = |cell: &Record| own.contains(cell.hash.as_str());
@@ -127,9 +129,9 @@ fn sweep(registry: &Registry, arguments: &Arguments) -> anyhow::Result<ExitCode>
         fresh.stand(&path, before)
     })?;
     let queue = left(&manifest, cells, arguments.retry_failed);
+    warn_of_other_builds(&path, &queue);
     if arguments.cluster.is_wanted() {
         return arguments.cluster.hand_over(&tasks(&draft.name, path, &queue, arguments)?, folder);
-    warn_of_other_builds(&path, &queue);
     }
     run(&folder, queue, arguments, shown)
 }
@@ -152,8 +154,6 @@ fn warn_of_others(sweep: &Path, manifest: &Manifest) {
     );
 }
 
-/// Where the sweep's own metrics are shown, if they are asked for.
-fn shown(arguments: &Arguments, path: &Path) -> anyhow::Result<Option<Shown>> {
 /// Says of cells that were interrupted in another build of the program, whose rounds this one does not go on with.
 fn warn_of_other_builds(sweep: &Path, queue: &VecDeque<Task>) {
     let is_other = |run: &PathBuf| newest_build(run).is_some_and(|build| build != Build::this());
@@ -178,6 +178,8 @@ fn some(folders: &[PathBuf]) -> String {
     shown.join(" ") + &more
 }
 
+/// Where the sweep's own metrics are shown, if they are asked for.
+fn shown(arguments: &Arguments, path: &Path) -> anyhow::Result<Option<Shown>> {
     let address = arguments.metrics.as_ref().filter(|_| !arguments.cluster.is_wanted());
     address.map(|address| Shown::open(address, path)).transpose()
 }
@@ -213,8 +215,15 @@ fn only(
     let record = manifest.and_then(|manifest| manifest.cells.into_iter().find(same));
     let Some(record) = record else { anyhow::bail!("--only {index}: there is no such cell any more") };
     let done = record.status == Standing::Completed;
-    let queue = Some(Task { record, config: cell.config }).filter(|_| !done);
-    run(&folder, queue.into_iter().collect(), arguments, shown)
+    let claim = folder.claim(&hash)?;
+    let busy = claim.is_none() || FolderLock::is_held(&path.join(&record.folder));
+    if busy {
+        say!("cell {index} is at work in another process, and left to it");
+    }
+    let task = Some(Task { record, config: cell.config }).filter(|_| !done && !busy);
+    let queue: VecDeque<Task> = task.into_iter().collect();
+    warn_of_other_builds(path, &queue);
+    run(&folder, queue, arguments, shown)
 }
 
 /// Checks every cell, with a bar where that takes long.
@@ -273,6 +282,11 @@ fn run(
     let pool = Pool { folder, starter, jobs, stop: Arc::clone(&stop) };
     let ended = pool.run(queue, &mut lines);
     lines.bar.finish_and_clear();
+    if let Err(error) = ended {
+        say!("error: {error}");
+        super::print_line(folder.path().display());
+        return Ok(ExitCode::FAILURE);
+    }
     let manifest = read_manifest(folder.path())?;
     let code = manifest.map_or(ExitCode::SUCCESS, |manifest| conclude(&manifest, folder.path(), arguments));
     super::print_line(folder.path().display());
@@ -304,11 +318,6 @@ fn stop_on_signal(stop: &Stop, bar: &ProgressBar) {
     };
     if let Err(error) = crate::experiment::at_signals(handler) {
         say!("warning: Ctrl-C will not be handled: {error}");
-    if let Err(error) = ended {
-        say!("error: {error}");
-        super::print_line(folder.path().display());
-        return Ok(ExitCode::FAILURE);
-    }
     }
 }
 
