@@ -10,6 +10,11 @@ use super::number;
 /// Most workers with series of their own: each costs every scrape two lines.
 const MOST_WORKER_SERIES: usize = 1000;
 
+/// What [`Telemetry::off`] has for those who turn it on: longer than most intervals of scrapes.
+const LINGER_SECONDS: f64 = 20.0;
+/// Longest interval of scrapes that an end is shown for.
+const MOST_LINGER_SECONDS: f64 = 3600.0;
+
 /// Where the metrics of a run are shown while it runs.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -22,6 +27,8 @@ pub struct Telemetry {
     pub push: String,
     /// Seconds between pushes; one more is made at the end.
     pub push_seconds: f64,
+    /// Seconds for which the address stays after the end, for the next scrape, if there were scrapes before; 0: none.
+    pub linger_seconds: f64,
     /// How many workers, by id, get series of their own.
     pub worker_series: usize,
 }
@@ -44,6 +51,7 @@ impl Telemetry {
             port_in_use: PortInUse::Fail,
             push: String::new(),
             push_seconds: 10.0,
+            linger_seconds: LINGER_SECONDS,
             worker_series: 0,
         }
     }
@@ -85,6 +93,12 @@ impl Telemetry {
         if !(0.1..=86400.0).contains(&seconds) {
             let message = format!("{} is given; 0.1 to 86400 seconds are accepted", number(seconds));
             return Some(("telemetry.push_seconds", message));
+        }
+        let linger = self.linger_seconds;
+        if !(0.0..=MOST_LINGER_SECONDS).contains(&linger) {
+            let message =
+                format!("{} is given; 0 to {MOST_LINGER_SECONDS} seconds are accepted", number(linger));
+            return Some(("telemetry.linger_seconds", message));
         }
         if self.worker_series > MOST_WORKER_SERIES {
             let message =

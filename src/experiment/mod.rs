@@ -23,4 +23,4 @@ pub use memory::{Demands, MemoryError, TogetherError};
 pub use plan::{Plan, PlanError};
 pub use rehearse::{Arithmetic, RehearsalError};
 pub use run::RunOutcome;
-pub use stop::{at_signals, interrupted, wait_always};
+pub use stop::{at_signals, interrupted, signals, wait_always};

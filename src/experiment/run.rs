@@ -32,16 +32,19 @@ use crate::{
         tables::Tables, write_parameters,
     },
     store::{SpillFile, Store, StoreError},
-    telemetry::Door,
+    telemetry::{Door, Telemetry},
 };
 
-/// A run that is over, well or not.
+/// A run that is over, well or not. Its metrics, if they are shown, are shown until this is dropped, and then once more
+/// to those who have read them before (`telemetry.linger_seconds`).
 #[derive(Debug)]
 pub struct RunOutcome {
     /// Where its results are.
     pub folder: RunFolder,
     /// How it ended.
     pub summary: Summary,
+    /// Kept for its end.
+    _telemetry: Option<Telemetry>,
 }
 
 impl Plan {
@@ -118,7 +121,8 @@ impl Plan {
     ) -> Result<RunOutcome, PlanError> {
         let completed = snapshot.as_ref().map_or(0, |snapshot| snapshot.round);
         let shown = door.map(|door| self.telemetry(door, &folder, completed)).transpose()?;
-        let (_telemetry, metrics) = shown.unzip();
+        let (telemetry, series) = shown.unzip();
+        let (metrics, state) = series.unzip();
         let progress = Arc::new(AtomicU64::new(completed));
         let origin = Origin::here(&self.config);
         let keeper = Checkpoints::new(folder.path().to_owned(), origin, &self.config.checkpoint);
@@ -136,9 +140,11 @@ impl Plan {
         stop::on_signal(cast.stopper());
         let began = Instant::now();
         let end = cast.run();
+        stop::over();
         let elapsed = (before + began.elapsed()).as_secs_f64();
         let summary = finish(&folder, end, progress.load(Ordering::Relaxed), elapsed, &config);
-        Ok(RunOutcome { folder, summary })
+        state.into_iter().for_each(|state| state.end(summary.status));
+        Ok(RunOutcome { folder, summary, _telemetry: telemetry })
     }
 
     /// Makes a new run folder, named by time and configuration.

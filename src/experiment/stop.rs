@@ -3,7 +3,10 @@
 
 use std::{
     fs, io,
-    sync::{Mutex, MutexGuard, Once, PoisonError},
+    sync::{
+        Mutex, MutexGuard, Once, PoisonError,
+        atomic::{AtomicUsize, Ordering},
+    },
     thread,
 };
 
@@ -17,10 +20,14 @@ use signal_hook::{
 use crate::exit::INTERRUPTED;
 
 static HANDLER: Once = Once::new();
-static RUNS: Mutex<Runs> = Mutex::new(Runs { stoppers: Vec::new(), interrupted: false, waits: false });
+static RUNS: Mutex<Runs> =
+    Mutex::new(Runs { stoppers: Vec::new(), over: 0, interrupted: false, waits: false });
+static SIGNALS: AtomicUsize = AtomicUsize::new(0);
 
 struct Runs {
     stoppers: Vec<Stopper>,
+    /// How many of them are over.
+    over: usize,
     interrupted: bool,
     waits: bool,
 }
@@ -43,6 +50,16 @@ pub(super) fn on_signal(stopper: Stopper) {
     runs.stoppers.push(stopper);
 }
 
+/// A run behind a stopper is over: its process may live on for a moment, without a round in hand.
+pub(super) fn over() {
+    runs().over += 1;
+}
+
+/// How many signals came since [`at_signals`].
+pub fn signals() -> usize {
+    SIGNALS.load(Ordering::Relaxed)
+}
+
 /// Calls `act` at every Ctrl-C, SIGTERM and SIGHUP, on a thread of its own. A SIGHUP that this process was started to
 /// ignore, as `nohup` does it, stays ignored.
 ///
@@ -51,7 +68,12 @@ pub(super) fn on_signal(stopper: Stopper) {
 pub fn at_signals(mut act: impl FnMut() + Send + 'static) -> io::Result<()> {
     let hangup = (!ignores_hangup()).then_some(SIGHUP);
     let mut signals = Signals::new([SIGINT, SIGTERM].into_iter().chain(hangup))?;
-    thread::Builder::new().name("signals".into()).spawn(move || signals.forever().for_each(|_| act()))?;
+    thread::Builder::new().name("signals".into()).spawn(move || {
+        for _ in signals.forever() {
+            SIGNALS.fetch_add(1, Ordering::Relaxed);
+            act();
+        }
+    })?;
     Ok(())
 }
 
@@ -82,7 +104,7 @@ fn signalled() {
     }
     runs.interrupted = true;
     runs.stoppers.iter().for_each(Stopper::stop);
-    let tells = !runs.waits;
+    let tells = !runs.waits && (runs.stoppers.is_empty() || runs.over < runs.stoppers.len());
     drop(runs);
     if tells {
         say!("ending after the round in hand; a second signal ends at once");

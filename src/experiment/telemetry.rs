@@ -4,7 +4,7 @@ use super::{Plan, PlanError};
 use crate::{
     config::Named,
     results::RunFolder,
-    telemetry::{Door, RunFacts, RunMetrics, Telemetry, names::RUN_LABELS},
+    telemetry::{Door, RunFacts, RunMetrics, RunState, Telemetry, names::RUN_LABELS},
 };
 
 /// How many of the labels name the run at a Pushgateway: experiment and run.
@@ -17,7 +17,7 @@ impl Plan {
         door: Door,
         folder: &RunFolder,
         completed: u64,
-    ) -> Result<(Telemetry, RunMetrics), PlanError> {
+    ) -> Result<(Telemetry, (RunMetrics, RunState)), PlanError> {
         let run = folder.path().file_name().unwrap_or_default().to_string_lossy().into_owned();
         let c = &self.config;
         let rule = list(c.aggregator.rule.iter());
@@ -25,11 +25,12 @@ impl Plan {
         let values = [c.name.clone(), run, c.seed.to_string(), rule, attack];
         let labels: Vec<_> = RUN_LABELS.into_iter().zip(values).collect();
         let facts = self.facts(completed);
-        let (telemetry, metrics) = door.open(&labels, GROUPED, |meter| RunMetrics::new(meter, &facts))?;
+        let series = |meter: &_| (RunMetrics::new(meter, &facts), RunState::begin(meter));
+        let (telemetry, series) = door.open(&labels, GROUPED, series)?;
         if let Some(url) = telemetry.url() {
             say!("metrics at {url}");
         }
-        Ok((telemetry, metrics))
+        Ok((telemetry, series))
     }
 
     /// What the metrics say before the first round of this process, which goes on after round `completed`.

@@ -1,10 +1,11 @@
 //! The endpoint: an address that Prometheus scrapes, on a thread of its own.
 
 use std::{
-    io,
+    fmt, io,
     net::{SocketAddr, TcpListener},
-    thread::JoinHandle,
-    time::Duration,
+    sync::Arc,
+    thread::{self, JoinHandle},
+    time::{Duration, Instant},
 };
 
 use metrics_exporter_prometheus::{BuildError, PrometheusBuilder, PrometheusRecorder};
@@ -14,17 +15,26 @@ use tokio::{
     sync::oneshot,
 };
 
-use super::{meter::Meter, push::Pusher, server};
-use crate::config::{self, PortInUse};
+use super::{
+    meter::Meter,
+    push::Pusher,
+    server::{self, Page},
+};
+use crate::{
+    config::{self, PortInUse},
+    experiment::signals,
+};
 
 /// How often the process is measured and old samples are folded into their histograms.
 const UPKEEP: Duration = Duration::from_secs(1);
 /// How many ports after the given one are tried.
 const PORTS: u16 = 100;
-/// Upper bounds of the buckets of every histogram: seconds, from a convex round to a slow one.
-const BUCKETS: [f64; 18] = [
+/// How often who lingers looks whether there is still a reason to.
+const GLANCE: Duration = Duration::from_millis(20);
+/// Upper bounds of the buckets of every histogram: seconds, from a convex round to one of an hour.
+const BUCKETS: [f64; 23] = [
     0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0,
-    30.0, 60.0,
+    30.0, 60.0, 120.0, 300.0, 600.0, 1800.0, 3600.0,
 ];
 
 /// Metrics that cannot be shown.
@@ -52,6 +62,7 @@ pub enum TelemetryError {
 pub struct Door {
     listener: Option<(TcpListener, SocketAddr)>,
     push: Option<(String, Duration)>,
+    linger: Duration,
 }
 
 impl Door {
@@ -64,7 +75,8 @@ impl Door {
             config.listen_address().map(|address| listen(address, config.port_in_use)).transpose()?;
         let push =
             config.push_url().map(|url| (url.to_owned(), Duration::from_secs_f64(config.push_seconds)));
-        Ok((listener.is_some() || push.is_some()).then_some(Self { listener, push }))
+        let linger = Duration::from_secs_f64(config.linger_seconds);
+        Ok((listener.is_some() || push.is_some()).then_some(Self { listener, push, linger }))
     }
 
     /// Where the metrics will be, if they are to be scraped.
@@ -89,20 +101,25 @@ impl Door {
         let meter = Meter::new(recorder(labels)?);
         let made = series(&meter);
         let (stop, stopped) = oneshot::channel();
+        let page = Arc::new(Page::new(meter.handle()));
         let listener = self.listener.map(|(listener, _)| listener);
         let push = self.push.map(|(base, every)| {
             Pusher::start(&base, &labels[..grouped.min(labels.len())], every, meter.handle())
         });
         let pusher = push.transpose().map_err(TelemetryError::Thread)?;
-        let thread = serve(runtime, listener, meter, stopped).map_err(TelemetryError::Thread)?;
-        Ok((Telemetry { address, pusher, stop: Some(stop), thread: Some(thread) }, made))
+        let thread =
+            serve(runtime, listener, page.clone(), meter, stopped).map_err(TelemetryError::Thread)?;
+        let linger = self.linger;
+        Ok((Telemetry { address, pusher, page, linger, stop: Some(stop), thread: Some(thread) }, made))
     }
 }
 
-/// Metrics that are being shown. Dropped, it pushes a last time, if it pushes, and closes.
+/// Metrics that are being shown. Dropped, it pushes a last time, if it pushes, lingers for those who scrape, and closes.
 pub struct Telemetry {
     address: Option<SocketAddr>,
     pusher: Option<Pusher>,
+    page: Arc<Page>,
+    linger: Duration,
     stop: Option<oneshot::Sender<()>>,
     thread: Option<JoinHandle<()>>,
 }
@@ -112,11 +129,33 @@ impl Telemetry {
     pub fn url(&self) -> Option<String> {
         self.address.map(|address| format!("http://{address}/metrics"))
     }
+
+    /// Waits until somebody who has read the page has read it once more, which is the last word of it; no longer than
+    /// was asked for, and not after a signal.
+    fn linger(&self) {
+        self.page.conclude();
+        if self.linger.is_zero() || !self.page.was_read() {
+            return;
+        }
+        let seconds = self.linger.as_secs_f64();
+        say!("metrics stay for a last scrape, {seconds} s at most; a signal ends the waiting");
+        let (began, before) = (Instant::now(), signals());
+        while !self.page.was_read_to_the_end() && began.elapsed() < self.linger && signals() == before {
+            thread::sleep(GLANCE);
+        }
+    }
+}
+
+impl fmt::Debug for Telemetry {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Telemetry").field("address", &self.address).finish_non_exhaustive()
+    }
 }
 
 impl Drop for Telemetry {
     fn drop(&mut self) {
         drop(self.pusher.take());
+        self.linger();
         drop(self.stop.take());
         if let Some(thread) = self.thread.take() {
             let _ = thread.join();
@@ -161,6 +200,7 @@ fn recorder(labels: &[(&'static str, String)]) -> Result<PrometheusRecorder, Bui
 fn serve(
     runtime: Runtime,
     listener: Option<TcpListener>,
+    page: Arc<Page>,
     meter: Meter,
     stopped: oneshot::Receiver<()>,
 ) -> io::Result<JoinHandle<()>> {
@@ -177,7 +217,7 @@ fn serve(
         };
         let server = async {
             if let Some(listener) = listener
-                && let Err(error) = server::serve(listener, meter.handle()).await
+                && let Err(error) = server::serve(listener, page).await
             {
                 say!("warning: metrics are served no longer: {error}");
             }
@@ -189,7 +229,7 @@ fn serve(
             () = keep => {}
         }
     };
-    std::thread::Builder::new().name("telemetry".into()).spawn(move || {
+    thread::Builder::new().name("telemetry".into()).spawn(move || {
         step_back();
         runtime.block_on(work);
     })

@@ -64,6 +64,25 @@ fn key(metric: Metric, labels: Labels<'_>) -> Key {
     Key::from_parts(metric.name, labels)
 }
 
+/// A histogram that appears with its first value.
+pub(super) struct LazyHistogram {
+    meter: Meter,
+    metric: Metric,
+    histogram: Option<Histogram>,
+}
+
+impl LazyHistogram {
+    /// Nothing recorded yet.
+    pub fn new(meter: &Meter, metric: Metric) -> Self {
+        Self { meter: meter.clone(), metric, histogram: None }
+    }
+
+    /// One more value.
+    pub fn record(&mut self, value: f64) {
+        self.histogram.get_or_insert_with(|| self.meter.histogram(self.metric, &[])).record(value);
+    }
+}
+
 /// A gauge that appears with its first finite value. What is not finite is counted instead, so that
 /// no NaN reaches a scraper and a series that stands still has its reason beside it.
 pub(super) struct Reading {

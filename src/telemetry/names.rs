@@ -46,10 +46,12 @@ pub const RUN_LABELS: [&str; 5] = ["experiment", "run", "seed", "rule", "attack"
 pub const PHASE: &str = "phase";
 /// Label of [`ACTORS`] and of series of one worker: `honest` or `byzantine`.
 pub const ROLE: &str = "role";
-/// Label of [`ACTORS`] (`alive`, `late`, `rejected` or `dropped`) and of [`SWEEP_CELLS`].
+/// Label of [`ACTORS`] (`alive`, `late`, `rejected`, `down` or `dropped`) and of [`SWEEP_CELLS`].
 pub const STATE: &str = "state";
 /// Label of [`SUBMISSIONS`]: `accepted`, `rejected`, `late` or `lost`.
 pub const OUTCOME: &str = "outcome";
+/// Label of [`ENDED`]: `completed`, `interrupted` or `failed`.
+pub const STATUS: &str = "status";
 /// Label of series of one worker: its id.
 pub const WORKER: &str = "worker";
 /// Label of [`NON_FINITE`]: the metric that has no value.
@@ -64,12 +66,29 @@ pub const BUILD: Metric = gauge(
 );
 /// Whether the run is under way.
 pub const ACTIVE: Metric = gauge("phalanx_run_active", "1 while the run is under way, 0 once it has ended.");
+/// How the run ended.
+pub const ENDED: Metric = gauge(
+    "phalanx_run_ended",
+    "1 once the run has ended so: completed, interrupted or failed; all are 0 while it is under way.",
+);
 /// Rounds that the configuration asks for.
 pub const PLANNED: Metric = gauge("phalanx_rounds_planned", "Rounds that the configuration asks for.");
+/// Where the run stands.
+pub const ROUND: Metric = gauge(
+    "phalanx_round",
+    "The last round that is completed, by this process or before the checkpoint that it goes on from.",
+);
 /// Rounds completed.
-pub const ROUNDS: Metric = counter(
-    "phalanx_rounds_total",
-    "Rounds completed, those before the checkpoint that the run goes on from among them.",
+pub const ROUNDS: Metric = counter("phalanx_rounds_total", "Rounds that this process has completed.");
+/// Rounds without a step.
+pub const SKIPPED: Metric = counter(
+    "phalanx_rounds_skipped_total",
+    "Rounds of this process in which no step was made, for too few vectors were left for the rule.",
+);
+/// When something was last achieved.
+pub const LAST_ROUND: Metric = gauge(
+    "phalanx_last_round_timestamp_seconds",
+    "When the last round was completed, in Unix time; before the first one of this process, when it began.",
 );
 /// Gradients computed.
 pub const GRADIENTS: Metric =
@@ -159,22 +178,32 @@ pub const SUBMISSIONS: Metric = counter(
     "phalanx_submissions_total",
     "Messages to the barrier in the rounds of this process by outcome: accepted, rejected, late or lost.",
 );
+/// Earlier vectors in the place of missing ones.
+pub const STOOD_IN: Metric = counter(
+    "phalanx_stood_in_total",
+    "Times in this process that an earlier vector of a worker stood in for the one that was missing.",
+);
 /// Virtual time.
-pub const VIRTUAL_SECONDS: Metric = gauge(
-    "phalanx_virtual_seconds",
-    "What the rounds of this process would have cost by the delays of the experiment's faults.",
+pub const VIRTUAL_SECONDS: Metric = histogram(
+    "phalanx_round_virtual_seconds",
+    "What a round would have taken by the delays of the experiment's faults.",
 );
 /// The cast.
 pub const ACTORS: Metric = gauge(
     "phalanx_actors",
-    "Workers that the last round called, by role and state: alive, late in it, rejected in it, or dropped (down or gone).",
+    "Workers that the last round called, by role and state: alive, late in it, rejected in it, down by a fault of the \
+     experiment, or dropped (panicked or gone).",
 );
 /// Weight of one worker.
-pub const WORKER_WEIGHT: Metric =
-    gauge("phalanx_worker_weight_ratio", "The weight of one worker's vector in the aggregate.");
+pub const WORKER_WEIGHT: Metric = gauge(
+    "phalanx_worker_weight_ratio",
+    "The weight of one worker's vector in the last aggregate; 0 without a vector.",
+);
 /// Distance of one worker.
-pub const WORKER_DISTANCE: Metric =
-    gauge("phalanx_worker_distance", "Distance of one worker's vector to the aggregate.");
+pub const WORKER_DISTANCE: Metric = gauge(
+    "phalanx_worker_distance",
+    "Distance to the aggregate of the last vector that one worker had in it.",
+);
 /// Threads.
 pub const THREADS: Metric = gauge("phalanx_threads", "Threads that the run may compute on.");
 
@@ -182,11 +211,15 @@ pub const THREADS: Metric = gauge("phalanx_threads", "Threads that the run may c
 pub const SWEEP_CELLS: Metric = gauge("phalanx_sweep_cells", "Cells of the sweep by state.");
 
 /// Every metric of ours; those of the process (`process_…`) come from the crate metrics-process.
-pub const ALL: [Metric; 32] = [
+pub const ALL: [Metric; 37] = [
     BUILD,
     ACTIVE,
+    ENDED,
     PLANNED,
+    ROUND,
     ROUNDS,
+    SKIPPED,
+    LAST_ROUND,
     GRADIENTS,
     AGGREGATED,
     ROUND_SECONDS,
@@ -209,6 +242,7 @@ pub const ALL: [Metric; 32] = [
     SET_ASIDE,
     NON_FINITE,
     SUBMISSIONS,
+    STOOD_IN,
     VIRTUAL_SECONDS,
     ACTORS,
     WORKER_WEIGHT,

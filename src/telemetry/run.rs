@@ -1,18 +1,20 @@
-//! What a run shows: an observer that turns reports into metrics.
+//! What a run shows: an observer that turns reports into metrics, and how the run ended.
+
+use std::time::SystemTime;
 
 use metrics::{Counter, Gauge, Histogram};
 use phalanx_actors::{Evaluation, Observer, Reason, RoundReport, WorkerReport, report::Phases};
 
 use super::{
-    meter::{Meter, Reading},
+    meter::{LazyHistogram, Meter, Reading},
     names,
 };
+use crate::results::Status;
 
 /// Label values of [`names::ROLE`].
 const ROLES: [&str; 2] = ["honest", "byzantine"];
 /// Label values of [`names::STATE`] for actors.
-const STATES: [&str; 4] = ["alive", "late", "rejected", "dropped"];
-
+const STATES: [&str; 5] = ["alive", "late", "rejected", "down", "dropped"];
 /// Label values of [`names::OUTCOME`].
 const OUTCOMES: [&str; 4] = ["accepted", "rejected", "late", "lost"];
 
@@ -39,9 +41,10 @@ pub struct RunFacts {
 
 /// The series of a run.
 pub struct RunMetrics {
-    /// Kept for its end.
-    _active: Active,
+    at: Gauge,
     rounds: Counter,
+    skipped: Counter,
+    last_round: Gauge,
     gradients: Counter,
     bytes: Counter,
     set_aside: Counter,
@@ -64,10 +67,11 @@ pub struct RunMetrics {
     evaluated: Reading,
     /// By outcome.
     submissions: [Counter; 4],
-    virtual_time: Reading,
-    virtual_seconds: f64,
+    stood_in: Counter,
+    /// Nothing in an experiment without faults.
+    virtual_seconds: LazyHistogram,
     /// By role and state.
-    actors: [[Gauge; 4]; 2],
+    actors: [[Gauge; STATES.len()]; ROLES.len()],
     /// By id.
     workers: Vec<WorkerSeries>,
 }
@@ -79,8 +83,10 @@ impl RunMetrics {
         let phase = |name: &str| meter.histogram(names::PHASE_SECONDS, &[(names::PHASE, name)]);
         let reading = |metric| Reading::new(meter, metric);
         Self {
-            _active: Active::begin(meter),
+            at: meter.gauge(names::ROUND, &[]),
             rounds: meter.counter(names::ROUNDS, &[]),
+            skipped: meter.counter(names::SKIPPED, &[]),
+            last_round: meter.gauge(names::LAST_ROUND, &[]),
             gradients: meter.counter(names::GRADIENTS, &[]),
             bytes: meter.counter(names::AGGREGATED, &[]),
             set_aside: meter.counter(names::SET_ASIDE, &[]),
@@ -103,8 +109,8 @@ impl RunMetrics {
             evaluated: reading(names::EVALUATED),
             submissions: OUTCOMES
                 .map(|outcome| meter.counter(names::SUBMISSIONS, &[(names::OUTCOME, outcome)])),
-            virtual_time: reading(names::VIRTUAL_SECONDS),
-            virtual_seconds: 0.0,
+            stood_in: meter.counter(names::STOOD_IN, &[]),
+            virtual_seconds: LazyHistogram::new(meter, names::VIRTUAL_SECONDS),
             actors: ROLES.map(|role| {
                 STATES.map(|state| meter.gauge(names::ACTORS, &[(names::ROLE, role), (names::STATE, state)]))
             }),
@@ -115,13 +121,20 @@ impl RunMetrics {
         .seated(facts)
     }
 
-    /// Everybody is there before the first round of this process, and earlier rounds count.
+    /// Everybody is there before the first round of this process, which stands where an earlier one was.
     fn seated(self, facts: &RunFacts) -> Self {
-        self.rounds.absolute(facts.completed);
+        self.reached(facts.completed);
         self.actors[0][0].set((facts.workers - facts.attackers) as f64);
         self.actors[1][0].set(facts.attackers as f64);
         self.byzantine_share.set(facts.attackers as f64 / facts.workers as f64);
         self
+    }
+
+    fn reached(&self, round: u64) {
+        self.at.set(round as f64);
+        // A clock before 1970 says nothing.
+        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+        self.last_round.set(now.as_secs_f64());
     }
 
     fn time(&self, report: &RoundReport) {
@@ -136,9 +149,10 @@ impl RunMetrics {
         for (counter, count) in self.submissions.iter().zip([t.accepted, t.rejected, t.late, t.lost]) {
             counter.increment(count);
         }
+        let stood_in = report.workers.iter().filter(|worker| worker.stood_in.is_some());
+        self.stood_in.increment(stood_in.count() as u64);
         if let Some(seconds) = report.virtual_seconds {
-            self.virtual_seconds += seconds;
-            self.virtual_time.set(self.virtual_seconds);
+            self.virtual_seconds.record(seconds);
         }
     }
 
@@ -155,10 +169,14 @@ impl RunMetrics {
         if let Some(weight) = report.byzantine_weight() {
             self.byzantine_weight.set(weight);
         }
+        for (id, series) in self.workers.iter().enumerate() {
+            let at = report.workers.binary_search_by_key(&id, |worker| worker.worker).ok();
+            series.set(at.map(|at| &report.workers[at]));
+        }
     }
 
     fn count_actors(&self, workers: &[WorkerReport]) {
-        let mut counts = [[0u32; 4]; 2];
+        let mut counts = [[0u32; STATES.len()]; ROLES.len()];
         for worker in workers {
             counts[usize::from(!worker.honest)][standing(worker)] += 1;
         }
@@ -170,7 +188,9 @@ impl RunMetrics {
 
 impl Observer for RunMetrics {
     fn round(&mut self, report: &RoundReport) -> Result<(), String> {
+        self.reached(report.round);
         self.rounds.increment(1);
+        self.skipped.increment(report.skipped.into());
         self.gradients.increment(report.gradients);
         self.bytes.increment(report.bytes);
         self.set_aside.increment(report.workers.iter().filter(|worker| worker.set_aside).count() as u64);
@@ -180,11 +200,6 @@ impl Observer for RunMetrics {
             self.measure(report);
         }
         self.count_actors(&report.workers);
-        for worker in &report.workers {
-            if let Some(series) = self.workers.get(worker.worker) {
-                series.set(worker);
-            }
-        }
         Ok(())
     }
 
@@ -224,25 +239,45 @@ fn standing(worker: &WorkerReport) -> usize {
             | Reason::Overtaken { .. }
             | Reason::Lost,
         ) => 1,
-        Some(Reason::Died | Reason::Panicked(_) | Reason::Crashed | Reason::Gone { .. }) => 3,
+        Some(Reason::Crashed) => 3,
+        Some(Reason::Died | Reason::Panicked(_) | Reason::Gone { .. }) => 4,
         Some(_) => 2,
     }
 }
 
-/// Says that the run is under way for as long as it lives: a run that fails ends too.
-struct Active(Gauge);
+/// Whether the run is under way, and how it ended. Dropped without a word, it has failed.
+pub struct RunState {
+    active: Gauge,
+    ended: [(Status, Gauge); 3],
+    status: Status,
+}
 
-impl Active {
-    fn begin(meter: &Meter) -> Self {
-        let gauge = meter.gauge(names::ACTIVE, &[]);
-        gauge.set(1.0);
-        Self(gauge)
+impl RunState {
+    /// The run is under way.
+    pub fn begin(meter: &Meter) -> Self {
+        let gauge = |status: Status| meter.gauge(names::ENDED, &[(names::STATUS, status.name())]);
+        let ended = [Status::Completed, Status::Interrupted, Status::Failed];
+        let state = Self {
+            active: meter.gauge(names::ACTIVE, &[]),
+            ended: ended.map(|status| (status, gauge(status))),
+            status: Status::Failed,
+        };
+        state.active.set(1.0);
+        state
+    }
+
+    /// The run has ended.
+    pub fn end(mut self, status: Status) {
+        self.status = status;
     }
 }
 
-impl Drop for Active {
+impl Drop for RunState {
     fn drop(&mut self) {
-        self.0.set(0.0);
+        for (status, gauge) in &self.ended {
+            gauge.set(if *status == self.status { 1.0 } else { 0.0 });
+        }
+        self.active.set(0.0);
     }
 }
 
@@ -262,12 +297,11 @@ impl WorkerSeries {
         }
     }
 
-    fn set(&self, worker: &WorkerReport) {
+    /// The worker's part in a round; none if it was not of the cohort.
+    fn set(&self, worker: Option<&WorkerReport>) {
         let finite = |value: &f64| value.is_finite();
-        if let Some(weight) = worker.weight.filter(finite) {
-            self.weight.set(weight);
-        }
-        if let Some(distance) = worker.distance.filter(finite) {
+        self.weight.set(worker.and_then(|worker| worker.weight).filter(finite).unwrap_or(0.0));
+        if let Some(distance) = worker.and_then(|worker| worker.distance).filter(finite) {
             self.distance.set(distance);
         }
     }
@@ -282,6 +316,11 @@ mod tests {
     /// Five workers, the last of them an attacker; the first four get series of their own.
     fn five() -> RunFacts {
         RunFacts { rounds: 9, workers: 5, attackers: 1, worker_series: 4, ..RunFacts::default() }
+    }
+
+    fn meter() -> Meter {
+        let builder = PrometheusBuilder::new().set_buckets(&[1.0]).unwrap();
+        Meter::new(builder.build_recorder())
     }
 
     fn weighed(worker: usize, weight: f64) -> WorkerReport {
@@ -301,18 +340,94 @@ mod tests {
         lines
     }
 
+    /// A meter, and the series of five workers of whom 40 rounds are known.
+    fn going_on() -> (Meter, RunMetrics) {
+        let meter = meter();
+        let metrics = RunMetrics::new(&meter, &RunFacts { completed: 40, ..five() });
+        (meter, metrics)
+    }
+
     #[test]
-    fn a_run_that_goes_on_counts_its_rounds_from_where_it_was() {
-        let meter = Meter::new(PrometheusBuilder::new().build_recorder());
-        let mut metrics = RunMetrics::new(&meter, &RunFacts { completed: 40, ..five() });
-        assert_eq!(lines(&meter, names::ROUNDS), [" 40"]);
+    fn a_run_that_goes_on_stands_where_it_was_and_counts_what_this_process_does() {
+        let (meter, mut metrics) = going_on();
+        assert_eq!(
+            (lines(&meter, names::ROUND), lines(&meter, names::ROUNDS)),
+            ([" 40"].map(str::to_owned).into(), [" 0"].map(str::to_owned).into())
+        );
         metrics.round(&RoundReport { round: 41, ..RoundReport::default() }).unwrap();
-        assert_eq!(lines(&meter, names::ROUNDS), [" 41"]);
+        assert_eq!(lines(&meter, names::ROUND), [" 41"]);
+        assert_eq!(lines(&meter, names::ROUNDS), [" 1"]);
+    }
+
+    #[test]
+    fn rounds_without_a_step_and_vectors_of_earlier_rounds_are_counted() {
+        let (meter, mut metrics) = going_on();
+        let old = WorkerReport { absence: Some(Reason::Lost), stood_in: Some(40), ..WorkerReport::default() };
+        let report = RoundReport { skipped: true, workers: vec![old.clone(), old], ..RoundReport::default() };
+        metrics.round(&report).unwrap();
+        metrics.round(&RoundReport::default()).unwrap();
+        assert_eq!(lines(&meter, names::SKIPPED), [" 1"]);
+        assert_eq!(lines(&meter, names::STOOD_IN), [" 2"]);
+    }
+
+    #[test]
+    fn the_time_of_the_last_round_is_that_of_the_beginning_before_it() {
+        let now = || SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap().as_secs_f64();
+        let before = now();
+        let (meter, _metrics) = going_on();
+        let said: f64 = lines(&meter, names::LAST_ROUND)[0].trim().parse().unwrap();
+        assert!((before..=now()).contains(&said), "{said} after {before}");
+    }
+
+    #[test]
+    fn virtual_time_appears_with_faults_and_only_grows() {
+        let (meter, mut metrics) = going_on();
+        let round = |virtual_seconds| RoundReport { virtual_seconds, ..RoundReport::default() };
+        metrics.round(&round(None)).unwrap();
+        assert!(!meter.handle().render().contains("\nphalanx_round_virtual_seconds"));
+        metrics.round(&round(Some(0.5))).unwrap();
+        metrics.round(&round(Some(0.25))).unwrap();
+        let page = meter.handle().render();
+        assert!(page.contains("\nphalanx_round_virtual_seconds_sum 0.75\n"), "{page}");
+    }
+
+    #[test]
+    fn what_an_experiment_takes_down_is_not_what_is_lost() {
+        let (meter, mut metrics) = going_on();
+        let absent = |reason| WorkerReport { honest: true, absence: Some(reason), ..WorkerReport::default() };
+        let workers =
+            vec![absent(Reason::Crashed), absent(Reason::Died), absent(Reason::Overtime { seconds: 1.0 })];
+        metrics.round(&RoundReport { workers, ..RoundReport::default() }).unwrap();
+        let states = lines(&meter, names::ACTORS);
+        for state in ["late", "down", "dropped"] {
+            assert!(
+                states.contains(&format!(r#"{{role="honest",state="{state}"}} 1"#)),
+                "{state}: {states:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_run_has_ended_in_one_way_and_without_a_word_it_has_failed() {
+        let meter = meter();
+        let ended =
+            |status: &str| lines(&meter, names::ENDED).contains(&format!(r#"{{status="{status}"}} 1"#));
+        let state = RunState::begin(&meter);
+        assert_eq!(
+            (lines(&meter, names::ACTIVE), lines(&meter, names::ENDED).len()),
+            (vec![" 1".to_owned()], 3)
+        );
+        assert!(!["completed", "interrupted", "failed"].map(ended).contains(&true));
+        state.end(Status::Completed);
+        assert_eq!(["completed", "interrupted", "failed"].map(ended), [true, false, false]);
+        assert_eq!(lines(&meter, names::ACTIVE), [" 0"]);
+        drop(RunState::begin(&meter));
+        assert_eq!(["completed", "interrupted", "failed"].map(ended), [false, false, true]);
     }
 
     #[test]
     fn a_cohort_sets_the_series_of_those_who_are_in_it() {
-        let meter = Meter::new(PrometheusBuilder::new().build_recorder());
+        let meter = meter();
         let mut metrics = RunMetrics::new(&meter, &five());
         assert_eq!(lines(&meter, names::BYZANTINE_SHARE), [" 0.2"], "of the cast");
         let round = |workers| RoundReport { workers, ..RoundReport::default() };
@@ -322,8 +437,10 @@ mod tests {
         assert_eq!(lines(&meter, names::WORKER_WEIGHT), expected);
         assert_eq!(lines(&meter, names::BYZANTINE_SHARE), [" 0.3333333333333333"], "one of three");
         assert_eq!(lines(&meter, names::BYZANTINE_WEIGHT), [" 0.125"]);
-        let absent = WorkerReport { absence: Some(Reason::Lost), ..weighed(3, 0.0) };
-        metrics.round(&round(vec![weighed(1, 0.5), absent, weighed(4, 0.5)])).unwrap();
+        let absent = WorkerReport { absence: Some(Reason::Lost), weight: None, ..weighed(3, 0.0) };
+        metrics.round(&round(vec![weighed(0, 0.5), absent, weighed(4, 0.5)])).unwrap();
         assert_eq!(lines(&meter, names::BYZANTINE_SHARE), [" 0.5"]);
+        let expected = [of(0, "0.5"), of(1, "0"), of(2, "0"), of(3, "0")];
+        assert_eq!(lines(&meter, names::WORKER_WEIGHT), expected, "one was not called, one not heard of");
     }
 }

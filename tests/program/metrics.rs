@@ -18,9 +18,8 @@ pub struct Live {
 
 impl Live {
     pub fn start(file: &str, out: &str, sets: &[&str]) -> Self {
-        let sets = sets.iter().flat_map(|set| ["--set", set]);
-        let arguments = ["run", file, "--quiet", "--out", out, "--set", "rounds=100000000"];
-        Self::begin(&arguments.into_iter().chain(sets).collect::<Vec<_>>())
+        let sets = ["rounds=100000000"].iter().chain(sets).flat_map(|set| ["--set", set]);
+        Self::begin(&["run", file, "--quiet", "--out", out].into_iter().chain(sets).collect::<Vec<_>>())
     }
 
     fn begin(arguments: &[&str]) -> Self {
@@ -36,17 +35,27 @@ impl Live {
 
     /// The address that it says its metrics are at.
     pub fn address(&mut self) -> String {
-        let mut line = String::new();
-        self.stderr.read_line(&mut line).unwrap();
+        let line = self.says();
         let at = line.trim().strip_prefix("metrics at http://").and_then(|at| at.strip_suffix("/metrics"));
         at.unwrap_or_else(|| panic!("no address in {line:?}")).to_owned()
     }
 
-    /// Ends it after the round in hand.
+    /// The next line that it says; nothing if there is none before its end.
+    fn says(&mut self) -> String {
+        let mut line = String::new();
+        self.stderr.read_line(&mut line).unwrap();
+        line
+    }
+
+    /// Tells it to end.
     fn interrupt(&mut self) {
         let pid = rustix::process::Pid::from_raw(self.child.id().cast_signed()).unwrap();
         rustix::process::kill_process(pid, rustix::process::Signal::INT).unwrap();
-        assert_eq!(self.child.wait().unwrap().code(), Some(130));
+    }
+
+    /// Its status, once it has ended.
+    fn status(&mut self) -> i32 {
+        self.child.wait().unwrap().code().unwrap()
     }
 }
 
@@ -132,26 +141,122 @@ fn a_run_shows_its_rounds_while_it_runs() {
     assert_eq!(text.matches("\nphalanx_worker_weight_ratio{").count(), 2, "capped");
     assert!(!text.contains("phalanx_test_accuracy_ratio{"), "a convex task has no accuracy: {text}");
     assert!(!text.contains("NaN"), "{text}");
+    assert!(text.contains(r#"le="3600""#), "rounds of up to an hour are told apart: {text}");
 }
 
 #[test]
-fn a_run_that_goes_on_counts_its_rounds_as_it_counts_those_of_evaluations() {
+fn a_run_that_goes_on_stands_where_it_was_and_counts_its_own_rounds() {
     let folder = tempfile::tempdir().unwrap();
     let file = experiment(folder.path(), "experiment.toml", harness::CONVEX);
     let out = folder.path().display().to_string();
-    let mut first = Live::start(&file, &out, &["telemetry.listen=127.0.0.1:0"]);
-    let rounds = |text: &str| value(text, "phalanx_rounds_total", "");
-    scrape_until(&first.address(), |text| rounds(text).is_some_and(|rounds| rounds > 1000.0));
+    let mut first = Live::start(&file, &out, &["telemetry.listen=127.0.0.1:0", "telemetry.linger_seconds=0"]);
+    let round = |text: &str| value(text, "phalanx_round{", "");
+    scrape_until(&first.address(), |text| round(text).is_some_and(|round| round > 1000.0));
     first.interrupt();
+    assert_eq!(first.status(), 130);
     let run = fs::read_dir(folder.path().join("convex")).unwrap().next().unwrap().unwrap().path();
     let before = fs::read_to_string(run.join("rounds.csv")).unwrap().lines().count() as f64 - 1.0;
     let run = run.display().to_string();
     let mut second = Live::begin(&["resume", &run, "--quiet", "--metrics=127.0.0.1:0"]);
     let text = scrape_until(&second.address(), |text| text.contains("\nphalanx_evaluated_round{"));
-    let (rounds, evaluated) = (rounds(&text).unwrap(), value(&text, "phalanx_evaluated_round", "").unwrap());
-    assert!(rounds >= before && evaluated >= before, "{before} rounds, then {rounds}, {evaluated} evaluated");
+    let (round, evaluated) = (round(&text).unwrap(), value(&text, "phalanx_evaluated_round", "").unwrap());
+    assert!(round >= before && evaluated >= before, "{before} rounds, then {round}, {evaluated} evaluated");
     // A few rounds may be made while the page is written.
-    assert!(evaluated - rounds < before / 2.0, "{evaluated} evaluated of {rounds} rounds");
+    assert!(evaluated - round < before / 2.0, "{evaluated} evaluated of {round} rounds");
+    let own = value(&text, "phalanx_rounds_total", "").unwrap();
+    assert!((own - (round - before)).abs() < before / 2.0, "{own} rounds of {round}, {before} before them");
+}
+
+/// The experiment, with rounds that take their time, and with metrics.
+const UNHURRIED: [&str; 4] = [
+    "telemetry.listen=127.0.0.1:0",
+    "barrier.time=real",
+    "rounds=4",
+    r#"faults=[{group="all",fault={constant-delay={seconds=0.5}}}]"#,
+];
+
+/// How a run has ended, by what it shows.
+fn ended(text: &str) -> Vec<&str> {
+    let ended =
+        |status: &&str| value(text, "phalanx_run_ended{", &format!("status=\"{status}\"")) == Some(1.0);
+    ["completed", "interrupted", "failed"].into_iter().filter(ended).collect()
+}
+
+#[test]
+fn the_end_of_a_run_is_shown_to_who_has_scraped_it_and_then_it_is_gone() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = experiment(folder.path(), "experiment.toml", harness::CONVEX);
+    let mut run = Live::start(&file, &folder.path().display().to_string(), &UNHURRIED);
+    let address = run.address();
+    let during = scrape(&address);
+    assert_eq!((value(&during, "phalanx_run_active", ""), ended(&during)), (Some(1.0), vec![]));
+    // Once more only when it waits, for whoever reads the last page ends the waiting.
+    assert!(run.says().contains("stay for a last scrape, 20 s at most"));
+    let folder = fs::read_dir(folder.path().join("convex")).unwrap().next().unwrap().unwrap().path();
+    assert!(folder.join("summary.json").is_file(), "all is written before");
+    let after = scrape(&address);
+    assert_eq!((value(&after, "phalanx_run_active", ""), ended(&after)), (Some(0.0), vec!["completed"]));
+    assert_eq!(value(&after, "phalanx_round{", ""), Some(4.0));
+    let read = Instant::now();
+    assert_eq!(run.status(), 0);
+    assert!(read.elapsed() < Duration::from_secs(5), "it stayed for {:?}", read.elapsed());
+    let summary = fs::read_to_string(folder.join("summary.json")).unwrap();
+    let summary: serde_json::Value = serde_json::from_str(&summary).unwrap();
+    assert!(summary["elapsed_seconds"].as_f64().unwrap() < 15.0, "{summary}");
+}
+
+#[test]
+fn a_signal_ends_the_waiting_for_a_scrape() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = experiment(folder.path(), "experiment.toml", harness::CONVEX);
+    let out = folder.path().display().to_string();
+    let long = [&UNHURRIED[..], &["telemetry.linger_seconds=600"]].concat();
+    for (interrupted, status) in [(false, 0), (true, 130)] {
+        let mut run = Live::start(&file, &out, &long);
+        let address = run.address();
+        scrape(&address);
+        if interrupted {
+            run.interrupt();
+            assert!(run.says().contains("ending after the round in hand"));
+        }
+        assert!(run.says().contains("stay for a last scrape, 600 s at most"));
+        run.interrupt();
+        let told = Instant::now();
+        assert_eq!(run.status(), status);
+        assert!(told.elapsed() < Duration::from_secs(5), "it stayed for {:?}", told.elapsed());
+        assert_eq!(run.says(), "", "there is no round in hand");
+    }
+}
+
+#[test]
+fn nobody_is_waited_for_who_has_not_come_or_is_not_to_be_waited_for() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = experiment(folder.path(), "experiment.toml", harness::CONVEX);
+    let out = folder.path().display().to_string();
+    for (scraped, set) in [(false, "telemetry.linger_seconds=600"), (true, "telemetry.linger_seconds=0")] {
+        let mut run = Live::start(&file, &out, &[&UNHURRIED[..], &[set]].concat());
+        let address = run.address();
+        if scraped {
+            scrape(&address);
+        }
+        assert_eq!((run.says().as_str(), run.status()), ("", 0), "{set}");
+    }
+}
+
+#[test]
+fn a_sweep_shows_its_last_cell_to_who_has_scraped_it() {
+    let folder = tempfile::tempdir().unwrap();
+    experiment(folder.path(), "base.toml", harness::CONVEX);
+    let file = experiment(folder.path(), "sweep.toml", "base = \"base.toml\"\n[sweep]\nseed = [1, 2]\n");
+    let out = folder.path().join("runs").display().to_string();
+    let sets = UNHURRIED[1..].iter().flat_map(|set| ["--set", set]);
+    let sweep = ["sweep", &file, "--out", &out, "--jobs", "1", "--quiet", "--metrics=127.0.0.1:0"];
+    let mut live = Live::begin(&sweep.into_iter().chain(sets).collect::<Vec<_>>());
+    let address = live.address();
+    scrape(&address);
+    assert!(live.says().contains("stay for a last scrape"));
+    let completed = value(&scrape(&address), "phalanx_sweep_cells{", "state=\"completed\"");
+    assert_eq!((completed, live.status()), (Some(2.0), 0));
 }
 
 #[test]
@@ -185,7 +290,7 @@ fn a_short_run_is_pushed_and_says_that_it_ended() {
     let (path, body) = received.join().unwrap();
     assert!(path.starts_with("PUT /metrics/job/phalanx/experiment/convex/run/"), "{path}");
     assert_eq!(value(&body, "phalanx_rounds_total", ""), Some(40.0));
-    assert_eq!(value(&body, "phalanx_run_active", ""), Some(0.0));
+    assert_eq!((value(&body, "phalanx_run_active", ""), ended(&body)), (Some(0.0), vec!["completed"]));
 }
 
 /// Answers pushes until one says that the run is over; its request line and body.
@@ -251,6 +356,8 @@ fn an_address_that_is_none_is_refused() {
         ("telemetry.listen=localhost", "telemetry.listen"),
         ("telemetry.push=gateway:9091", "telemetry.push"),
         ("telemetry.push_seconds=0", "telemetry.push_seconds"),
+        ("telemetry.linger_seconds=-1", "telemetry.linger_seconds"),
+        ("telemetry.linger_seconds=3601", "telemetry.linger_seconds"),
         ("telemetry.worker_series=5000", "telemetry.worker_series"),
     ] {
         let message = Program::fails(&["check", &file, "--set", set]);
