@@ -24,6 +24,12 @@ pub fn panels(board: &Value) -> impl Iterator<Item = &Value> {
     board["panels"].as_array().unwrap().iter().filter(|panel| panel["type"] != "row")
 }
 
+/// The query of a panel's first target, with the variables filled in.
+pub fn query(board: &str, title: &str) -> String {
+    let at = format!("{board}: {title}: A");
+    queries().into_iter().find(|(place, _)| *place == at).unwrap_or_else(|| panic!("{at} is not there")).1
+}
+
 /// Every query of every panel: where it stands, and its text with the variables filled in for all runs
 /// and with windows short enough for a test.
 pub fn queries() -> Vec<(String, String)> {
@@ -56,8 +62,8 @@ pub fn variables() -> Vec<(String, String, String)> {
 }
 
 fn filled(query: &str) -> String {
-    let text = query.replace("$__rate_interval", "8s");
-    let text = ["$experiment", "$run", "$sweep"].iter().fold(text, |text, name| text.replace(name, ".*"));
+    let text = query.replace("$__rate_interval", "8s").replace("$__range", "1h");
+    let text = ["$experiment", "$run", "$sweep"].iter().fold(text, |text, name| text.replace(name, ".+"));
     assert!(!text.contains('$'), "a variable that is not known: {query}");
     text
 }

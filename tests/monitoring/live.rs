@@ -50,6 +50,10 @@ workers = [1]
 probability = 0.05
 fault = "silence"
 [[faults]]
+workers = [3]
+from = 1300
+fault = "wrong-length"
+[[faults]]
 workers = [2]
 probability = 0.05
 fault = "duplicate"
@@ -75,17 +79,41 @@ count = 1
 attack = "nan"
 "#;
 
+/// A run whose workers are not heard of after a while, so that it makes no step, and the server none of what it needs.
+const MUTE: &str = r#"
+[barrier]
+absence = "drop"
+virtual_deadline_seconds = 1.0
+[[faults]]
+group = "honest"
+from = 50
+fault = "silence"
+"#;
+
+/// A run of some seconds, by rounds that take their time.
+const UNHURRIED: &str = r#"
+[barrier]
+time = "real"
+[[faults]]
+group = "all"
+fault = { constant-delay = { seconds = 0.2 } }
+"#;
+
 /// Long enough to be done on a slow machine.
 const DEADLINE: Duration = Duration::from_secs(150);
 
 /// The alerts that these runs deserve.
-const DESERVED: [&str; 6] = [
+const DESERVED: [&str; 10] = [
     "PhalanxAccuracyAtChance",
     "PhalanxAccuracyCollapse",
     "PhalanxActorsLost",
     "PhalanxByzantineWeight",
+    "PhalanxCellsFailed",
     "PhalanxNonFinite",
+    "PhalanxRoundsSkipped",
     "PhalanxRoundsStalled",
+    "PhalanxRunFailed",
+    "PhalanxRunLost",
 ];
 
 /// What a test needs, in one folder that goes with it.
@@ -122,32 +150,45 @@ impl Site {
                 text.replace(from, to)
             })
         };
-        let mut changes: Vec<(String, String)> = targets
-            .iter()
-            .enumerate()
-            .map(|(i, port)| (format!("127.0.0.1:{}", 9464 + i), format!("127.0.0.1:{port}")))
-            .collect();
+        // The last of the committed ports gives its place to all that are left.
+        let targets: Vec<String> = targets.iter().map(|port| format!("127.0.0.1:{port}")).collect();
+        let (own, more) = targets.split_at(3);
+        let own =
+            own.iter().enumerate().map(|(i, target)| (format!("127.0.0.1:{}", 9464 + i), target.clone()));
+        let more = ("127.0.0.1:9467".to_owned(), more.join("\n          - "));
+        let mut changes: Vec<(String, String)> = own.chain([more]).collect();
         changes.push(("127.0.0.1:9091".into(), format!("127.0.0.1:{gateway}")));
         changes.push(("scrape_interval: 2s".into(), "scrape_interval: 500ms".into()));
         changes.push(("evaluation_interval: 5s".into(), "evaluation_interval: 1s".into()));
         let changes: Vec<(&str, String)> =
             changes.iter().map(|(from, to)| (from.as_str(), to.clone())).collect();
         fs::write(self.path().join("prometheus.yml"), changed(read("prometheus.yml"), &changes)).unwrap();
-        let shorter = [("for: 1m", "for: 0s".to_owned()), ("[5m]", "[12s]".to_owned())];
+        let shorter = [("for: 1m", "for: 0s"), ("[5m]", "[12s]"), ("> 300", "> 12")];
+        let shorter = shorter.map(|(from, to)| (from, to.to_owned()));
         fs::write(self.path().join("alerts.yml"), changed(read("alerts.yml"), &shorter)).unwrap();
     }
 
     /// What everybody said, for the message of a failure.
     fn logs(&self) -> String {
-        ["broken", "convex", "short", "killed", "prometheus", "pushgateway"]
-            .iter()
-            .map(|name| {
-                let text =
-                    fs::read_to_string(self.path().join(name).with_extension("log")).unwrap_or_default();
-                let tail: Vec<&str> = text.lines().rev().take(5).collect();
-                format!("{name}:\n{}\n", tail.into_iter().rev().collect::<Vec<_>>().join("\n"))
-            })
-            .collect()
+        [
+            "broken",
+            "convex",
+            "short",
+            "killed",
+            "lost",
+            "failing",
+            "mute",
+            "ending",
+            "prometheus",
+            "pushgateway",
+        ]
+        .iter()
+        .map(|name| {
+            let text = fs::read_to_string(self.path().join(name).with_extension("log")).unwrap_or_default();
+            let tail: Vec<&str> = text.lines().rev().take(5).collect();
+            format!("{name}:\n{}\n", tail.into_iter().rev().collect::<Vec<_>>().join("\n"))
+        })
+        .collect()
     }
 }
 
@@ -158,7 +199,7 @@ fn every_panel_has_data_and_alerts_fire() {
         return;
     }
     let site = Site { folder: tempfile::tempdir().unwrap() };
-    let ports = [free_port(), free_port(), free_port()];
+    let ports: [u16; 5] = std::array::from_fn(|_| free_port());
     let (_gateway, gateway) = pushgateway(site.path());
     site.configure(&ports, gateway);
     let prometheus = Prometheus::start(site.path());
@@ -167,13 +208,21 @@ fn every_panel_has_data_and_alerts_fire() {
         let push = format!("telemetry.push=http://127.0.0.1:{gateway}");
         ["--set".to_owned(), push, "--set".to_owned(), format!("telemetry.push_seconds={seconds}")]
     };
-    let killed = site.run("killed", &CONVEX.replace("\"convex\"", "\"killed\""), &push(0.2));
-    let short = CONVEX.replace("\"convex\"", "\"short\"").replace("100000000", "40");
-    let _short = site.run("short", &short, &push(60.0));
-    let _convex = site.run("convex", CONVEX, &[format!("--metrics=127.0.0.1:{}", ports[1])]);
-    let _broken = site.run("broken", BROKEN, &[format!("--metrics=127.0.0.1:{}", ports[0])]);
+    let shown = |port: u16| [format!("--metrics=127.0.0.1:{port}")];
+    let named = |name: &str| CONVEX.replace("\"convex\"", &format!("\"{name}\""));
+    let short = |name: &str, rounds: &str| named(name).replace("100000000", rounds);
+    let mut victims = vec![
+        ("killed", site.run("killed", &named("killed"), &push(0.2))),
+        ("lost", site.run("lost", &named("lost"), &shown(ports[3]))),
+    ];
+    let _short = site.run("short", &short("short", "40"), &push(60.0));
+    let failing = named("failing") + &MUTE.replace("drop", "fail");
+    let _failing = site.run("failing", &failing, &push(60.0));
+    let _mute = site.run("mute", &(named("mute") + MUTE), &push(0.5));
+    let _ending = site.run("ending", &(short("ending", "25") + UNHURRIED), &shown(ports[4]));
+    let _convex = site.run("convex", CONVEX, &shown(ports[1]));
+    let _broken = site.run("broken", BROKEN, &shown(ports[0]));
     let sweep = Sweep::show(ports[2]);
-    let mut killed = Some(killed);
 
     let (mut waiting, mut quiet) = (boards::queries(), BTreeSet::from(DESERVED));
     let began = Instant::now();
@@ -186,10 +235,12 @@ fn every_panel_has_data_and_alerts_fire() {
         for alert in prometheus.firing() {
             quiet.remove(alert.as_str());
         }
-        if killed.is_some()
-            && !prometheus.query(r#"phalanx_rounds_total{experiment="killed"}"#).unwrap().is_empty()
-        {
-            killed.take().into_iter().for_each(Daemon::kill);
+        let seen = |experiment: &str| {
+            let rounds = format!(r#"phalanx_rounds_total{{experiment="{experiment}"}} > 0"#);
+            !prometheus.query(&rounds).unwrap().is_empty()
+        };
+        for (_, victim) in victims.extract_if(.., |(name, _)| seen(name)) {
+            victim.kill();
         }
         assert!(
             began.elapsed() < DEADLINE,
@@ -206,6 +257,7 @@ fn every_panel_has_data_and_alerts_fire() {
     traffic(&prometheus);
     held_out(&prometheus);
     pushed(&prometheus);
+    ended(&prometheus);
     clean(ports[1], site.path());
 }
 
@@ -217,8 +269,8 @@ fn traffic(prometheus: &Prometheus) {
             format!(r#"phalanx_submissions_total{{experiment="broken-mean",outcome="{outcome}"}} > 0"#);
         assert_eq!(prometheus.query(&query).unwrap().len(), 1, "no message was {outcome}");
     }
-    let round = r#"phalanx_virtual_seconds{experiment="broken-mean"} / phalanx_rounds_total"#;
-    let seconds = prometheus.number(round);
+    let part = |part: &str| format!(r#"phalanx_round_virtual_seconds_{part}{{experiment="broken-mean"}}"#);
+    let seconds = prometheus.number(&format!("{} / {}", part("sum"), part("count")));
     assert!((0.05..=0.5).contains(&seconds), "a round of {seconds} s");
 }
 
@@ -236,6 +288,23 @@ fn pushed(prometheus: &Prometheus) {
     assert_eq!(prometheus.number(r#"phalanx_rounds_total{experiment="short"}"#), 40.0);
     assert_eq!(prometheus.number(r#"phalanx_run_active{experiment="short"}"#), 0.0);
     assert_eq!(prometheus.number(r#"phalanx_run_active{experiment="killed"}"#), 1.0);
+}
+
+/// Of runs that are over, the last word is kept, and told from none: in the table of runs, and by the alerts.
+fn ended(prometheus: &Prometheus) {
+    let table = boards::query("sweep", "The cells").replace("phalanx_test_accuracy_ratio", "phalanx_round");
+    let of = |query: &str, experiment: &str| {
+        prometheus.number(&query.replace(r#"experiment=~".+""#, &format!(r#"experiment="{experiment}""#)))
+    };
+    assert_eq!(of(&table, "ending"), 25.0);
+    // gone, interrupted, failed, completed, running
+    let state = boards::query("live", "State");
+    let states = ["lost", "failing", "ending", "short", "convex"].map(|experiment| of(&state, experiment));
+    assert_eq!(states, [0.0, 2.0, 3.0, 3.0, 4.0]);
+    let lost = prometheus.values("experiment", r#"ALERTS{alertname="PhalanxRunLost"}"#);
+    assert_eq!(lost, ["lost"], "the others are under way, or have said that they ended");
+    let failed = prometheus.values("experiment", r#"ALERTS{alertname="PhalanxRunFailed"}"#);
+    assert_eq!(failed, ["failing"]);
 }
 
 /// `promtool check metrics` has nothing to say about what a run exports.

@@ -74,6 +74,41 @@ fn every_metric_is_drawn() {
 }
 
 #[test]
+fn queries_keep_to_the_runs_that_are_chosen() {
+    for (name, board) in boards::all() {
+        let chosen = if name == "sweep" { &["$sweep"][..] } else { &["$experiment", "$run"] };
+        for panel in boards::panels(&board) {
+            for target in panel["targets"].as_array().unwrap() {
+                let query = target["expr"].as_str().unwrap();
+                let series = query.matches("phalanx_").count() + query.matches("process_").count();
+                for variable in chosen {
+                    let kept = query.matches(&format!("=~\"{variable}\"")).count();
+                    assert_eq!(kept, series, "{name}: {}: {variable} in {query}", panel["title"]);
+                }
+            }
+        }
+        for variable in board["templating"]["list"].as_array().unwrap() {
+            assert_ne!(variable["allValue"], ".*", "{name}: it is true of series without the label too");
+        }
+    }
+}
+
+/// Runs of one rule and attack are told apart, where more than one run is shown.
+#[test]
+fn lines_of_runs_have_names_of_their_own() {
+    let boards = boards::all();
+    for (name, board) in boards.iter().filter(|(name, _)| *name != "live") {
+        for panel in boards::panels(board).filter(|panel| panel["type"] == "timeseries") {
+            for target in panel["targets"].as_array().unwrap() {
+                let legend = target["legendFormat"].as_str().unwrap();
+                let single = legend.contains("{{rule}}") && !legend.contains("{{run}}");
+                assert!(!single, "{name}: {}: {legend}", panel["title"]);
+            }
+        }
+    }
+}
+
+#[test]
 fn panels_have_their_own_ids_and_do_not_overlap() {
     for (name, board) in boards::all() {
         let panels = board["panels"].as_array().unwrap();
