@@ -114,7 +114,8 @@ impl Door {
     }
 }
 
-/// Metrics that are being shown. Dropped, it pushes a last time, if it pushes, lingers for those who scrape, and closes.
+/// Metrics that are being shown. Dropped, it pushes a last time, if it pushes, lingers for those who scrape, and
+/// closes.
 pub struct Telemetry {
     address: Option<SocketAddr>,
     pusher: Option<Pusher>,
