@@ -200,6 +200,8 @@ fn an_attack_sends_what_its_formula_says() {
     assert_eq!(head, header("<f8", "(2, 2)"));
     assert_eq!(sent, [-1.5, -1.0, -1.5, -1.0]);
     let own = bench.put("own.npy", &npy(&header("<f8", "(2, 2)"), &bytes64(&[1.0, -2.0, 7.0, 0.5])));
+    let (head, _) = bench.makes(&["attack", "--attack", "zero", "--f", "5", &file]);
+    assert!(head.contains("(5, 2)"), "more than honest ones: {head}");
     let flip = ["attack", "--attack", "sign-flip", "--f", "2", &file];
     assert_eq!(bench.makes(&[&flip[..], &["--own", &own]].concat()).1, [-1.0, 2.0, -7.0, -0.5]);
     let seeded = |seed| bench.makes(&["attack", "--attack", "gaussian", "--f", "1", "--seed", seed, &file]).1;
@@ -223,7 +225,7 @@ fn an_attack_sends_what_its_formula_says() {
         (&[&probing[..], &["--rule", "nnm"]].concat(), &["--rule", "base rule"]),
         (&[&probing[..], &["--rule", "krum"]].concat(), &["--rule", "m > 2f + 2", "m = 5, f = 2"]),
         (&["attack", "--attack", "zero", "--f", "0", &file], &["--f", "at least one"]),
-        (&["attack", "--attack", "zero", "--f", "3", &file], &["--f", "3 honest"]),
+        (&["attack", "--attack", "zero", "--f", "999999999999", &file], &["--f", "bytes of memory"]),
         (&["attack", "--attack", "zeros", "--f", "1", &file], &["--attack", "did you mean `zero`"]),
         (&["attack", "--attack", "foe", "--f", "1", &nan], &["nan.npy", "rows [1] are not finite"]),
     ];
@@ -314,7 +316,8 @@ fn arguments_that_cannot_be_used_are_named() {
         ("[{ krum = { power = 3 } }]", "1", &["--rule: krum.power", "3"]),
         ("[{ krum = 2 }]", "1", &["--rule", "must be a table"]),
         ("[3]", "1", &["--rule", "a name, or a table"]),
-        ("cwmed", "3", &["--f", "f = 3 of m = 5"]),
+        ("cwmed", "3", &["cwmed needs m > 2f, which m = 5, f = 3 does not meet"]),
+        ("mean", "5", &["--f", "f = 5 of m = 5"]),
         ("krum", "2", &["in.npy", "m > 2f + 2", "m = 5, f = 2"]),
         ("fltrust", "1", &["--reference", "must be given: of length 1"]),
     ] {

@@ -435,13 +435,15 @@ fn rules_that_need_no_pairs_make_no_gram_matrix() {
         for value in [0.0, f64::NAN] {
             rows[3][7] = value;
             let noted = Arc::<Passes>::default();
-            let context = Context { watch: Some(noted.clone()), ..Context::new(2, stream(1)) };
+            let own = defence.needs_reference().then(|| vectors(&gaussian(1, 20, 2), Dtype::F32).remove(0));
+            let context =
+                Context { watch: Some(noted.clone()), reference: own, ..Context::new(2, stream(1)) };
             defence.aggregate_in(&vectors(&rows, Dtype::F32), context).unwrap();
             assert!(!noted.0.lock().unwrap().contains(&Pass::Gram), "{name}, {value}");
         }
     }
     let coordinates = ["cwmed", "cwtm", "meamed", "phocas", "sign-majority", "weighted-cwmed"];
     let norms = ["arc", "cge", "clipping", "norm-clipping"];
-    let others = ["aksel", "bucketing", "ctma", "mean", "weighted-ctma", "weighted-mean"];
+    let others = ["aksel", "bucketing", "ctma", "fltrust", "mean", "weighted-ctma", "weighted-mean"];
     assert_eq!(without, [&coordinates[..], &norms, &others].concat().into_iter().collect());
 }
