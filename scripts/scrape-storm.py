@@ -70,7 +70,8 @@ def main():
     parser.add_argument("--seconds", type=float, default=5)
     parser.add_argument("--keep", type=pathlib.Path)
     options = parser.parse_args()
-    sets = ["--metrics=127.0.0.1:0", "--set", "rounds=100000000", "--set", "checkpoint.every_minutes=0"]
+    sets = ["--metrics=127.0.0.1:0", "--set", "rounds=100000000", "--set", "checkpoint.every_minutes=0",
+            "--set", "telemetry.linger_seconds=0"]
     with tempfile.TemporaryDirectory() as out:
         command = [PHALANX, "run", options.experiment, "--quiet", "--out", out, *sets]
         run = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)

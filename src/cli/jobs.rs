@@ -27,7 +27,8 @@ use crate::{
 
 /// Runs every file of `arguments`.
 pub fn main(registry: &Registry, arguments: &RunArguments) -> ExitCode {
-    let office = Office { registry, arguments, bars: MultiProgress::new(), next: AtomicUsize::new(0) };
+    let (next, cut) = (AtomicUsize::new(0), AtomicUsize::new(0));
+    let office = Office { registry, arguments, bars: MultiProgress::new(), next, cut };
     if !office.all_can_run() {
         return ExitCode::from(UNUSABLE);
     }
@@ -36,7 +37,7 @@ pub fn main(registry: &Registry, arguments: &RunArguments) -> ExitCode {
         say!("error: {failures} of {} experiments failed", arguments.files.len());
         return ExitCode::FAILURE;
     }
-    if interrupted() { ExitCode::from(INTERRUPTED) } else { ExitCode::SUCCESS }
+    if office.cut.into_inner() > 0 { ExitCode::from(INTERRUPTED) } else { ExitCode::SUCCESS }
 }
 
 /// Those who work through the files.
@@ -46,6 +47,8 @@ struct Office<'a> {
     bars: MultiProgress,
     /// The next file to be taken.
     next: AtomicUsize,
+    /// How many were not begun, or not ended, because of a signal.
+    cut: AtomicUsize,
 }
 
 impl Office<'_> {
@@ -110,8 +113,13 @@ impl Office<'_> {
     }
 
     fn take(&self) -> Option<&Path> {
-        let at = self.next.fetch_add(1, Ordering::Relaxed);
-        self.arguments.files.get(at).filter(|_| !interrupted()).map(AsRef::as_ref)
+        let file = self.arguments.files.get(self.next.fetch_add(1, Ordering::Relaxed))?;
+        if interrupted() {
+            self.cut.fetch_add(1, Ordering::Relaxed);
+            say!("{}: not begun", file.display());
+            return self.take();
+        }
+        Some(file)
     }
 
     /// Runs one file, and says how it went.
@@ -121,6 +129,8 @@ impl Office<'_> {
             Ok(outcome) => self.report(file, outcome),
             Err(error) => say!("{}: failed: {error}", file.display()),
         });
+        let is_cut = outcome.as_ref().is_ok_and(|outcome| outcome.summary.status == Status::Interrupted);
+        self.cut.fetch_add(usize::from(is_cut), Ordering::Relaxed);
         outcome.is_ok_and(|outcome| outcome.summary.error.is_none())
     }
 

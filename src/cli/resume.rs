@@ -11,7 +11,7 @@ use super::{CommonArguments, progress::Progress, run};
 use crate::{
     checkpoint::{self, Build, Found},
     config::Layers,
-    experiment::{Plan, PlanError},
+    experiment::{Plan, PlanError, RunOutcome},
     registry::Registry,
     results::{FolderLock, ResultsError, RunFolder, Status, Summary, read},
 };
@@ -40,7 +40,7 @@ pub fn main(registry: &Registry, arguments: &Arguments) -> ExitCode {
     if let Err(message) = check(run) {
         return super::unusable(message);
     }
-    let _lock = match FolderLock::take(run) {
+    let lock = match FolderLock::take(run) {
         Ok(Some(lock)) => lock,
         Ok(None) => {
             return super::unusable(format!("{}: another process works in this run folder", run.display()));
@@ -60,7 +60,10 @@ pub fn main(registry: &Registry, arguments: &Arguments) -> ExitCode {
         return ExitCode::SUCCESS;
     }
     match resume(registry, arguments) {
-        Ok(code) => code,
+        Ok(outcome) => {
+            drop(lock); // the metrics of a run may be shown for a while after it
+            run::report(&outcome, arguments.quiet)
+        }
         Err(error) => super::unusable(error),
     }
 }
@@ -83,7 +86,7 @@ fn check(run: &Path) -> Result<(), String> {
     }
 }
 
-fn resume(registry: &Registry, arguments: &Arguments) -> Result<ExitCode, PlanError> {
+fn resume(registry: &Registry, arguments: &Arguments) -> Result<RunOutcome, PlanError> {
     let found = checkpoint::newest(&arguments.run)?;
     let plan = plan(registry, arguments)?;
     found.checkpoint.check(plan.config())?;
@@ -93,7 +96,7 @@ fn resume(registry: &Registry, arguments: &Arguments) -> Result<ExitCode, PlanEr
     let bar = progress.handle();
     let outcome = plan.resume_in(folder, found, vec![Box::new(progress)]);
     bar.finish_and_clear();
-    Ok(run::report(&outcome?, arguments.quiet))
+    outcome
 }
 
 /// The configuration that the run has recorded, under the assignments of the command line.

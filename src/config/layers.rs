@@ -93,14 +93,18 @@ struct Variable {
     name: String,
     /// The dotted key.
     key: String,
-    value: String,
+    /// TOML, or else what figment reads in a variable: names in a list need no quotes there.
+    value: Value,
 }
 
 impl Variable {
     /// Those that are there, by name.
     fn all() -> Result<Vec<Self>, ConfigError> {
+        let begins = |name: &[u8]| {
+            name.get(..PREFIX.len()).is_some_and(|start| start.eq_ignore_ascii_case(PREFIX.as_bytes()))
+        };
         let ours =
-            |name: &OsStr| name.as_encoded_bytes().starts_with(PREFIX.as_bytes()) && name != OTHER_VARIABLE;
+            |name: &OsStr| begins(name.as_encoded_bytes()) && !name.eq_ignore_ascii_case(OTHER_VARIABLE);
         let mut all: Vec<_> = std::env::vars_os().filter(|(name, _)| ours(name)).collect();
         all.sort();
         all.into_iter().map(|(name, value)| Self::read(&name, &value)).collect()
@@ -111,14 +115,9 @@ impl Variable {
             return Err(unusable(&name.display().to_string(), "it is not UTF-8".to_owned()));
         };
         let key = plain[PREFIX.len()..].to_lowercase().replace("__", ".");
-        Ok(Self { name: plain.to_owned(), key, value: value.trim().to_owned() })
-    }
-
-    /// TOML, or else what figment reads in a variable: names in a list need no quotes there.
-    fn value(&self) -> Value {
-        toml_value(&self.value)
-            .or_else(|| self.value.parse().ok())
-            .unwrap_or_else(|| self.value.as_str().into())
+        let value = value.trim();
+        let value = toml_value(value).or_else(|| value.parse().ok()).unwrap_or_else(|| value.into());
+        Ok(Self { name: plain.to_owned(), key, value })
     }
 }
 
@@ -132,7 +131,7 @@ fn unusable(name: &str, message: String) -> ConfigError {
 pub struct Layers {
     figment: Figment,
     file: String,
-    /// The keys that were put over files and environment, and where each comes from.
+    /// The keys that were put over the files, and where each comes from.
     assigned: Vec<(String, String)>,
 }
 
@@ -169,10 +168,17 @@ impl Layers {
     /// [`ConfigError`].
     pub fn of(document: &Document, sets: &[String]) -> Result<Self, ConfigError> {
         let mut layers = Self::files(document);
-        for variable in Variable::all()? {
-            layers
-                .replace(&variable.key, variable.value(), ENVIRONMENT)?
-                .map_err(|message| unusable(&variable.name, message))?;
+        for Variable { name, key, value } in Variable::all()? {
+            // A table of the file keeps what the variable says nothing of.
+            let parts = match value {
+                Value::Dict(_, dict) if !key.contains('.') && !dict.is_empty() => {
+                    dict.into_iter().map(|(part, value)| (format!("{key}.{part}"), value)).collect()
+                }
+                value => vec![(key, value)],
+            };
+            for (key, value) in parts {
+                layers.replace(&key, value, ENVIRONMENT)?.map_err(|message| unusable(&name, message))?;
+            }
         }
         layers.under(sets)
     }
@@ -328,7 +334,7 @@ impl Layers {
         file.parent().map_or_else(PathBuf::new, Path::to_owned)
     }
 
-    /// Where `key` comes from if it, or something that it stands in, was put over files and environment.
+    /// Where `key` comes from if it, or something that it stands in, was put over the files.
     fn assigned(&self, key: &str) -> Option<&str> {
         let sets = |(set, _): &&(String, String)| {
             key.strip_prefix(set.as_str()).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))

@@ -120,7 +120,8 @@ impl Planner<'_> {
         let need = Need::of(groups.iter().map(claim).collect::<Result<_, _>>()?, workers, scale);
         let ruled = self.guarded("aggregator.rule", || defence.holds(workers, *rounds))?;
         let stepped = self.guarded("aggregator.step", || {
-            let step = step(&trial(scale.d, scale.dtype), Domain::Everywhere)?;
+            let mut step = step(&trial(scale.d, scale.dtype), Domain::Everywhere)?;
+            step.place(Seed(0));
             Ok::<_, ParameterError>(step.holds(workers, *rounds))
         })??;
         let served = ruled.saturating_add(stepped);

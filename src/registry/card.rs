@@ -74,10 +74,11 @@ pub struct Alternative {
     pub help: String,
 }
 
-/// The keys that `C` can make something of; none if it takes any.
+/// The keys that `C` can make something of; none if it takes any, or not the same ones always.
 pub(super) fn keys<C: Described>() -> Option<Vec<String>> {
     let schema = schema_for!(C).to_value();
-    let takes_any = !matches!(schema["additionalProperties"], Value::Null | Value::Bool(false));
+    let takes_any = !matches!(schema["additionalProperties"], Value::Null | Value::Bool(false))
+        || ["oneOf", "anyOf", "allOf"].iter().any(|choice| !schema[choice].is_null());
     let properties = schema["properties"].as_object().filter(|_| !takes_any)?;
     Some(properties.keys().cloned().collect())
 }

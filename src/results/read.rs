@@ -12,6 +12,9 @@ use serde::{Deserialize, de::DeserializeOwned};
 use super::{Columns, Computation, ReadError, Status, Summary};
 use crate::config::{self, Config};
 
+/// How the name of a folder begins that holds an earlier run of a sweep's cell, beside what the cell has now.
+pub const EARLIER: &str = "earlier-";
+
 /// What a run folder holds.
 #[derive(Clone, Debug)]
 pub struct RunRecord {
@@ -99,7 +102,7 @@ pub fn is_run(folder: &Path) -> bool {
 }
 
 /// The folders of all runs at or under `path` (a run, a sweep, any tree), in the order of their paths.
-/// Hidden folders and links are not entered.
+/// Hidden folders, links and earlier runs of cells are not entered.
 ///
 /// # Errors
 /// [`ReadError::Io`] for a folder that cannot be listed; [`ReadError::NoRuns`] if there is none.
@@ -124,8 +127,10 @@ fn collect(folder: &Path, found: &mut Vec<PathBuf>) -> Result<(), ReadError> {
     let mut folders = Vec::new();
     for entry in fs::read_dir(folder).map_err(at())? {
         let entry = entry.map_err(at())?;
-        let hidden = entry.file_name().as_encoded_bytes().starts_with(b".");
-        if !hidden && entry.file_type().map_err(at())?.is_dir() {
+        let name = entry.file_name();
+        let is_other =
+            [".", EARLIER].iter().any(|other| name.as_encoded_bytes().starts_with(other.as_bytes()));
+        if !is_other && entry.file_type().map_err(at())?.is_dir() {
             folders.push(entry.path());
         }
     }

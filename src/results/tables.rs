@@ -229,13 +229,29 @@ impl Tables {
             faults: faults?,
             evaluations: evaluations?,
             timings: timings?,
-            workers: (workers_every > 0).then(|| table(WORKERS)).transpose()?,
+            workers: Self::resume_workers(folder, workers_every, || table(WORKERS), state)?,
             workers_every,
             gradients: number("gradients")?,
             bytes: number("bytes")?,
             began: Instant::now(),
             before: Duration::from_nanos(number("nanoseconds")?),
         })
+    }
+
+    /// The table of every worker as it goes on by `resume`: what is wanted of it may have changed meanwhile, as no result
+    /// depends on it.
+    fn resume_workers(
+        folder: &RunFolder,
+        workers_every: u64,
+        resume: impl FnOnce() -> Result<CsvFile, ResultsError>,
+        state: &State,
+    ) -> Result<Option<CsvFile>, ResultsError> {
+        if workers_every > 0 && state.values.contains_key(WORKERS.0) {
+            return resume().map(Some);
+        }
+        folder.remove(WORKERS.1)?;
+        let create = || CsvFile::create(folder.path().join(WORKERS.1), &WORKER_COLUMNS);
+        (workers_every > 0).then(create).transpose()
     }
 
     /// Whether the tables in `folder` still begin with what they were when `snapshot` was taken.

@@ -11,8 +11,9 @@ use std::{
 
 use super::manifest::{Record, Standing};
 use crate::{
+    checkpoint,
     config::Config,
-    results::{FolderLock, LOCK, ResultsError, RunFolder, Status, Summary},
+    results::{FolderLock, LOCK, ResultsError, RunFolder, Status, Summary, read::EARLIER},
 };
 
 /// What the processes of a cell say on stderr, one behind the other.
@@ -20,9 +21,6 @@ pub const LOG: &str = "stderr.log";
 
 /// How the line in the log begins that stands before what a process says.
 const ATTEMPT: &str = "== attempt ";
-
-/// How the name of a folder begins that holds an earlier run of the cell.
-const EARLIER: &str = "earlier-";
 
 /// Lines and bytes of the log that an error message repeats.
 const TAIL: (usize, usize) = (5, 2000);
@@ -119,7 +117,9 @@ pub fn set_aside(folder: &Path) -> Result<PathBuf, ResultsError> {
     fs::create_dir(&place).map_err(ResultsError::at(&place))?;
     let (config, copy) = (folder.join("config.toml"), place.join("config.toml"));
     fs::copy(config, &copy).map_err(ResultsError::at(&copy))?;
-    for path in leftovers(folder)? {
+    let mut left = leftovers(folder)?;
+    left.sort_by_key(|path| path.ends_with(checkpoint::FOLDER)); // last: without them the rest would be worth nothing
+    for path in left {
         let name = path.file_name().unwrap_or_default();
         fs::rename(&path, place.join(name)).map_err(ResultsError::at(&path))?;
     }

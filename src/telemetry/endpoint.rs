@@ -27,6 +27,8 @@ use crate::{
 
 /// How often the process is measured and old samples are folded into their histograms.
 const UPKEEP: Duration = Duration::from_secs(1);
+/// How long the page stays at most after a signal: who has sent it may not wait, and some scrape every two seconds.
+const AFTER_SIGNAL: Duration = Duration::from_secs(3);
 /// How many ports after the given one are tried.
 const PORTS: u16 = 100;
 /// How often who lingers looks whether there is still a reason to.
@@ -109,8 +111,9 @@ impl Door {
         let pusher = push.transpose().map_err(TelemetryError::Thread)?;
         let thread =
             serve(runtime, listener, page.clone(), meter, stopped).map_err(TelemetryError::Thread)?;
-        let linger = self.linger;
-        Ok((Telemetry { address, pusher, page, linger, stop: Some(stop), thread: Some(thread) }, made))
+        let (linger, signals) = (self.linger, signals());
+        let (stop, thread) = (Some(stop), Some(thread));
+        Ok((Telemetry { address, pusher, page, linger, signals, stop, thread }, made))
     }
 }
 
@@ -121,6 +124,8 @@ pub struct Telemetry {
     pusher: Option<Pusher>,
     page: Arc<Page>,
     linger: Duration,
+    /// How many signals had come before.
+    signals: usize,
     stop: Option<oneshot::Sender<()>>,
     thread: Option<JoinHandle<()>>,
 }
@@ -132,16 +137,17 @@ impl Telemetry {
     }
 
     /// Waits until somebody who has read the page has read it once more, which is the last word of it; no longer than
-    /// was asked for, and not after a signal.
+    /// was asked for, shortly where a signal has ended what was shown, and no more after another one.
     fn linger(&self) {
         self.page.conclude();
         if self.linger.is_zero() || !self.page.was_read() {
             return;
         }
-        let seconds = self.linger.as_secs_f64();
+        let patience = if signals() == self.signals { self.linger } else { self.linger.min(AFTER_SIGNAL) };
+        let seconds = patience.as_secs_f64();
         say!("metrics stay for a last scrape, {seconds} s at most; a signal ends the waiting");
         let (began, before) = (Instant::now(), signals());
-        while !self.page.was_read_to_the_end() && began.elapsed() < self.linger && signals() == before {
+        while !self.page.was_read_to_the_end() && began.elapsed() < patience && signals() == before {
             thread::sleep(GLANCE);
         }
     }

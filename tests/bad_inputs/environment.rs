@@ -59,6 +59,7 @@ fn variables_are_read_as_what_is_set() {
         ("PHALANX_SEED", "seed", "0x10"),
         ("PHALANX_AGGREGATOR__RULE", "aggregator.rule", "[{ clipping = { radius = 1e-6 } }, \"mean\"]"),
         ("PHALANX_WORKERS__0__BATCH_SIZE", "workers.0.batch_size", "2"),
+        ("Phalanx_Seed", "seed", "7"),
     ] {
         let set = printed(&mut room.command(&[
             "check",
@@ -73,6 +74,9 @@ fn variables_are_read_as_what_is_set() {
             "{variable}"
         );
     }
+    let set = printed(&mut room.command(&["check", "--print", "good.toml", "--set", "task.clip=2.0"]));
+    let mut table = room.command(&["check", "--print", "good.toml"]);
+    assert_eq!(printed(table.env("PHALANX_TASK", "{ clip = 2.0 }")), set, "the rest of the table stays");
     let mut listed = room.command(&["check", "--print", "good.toml"]);
     assert!(printed(listed.env("PHALANX_AGGREGATOR__RULE", "[clipping, mean]")).contains("clipping"));
 }

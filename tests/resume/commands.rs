@@ -190,6 +190,43 @@ fn a_folder_in_which_a_process_works_is_refused() {
     }
 }
 
+/// No result depends on what is written of workers: whoever goes on may want it otherwise.
+#[test]
+fn what_is_written_of_workers_may_change_as_a_run_goes_on() {
+    let place = place();
+    let undisturbed = place.undisturbed();
+    let rounds = |run: &Path| -> Vec<u64> {
+        let text = fs::read_to_string(run.join("workers.csv")).unwrap();
+        let mut rounds: Vec<u64> =
+            text.lines().skip(1).map(|line| line.split(',').next().unwrap().parse().unwrap()).collect();
+        rounds.dedup();
+        rounds
+    };
+    for (before, after) in [("0", "5"), ("3", "5"), ("3", "0")] {
+        let every = |rounds: &str| format!("record.workers_every={rounds}");
+        let (mut child, run) = place.start(&format!("{before}-{after}"), &["--set", &every(before)]);
+        wait_for(|| (checkpoints(&run).last() >= Some(&9)).then_some(()));
+        kill(&child, Signal::KILL);
+        child.wait().unwrap();
+        let at = *checkpoints(&run).last().unwrap();
+        let resumed = resume(&run, &["--set", &every(after)]);
+        assert_eq!((resumed.status, ended(&run).0.as_str()), (0, "completed"), "{}", resumed.stderr);
+        assert_eq!(
+            fs::read(run.join("rounds.csv")).unwrap(),
+            fs::read(undisturbed.join("rounds.csv")).unwrap()
+        );
+        let later = (1..=60).filter(|round| round % 5 == 0 && *round > at);
+        match (before, after) {
+            ("0", _) => assert_eq!(rounds(&run), later.collect::<Vec<_>>()),
+            (_, "0") => assert!(!run.join("workers.csv").exists()),
+            _ => assert_eq!(
+                rounds(&run),
+                (1..=at).filter(|round| round % 3 == 0).chain(later).collect::<Vec<_>>()
+            ),
+        }
+    }
+}
+
 #[test]
 fn a_run_whose_process_was_killed_is_not_watched_for_ever() {
     let place = Place::new(&experiment(CASTS[0], 1_000_000, 20));

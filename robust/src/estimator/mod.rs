@@ -40,7 +40,7 @@ pub struct Gradients {
 /// [`state`](Stateful::state) says without the vectors, and all of it before the next [`update`](Self::update). If that
 /// leaves other values than before, it keeps everything.
 pub trait Estimator: DynClone + Stateful + Send {
-    /// Told once, before anything else: whose it is, and the seed of the run. One that draws random numbers takes a stream
+    /// Told once by whoever makes it for a run, as an experiment does: whose it is, and the seed. One that draws random numbers takes a stream
     /// for each round from it, such as `seed.stream("estimator", worker as u64, "noise", round)`: results are then the same
     /// for any number of threads, and there is nothing to remember.
     fn place(&mut self, worker: usize, seed: Seed) {

@@ -44,7 +44,7 @@ impl Domain {
 
 /// The server's optimiser.
 pub trait Step: DynClone + Stateful + Send {
-    /// Told once, before anything else: the seed of the run. One that draws random numbers takes a stream for each round
+    /// Told once by whoever makes it for a run, as an experiment does: the seed. One that draws random numbers takes a stream for each round
     /// from it, such as `seed.stream("step", 0, "noise", round)`.
     fn place(&mut self, seed: Seed) {
         let _ = seed;

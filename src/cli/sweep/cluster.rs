@@ -132,7 +132,8 @@ pub fn tasks(
     let (busy, idle): (Vec<&Task>, Vec<&Task>) =
         queue.iter().partition(|task| task.record.status == Standing::Running);
     if !busy.is_empty() {
-        say!("{} at work already, and left out", count(busy.len(), "cell"));
+        let cells = count(busy.len(), "cell");
+        say!("{cells} at work already, and left out; the report does not wait for them");
     }
     Ok(Tasks {
         name: name.to_owned(),

@@ -217,7 +217,7 @@ fn only(
     let done = record.status == Standing::Completed;
     let claim = folder.claim(&hash)?;
     let busy = claim.is_none() || FolderLock::is_held(&path.join(&record.folder));
-    if busy {
+    if busy && !done {
         say!("cell {index} is at work in another process, and left to it");
     }
     let task = Some(Task { record, config: cell.config }).filter(|_| !done && !busy);
