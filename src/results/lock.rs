@@ -4,7 +4,7 @@
 use std::{
     fs::{File, OpenOptions, TryLockError},
     io,
-    path::Path,
+    path::{Path, PathBuf},
     thread,
 };
 
@@ -23,7 +23,15 @@ impl FolderLock {
     /// # Errors
     /// [`ResultsError`] if the file cannot be made or locked.
     pub fn take(folder: &Path) -> Result<Option<Self>, ResultsError> {
-        let (path, file) = open(folder)?;
+        Self::take_at(folder.join(LOCK))
+    }
+
+    /// The same of a lock whose file is at `path`.
+    ///
+    /// # Errors
+    /// As [`take`](Self::take).
+    pub fn take_at(path: PathBuf) -> Result<Option<Self>, ResultsError> {
+        let file = open(&path)?;
         loop {
             match file.try_lock() {
                 Ok(()) => return Ok(Some(Self(file))),
@@ -38,7 +46,12 @@ impl FolderLock {
     /// Whether a process works in `folder`, as far as can be seen: where locks cannot be asked for, one may. Nothing is
     /// written, and [`take`](Self::take) is not disturbed.
     pub fn is_held(folder: &Path) -> bool {
-        match File::open(folder.join(LOCK)) {
+        Self::is_held_at(&folder.join(LOCK))
+    }
+
+    /// The same of a lock whose file is at `path`.
+    pub fn is_held_at(path: &Path) -> bool {
+        match File::open(path) {
             Ok(file) => file.try_lock_shared().is_err(),
             Err(error) => error.kind() != io::ErrorKind::NotFound,
         }
@@ -49,24 +62,23 @@ impl FolderLock {
     /// # Errors
     /// As [`take`](Self::take).
     pub fn wait(folder: &Path) -> Result<Self, ResultsError> {
-        let (path, file) = open(folder)?;
+        let path = folder.join(LOCK);
+        let file = open(&path)?;
         file.lock().map_err(ResultsError::at(&path))?;
         Ok(Self(file))
     }
 }
 
-fn open(folder: &Path) -> Result<(std::path::PathBuf, File), ResultsError> {
-    let path = folder.join(LOCK);
-    let file = OpenOptions::new().create(true).truncate(false).write(true).open(&path);
-    let file = file.map_err(ResultsError::at(&path))?;
-    Ok((path, file))
+fn open(path: &Path) -> Result<File, ResultsError> {
+    let file = OpenOptions::new().create(true).truncate(false).write(true).open(path);
+    file.map_err(ResultsError::at(path))
 }
 
 #[cfg(test)]
 mod tests {
     use std::{fs, thread, time::Duration};
 
-    use super::{FolderLock, open};
+    use super::{FolderLock, LOCK, open};
 
     #[test]
     fn a_lock_is_seen_as_long_as_it_is_held() {
@@ -83,7 +95,7 @@ mod tests {
     #[test]
     fn who_asks_for_a_lock_keeps_nobody_from_taking_it() {
         let folder = tempfile::tempdir().unwrap();
-        let (_, asking) = open(folder.path()).unwrap();
+        let asking = open(&folder.path().join(LOCK)).unwrap();
         asking.lock_shared().unwrap();
         thread::scope(|scope| {
             let taken = scope.spawn(|| FolderLock::take(folder.path()).unwrap());

@@ -11,7 +11,7 @@ use super::{
     cells::Clash,
     manifest::{Manifest, Record},
 };
-use crate::results::{ResultsError, RunFolder};
+use crate::results::{FolderLock, ResultsError, RunFolder};
 
 const MANIFEST: &str = "sweep.json";
 const LOCK: &str = ".sweep.lock";
@@ -103,14 +103,8 @@ impl SweepFolder {
     ///
     /// # Errors
     /// [`ResultsError`] if the file cannot be made or locked.
-    pub fn claim(&self, hash: &str) -> Result<Option<File>, ResultsError> {
-        let at = self.path().join(format!(".{hash}.lock"));
-        let lock = open(&at)?;
-        match lock.try_lock() {
-            Ok(()) => Ok(Some(lock)),
-            Err(TryLockError::WouldBlock) => Ok(None),
-            Err(TryLockError::Error(error)) => Err(ResultsError { path: at, error }),
-        }
+    pub fn claim(&self, hash: &str) -> Result<Option<FolderLock>, ResultsError> {
+        FolderLock::take_at(claim_of(self.path(), hash))
     }
 
     /// Writes a file, and returns its path.
@@ -155,6 +149,11 @@ impl SweepFolder {
         lock.lock().map_err(ResultsError::at(&at))?;
         Ok(lock)
     }
+}
+
+/// The lock of a cell, by its hash, in the folder of its `sweep`: see [`SweepFolder::claim`].
+pub(super) fn claim_of(sweep: &Path, hash: &str) -> PathBuf {
+    sweep.join(format!(".{hash}.lock"))
 }
 
 /// The manifest in the folder of a sweep, if there is one.

@@ -5,7 +5,10 @@ use std::{collections::HashMap, path::Path};
 
 use serde::{Deserialize, Serialize};
 
-use super::cells::{Clash, Draft, Name, label};
+use super::{
+    cells::{Clash, Draft, Name, label},
+    folder::claim_of,
+};
 use crate::{
     hex::hex,
     results::{FolderLock, Status, Summary},
@@ -120,7 +123,7 @@ impl Manifest {
                 let other = format!("cell {} ({})", cell.index, cell.label());
                 return Err(Clash { one, other, hash: cell.hash.clone() });
             }
-            cell.stand(&sweep.join(&cell.folder), known);
+            cell.stand(sweep, known);
         }
         Ok(self)
     }
@@ -153,14 +156,17 @@ impl Record {
         !self.digest.is_empty() && self.digest != other.digest
     }
 
-    /// Fills in how the cell stands, from its run folder and what was recorded of it `before`.
-    fn stand(&mut self, folder: &Path, before: Option<&Self>) {
+    /// Fills in how the cell stands, from its run folder in `sweep` and what was recorded of it `before`.
+    fn stand(&mut self, sweep: &Path, before: Option<&Self>) {
+        let folder = &sweep.join(&self.folder);
         if let Some(before) = before {
             (self.status, self.seconds) = (before.status, before.seconds);
             self.error.clone_from(&before.error);
         }
         match Summary::of(folder) {
-            _ if self.status == Standing::Running && FolderLock::is_held(folder) => {}
+            // One that has been claimed has a process that will come to hold the lock of its folder.
+            _ if self.status == Standing::Running
+                && (FolderLock::is_held(folder) || FolderLock::is_held_at(&claim_of(sweep, &self.hash))) => {}
             Some(summary) => self.settle(&summary),
             // A process that is gone without a word, or results that were removed.
             None if self.status == Standing::Running => self.status = Standing::Interrupted,
