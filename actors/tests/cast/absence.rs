@@ -1,7 +1,7 @@
 //! Workers that die, fall silent or never ask the learner.
 
 use phalanx_actors::{
-    Policy, Reason, RunError, Settings, Workers,
+    Deadlines, Policy, Reason, RunError, Settings, Workers,
     learner::{Draw, Sampler},
     messages::{Fault, Reply},
 };
@@ -135,11 +135,14 @@ fn a_worker_that_blocks_its_thread_ends_the_run_and_is_left_behind() {
             std::thread::park();
         }
     });
-    let played = play(four_honest(impatient(Policy::Fail)).seat(4..5, stuck));
+    // On a busy machine an honest worker may be at work for as long as it is short.
+    let patience = 10 * SHORT;
+    let deadlines = Deadlines { worker: patience, ..Deadlines::default() };
+    let played = play(four_honest(Settings { deadlines, ..settings(Policy::Fail) }).seat(4..5, stuck));
     // Its arbiter hosts all workers here, so that some of the others may be silent too.
     let Err(RunError::Workers { round: 1, workers, reason }) = played.end else { panic!("{:?}", played.end) };
     assert!(workers.contains(&4));
-    assert_eq!(*reason, Reason::Silent(SHORT));
+    assert_eq!(*reason, Reason::Silent(patience));
 }
 
 /// Never ends its second update.
