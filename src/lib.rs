@@ -37,6 +37,7 @@ mod program;
 pub mod registry;
 pub mod report;
 pub mod results;
+mod stop;
 pub mod store;
 pub mod sweep;
 pub mod telemetry;

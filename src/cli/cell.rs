@@ -12,9 +12,10 @@ use rustix::process::{Signal, set_parent_process_death_signal};
 use crate::{
     checkpoint::{self, Build, CheckpointError, Found},
     config::Layers,
-    experiment::{self, Plan, PlanError, RunOutcome},
+    experiment::{Plan, PlanError, RunOutcome},
     registry::Registry,
     results::{FolderLock, ResultsError, RunFolder, Status, Summary},
+    stop,
     sweep::process::{clear, set_aside},
 };
 
@@ -33,7 +34,7 @@ pub struct Arguments {
 
 /// Runs the cell, unless another process has done so meanwhile.
 pub fn main(registry: &Registry, arguments: &Arguments) -> ExitCode {
-    experiment::wait_always();
+    stop::wait_always();
     if let Err(error) = set_parent_process_death_signal(Some(Signal::TERM)) {
         say!("warning: the cell will outlive a sweep that is killed: {error}");
     }

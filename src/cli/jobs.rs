@@ -20,9 +20,10 @@ use indicatif::MultiProgress;
 use super::{RunArguments, check, progress::Progress, run};
 use crate::{
     exit::{INTERRUPTED, UNUSABLE},
-    experiment::{Demands, Plan, PlanError, RunOutcome, interrupted},
+    experiment::{Demands, Plan, PlanError, RunOutcome},
     registry::Registry,
     results::Status,
+    stop::interrupted,
 };
 
 /// Runs every file of `arguments`.
@@ -113,13 +114,14 @@ impl Office<'_> {
     }
 
     fn take(&self) -> Option<&Path> {
-        let file = self.arguments.files.get(self.next.fetch_add(1, Ordering::Relaxed))?;
-        if interrupted() {
+        loop {
+            let file = self.arguments.files.get(self.next.fetch_add(1, Ordering::Relaxed))?;
+            if !interrupted() {
+                return Some(file);
+            }
             self.cut.fetch_add(1, Ordering::Relaxed);
-            say!("{}: not begun", file.display());
-            return self.take();
+            self.bars.suspend(|| say!("{}: not begun", file.display()));
         }
-        Some(file)
     }
 
     /// Runs one file, and says how it went.

@@ -20,8 +20,7 @@ use serde::{Deserialize, de::value::StrDeserializer};
 use crate::{
     config::Named,
     exit::UNUSABLE,
-    interop::{InteropError, MatrixFile, Problem},
-    machine::available_memory,
+    interop::{InteropError, MatrixFile, Problem, require_memory},
     registry::{ComponentError, Kind, Registry, Resolved},
 };
 
@@ -205,10 +204,8 @@ pub fn elements(flag: &str, text: &str) -> Result<Vec<Named>, Failure> {
 
 /// An error if `needed` bytes, for so many vectors of such a length, are more than there are; `flag` says how many.
 pub fn fit(flag: &str, (count, d): (usize, usize), needed: u64) -> Result<(), Failure> {
-    if available_memory().is_none_or(|available| needed <= available) {
-        return Ok(());
-    }
-    Err(Failure::flag(flag, format!("{count} vectors of length {d} need about {needed} bytes of memory")))
+    require_memory(needed)
+        .map_err(|problem| Failure::flag(flag, format!("{count} vectors of length {d}: {problem}")))
 }
 
 /// An error if the result that goes to `out`, after `flag`, would replace one of the `inputs`, by whatever name. A device

@@ -14,7 +14,6 @@ mod memory;
 mod plan;
 mod rehearse;
 mod run;
-mod stop;
 mod telemetry;
 mod workload;
 
@@ -23,4 +22,3 @@ pub use memory::{Demands, MemoryError, TogetherError};
 pub use plan::{Plan, PlanError};
 pub use rehearse::{Arithmetic, RehearsalError};
 pub use run::RunOutcome;
-pub use stop::{at_signals, interrupted, signals, wait_always};

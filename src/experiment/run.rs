@@ -21,7 +21,6 @@ use super::{
     Plan, PlanError,
     blame::blame,
     cast::{Group, Part},
-    stop,
 };
 use crate::{
     checkpoint::{self, Build, Checkpoints, Found, Origin},
@@ -31,6 +30,7 @@ use crate::{
         BarrierCounts, Columns, FolderLock, PARAMETERS, ResultsError, RunFolder, Status, Summary,
         tables::Tables, write_parameters,
     },
+    stop,
     store::{SpillFile, Store, StoreError},
     telemetry::{Door, Telemetry},
 };

@@ -8,7 +8,7 @@ use std::{
 
 use phalanx_robust::{Dtype, Vector};
 
-use super::{InteropError, Problem, layout::Layout, memory, npy, safetensors};
+use super::{InteropError, Problem, layout::Layout, memory::require_memory, npy, safetensors};
 
 /// Numbers that are converted at a time.
 const PIECE: usize = 1 << 14;
@@ -65,7 +65,7 @@ impl MatrixFile {
     /// # Errors
     /// [`Problem::Memory`], or [`Problem::Read`].
     pub fn read(mut self) -> Result<Vec<Vector>, InteropError> {
-        memory::require(self.layout.bytes()).map_err(InteropError::at(&self.path))?;
+        require_memory(self.layout.bytes()).map_err(InteropError::at(&self.path))?;
         self.rows().map_err(InteropError::at(&self.path))
     }
 

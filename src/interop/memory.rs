@@ -7,7 +7,7 @@ use crate::machine::available_memory;
 ///
 /// # Errors
 /// [`Problem::Memory`] with both numbers.
-pub fn require(needed: u64) -> Result<(), Problem> {
+pub fn require_memory(needed: u64) -> Result<(), Problem> {
     match available_memory() {
         Some(available) if needed > available => Err(Problem::Memory { needed, available }),
         _ => Ok(()),

@@ -16,4 +16,5 @@ mod write;
 
 pub use error::{InteropError, Problem};
 pub use matrix_file::MatrixFile;
+pub use memory::require_memory;
 pub use write::{write_json, write_matrix, write_vector};

@@ -22,7 +22,7 @@ use super::{
 };
 use crate::{
     config::{self, PortInUse},
-    experiment::signals,
+    stop::signals,
 };
 
 /// How often the process is measured and old samples are folded into their histograms.
@@ -143,10 +143,11 @@ impl Telemetry {
         if self.linger.is_zero() || !self.page.was_read() {
             return;
         }
-        let patience = if signals() == self.signals { self.linger } else { self.linger.min(AFTER_SIGNAL) };
+        // Counted before anything is said, for who reads it may send a signal at once.
+        let (began, before) = (Instant::now(), signals());
+        let patience = if before == self.signals { self.linger } else { self.linger.min(AFTER_SIGNAL) };
         let seconds = patience.as_secs_f64();
         say!("metrics stay for a last scrape, {seconds} s at most; a signal ends the waiting");
-        let (began, before) = (Instant::now(), signals());
         while !self.page.was_read_to_the_end() && began.elapsed() < patience && signals() == before {
             thread::sleep(GLANCE);
         }

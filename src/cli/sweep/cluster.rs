@@ -46,7 +46,14 @@ impl Cluster {
         if tasks.cells.is_empty() {
             return say!("{NONE_LEFT}");
         }
-        print(&if self.slurm { self.scripts(tasks).join("\n") } else { tasks.hq_line() + "\n" });
+        if !self.slurm {
+            return print(&(tasks.hq_line() + "\n"));
+        }
+        let scripts = self.scripts(tasks);
+        if scripts.len() > 1 {
+            say!("note: {} scripts, each for an array job of its own", scripts.len());
+        }
+        print(&scripts.join("\n"));
     }
 
     /// Hands the cells over: to Slurm itself, to HyperQueue by a line that the user runs.

@@ -316,7 +316,7 @@ fn stop_on_signal(stop: &Stop, bar: &ProgressBar) {
             shown.suspend(|| say!("cells end after their round in hand; again to end them now"));
         }
     };
-    if let Err(error) = crate::experiment::at_signals(handler) {
+    if let Err(error) = crate::stop::at_signals(handler) {
         say!("warning: Ctrl-C will not be handled: {error}");
     }
 }

@@ -33,7 +33,7 @@ struct Runs {
 }
 
 /// From now on a signal does not end the process at once: a run is about to leave traces.
-pub(super) fn listen() {
+pub fn listen() {
     HANDLER.call_once(|| {
         if let Err(error) = at_signals(signalled) {
             say!("warning: Ctrl-C will not be handled: {error}");
@@ -42,7 +42,7 @@ pub(super) fn listen() {
 }
 
 /// Lets a signal stop the run behind `stopper`; one that came since [`listen`] stops it too.
-pub(super) fn on_signal(stopper: Stopper) {
+pub fn on_signal(stopper: Stopper) {
     let mut runs = runs();
     if runs.interrupted {
         stopper.stop();
@@ -51,7 +51,7 @@ pub(super) fn on_signal(stopper: Stopper) {
 }
 
 /// A run behind a stopper is over: its process may live on for a moment, without a round in hand.
-pub(super) fn over() {
+pub fn over() {
     runs().over += 1;
 }
 
