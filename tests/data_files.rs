@@ -117,7 +117,7 @@ fn a_file_of_another_length_or_content_is_refused() {
 #[test]
 fn an_unknown_name_is_told_the_known_ones() {
     let error = data::load("mnits", &[]).unwrap_err().to_string();
-    assert_eq!(error, "unknown data set `mnits`; known are digits, mnist, fashion-mnist, cifar10");
+    assert_eq!(error, "unknown data set `mnits`; known are digits, mnist, fashion-mnist, cifar10, cifar100");
 }
 
 #[test]

@@ -12,8 +12,11 @@ use phalanx::{
     learner::torch::{
         BatchNormPolicy, Layer, Model, ModelError, ModelRule, Pass, Precision, Settings, Shape, TorchLearner,
         Way,
-        layer::{AvgPool, BatchNorm, Flatten, Linear, Parameter, Start},
-        model::{CnnMnist, Logistic, Mlp, Resnet18, SimpleCnn},
+        layer::{AvgPool, BatchNorm, Dropout, Flatten, Linear, Parameter, Start},
+        model::{
+            CnnCifar, CnnMnist, EmpireCnn, Logistic, Mlp, Resnet18, Resnet34, Resnet50, Resnet101, Resnet152,
+            SimpleCnn,
+        },
     },
 };
 use phalanx_actors::learner::{Learned, Learner, LearnerError};
@@ -28,7 +31,13 @@ fn the_models_have_their_numbers_of_parameters() {
     assert_eq!(SimpleCnn {}.build(mnist, 10).unwrap().dim(), 29_034);
     assert_eq!(SimpleCnn {}.build(cifar, 10).unwrap().dim(), 34_634);
     assert_eq!(CnnMnist {}.build(mnist, 10).unwrap().dim(), 431_080);
+    assert_eq!(CnnCifar {}.build(cifar, 10).unwrap().dim(), 2_324_630);
+    assert_eq!(EmpireCnn {}.build(cifar, 10).unwrap().dim(), 1_310_922);
     assert_eq!(Resnet18 {}.build(cifar, 10).unwrap().dim(), 11_173_962);
+    assert_eq!(Resnet34 {}.build(cifar, 10).unwrap().dim(), 21_282_122);
+    assert_eq!(Resnet50 {}.build(cifar, 10).unwrap().dim(), 23_520_842);
+    assert_eq!(Resnet101 {}.build(cifar, 10).unwrap().dim(), 42_512_970);
+    assert_eq!(Resnet152 {}.build(cifar, 10).unwrap().dim(), 58_156_618);
     assert_eq!(Mlp::default().build(mnist, 10).unwrap().dim(), 784 * 100 + 100 + 100 * 10 + 10);
     assert_eq!(Logistic {}.build(mnist, 10).unwrap().dim(), 7_850);
 }
@@ -230,6 +239,71 @@ fn augmentation_follows_the_draws_stream_and_is_the_same_at_both_points() {
     let again = learner.gradients(&both, &other).unwrap();
     assert_ne!(again[0].loss, learned[0].loss);
     assert_eq!(again[1].loss, learned[1].loss);
+}
+
+/// Softmax regression on what dropout leaves of 192 values.
+fn regression(rate: Option<f64>, way: Way) -> TorchLearner {
+    let dropout = rate.map(|rate| boxed(Dropout { rate }));
+    let layers = [boxed(Flatten)].into_iter().chain(dropout).chain([boxed(Linear { out: 10 })]);
+    let model = Model::new([3, 8, 8], 10, layers.collect()).expect("a sound test");
+    TorchLearner::new(model, &dataset(3, 8), Settings { way: Some(way), ..F64 }, Seed(3))
+        .expect("a sound test")
+}
+
+/// What a worker with one sample gave its linear layer: the gradient of the weights is (p - y) x, that of the biases p - y.
+fn given(gradient: &Vector) -> Vec<f64> {
+    let gradient = gradient.to_f64();
+    gradient[..192].iter().map(|product| product / gradient[1920]).collect()
+}
+
+#[test]
+fn dropout_takes_its_share_the_same_at_both_points_and_whatever_computes() {
+    const RATE: f64 = 0.25;
+    let jobs = jobs(40, 1, BOTH);
+    let start = regression(None, Way::Kernels).start();
+    let both = query(start.clone(), Some(start.like(&sines(start.len()))));
+    let learn = |rate, way| regression(rate, way).gradients(&both, &jobs).unwrap();
+    let whole: Vec<Vec<f64>> =
+        learn(None, Way::Kernels).iter().map(|learned| given(&learned.gradients.current)).collect();
+    let mut masks = Vec::new();
+    for way in [Way::Kernels, Way::Torch] {
+        for (learned, whole) in learn(Some(RATE), way).iter().zip(&whole) {
+            let current = given(&learned.gradients.current);
+            close(&given(learned.gradients.previous.as_ref().unwrap()), &current, 1e-9);
+            let mask: Vec<bool> = current.iter().map(|&x| x != 0.0).collect();
+            let kept = whole.iter().zip(&mask).map(|(x, &kept)| if kept { x / (1.0 - RATE) } else { 0.0 });
+            close(&current, &kept.collect::<Vec<_>>(), 1e-9);
+            masks.push(mask);
+        }
+    }
+    let (kernels, torch) = masks.split_at(jobs.len());
+    assert_eq!(kernels, torch);
+    assert!(kernels.windows(2).all(|two| two[0] != two[1]));
+    let dropped = kernels.iter().flatten().filter(|&&kept| !kept).count() as f64;
+    // Five standard deviations of 7,680 draws.
+    assert!((dropped / 7680.0 - RATE).abs() < 0.025, "{dropped}");
+}
+
+#[test]
+fn an_evaluation_drops_nothing() {
+    for way in [Way::Kernels, Way::Torch] {
+        let [plain, dropping] = [None, Some(0.25)].map(|rate| {
+            let mut learner = regression(rate, way);
+            let point = learner.start();
+            learner.evaluation(1, &point)().unwrap()
+        });
+        assert_eq!((plain.loss, plain.accuracy), (dropping.loss, dropping.accuracy));
+    }
+}
+
+#[test]
+fn a_layer_that_would_drop_all_is_no_layer() {
+    let layers = |rate| vec![boxed(Dropout { rate }), boxed(Flatten), boxed(Linear { out: 10 })];
+    assert!(Model::new([3, 8, 8], 10, layers(0.0)).is_ok());
+    for rate in [1.0, -0.1, f64::NAN] {
+        let error = Model::new([3, 8, 8], 10, layers(rate)).unwrap_err().to_string();
+        assert!(error.contains("layer 1") && error.contains("a rate of at least 0 and below 1"), "{error}");
+    }
 }
 
 /// A layer from outside with one parameter: what `of` makes of x, times it.

@@ -16,18 +16,27 @@ use phalanx_actors::learner::Learner;
 use phalanx_robust::{estimator::Points, random::Seed, state::Stateful};
 use serde_json::Value;
 
-fn residual() -> Model {
+fn blocks(blocks: [Residual; 2]) -> Model {
+    let [first, second] = blocks;
     let layers = vec![
         boxed(Conv::plain(4, 3, 1, 1)),
         boxed(BatchNorm),
         boxed(Relu),
-        boxed(Residual::basic(4, 8, 2)),
-        boxed(Residual::basic(8, 8, 1)),
+        boxed(first),
+        boxed(second),
         boxed(AvgPool { kernel: 4 }),
         boxed(Flatten),
         boxed(Linear { out: 10 }),
     ];
     Model::new([3, 8, 8], 10, layers).unwrap()
+}
+
+fn residual() -> Model {
+    blocks([Residual::basic(4, 8, 2), Residual::basic(8, 8, 1)])
+}
+
+fn bottleneck() -> Model {
+    blocks([Residual::bottleneck(4, 2, 2), Residual::bottleneck(8, 2, 1)])
 }
 
 fn numbers(value: &Value) -> Vec<f64> {
@@ -121,4 +130,6 @@ fn cnn_mnist_is_pytorchs() {
 fn residual_blocks_are_pytorchs() {
     check("residual", residual, Precision::F64, 1e-10);
     check("residual", residual, Precision::F32, 2e-4);
+    check("bottleneck", bottleneck, Precision::F64, 1e-10);
+    check("bottleneck", bottleneck, Precision::F32, 2e-4);
 }

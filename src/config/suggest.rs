@@ -68,6 +68,8 @@ const ELSEWHERE: &[(&str, &str)] = &[
     ("resnet", "resnet18"),
     ("softmax", "logistic"),
     ("logreg", "logistic"),
+    ("logregmnist", "logistic"),
+    ("fcmnist", "mlp"),
     ("logreg", "logistic-regression"),
     ("quadratic", "least-squares"),
     ("fmnist", "fashion-mnist"),

@@ -1,13 +1,10 @@
 //! CIFAR-10: 60,000 colour photographs of 32x32 pixels in ten classes (Krizhevsky, 2009).
 
-use std::{path::PathBuf, sync::Arc};
-
-use rayon::prelude::*;
+use std::path::PathBuf;
 
 use super::{
-    About, Augmentation, DataError, Dataset, Digest, FileSpec, Images, Normalisation, Source, cifar,
+    About, Augmentation, DataError, Dataset, Digest, FileSpec, Normalisation, Source, cifar,
     get::{Unpack, Way},
-    locate,
 };
 
 /// CIFAR-10.
@@ -24,7 +21,7 @@ const FILES: [FileSpec; 6] = [
 ];
 
 const fn batch(name: &'static str, sha1: &'static str) -> FileSpec {
-    FileSpec { name, bytes: 10_000 * cifar::RECORD as u64, digest: Digest::Sha1(sha1) }
+    FileSpec { name, bytes: 10_000 * cifar::TEN.record() as u64, digest: Digest::Sha1(sha1) }
 }
 
 impl Source for Cifar10 {
@@ -48,13 +45,12 @@ impl Source for Cifar10 {
     }
 
     fn load(&self, roots: &[PathBuf]) -> Result<Dataset, DataError> {
-        let paths = locate::locate(&self.about(), roots)?;
-        let (train, test) = paths.split_at(FILES.len() - 1);
+        let (train, test) = cifar::TEN.read(&self.about(), roots)?;
         Ok(Dataset {
             validation: None,
             name: "cifar10".into(),
-            train: read(train, &FILES[..train.len()])?,
-            test: read(test, &FILES[train.len()..])?,
+            train,
+            test,
             normalisation: Normalisation {
                 mean: vec![0.4914, 0.4822, 0.4465],
                 std: vec![0.2023, 0.1994, 0.2010],
@@ -62,19 +58,4 @@ impl Source for Cifar10 {
             augmentation: Augmentation::CropFlip { padding: 2 },
         })
     }
-}
-
-fn read(paths: &[PathBuf], files: &[FileSpec]) -> Result<Images, DataError> {
-    let contents: Vec<Vec<u8>> = paths
-        .par_iter()
-        .zip(files)
-        .map(|(path, file)| locate::verified(path, file))
-        .collect::<Result<_, _>>()?;
-    let count = contents.iter().map(|content| content.len() / cifar::RECORD).sum::<usize>();
-    let (mut pixels, mut labels) = (Vec::with_capacity(count * cifar::IMAGE), Vec::with_capacity(count));
-    for (path, content) in paths.iter().zip(&contents) {
-        cifar::append(path, content, &mut pixels, &mut labels)?;
-    }
-    let (pixels, labels) = (Arc::new(pixels), Arc::new(labels));
-    Ok(Images { channels: 3, height: 32, width: 32, classes: 10, pixels, labels })
 }

@@ -14,6 +14,7 @@ mod check;
 mod checksum;
 pub mod cifar;
 mod cifar10;
+mod cifar100;
 mod digits;
 mod error;
 mod fashion_mnist;
@@ -33,6 +34,7 @@ use phalanx_robust::describe::{Described, ParameterError};
 pub use catalogue::{About, FileSpec, Listing, Place, find, load};
 pub use checksum::Digest;
 pub use cifar10::Cifar10;
+pub use cifar100::Cifar100;
 pub use digits::Digits;
 pub use error::DataError;
 pub use fashion_mnist::FashionMnist;
@@ -195,6 +197,6 @@ pub trait DatasetRule: Described {
 }
 
 /// The data sets built in.
-pub fn built_in() -> [&'static dyn Source; 4] {
-    [&Digits, &Mnist, &FashionMnist, &Cifar10]
+pub fn built_in() -> [&'static dyn Source; 5] {
+    [&Digits, &Mnist, &FashionMnist, &Cifar10, &Cifar100]
 }

@@ -38,13 +38,16 @@ fn files_that_are_not_the_published_ones() {
             room.refuses(&[command, "mnist.toml", "--data", "data"], &["data/mnist/train-images-idx3-ubyte"]);
         }
     }
-    for (name, content) in [("cifar10", vec![0; 3073]), ("cifar10", vec![])] {
+    let ten = ["data_batch_1", "data_batch_2", "data_batch_3", "data_batch_4", "data_batch_5", "test_batch"];
+    let folders =
+        [("cifar10", "cifar-10-batches-bin", &ten[..]), ("cifar100", "cifar-100-binary", &["train", "test"])];
+    for (name, folder, files) in folders {
         let task = format!("dataset = \"{name}\"\nmodel = \"simple-cnn\"");
         room.put("cifar.toml", GOOD.replace("objective = { least-squares = { dim = 30 } }", &task));
-        let files =
-            ["data_batch_1", "data_batch_2", "data_batch_3", "data_batch_4", "data_batch_5", "test_batch"];
-        files.iter().for_each(|file| room.put(&format!("data/cifar-10-batches-bin/{file}.bin"), &content));
-        room.refuses(&["check", "cifar.toml", "--data", "data"], &["cifar"]);
+        for content in [vec![0; 3073], vec![]] {
+            files.iter().for_each(|file| room.put(&format!("data/{folder}/{file}.bin"), &content));
+            room.refuses(&["check", "cifar.toml", "--data", "data"], &[folder, files[0], "bytes"]);
+        }
     }
 }
 

@@ -70,13 +70,13 @@ fn read_idx(content: &[u8]) {
     }
 }
 
-fn read_cifar(content: &[u8]) {
+fn read_cifar(form: cifar::Form, content: &[u8]) {
     let (mut pixels, mut labels) = (Vec::new(), Vec::new());
-    let (read, bytes) = largest(|| cifar::append(Path::new("batch"), content, &mut pixels, &mut labels));
+    let (read, bytes) = largest(|| form.append(Path::new("batch"), content, &mut pixels, &mut labels));
     assert!(bytes <= 4 * content.len() + SPARE, "{bytes} bytes at once");
     if read.is_ok() {
         assert_eq!(pixels.len(), labels.len() * cifar::IMAGE);
-        assert!(labels.iter().all(|&label| label < 10));
+        assert!(labels.iter().all(|&label| usize::from(label) < form.classes()));
     }
 }
 
@@ -101,7 +101,9 @@ proptest! {
 
     #[test]
     fn cifar_records(count in 1usize..4, damages in damages()) {
-        read_cifar(&damaged(&vec![3; count * cifar::RECORD], &damages));
+        for form in [cifar::TEN, cifar::HUNDRED] {
+            read_cifar(form, &damaged(&vec![3; count * form.record()], &damages));
+        }
     }
 
     #[test]
@@ -109,7 +111,8 @@ proptest! {
         read_matrix("bad.npy", &content);
         read_matrix("bad.safetensors", &content);
         read_idx(&content);
-        read_cifar(&content);
+        read_cifar(cifar::TEN, &content);
+        read_cifar(cifar::HUNDRED, &content);
     }
 }
 

@@ -1,4 +1,4 @@
-"""Makes gradients.json: what PyTorch says of three networks at fixed weights, for tests/learner_golden.rs.
+"""Makes gradients.json: what PyTorch says of four networks at fixed weights, for tests/learner_golden.rs.
 
     python tests/golden/make_gradients.py > tests/golden/gradients.json
 
@@ -33,18 +33,12 @@ def labels(start, count):
     return torch.tensor([3 * n % 10 for n in range(start, start + count)])
 
 
-class Basic(nn.Module):
-    """The basic block of He et al. (2016) with a shortcut of its own."""
+class Block(nn.Module):
+    """A block of He et al. (2016) with a shortcut of its own."""
 
-    def __init__(self, channels, out, stride):
+    def __init__(self, body, channels, out, stride):
         super().__init__()
-        self.body = nn.Sequential(
-            nn.Conv2d(channels, out, 3, stride, 1, bias=False),
-            nn.BatchNorm2d(out),
-            nn.ReLU(),
-            nn.Conv2d(out, out, 3, 1, 1, bias=False),
-            nn.BatchNorm2d(out),
-        )
+        self.body = body
         same = stride == 1 and channels == out
         self.shortcut = (
             nn.Sequential()
@@ -54,6 +48,31 @@ class Basic(nn.Module):
 
     def forward(self, x):
         return torch.relu(self.body(x) + self.shortcut(x))
+
+
+def basic(channels, out, stride):
+    body = nn.Sequential(
+        nn.Conv2d(channels, out, 3, stride, 1, bias=False),
+        nn.BatchNorm2d(out),
+        nn.ReLU(),
+        nn.Conv2d(out, out, 3, 1, 1, bias=False),
+        nn.BatchNorm2d(out),
+    )
+    return Block(body, channels, out, stride)
+
+
+def bottleneck(channels, width, stride):
+    body = nn.Sequential(
+        nn.Conv2d(channels, width, 1, bias=False),
+        nn.BatchNorm2d(width),
+        nn.ReLU(),
+        nn.Conv2d(width, width, 3, stride, 1, bias=False),
+        nn.BatchNorm2d(width),
+        nn.ReLU(),
+        nn.Conv2d(width, 4 * width, 1, bias=False),
+        nn.BatchNorm2d(4 * width),
+    )
+    return Block(body, channels, 4 * width, stride)
 
 
 def networks():
@@ -69,7 +88,11 @@ def networks():
     )  # fmt: skip
     yield "residual", 3, 8, nn.Sequential(
         nn.Conv2d(3, 4, 3, padding=1, bias=False), nn.BatchNorm2d(4), nn.ReLU(),
-        Basic(4, 8, 2), Basic(8, 8, 1), nn.AvgPool2d(4), nn.Flatten(), nn.Linear(8, 10),
+        basic(4, 8, 2), basic(8, 8, 1), nn.AvgPool2d(4), nn.Flatten(), nn.Linear(8, 10),
+    )  # fmt: skip
+    yield "bottleneck", 3, 8, nn.Sequential(
+        nn.Conv2d(3, 4, 3, padding=1, bias=False), nn.BatchNorm2d(4), nn.ReLU(),
+        bottleneck(4, 2, 2), bottleneck(8, 2, 1), nn.AvgPool2d(4), nn.Flatten(), nn.Linear(8, 10),
     )  # fmt: skip
 
 

@@ -9,7 +9,7 @@ use phalanx::{
     data::{Augmentation, Dataset, Images, Normalisation},
     learner::torch::{
         Layer, Model, Precision, Settings, TorchLearner,
-        layer::{AvgPool, BatchNorm, Conv, Flatten, Linear, MaxPool, Relu, Residual},
+        layer::{AvgPool, BatchNorm, Conv, Dropout, Flatten, Linear, MaxPool, Relu, Residual},
     },
 };
 use phalanx_actors::learner::{Draw, Job, Learned, Learner, Query};
@@ -81,12 +81,14 @@ pub fn tiny() -> Model {
         boxed(BatchNorm),
         boxed(Relu),
         boxed(MaxPool { kernel: 2 }),
+        boxed(Dropout { rate: 0.2 }),
         boxed(Residual::basic(3, 4, 2)),
         boxed(Residual::basic(4, 4, 1)),
         boxed(AvgPool { kernel: 2 }),
         boxed(Flatten),
         boxed(Linear { out: 6 }),
         boxed(Relu),
+        boxed(Dropout { rate: 0.2 }),
         boxed(Linear { out: 10 }),
     ];
     Model::new([3, 8, 8], 10, layers).expect("a sound test")

@@ -175,5 +175,20 @@ fn text_and_json_name_the_same() {
 fn the_models_are_listed() {
     let names: Vec<String> =
         cards("models").iter().map(|card| card["name"].as_str().unwrap().to_owned()).collect();
-    assert_eq!(names, ["simple-cnn", "cnn-mnist", "mlp", "logistic", "resnet18"]);
+    assert_eq!(
+        names,
+        [
+            "simple-cnn",
+            "cnn-mnist",
+            "cnn-cifar",
+            "empire-cnn",
+            "mlp",
+            "logistic",
+            "resnet18",
+            "resnet34",
+            "resnet50",
+            "resnet101",
+            "resnet152"
+        ]
+    );
 }

@@ -8,7 +8,7 @@ use std::{
 };
 
 use super::{Progress, Reason};
-use crate::data::cifar::RECORD;
+use crate::data::cifar::TEN;
 
 const PIXELS: usize = 32 * 32;
 const IMAGES: usize = 10_000;
@@ -35,7 +35,7 @@ pub(super) fn to_records(folder: &Path, progress: &mut dyn FnMut(Progress)) -> R
     }
     for (index, (batch, labels)) in BATCHES.iter().zip(labels.chunks_exact(IMAGES)).enumerate() {
         to_batch(&folder.join(batch), labels)?;
-        let bytes = |batches| (batches * IMAGES * RECORD) as u64;
+        let bytes = |batches| (batches * IMAGES * TEN.record()) as u64;
         let (done, total) = (bytes(index + 1), Some(bytes(BATCHES.len())));
         progress(Progress::Bytes { file: "records".into(), done, total });
     }

@@ -4,6 +4,7 @@ use phalanx_actors::learner::Job;
 use phalanx_robust::{Dtype, Vector};
 
 use super::{
+    chance::Chance,
     convert::clipped,
     inputs::{Inputs, Pick},
     kernels::{Network, Prepared, Real, Spare},
@@ -79,7 +80,7 @@ fn learn<T: Real>(
     spare: &Spare<T>,
 ) -> Answer {
     let x = train.gather_one(&train.picks(&job.draw));
-    let found = at.learn(&x, &job.draw.labels, spare);
+    let found = at.learn(&x, &job.draw.labels, Chance::of(&job.draw.rng), spare);
     Answer {
         row: clipped(T::vector(found.gradient), clip),
         loss: found.loss,

@@ -14,6 +14,7 @@
 //! own implements [`Layer`]. Nothing here knows an actor or the TOML file.
 
 mod alone;
+mod chance;
 mod convert;
 mod evaluate;
 mod exact;
@@ -61,7 +62,13 @@ pub trait ModelVisitor {
 pub fn built_in(v: &mut impl ModelVisitor) {
     v.visit::<model::SimpleCnn>();
     v.visit::<model::CnnMnist>();
+    v.visit::<model::CnnCifar>();
+    v.visit::<model::EmpireCnn>();
     v.visit::<model::Mlp>();
     v.visit::<model::Logistic>();
     v.visit::<model::Resnet18>();
+    v.visit::<model::Resnet34>();
+    v.visit::<model::Resnet50>();
+    v.visit::<model::Resnet101>();
+    v.visit::<model::Resnet152>();
 }

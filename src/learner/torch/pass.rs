@@ -2,38 +2,41 @@
 
 use tch::{Kind, TchError, Tensor};
 
-use super::{Layer, Model, Shape, running::Running};
+use phalanx_robust::to_device;
+
+use super::{Layer, Model, Shape, chance::Chance, running::Running};
 
 /// PyTorch's default.
 pub(super) const EPSILON: f64 = 1e-5;
 
 /// What the layers of a model share while activations go through them: the
-/// workers' parameters, the number format of activations, and the statistics for batch normalisation.
+/// workers' parameters, the number format of activations, what the pass is for, and the statistics for batch normalisation.
 pub struct Pass<'a> {
     groups: i64,
     activations: Kind,
     parameters: std::slice::Iter<'a, Tensor>,
-    statistics: Statistics<'a>,
+    mode: Mode<'a>,
 }
 
-enum Statistics<'a> {
-    /// Every worker's own batch; what was found is kept, per layer.
-    Batch(Vec<(Tensor, Tensor)>),
-    /// The running ones, for evaluation; so many channels are used up.
-    Running(&'a Running, i64),
+enum Mode<'a> {
+    /// Gradients: every worker has its own chance, and its own batch's statistics, which are kept, per layer.
+    Training { chances: Vec<Chance>, found: Vec<(Tensor, Tensor)> },
+    /// An evaluation, by the running statistics; so many channels are used up.
+    Evaluation(&'a Running, i64),
 }
 
 impl<'a> Pass<'a> {
-    /// A pass that normalises by the batches; `parameters` are `[g, n]` each, in the model's order.
-    pub(super) fn train(groups: i64, parameters: &'a [Tensor], activations: Kind) -> Self {
-        let statistics = Statistics::Batch(Vec::new());
-        Self { groups, activations, parameters: parameters.iter(), statistics }
+    /// A pass for the gradients of workers with these chances; `parameters` are `[g, n]` each, in the model's order.
+    pub(super) fn train(chances: Vec<Chance>, parameters: &'a [Tensor], activations: Kind) -> Self {
+        let groups = chances.len() as i64;
+        let mode = Mode::Training { chances, found: Vec::new() };
+        Self { groups, activations, parameters: parameters.iter(), mode }
     }
 
     /// A pass of one group that normalises by the running statistics.
     pub(super) fn evaluate(parameters: &'a [Tensor], running: &'a Running, activations: Kind) -> Self {
-        let statistics = Statistics::Running(running, 0);
-        Self { groups: 1, activations, parameters: parameters.iter(), statistics }
+        let mode = Mode::Evaluation(running, 0);
+        Self { groups: 1, activations, parameters: parameters.iter(), mode }
     }
 
     /// Takes activations through `layers`, in their number format.
@@ -54,16 +57,21 @@ impl<'a> Pass<'a> {
 
     /// The sizes of what the layer says that it gives for activations of these `sizes`.
     fn output(&self, layer: &dyn Layer, sizes: &[i64]) -> Result<Vec<i64>, TchError> {
-        let (input, batch) = match *sizes {
-            [batch, channels, height, width] => {
-                let [channels, height, width] = [channels / self.groups, height, width].map(|n| n as usize);
-                (Shape::Image { channels, height, width }, batch)
-            }
-            [_, batch, n] => (Shape::Flat(n as usize), batch),
-            _ => return Err(TchError::Shape(format!("{sizes:?} are sizes of no activations"))),
-        };
+        let (input, batch) = self.samples(sizes)?;
         let misfit = |needs| TchError::Shape(format!("{layer:?} is given {input} and needs {needs}"));
         Ok(layer.output(input).map_err(misfit)?.sizes(self.groups, batch))
+    }
+
+    /// The form of a sample of activations of these `sizes`, and the number of samples of a worker.
+    fn samples(&self, sizes: &[i64]) -> Result<(Shape, i64), TchError> {
+        match *sizes {
+            [batch, channels, height, width] => {
+                let [channels, height, width] = [channels / self.groups, height, width].map(|n| n as usize);
+                Ok((Shape::Image { channels, height, width }, batch))
+            }
+            [_, batch, n] => Ok((Shape::Flat(n as usize), batch)),
+            _ => Err(TchError::Shape(format!("{sizes:?} are sizes of no activations"))),
+        }
     }
 
     /// Number of workers side by side, g.
@@ -94,6 +102,34 @@ impl<'a> Pass<'a> {
         self.parameters.next().ok_or_else(none)
     }
 
+    /// Whether gradients are asked for; else it is an evaluation.
+    pub fn is_training(&self) -> bool {
+        matches!(self.mode, Mode::Training { .. })
+    }
+
+    /// In training `x` with every value set to 0 with probability `rate`, below 1, and else divided by 1 - rate. What a
+    /// worker loses follows from its batch and from what was dropped before, not from the point.
+    ///
+    /// # Errors
+    /// libtorch's.
+    pub fn drop_out(&mut self, x: Tensor, rate: f64) -> Result<Tensor, TchError> {
+        let (shape, batch) = self.samples(&x.size())?;
+        let Mode::Training { chances, .. } = &mut self.mode else { return Ok(x) };
+        let values = batch as usize * shape.len();
+        let kept: Vec<bool> = chances.iter_mut().flat_map(|chance| chance.kept(rate).take(values)).collect();
+        let kept = to_device(&Tensor::f_from_slice(&kept)?, x.device());
+        let kept = match shape {
+            // As the kernels draw: the channels of a pixel beside each other.
+            Shape::Image { channels, height, width } => {
+                let [channels, height, width] = [channels, height, width].map(|n| n as i64);
+                kept.f_reshape([self.groups, batch, height, width, channels])?.f_permute([1, 0, 4, 2, 3])?
+            }
+            Shape::Flat(_) => kept,
+        };
+        let factors = kept.f_reshape(x.size())?.to_kind(x.kind());
+        x.f_mul(&factors)?.f_mul_scalar(1.0 / (1.0 - rate))
+    }
+
     /// Batch normalisation of `[b, g * C, H, W]` with an exact scale and an exact shift of `[g * C]` each.
     ///
     /// # Errors
@@ -102,8 +138,8 @@ impl<'a> Pass<'a> {
         let exact = (weight.kind(), x.device());
         let (weight, bias) = (Some(&weight), Some(&bias));
         let (batch, channels, height, width) = x.size4()?;
-        match &mut self.statistics {
-            Statistics::Batch(found) => {
+        match &mut self.mode {
+            Mode::Training { found, .. } => {
                 if batch * height * width == 1 {
                     return Err(single_value());
                 }
@@ -114,7 +150,7 @@ impl<'a> Pass<'a> {
                 found.push((mean.f_reshape([self.groups, -1])?, var.f_reshape([self.groups, -1])?));
                 Ok(y)
             }
-            Statistics::Running(running, at) => {
+            Mode::Evaluation(running, at) => {
                 let (mean, var) = running.slice(*at, channels, exact.0)?;
                 *at += channels;
                 x.f_batch_norm(weight, bias, Some(&mean), Some(&var), false, 0.0, EPSILON, true)
@@ -155,12 +191,18 @@ pub(super) fn parameters(model: &Model, points: &Tensor, groups: i64) -> Result<
 }
 
 /// Every worker's gradient of the mean cross-entropy of its batch at its point of `points`, `[p, d]`,
-/// for images `[b, g * C, H, W]`, in the format of which the model computes, and labels `[g, b]`.
-pub(super) fn learn(model: &Model, points: &Tensor, x: Tensor, labels: &Tensor) -> Result<Found, TchError> {
+/// for images `[b, g * C, H, W]`, in the format of which the model computes, labels `[g, b]` and the g workers' chances.
+pub(super) fn learn(
+    model: &Model,
+    points: &Tensor,
+    x: Tensor,
+    labels: &Tensor,
+    chances: Vec<Chance>,
+) -> Result<Found, TchError> {
     let (groups, _) = labels.size2()?;
     let leaves: Vec<Tensor> =
         parameters(model, points, groups)?.iter().map(|p| p.detach().set_requires_grad(true)).collect();
-    let mut pass = Pass::train(groups, &leaves, x.kind());
+    let mut pass = Pass::train(chances, &leaves, x.kind());
     let logits = model.forward(x, &mut pass)?.to_kind(points.kind());
     let losses = losses(&logits, labels)?.f_mean_dim([1i64].as_slice(), false, None)?;
     let total = losses.f_sum(losses.kind())?;
@@ -178,7 +220,7 @@ pub(super) fn losses(logits: &Tensor, labels: &Tensor) -> Result<Tensor, TchErro
 
 impl Pass<'_> {
     fn found(self) -> Result<Option<(Tensor, Tensor)>, TchError> {
-        let Statistics::Batch(found) = self.statistics else { return Ok(None) };
+        let Mode::Training { found, .. } = self.mode else { return Ok(None) };
         if found.is_empty() {
             return Ok(None);
         }

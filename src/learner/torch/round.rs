@@ -7,6 +7,7 @@ use tch::{TchError, Tensor};
 use super::{
     Model,
     alone::{Ready, Spares},
+    chance::Chance,
     convert,
     inputs::Inputs,
     kernels::Network,
@@ -154,9 +155,13 @@ impl Round<'_> {
         let labels: Vec<i64> = draws().flat_map(|draw| draw.labels.iter().copied()).collect();
         let groups = tile.len() as i64;
         let labels = to_device(&Tensor::f_from_slice(&labels)?, x.device()).f_reshape([groups, -1])?;
+        let chances = previous.iter().flat_map(|_| draws().map(|draw| Chance::of(&draw.rng))).collect();
         let found = match previous.len() as i64 {
-            1 => pass::learn(self.model, points, x, &labels)?,
-            n => pass::learn(self.model, points, x.f_repeat([1, n, 1, 1])?, &labels.f_repeat([n, 1])?)?,
+            1 => pass::learn(self.model, points, x, &labels, chances)?,
+            n => {
+                let (x, labels) = (x.f_repeat([1, n, 1, 1])?, labels.f_repeat([n, 1])?);
+                pass::learn(self.model, points, x, &labels, chances)?
+            }
         };
         let mut rows = convert::rows(&found.gradients, self.model.dim(), self.settings.clip)?.into_iter();
         let done = |(at, &previous): (usize, &bool)| {

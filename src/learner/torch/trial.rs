@@ -2,10 +2,13 @@
 //! from outside may use operations that libtorch has for other number formats only.
 
 use phalanx_actors::LearnerError;
+use phalanx_robust::random::Seed;
 use tch::{Device, Kind, TchError, Tensor};
 
 use super::{
-    Layer, Model, Pass, Precision, convert,
+    Layer, Model, Pass, Precision,
+    chance::Chance,
+    convert,
     learner::{failed, first_line},
     pass,
 };
@@ -24,7 +27,8 @@ pub(super) fn check(model: &Model, device: Device) -> Result<(), LearnerError> {
     let parameters = pass::parameters(model, &point, 1).map_err(failed)?;
     let [channels, height, width] = model.input().map(|n| n as i64);
     let mut x = zeros(&[SAMPLES, channels, height, width], activations)?;
-    let mut pass = Pass::train(1, &parameters, activations);
+    let chance = Chance::of(&Seed(0).stream("model", 0, "trial", 0));
+    let mut pass = Pass::train(vec![chance], &parameters, activations);
     for layer in model.layers() {
         let refusal = |error| {
             let why = first_line(&error);

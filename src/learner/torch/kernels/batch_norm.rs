@@ -3,7 +3,7 @@
 use std::any::Any;
 
 use super::{
-    Backward, Buffers, Forward, Kernel, MaxPoolKernel, Norms, Real, ReluKernel, Run, Windows,
+    Backward, Buffers, Forward, Kernel, MaxPoolKernel, Mode, Real, ReluKernel, Run, Windows,
     sums::channel_sums,
     windows::{Spread, Stage, Sums, coefficients},
 };
@@ -81,17 +81,17 @@ impl<T: Real> Run<T> for BatchNormKernel {
         if self.pixels(1) > 1 { 1 } else { 2 }
     }
 
-    fn forward(&self, Forward { weights, batch, x, y, norms, memory }: Forward<'_, T>) {
+    fn forward(&self, Forward { weights, batch, x, y, mode, memory }: Forward<'_, T>) {
         let scale = |var: f64| 1.0 / (var + EPSILON).sqrt();
-        let (mean, scale): (Vec<f64>, Vec<f64>) = match norms {
-            Norms::Batch { mean, var } => {
+        let (mean, scale): (Vec<f64>, Vec<f64>) = match mode {
+            Mode::Training { mean, var, .. } => {
                 let (found, squares) = moments(self.windows.channels, &x[..batch * self.windows.sample()]);
                 let n = self.pixels(batch) as f64;
                 mean.copy_from_slice(&found);
                 var.iter_mut().zip(&squares).for_each(|(var, square)| *var = square / (n - 1.0));
                 (found, squares.iter().map(|square| scale(square / n)).collect())
             }
-            Norms::Running { mean, var } => (mean.to_vec(), var.iter().map(|&var| scale(var)).collect()),
+            Mode::Evaluation { mean, var } => (mean.to_vec(), var.iter().map(|&var| scale(var)).collect()),
         };
         memory.own = vec![self.coefficients(|c| mean[c]), self.coefficients(|c| scale[c])];
         self.stage(weights, memory).forward(batch, x, y);

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::{Backward, Buffers, Forward, Kernel, Norms, Real, SLACK};
+use super::{Backward, Buffers, Forward, Kernel, Mode, Real, SLACK};
 use crate::learner::torch::{Layer, Shape};
 
 /// The kernels of a list of layers.
@@ -113,7 +113,7 @@ impl Chain {
         weights: &Buffers<T>,
         batch: usize,
         x: &[T],
-        mut norms: Norms<'_>,
+        mut mode: Mode<'_>,
         memory: &mut Buffers<T>,
     ) {
         memory.inner.resize_with(self.links.len(), Buffers::default);
@@ -125,7 +125,7 @@ impl Chain {
                 batch,
                 x: done.last().map_or(x, Vec::as_slice),
                 y: &mut rest[0],
-                norms: norms.part(link.tracked.clone()),
+                mode: mode.part(link.tracked.clone()),
                 memory: &mut memory.inner[i],
             });
         }

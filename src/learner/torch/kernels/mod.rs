@@ -11,6 +11,7 @@
 mod batch_norm;
 mod chain;
 mod conv;
+mod dropout;
 mod flatten;
 mod lanes;
 mod linear;
@@ -31,6 +32,7 @@ use phalanx_robust::simd::vectorised;
 pub(super) use batch_norm::BatchNormKernel;
 pub(super) use chain::Chain;
 pub(super) use conv::ConvKernel;
+pub(super) use dropout::DropoutKernel;
 pub(super) use flatten::FlattenKernel;
 pub(super) use linear::LinearKernel;
 pub(super) use network::{Network, Prepared, Spare, input};
@@ -40,6 +42,8 @@ pub use real::Real;
 pub(super) use relu::ReluKernel;
 pub(super) use residual::ResidualKernel;
 pub(super) use windows::Windows;
+
+use super::chance::Chance;
 
 /// A layer's arithmetic in both number formats.
 pub trait Kernel: Run<f32> + Run<f64> + Any + Debug + Send + Sync {}
@@ -88,8 +92,8 @@ pub struct Forward<'a, T> {
     pub x: &'a [T],
     /// Output.
     pub y: &'a mut [T],
-    /// What batch normalisation normalises by.
-    pub norms: Norms<'a>,
+    /// What the pass is for.
+    pub mode: Mode<'a>,
     /// What the layer keeps for the backward pass.
     pub memory: &'a mut Buffers<T>,
 }
@@ -133,17 +137,19 @@ impl<T: Real> Buffers<T> {
     }
 }
 
-/// What batch normalisation normalises by; one value for each tracked channel.
-pub enum Norms<'a> {
-    /// The batch; its mean and unbiased variance are written here.
-    Batch {
+/// What a pass is for, and what layers need there that is not theirs; of statistics one value for each tracked channel.
+pub enum Mode<'a> {
+    /// A gradient. The batch is normalised by its own statistics, which are written here.
+    Training {
         /// Means.
         mean: &'a mut [f64],
         /// Unbiased variances.
         var: &'a mut [f64],
+        /// What layers draw, one after another.
+        chance: &'a mut Chance,
     },
-    /// Running statistics.
-    Running {
+    /// An evaluation. It is normalised by the running statistics.
+    Evaluation {
         /// Means.
         mean: &'a [f64],
         /// Variances.
@@ -151,15 +157,15 @@ pub enum Norms<'a> {
     },
 }
 
-impl Norms<'_> {
-    /// Those of some of the channels.
-    fn part(&mut self, channels: Range<usize>) -> Norms<'_> {
+impl Mode<'_> {
+    /// The same with the statistics of some of the channels.
+    fn part(&mut self, channels: Range<usize>) -> Mode<'_> {
         match self {
-            Self::Batch { mean, var } => {
-                Norms::Batch { mean: &mut mean[channels.clone()], var: &mut var[channels] }
+            Self::Training { mean, var, chance } => {
+                Mode::Training { mean: &mut mean[channels.clone()], var: &mut var[channels], chance }
             }
-            Self::Running { mean, var } => {
-                Norms::Running { mean: &mean[channels.clone()], var: &var[channels] }
+            Self::Evaluation { mean, var } => {
+                Mode::Evaluation { mean: &mean[channels.clone()], var: &var[channels] }
             }
         }
     }

@@ -2,8 +2,8 @@
 
 use std::sync::Mutex;
 
-use super::{Buffers, Chain, Norms, Real, SLACK, loss::cross_entropy};
-use crate::learner::torch::{Layer, Shape};
+use super::{Buffers, Chain, Mode, Real, SLACK, loss::cross_entropy};
+use crate::learner::torch::{Layer, Shape, chance::Chance};
 
 /// The kernels of all layers.
 #[derive(Debug)]
@@ -61,15 +61,16 @@ impl Network {
 }
 
 impl<T: Real> Prepared<'_, T> {
-    /// The gradient of one worker's batch. `x` is `[b, height, width, channels]` and the slack.
-    pub fn learn(&self, x: &[T], labels: &[i64], spare: &Spare<T>) -> Learnt<T> {
+    /// The gradient of one worker's batch, with what its layers draw by `chance`. `x` is `[b, height, width, channels]` and
+    /// the slack.
+    pub fn learn(&self, x: &[T], labels: &[i64], mut chance: Chance, spare: &Spare<T>) -> Learnt<T> {
         let chain = &self.network.chain;
         let (batch, channels) = (labels.len(), chain.tracked());
         let mut gradient = vec![T::default(); chain.dim()];
         let (mut mean, mut var) = (vec![0.0; channels], vec![0.0; channels]);
         let score = spare.with(|memory| {
-            let norms = Norms::Batch { mean: &mut mean, var: &mut var };
-            chain.forward(&self.weights, batch, x, norms, memory);
+            let mode = Mode::Training { mean: &mut mean, var: &mut var, chance: &mut chance };
+            chain.forward(&self.weights, batch, x, mode, memory);
             let (dy, logits) = chain.output_gradient(memory);
             let score = cross_entropy(logits, self.network.classes, labels, Some(dy));
             chain.backward(&self.weights, batch, x, None, &mut gradient, memory);
@@ -90,7 +91,7 @@ impl<T: Real> Prepared<'_, T> {
     ) -> (f64, f64) {
         let chain = &self.network.chain;
         let score = spare.with(|memory| {
-            chain.forward(&self.weights, labels.len(), x, Norms::Running { mean, var }, memory);
+            chain.forward(&self.weights, labels.len(), x, Mode::Evaluation { mean, var }, memory);
             cross_entropy(chain.output(memory), self.network.classes, labels, None)
         });
         (score.loss, score.right as f64)
@@ -114,10 +115,12 @@ pub fn input<T: Real>(len: usize) -> Vec<T> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Buffers, Spare, input};
+    use phalanx_robust::random::Seed;
+
+    use super::{Buffers, Chance, Spare, input};
     use crate::learner::torch::{
         Model, ModelRule,
-        model::{CnnMnist, Mlp, Resnet18, SimpleCnn},
+        model::{CnnMnist, EmpireCnn, Mlp, Resnet18, SimpleCnn},
     };
 
     /// Values that there is memory for.
@@ -128,9 +131,9 @@ mod tests {
     /// Values that one pass over so many samples leaves behind.
     fn left(model: &Model, batch: usize) -> usize {
         let network = model.network().expect("it has kernels");
-        let spare = Spare::default();
+        let (spare, chance) = (Spare::default(), Chance::of(&Seed(1).stream("worker", 0, "batch", 1)));
         let x = input::<f32>(batch * model.input().iter().product::<usize>());
-        network.at(&vec![0.01; model.dim()]).learn(&x, &vec![0; batch], &spare);
+        network.at(&vec![0.01; model.dim()]).learn(&x, &vec![0; batch], chance, &spare);
         spare.0.lock().expect("no pass panicked").iter().map(values).sum()
     }
 
@@ -142,6 +145,7 @@ mod tests {
             CnnMnist {}.build(mnist, 10),
             Mlp::default().build(mnist, 10),
             Resnet18 {}.build([3, 32, 32], 10),
+            EmpireCnn {}.build([3, 32, 32], 10),
         ];
         for (at, model) in models.into_iter().map(Result::unwrap).enumerate() {
             // More than a convolution packs at a time.

@@ -84,7 +84,7 @@ impl<T: Real> Run<T> for AvgPoolKernel {
 #[cfg(test)]
 mod tests {
     use super::{
-        super::{Buffers, Norms},
+        super::{Buffers, Mode},
         *,
     };
 
@@ -98,8 +98,8 @@ mod tests {
         x[channels] = f32::NAN; // channel 0 of the second pixel
         let (mut y, mut dx) = (vec![0.0; channels], vec![7.0; x.len()]);
         let (weights, memory) = (&Buffers::default(), &mut Buffers::default());
-        let norms = Norms::Running { mean: &[], var: &[] };
-        pool.forward(Forward { weights, batch: 1, x: &x, y: &mut y, norms, memory });
+        let mode = Mode::Evaluation { mean: &[], var: &[] };
+        pool.forward(Forward { weights, batch: 1, x: &x, y: &mut y, mode, memory });
         assert!(y[0].is_nan() && y[1..].iter().all(|&y| y == 3.0), "{y:?}");
         let dy: Vec<f32> = (1..=18).map(|c| c as f32).collect();
         let (gradient, dx_of) = (&mut [][..], Some(&mut dx[..]));

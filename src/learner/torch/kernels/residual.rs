@@ -29,12 +29,12 @@ impl<T: Real> Run<T> for ResidualKernel {
         self.body.kept(input_gradient) + self.shortcut.kept(input_gradient)
     }
 
-    fn forward(&self, Forward { weights, batch, x, y, mut norms, memory }: Forward<'_, T>) {
+    fn forward(&self, Forward { weights, batch, x, y, mut mode, memory }: Forward<'_, T>) {
         memory.inner.resize_with(2, Buffers::default);
         let channels = self.body.tracked();
-        let body = norms.part(0..channels);
+        let body = mode.part(0..channels);
         self.body.forward(&weights.inner[BODY], batch, x, body, &mut memory.inner[BODY]);
-        let shortcut = norms.part(channels..channels + self.shortcut.tracked());
+        let shortcut = mode.part(channels..channels + self.shortcut.tracked());
         self.shortcut.forward(&weights.inner[SHORTCUT], batch, x, shortcut, &mut memory.inner[SHORTCUT]);
         let body = self.body.output(&memory.inner[BODY]);
         let beside = if self.shortcut.is_empty() { x } else { self.shortcut.output(&memory.inner[SHORTCUT]) };

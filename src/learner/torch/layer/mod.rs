@@ -3,6 +3,7 @@
 
 mod batch_norm;
 mod conv;
+mod dropout;
 mod flatten;
 mod linear;
 mod pool;
@@ -13,6 +14,7 @@ use std::fmt;
 
 pub use batch_norm::BatchNorm;
 pub use conv::Conv;
+pub use dropout::Dropout;
 pub use flatten::Flatten;
 pub use linear::Linear;
 pub use pool::{AvgPool, MaxPool};
@@ -134,7 +136,7 @@ pub trait Layer: fmt::Debug + Send + Sync {
     }
 
     /// Takes the activations of all workers one step on. Parameters are asked of `pass` in the order of [`Self::parameters`].
-    /// Both are f32, f64 or bf16.
+    /// Both are f32, f64 or bf16. Whether it is for a gradient or for an evaluation says [`Pass::is_training`].
     ///
     /// # Errors
     /// libtorch's.

@@ -15,6 +15,9 @@ pub struct Residual {
 }
 
 impl Residual {
+    /// How many times its width a bottleneck gives.
+    pub const EXPANSION: usize = 4;
+
     /// The basic block of He et al. (2016): two 3 x 3 convolutions, each
     /// normalised; where the form changes, the shortcut is a normalised 1 x 1 convolution.
     pub fn basic(channels: usize, out: usize, stride: usize) -> Self {
@@ -25,12 +28,32 @@ impl Residual {
             Box::new(Conv::plain(out, 3, 1, 1)),
             Box::new(BatchNorm),
         ];
-        let shortcut: Vec<Box<dyn Layer>> = if stride == 1 && channels == out {
-            Vec::new()
-        } else {
-            vec![Box::new(Conv::plain(out, 1, stride, 0)), Box::new(BatchNorm)]
-        };
-        Self { body, shortcut }
+        Self { body, shortcut: Self::shortcut(channels, out, stride) }
+    }
+
+    /// The bottleneck of He et al. (2016): a 1 x 1 convolution to `width` channels, one of 3 x 3, which has the stride, and
+    /// one of 1 x 1 to four times as many; each normalised, and the shortcut likewise where the form changes.
+    pub fn bottleneck(channels: usize, width: usize, stride: usize) -> Self {
+        let out = Self::EXPANSION * width;
+        let body: Vec<Box<dyn Layer>> = vec![
+            Box::new(Conv::plain(width, 1, 1, 0)),
+            Box::new(BatchNorm),
+            Box::new(Relu),
+            Box::new(Conv::plain(width, 3, stride, 1)),
+            Box::new(BatchNorm),
+            Box::new(Relu),
+            Box::new(Conv::plain(out, 1, 1, 0)),
+            Box::new(BatchNorm),
+        ];
+        Self { body, shortcut: Self::shortcut(channels, out, stride) }
+    }
+
+    /// Nothing where the form stays, else a normalised 1 x 1 convolution.
+    fn shortcut(channels: usize, out: usize, stride: usize) -> Vec<Box<dyn Layer>> {
+        if stride == 1 && channels == out {
+            return Vec::new();
+        }
+        vec![Box::new(Conv::plain(out, 1, stride, 0)), Box::new(BatchNorm)]
     }
 
     /// Every layer inside with the form of its input and its name.

@@ -1,17 +1,21 @@
 //! A model as a checked list of layers, and the models built in.
 
+mod cnn_cifar;
 mod cnn_mnist;
+mod empire_cnn;
 mod logistic;
 mod mlp;
-mod resnet18;
+mod resnet;
 mod simple_cnn;
 
+pub use cnn_cifar::CnnCifar;
 pub use cnn_mnist::CnnMnist;
+pub use empire_cnn::EmpireCnn;
 pub use logistic::Logistic;
 pub use mlp::Mlp;
 use phalanx_robust::{describe::ParameterError, random::Stream};
 use rand::RngExt;
-pub use resnet18::Resnet18;
+pub use resnet::{Resnet18, Resnet34, Resnet50, Resnet101, Resnet152};
 pub use simple_cnn::SimpleCnn;
 use tch::{TchError, Tensor};
 
@@ -28,9 +32,7 @@ pub enum ModelError {
     #[error(transparent)]
     Parameter(#[from] ParameterError),
     /// A layer does not fit what comes into it.
-    #[error(
-        "images of {images} are too small or of another form: layer {layer} is given {input} and needs {needs}"
-    )]
+    #[error("layer {layer} is given {input}, of images of {images}, and needs {needs}")]
     Fit {
         /// The data set's images.
         images: Shape,
