@@ -1,7 +1,7 @@
 //! Times per-worker gradients: every way, beside the speed of a large matrix product on the same threads.
 //!
 //! `cargo bench -p phalanx --bench learner -- [MODEL] [--threads N] [--workers M] [--batch B] [--f32 | --f64 | --bf16]
-//! [--tile N] [--gpu]`, where MODEL is simple-cnn, cnn-mnist or resnet18. One line for each way, precision and batch: the
+//! [--tile N] [--gpu]`, where MODEL is simple-cnn, cnn-mnist, cnn-cifar, empire-cnn or resnet18. One line for each way, precision and batch: the
 //! median, the floating-point rate, and its share of the product's. `--tile`, which may be given several times, is the most workers in a pass of libtorch; without it the
 //! model's cost decides. `--gpu` takes the first GPU.
 //! `benches/peers/gradients.py` prints the same for PyTorch's own ways.
@@ -12,7 +12,7 @@ use phalanx::{
     data::{Augmentation, Dataset, Images, Normalisation},
     learner::torch::{
         Model, ModelRule, Precision, Settings, TorchLearner, Way,
-        model::{CnnMnist, Resnet18, SimpleCnn},
+        model::{CnnCifar, CnnMnist, EmpireCnn, Resnet18, SimpleCnn},
     },
 };
 use phalanx_actors::learner::{Draw, Job, Learner, Query};
@@ -125,6 +125,8 @@ impl Options {
         let (mnist, cifar) = ([1, 28, 28], [3, 32, 32]);
         let model = match self.model.as_str() {
             "cnn-mnist" => CnnMnist {}.build(mnist, 10),
+            "cnn-cifar" => CnnCifar {}.build(cifar, 10),
+            "empire-cnn" => EmpireCnn {}.build(cifar, 10),
             "resnet18" => Resnet18 {}.build(cifar, 10),
             _ => SimpleCnn {}.build(mnist, 10),
         };
