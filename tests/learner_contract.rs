@@ -296,6 +296,30 @@ fn an_evaluation_drops_nothing() {
     }
 }
 
+/// A layer from outside that drops what cannot be dropped.
+#[derive(Debug)]
+struct Greedy;
+
+impl Layer for Greedy {
+    fn output(&self, input: Shape) -> Result<Shape, String> {
+        Ok(input)
+    }
+
+    fn forward(&self, x: Tensor, pass: &mut Pass<'_>) -> Result<Tensor, TchError> {
+        pass.drop_out(x, 1.0)
+    }
+}
+
+#[test]
+fn a_layer_that_drops_all_is_told() {
+    let layers = vec![boxed(Flatten), boxed(Greedy), boxed(Linear { out: 10 })];
+    let model = Model::new([3, 8, 8], 10, layers).unwrap();
+    let mut learner = TorchLearner::new(model, &dataset(3, 8), F64, Seed(3)).unwrap();
+    let at = query(learner.start(), None);
+    let error = learner.gradients(&at, &jobs(1, 2, Points::Current)).unwrap_err();
+    assert!(error.to_string().contains("a share of 1 cannot be dropped"), "{error}");
+}
+
 #[test]
 fn a_layer_that_would_drop_all_is_no_layer() {
     let layers = |rate| vec![boxed(Dropout { rate }), boxed(Flatten), boxed(Linear { out: 10 })];

@@ -68,9 +68,9 @@ const ELSEWHERE: &[(&str, &str)] = &[
     ("resnet", "resnet18"),
     ("softmax", "logistic"),
     ("logreg", "logistic"),
+    ("logreg", "logistic-regression"),
     ("logregmnist", "logistic"),
     ("fcmnist", "mlp"),
-    ("logreg", "logistic-regression"),
     ("quadratic", "least-squares"),
     ("fmnist", "fashion-mnist"),
     ("emnist", "idx"),
@@ -238,7 +238,7 @@ mod tests {
         for (alias, here) in ELSEWHERE {
             assert_eq!(squeezed(alias), *alias);
             // Without libtorch there are no models.
-            let is_model = ["resnet18", "logistic"].contains(here);
+            let is_model = ["resnet18", "logistic", "mlp"].contains(here);
             assert!(is_model || names.iter().any(|name| name == here), "{here}");
         }
     }

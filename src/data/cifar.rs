@@ -7,7 +7,7 @@ use std::{
 
 use rayon::prelude::*;
 
-use super::{About, DataError, FileSpec, Images, locate};
+use super::{About, Augmentation, DataError, Dataset, FileSpec, Images, Normalisation, locate};
 
 /// Values of one image, 3 x 32 x 32.
 pub const IMAGE: usize = 3 * 32 * 32;
@@ -67,15 +67,28 @@ impl Form {
         Ok(())
     }
 
-    /// The images of all files but the last, and those of the last, from the first of `roots` that holds all of them.
+    /// Reads the files of `about`, of which the last one is the test set.
     ///
     /// # Errors
     /// [`DataError`].
-    pub(super) fn read(self, about: &About, roots: &[PathBuf]) -> Result<(Images, Images), DataError> {
+    pub(super) fn read(
+        self,
+        about: &About,
+        roots: &[PathBuf],
+        normalisation: Normalisation,
+        augmentation: Augmentation,
+    ) -> Result<Dataset, DataError> {
         let paths = locate::locate(about, roots)?;
         let (train, test) = paths.split_at(paths.len() - 1);
         let (train_files, test_files) = about.files.split_at(train.len());
-        Ok((self.images(train, train_files)?, self.images(test, test_files)?))
+        Ok(Dataset {
+            name: about.name.to_owned(),
+            train: self.images(train, train_files)?,
+            validation: None,
+            test: self.images(test, test_files)?,
+            normalisation,
+            augmentation,
+        })
     }
 
     fn images(self, paths: &[PathBuf], files: &[FileSpec]) -> Result<Images, DataError> {
@@ -99,7 +112,7 @@ mod tests {
     use std::{fs, path::Path};
 
     use super::{HUNDRED, IMAGE, TEN};
-    use crate::data::{About, Digest, FileSpec};
+    use crate::data::{About, Augmentation, Digest, FileSpec, Normalisation};
 
     /// So many records of this class.
     fn records(count: usize, class: u8) -> Vec<u8> {
@@ -117,9 +130,11 @@ mod tests {
         let files = [("a.bin", records(1, 30)), ("b.bin", records(2, 99)), ("c.bin", records(1, 50))];
         let files = Vec::from(files.map(file)).leak();
         let about = About { files, folders: &[], ..crate::data::find("cifar100").unwrap().about() };
-        let (train, test) = HUNDRED.read(&about, &[root.path().to_owned()]).unwrap();
-        assert_eq!((train.labels.as_slice(), test.labels.as_slice()), (&[30, 99, 99][..], &[50][..]));
-        assert_eq!((train.classes, train.image(2)), (100, &[99; IMAGE][..]));
+        let normalisation = Normalisation { mean: vec![0.5; 3], std: vec![0.5; 3] };
+        let roots = [root.path().to_owned()];
+        let set = HUNDRED.read(&about, &roots, normalisation, Augmentation::None).unwrap();
+        assert_eq!((set.train.labels.as_slice(), set.test.labels.as_slice()), (&[30, 99, 99][..], &[50][..]));
+        assert_eq!((set.train.classes, set.train.image(2)), (100, &[99; IMAGE][..]));
     }
 
     #[test]

@@ -45,17 +45,8 @@ impl Source for Cifar10 {
     }
 
     fn load(&self, roots: &[PathBuf]) -> Result<Dataset, DataError> {
-        let (train, test) = cifar::TEN.read(&self.about(), roots)?;
-        Ok(Dataset {
-            validation: None,
-            name: "cifar10".into(),
-            train,
-            test,
-            normalisation: Normalisation {
-                mean: vec![0.4914, 0.4822, 0.4465],
-                std: vec![0.2023, 0.1994, 0.2010],
-            },
-            augmentation: Augmentation::CropFlip { padding: 2 },
-        })
+        let (mean, std) = (vec![0.4914, 0.4822, 0.4465], vec![0.2023, 0.1994, 0.2010]);
+        let augmentation = Augmentation::CropFlip { padding: 2 };
+        cifar::TEN.read(&self.about(), roots, Normalisation { mean, std }, augmentation)
     }
 }

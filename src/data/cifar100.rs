@@ -38,17 +38,8 @@ impl Source for Cifar100 {
     }
 
     fn load(&self, roots: &[PathBuf]) -> Result<Dataset, DataError> {
-        let (train, test) = cifar::HUNDRED.read(&self.about(), roots)?;
-        Ok(Dataset {
-            validation: None,
-            name: "cifar100".into(),
-            train,
-            test,
-            normalisation: Normalisation {
-                mean: vec![0.5071, 0.4865, 0.4409],
-                std: vec![0.2673, 0.2564, 0.2762],
-            },
-            augmentation: Augmentation::CropFlip { padding: 4 },
-        })
+        let (mean, std) = (vec![0.5071, 0.4865, 0.4409], vec![0.2673, 0.2564, 0.2762]);
+        let augmentation = Augmentation::CropFlip { padding: 4 };
+        cifar::HUNDRED.read(&self.about(), roots, Normalisation { mean, std }, augmentation)
     }
 }

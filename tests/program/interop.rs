@@ -225,7 +225,10 @@ fn an_attack_sends_what_its_formula_says() {
         (&[&probing[..], &["--rule", "nnm"]].concat(), &["--rule", "base rule"]),
         (&[&probing[..], &["--rule", "krum"]].concat(), &["--rule", "m > 2f + 2", "m = 5, f = 2"]),
         (&["attack", "--attack", "zero", "--f", "0", &file], &["--f", "at least one"]),
-        (&["attack", "--attack", "zero", "--f", "999999999999", &file], &["--f", "bytes of memory"]),
+        (
+            &["attack", "--attack", "zero", "--f", "999999999999", &file],
+            &["--f", "999999999999 vectors of length 2: needs ", " bytes of memory, ", " are available"],
+        ),
         (&["attack", "--attack", "zeros", "--f", "1", &file], &["--attack", "did you mean `zero`"]),
         (&["attack", "--attack", "foe", "--f", "1", &nan], &["nan.npy", "rows [1] are not finite"]),
     ];

@@ -206,6 +206,7 @@ fn cells_are_submitted_in_arrays_that_the_cluster_takes() {
     let cluster = Cluster::new(0);
     let shown = cluster.takes(&place, &["--dry-run"]);
     assert_eq!(shown.stdout.matches("#SBATCH --array=").count(), 2, "{}", shown.stdout);
+    assert!(shown.stderr.contains("2 scripts, each for an array job of its own"), "{}", shown.stderr);
     let done = cluster.takes(&place, &[]);
     assert_eq!((done.status, done.stdout.trim()), (0, place.sweep().to_str().unwrap()), "{}", done.stderr);
     assert!(

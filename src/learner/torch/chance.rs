@@ -19,7 +19,7 @@ impl Chance {
         Self(rng)
     }
 
-    /// Of each value whether it is kept, which it is not with probability `rate`, below 1 and a multiple of 2^-32.
+    /// Of each value whether it is kept, which it is not with probability `rate`, from 0 and below 1, to 32 bits.
     pub fn kept(&mut self, rate: f64) -> impl Iterator<Item = bool> {
         let dropped = (rate * 2f64.powi(32)) as u32;
         std::iter::repeat_with(move || self.0.next_u32() >= dropped)

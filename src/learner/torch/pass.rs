@@ -1,8 +1,7 @@
 //! One pass of g workers side by side through a model.
 
-use tch::{Kind, TchError, Tensor};
-
 use phalanx_robust::to_device;
+use tch::{Kind, TchError, Tensor};
 
 use super::{Layer, Model, Shape, chance::Chance, running::Running};
 
@@ -107,12 +106,15 @@ impl<'a> Pass<'a> {
         matches!(self.mode, Mode::Training { .. })
     }
 
-    /// In training `x` with every value set to 0 with probability `rate`, below 1, and else divided by 1 - rate. What a
-    /// worker loses follows from its batch and from what was dropped before, not from the point.
+    /// In training `x` with every value set to 0 with probability `rate` and else divided by 1 - rate; `x` in evaluations.
+    /// What a worker loses follows from its batch and from what was dropped before, not from the point.
     ///
     /// # Errors
-    /// libtorch's.
+    /// For a rate below 0 or not below 1, or libtorch's.
     pub fn drop_out(&mut self, x: Tensor, rate: f64) -> Result<Tensor, TchError> {
+        if !(0.0..1.0).contains(&rate) {
+            return Err(TchError::Shape(format!("a share of {rate} cannot be dropped")));
+        }
         let (shape, batch) = self.samples(&x.size())?;
         let Mode::Training { chances, .. } = &mut self.mode else { return Ok(x) };
         let values = batch as usize * shape.len();
