@@ -243,9 +243,11 @@ fn the_catalogue_and_the_list_of_data_have_what_an_experiment_configures() {
         "{listed}"
     );
     let listed: serde_json::Value = serde_json::from_str(&said(&["data", "list", "--json"])).unwrap();
-    assert_eq!((&listed[0]["train"], &listed[4]["place"]), (&1437.into(), &"configured".into()));
-    let keys = |one: &serde_json::Value| one.as_object().unwrap().keys().cloned().collect::<Vec<_>>();
     let all = listed.as_array().unwrap();
+    let named = |name| all.iter().find(|one| one["name"] == name).unwrap();
+    let (digits, idx) = (&named("digits")["train"], &named("idx")["place"]);
+    assert_eq!((digits, idx), (&1437.into(), &"configured".into()));
+    let keys = |one: &serde_json::Value| one.as_object().unwrap().keys().cloned().collect::<Vec<_>>();
     assert!(all.iter().all(|one| keys(one) == keys(&all[0])), "{listed}");
     let fetched = said(&["data", "get", "idx"]);
     assert!(fetched.contains("`idx` is not fetched: an experiment says what it is"), "{fetched}");
