@@ -101,6 +101,7 @@ impl Program {
     /// It does not return: the process ends without what libraries arranged for its end.
     pub fn main(self) -> ! {
         limits::widen();
+        limits::keep_memory();
         exit::leave(cli::main(&self.registry))
     }
 

@@ -12,5 +12,5 @@ mod process;
 pub use bandwidth::read_bandwidth;
 pub use cores::cores;
 pub use gpu::gpu_memory;
-pub use memory::{available_memory, peak_memory};
+pub use memory::{available_memory, pages_mapped, peak_memory};
 pub use process::age;

@@ -31,6 +31,19 @@ fn the_figures_fit_together_and_nothing_is_written() {
     assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1, "something lies beside the experiment");
 }
 
+/// A vector has 98 pages of 4 KiB, and a round asks for dozens of them.
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
+#[test]
+fn a_round_uses_the_memory_of_the_one_before() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = experiment(folder.path(), "experiment.toml", &CONVEX.replace("dim = 30 ", "dim = 100000 "));
+    let done = Program::run(&["bench", &file, "--json", "--rounds", "20"]);
+    assert_eq!(done.status, 0, "{}", done.stderr);
+    let figures: Value = serde_json::from_str(&done.stdout).unwrap();
+    let pages = figures["pages_per_round"].as_f64().unwrap();
+    assert!(pages < 98.0, "{pages} pages");
+}
+
 #[cfg(feature = "torch")]
 #[test]
 fn a_model_is_held_against_the_machine() {

@@ -49,6 +49,8 @@ pub struct Figures {
     /// The evaluations' share of the time of one core.
     pub evaluation_share: f64,
     pub peak_memory_bytes: Option<u64>,
+    /// That the process was given by the system in a round: memory that was not kept from the round before.
+    pub pages_per_round: Option<f64>,
     /// From the start of the process to the end of the first round.
     pub first_round_seconds: Option<f64>,
 }
@@ -125,6 +127,7 @@ impl Figures {
             evaluation_seconds,
             evaluation_share: evaluation_seconds * evaluations,
             peak_memory_bytes,
+            pages_per_round: pages(&samples),
             first_round_seconds: notes.iter().find_map(Note::first).map(|age| age.as_secs_f64()),
             round,
             about,
@@ -173,6 +176,12 @@ fn phases(samples: &[Sample]) -> Vec<Phase> {
     let other = |s: &Sample| s.interval.saturating_sub(s.phases.times().iter().sum());
     let parts = Phases::ALL.iter().map(|part| phase(part.key, &|s| (part.time)(&s.phases)));
     parts.chain([phase("other", &other)]).collect()
+}
+
+/// Pages that the system gave in a round; none where it does not say.
+fn pages(samples: &[Sample]) -> Option<f64> {
+    let pages: Option<Vec<f64>> = samples.iter().map(|s| s.pages.map(|pages| pages as f64)).collect();
+    pages.map(|pages| median(pages.into_iter()))
 }
 
 /// The learner's arithmetic in its own time, beside the product of two large matrices.
@@ -239,7 +248,7 @@ mod tests {
         let ms = Duration::from_millis;
         let times =
             Phases { gradient: ms(50), wait: ms(10), attack: ms(5), aggregate: ms(20), ..Phases::default() };
-        let sample = Sample { interval: ms(100), phases: times, gradients: 1, samples: 1.0, bytes: 1 };
+        let sample = Sample { interval: ms(100), phases: times, gradients: 1, samples: 1.0, bytes: 1, pages: None };
         let parts = phases(&[sample]);
         assert!((parts.iter().map(|p| p.share).sum::<f64>() - 1.0).abs() < 1e-12);
         assert_eq!(parts.iter().map(|p| p.name).next_back(), Some("other"));

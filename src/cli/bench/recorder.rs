@@ -31,6 +31,22 @@ pub struct Sample {
     pub samples: f64,
     /// Bytes of the vectors that the rule was given.
     pub bytes: u64,
+    /// Pages that the process was given by the system meanwhile, if it says so.
+    pub pages: Option<u64>,
+}
+
+/// The end of a round.
+#[derive(Clone, Copy, Debug)]
+struct End {
+    at: Instant,
+    /// Pages that the process was given until then.
+    pages: Option<u64>,
+}
+
+impl End {
+    fn now() -> Self {
+        Self { at: Instant::now(), pages: machine::pages_mapped() }
+    }
 }
 
 /// The observer.
@@ -40,7 +56,7 @@ pub struct Recorder {
     left: u32,
     stopper: Stopper,
     notes: Sender<Note>,
-    last: Option<Instant>,
+    last: Option<End>,
     evaluated: bool,
 }
 
@@ -57,13 +73,15 @@ impl Recorder {
         Self { batches, warm_up: warm_up.into(), left: rounds, stopper, notes, last: None, evaluated: false }
     }
 
-    fn sample(&self, report: &RoundReport, interval: Duration) -> Sample {
+    fn sample(&self, report: &RoundReport, last: End, now: End) -> Sample {
+        let interval = now.at - last.at;
+        let pages = now.pages.zip(last.pages).map(|(now, last)| now - last);
         let learned = report.workers.iter().filter(|worker| worker.loss.is_some());
         let sizes = learned.map(|worker| self.batches.get(worker.worker).copied().unwrap_or(0) as f64);
         let (count, sum) = sizes.fold((0u64, 0.0), |(count, sum), size| (count + 1, sum + size));
         let mean = if count == 0 { 0.0 } else { sum / count as f64 };
         let (gradients, bytes, phases) = (report.gradients, report.bytes, report.phases);
-        Sample { interval, phases, gradients, samples: gradients as f64 * mean, bytes }
+        Sample { interval, phases, gradients, samples: gradients as f64 * mean, bytes, pages }
     }
 
     fn tell(&self, note: Note) -> Result<(), String> {
@@ -73,12 +91,12 @@ impl Recorder {
 
 impl Observer for Recorder {
     fn round(&mut self, report: &RoundReport) -> Result<(), String> {
-        let now = Instant::now();
+        let now = End::now();
         let Some(last) = self.last.replace(now) else { return self.tell(Note::First(machine::age())) };
         if report.round <= self.warm_up || !self.evaluated || self.left == 0 {
             return Ok(());
         }
-        self.tell(Note::Round(self.sample(report, now - last)))?;
+        self.tell(Note::Round(self.sample(report, last, now)))?;
         self.left -= 1;
         if self.left == 0 {
             self.stopper.stop();

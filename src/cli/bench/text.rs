@@ -45,6 +45,8 @@ fn rates(figures: &Figures) -> Vec<Vec<String>> {
     rows.push(row("aggregation", beside(&figures.aggregation, "GB", "of a plain read of memory")));
     let bytes = figures.peak_memory_bytes;
     rows.extend(bytes.map(|bytes| row("peak memory", format!("{:.0} MB", bytes as f64 / 1e6))));
+    let pages = figures.pages_per_round;
+    rows.extend(pages.map(|pages| row("new memory", format!("{pages:.0} pages a round"))));
     let seconds = figures.first_round_seconds;
     rows.extend(seconds.map(|s| row("first round", format!("{s:.2} s after the start of the process"))));
     rows
