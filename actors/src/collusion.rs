@@ -3,7 +3,7 @@
 //! that holds exactly what its attack declares. A plain data structure; the
 //! attacker actors lock it.
 
-use std::sync::Arc;
+use std::{borrow::Cow, sync::Arc};
 
 use phalanx_robust::{
     Batch, Vector,
@@ -183,14 +183,18 @@ impl Collusion {
             self.present.iter().map(|member| Some(member.own.as_ref()?.vector.clone())).collect();
         let rng = self.seed.stream("attack", self.scheme.group, "forge", exposed.round);
         let (knowledge, attack) = (self.knowledge, &mut self.scheme.attack);
+        let pool = &self.pool;
+        let exposed = match knowledge {
+            Knowledge::Blind | Knowledge::Own => Cow::Borrowed(exposed),
+            Knowledge::Honest | Knowledge::Defence => pool.install(|| exposed.finite()),
+        };
         if knowledge >= Knowledge::Honest && exposed.honest.as_ref().is_some_and(|h| h.vectors.is_empty()) {
             // There is nothing to deviate from: a cohort may hold attackers alone.
             return Ok(vec![exposed.shape.clone(); members.len()]);
         }
-        let pool = &self.pool;
         let made = contained(|| {
             pool.install(|| {
-                seen(exposed, |scene, shown| {
+                seen(&exposed, |scene, shown| {
                     let view = scene.view(knowledge.min(shown), &members, own.as_deref(), rng);
                     attack.forge(&view)
                 })

@@ -4,6 +4,7 @@
 //! is an error, not a silence.
 
 use std::{
+    borrow::Cow,
     ops::{Deref, Range},
     sync::Arc,
     time::Duration,
@@ -11,7 +12,7 @@ use std::{
 
 use actix::{Message, Recipient};
 use phalanx_robust::{
-    Size, Vector,
+    Batch, BatchError, Size, Vector,
     aggregation::Defence,
     attack::{AttackError, Knowledge},
     random::Stream,
@@ -105,6 +106,28 @@ pub struct Exposed {
     pub honest: Option<Honest>,
     /// The defence, for [`Knowledge::Defence`].
     pub defence: Option<ExposedDefence>,
+}
+
+impl Exposed {
+    /// Without the honest vectors that are not finite: the rule will set them aside, and there is nothing in them to
+    /// deviate from.
+    pub(crate) fn finite(&self) -> Cow<'_, Self> {
+        match self.honest.as_ref().and_then(Honest::finite) {
+            None => Cow::Borrowed(self),
+            Some(honest) => Cow::Owned(Self { honest: Some(honest), ..self.clone() }),
+        }
+    }
+}
+
+impl Honest {
+    /// Those that are finite, unless all of them are.
+    fn finite(&self) -> Option<Self> {
+        let batch = Batch::new(&self.vectors).ok()?;
+        let Err(BatchError::NonFinite(bad)) = batch.require_finite() else { return None };
+        let kept = (0..self.ids.len()).filter(|row| bad.binary_search(row).is_err());
+        let (ids, vectors) = kept.map(|row| (self.ids[row], self.vectors[row].clone())).unzip();
+        Some(Self { ids, vectors })
+    }
 }
 
 /// The honest vectors of a round.

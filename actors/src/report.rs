@@ -170,13 +170,16 @@ impl RoundReport {
         }
     }
 
-    /// The attackers' share of the weight, if the rule combines vectors and there were any.
+    /// The attackers' share of the sizes of the coefficients, Σ_byzantine |c_i| / Σ |c_i|, if the rule combines vectors and
+    /// not all are zero.
     pub fn byzantine_weight(&self) -> Option<f64> {
-        let weights: Option<Vec<(bool, f64)>> =
-            self.heard().map(|worker| Some((worker.honest, worker.weight?))).collect();
-        let weights = weights.filter(|counted| !counted.is_empty())?;
-        // Not `sum`, which is -0 of nothing.
-        Some(weights.iter().filter(|(honest, _)| !honest).fold(0.0, |sum, (_, weight)| sum + weight))
+        let [mut byzantine, mut all] = [0.0; 2];
+        for worker in self.heard() {
+            let size = worker.weight?.abs();
+            all += size;
+            byzantine += if worker.honest { 0.0 } else { size };
+        }
+        (all > 0.0).then(|| byzantine / all)
     }
 
     /// The attackers' share of the vectors that were given to the rule, if there were any.
@@ -220,6 +223,12 @@ mod tests {
     fn the_attackers_weight_is_zero_without_attackers_and_none_without_vectors() {
         assert_eq!(weighed(&[(true, Some(0.5)), (false, Some(0.375)), (false, Some(0.125))]), Some(0.5));
         assert_eq!(weighed(&[(true, Some(1.0))]).map(f64::to_bits), Some(0.0f64.to_bits()), "not -0");
+        assert_eq!(
+            weighed(&[(true, Some(0.01)), (false, Some(-0.03))]),
+            Some(0.75),
+            "sizes that sum to less than 1"
+        );
+        assert_eq!(weighed(&[(true, Some(0.0)), (false, Some(0.0))]), None, "nothing counts");
         assert_eq!(weighed(&[(true, None), (false, None)]), None, "no combination");
         assert_eq!(weighed(&[]), None, "nobody was counted");
     }

@@ -571,30 +571,6 @@ fn the_number_of_threads_does_not_change_a_bit() {
     }
 }
 
-#[test]
-fn shares_say_how_often_a_row_was_used() {
-    let rows = [
-        vec![0.0, 5.0, 1.0, 1.0],
-        vec![1.0, 1.0, -1.0, 2.0],
-        vec![2.0, 2.0, 3.0, 2.0],
-        vec![9.0, 9.0, 9.0, 9.0],
-    ];
-    let vectors = vectors(&rows, Dtype::F32);
-    let batch = Batch::new(&vectors).unwrap();
-    let shares = |rule| batch.shares(&rule).unwrap();
-    assert_eq!(shares(ColumnRule::Median(Median::Lower)), [0.25, 0.5, 0.5, 0.0]);
-    assert_eq!(shares(ColumnRule::TrimmedMean { f: 1 }), [0.5, 0.5, 1.0, 0.0]);
-    assert_eq!(shares(ColumnRule::TrimmedMean { f: 0 }), [1.0; 4]);
-    assert_eq!(shares(ColumnRule::MeanAroundMedian { keep: 3, median: Median::Lower }), [1.0, 1.0, 1.0, 0.0]);
-    assert_eq!(shares(ColumnRule::SignMajority), [0.75, 0.75, 1.0, 1.0]);
-    assert!(
-        batch
-            .mapped(Map::from(Matrix::from_fn(4, 4, |_, _| 0.25)))
-            .shares(&ColumnRule::Median(Median::Lower))
-            .is_none()
-    );
-}
-
 /// The same batches as tensors on the CPU.
 #[cfg(feature = "torch")]
 mod torch {

@@ -13,7 +13,7 @@
 //! | `honest_distance` | gradient | distance of the aggregate to the mean of the honest vectors |
 //! | `honest_variance` | gradient² | (1/\|G\|) Σ ‖x_i − mean‖² over the honest vectors |
 //! | `robustness_coefficient` | | honest_distance² / honest_variance |
-//! | `byzantine_weight` | fraction | the attackers' share of the weight, if the rule combines vectors |
+//! | `byzantine_weight` | fraction | the attackers' share of the coefficients' sizes, Σ_byzantine \|c_i\| / Σ \|c_i\|, if the rule combines vectors |
 //! | `set_aside` | vectors | how many were not finite |
 //! | `absent` | workers | how many took no part |
 //! | `gradients` | gradients | computed so far in the run, each of one batch, those of attackers who follow the protocol too |
@@ -55,7 +55,7 @@
 //! | `round`, `worker` | | when, and its id |
 //! | `role` | | `honest` or `byzantine` |
 //! | `outcome` | | `accepted`, `absent`, or `stood-in` |
-//! | `weight` | fraction | how much its vector counts: its coefficient if the rule combines vectors; if it picks coordinates, at what part of them (of a sample of at most 1,024) its value was used |
+//! | `weight` | fraction | the coefficient of its vector, if the rule combines vectors |
 //! | `distance` | gradient | of its vector to the aggregate |
 //! | `set_aside` | | 1 if its vector was not finite; 0 else |
 //! | `loss` | loss | mean over its batch |

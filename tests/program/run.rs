@@ -200,6 +200,49 @@ fn vectors_that_are_not_finite_are_set_aside_and_reported() {
     assert!(reader.records().all(|row| &row.unwrap()[column] == "8"));
 }
 
+/// The rule sets the vector aside; attacks deviate from the others, and what is measured is measured on them.
+#[test]
+fn an_honest_vector_that_is_not_finite_disarms_no_attack() {
+    let folder = tempfile::tempdir().unwrap();
+    let fault = "[[faults]]\nfault = \"nan\"\nworkers = [0]\nfrom = 2\nuntil = 3\n";
+    let file = experiment(folder.path(), "experiment.toml", &format!("{}\n{fault}", harness::CONVEX));
+    let attacks = [
+        "alie",
+        "anti-cge",
+        "drift",
+        "foe",
+        "ipm",
+        "mimic",
+        "min-max",
+        "min-sum",
+        "opt-alie",
+        "opt-ipm",
+        "rop",
+        "single-coordinate",
+        "{mimic={choice='variance'}}",
+        "{fang={target='krum'}}",
+        "{fang={target='cwmed'}}",
+        "{sign-flip={of='honest-mean'}}",
+        "{stale={of='honest-mean',rounds=3}}",
+    ];
+    for attack in attacks {
+        let set = format!("attackers.0.attack={attack}");
+        let run = Program::folder(&[&file, "--set", &set, "--set", "rounds=8"], folder.path());
+        let mut reader = csv::Reader::from_path(run.join("rounds.csv")).unwrap();
+        let column = |name: &str| reader.headers().unwrap().iter().position(|found| found == name).unwrap();
+        let [aside, distance] = ["set_aside", "honest_distance"].map(column);
+        for (round, row) in (1..).zip(reader.records()) {
+            let row = row.unwrap();
+            assert_eq!(
+                &row[aside],
+                if (2..=3).contains(&round) { "1" } else { "0" },
+                "{attack}, round {round}"
+            );
+            assert!(row[distance].parse::<f64>().unwrap().is_finite(), "{attack}, round {round}");
+        }
+    }
+}
+
 #[test]
 fn a_schedule_of_attacks_switches() {
     let folder = tempfile::tempdir().unwrap();

@@ -96,7 +96,8 @@ impl Server {
         self.stepping.store(true, Ordering::Relaxed);
         self.step.step(round, &mut self.point, &aggregation.output);
         let stepping = started.elapsed();
-        let honest = honest.unwrap_or_default();
+        let mut honest = honest.unwrap_or_default();
+        honest.retain(|row| !aggregation.set_aside.contains(row));
         let lengths = Lengths::of(vectors, &honest, !wants_distances, &aggregation.output, &self.point);
         if !is_finite(lengths.aggregate, &aggregation.output) {
             return Err(RuleError::NotFinite);

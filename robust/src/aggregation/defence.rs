@@ -2,8 +2,6 @@
 
 use std::{collections::HashSet, fmt, sync::Arc};
 
-use rayon::prelude::*;
-
 use super::{Aggregate, Aggregator, Bound, Context, Layer, MetaAggregator, Output, PreAggregator, RuleError};
 use crate::{
     Batch, BatchError, Size, Vector,
@@ -158,7 +156,7 @@ impl Defence {
             Output::Vector(output) => (output, None),
         };
         if !batch.known_finite() && !output.is_finite() {
-            require_finite(rows)?;
+            batch.require_finite()?;
         }
         let measured = || match (&weights, batch.known_gram()) {
             (Some(c), Some(gram)) => gram.distances2_to(c),
@@ -191,12 +189,6 @@ impl Defence {
         result.set_aside = bad;
         Ok(result)
     }
-}
-
-/// `Ok` if every row is finite, else [`BatchError::NonFinite`].
-pub(super) fn require_finite(rows: &[Vector]) -> Result<(), BatchError> {
-    let bad: Vec<usize> = (0..rows.len()).into_par_iter().filter(|&i| !rows[i].is_finite()).collect();
-    if bad.is_empty() { Ok(()) } else { Err(BatchError::NonFinite(bad)) }
 }
 
 /// The indices of the rows other than `bad`, and these rows, with a context for them.

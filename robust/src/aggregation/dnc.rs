@@ -7,7 +7,6 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     Aggregate, Aggregator, Context, Layer, Rule, RuleError,
-    defence::require_finite,
     order::{mean_of, pairwise2, smallest},
     sample::drawn,
     spectrum::{centred, top},
@@ -116,7 +115,7 @@ impl Dnc {
             match batch.grams_at(&samples) {
                 Ok(grams) => tests.par_extend(grams.par_iter().map(|gram| passing(gram, keep))),
                 Err(error) => {
-                    require_finite(batch.raw())?; // names the raw rows
+                    batch.require_finite()?; // names the raw rows
                     return Err(error.into());
                 }
             }

@@ -6,7 +6,7 @@ use rayon::prelude::*;
 
 use super::{
     Context, Layer, PreAggregator, RuleError,
-    defence::{check_length, require_finite, set_aside},
+    defence::{check_length, set_aside},
 };
 use crate::{Batch, BatchError, Map, Pass, Size, Vector, random::Stream};
 
@@ -128,7 +128,7 @@ impl Weighed {
 fn finite_rows(batch: &Batch<'_>) -> Result<Vec<Vector>, BatchError> {
     let made = batch.to_rows();
     if !made.par_iter().all(Vector::is_finite) {
-        require_finite(batch.raw())?;
+        batch.require_finite()?;
     }
     Ok(made)
 }

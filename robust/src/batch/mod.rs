@@ -16,11 +16,12 @@ mod matrix;
 mod measure;
 mod passes;
 mod places;
-mod shares;
 #[cfg(feature = "torch")]
 mod torch;
 
 use std::sync::{Arc, OnceLock};
+
+use rayon::prelude::*;
 
 pub use columns::{ColumnRule, Columns, Median};
 pub use gram::Gram;
@@ -305,18 +306,6 @@ impl<'a> Batch<'a> {
         found
     }
 
-    /// How much of each row a rule of columns took: the part of the coordinates at which the row's value is
-    /// among those the rule used (the median itself, the values not trimmed, the values around the centre, the
-    /// signs of the majority; all of several equal values count). It is a sample of at most 1,024 coordinates at
-    /// equal spacing, not the whole. `None` under a map, where the rule saw mixtures of the rows.
-    ///
-    /// # Panics
-    /// As [`columns`](Self::columns).
-    pub fn shares(&self, rule: &ColumnRule) -> Option<Vec<f64>> {
-        rule.check(self.m());
-        self.map.is_none().then(|| shares::shares(self.rows, rule))
-    }
-
     /// Squared distance of every (mapped) row to `point`. One pass over memory.
     ///
     /// # Panics
@@ -399,6 +388,21 @@ impl<'a> Batch<'a> {
     pub(crate) fn check_finite(&self) -> Result<(), BatchError> {
         let norms2 = self.raw_norms2();
         let bad: Vec<usize> = (0..norms2.len()).filter(|&i| !norms2[i].is_finite()).collect();
+        if bad.is_empty() { Ok(()) } else { Err(BatchError::NonFinite(bad)) }
+    }
+
+    /// That every coordinate of every raw row is finite, however large. A pass of its own.
+    ///
+    /// # Errors
+    /// [`BatchError::NonFinite`] naming the raw rows that are not.
+    pub fn require_finite(&self) -> Result<(), BatchError> {
+        let finite: Vec<bool> = on_form!(
+            self.rows,
+            _T => self.rows.par_iter().map(Vector::is_finite).collect(),
+            torch => torch::finite(self.stack())
+        );
+        let bad: Vec<usize> = (0..finite.len()).filter(|&i| !finite[i]).collect();
+        self.found_finite(bad.is_empty());
         if bad.is_empty() { Ok(()) } else { Err(BatchError::NonFinite(bad)) }
     }
 

@@ -49,6 +49,12 @@ pub(super) fn grams_at(rows: &[Vector], stack: &Shared, samples: &[Places]) -> R
     })
 }
 
+/// Whether the coordinates of a row are finite, for every row.
+pub(super) fn finite(stack: &Shared) -> Vec<bool> {
+    let finite = no_grad(|| stack.tensor().isfinite().all_dim(1, false).to_kind(Kind::Double));
+    to_host(&finite).iter().map(|&finite| finite != 0.0).collect()
+}
+
 pub(super) fn columns(
     stack: &Shared,
     map: Option<&Map>,

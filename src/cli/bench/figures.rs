@@ -248,7 +248,8 @@ mod tests {
         let ms = Duration::from_millis;
         let times =
             Phases { gradient: ms(50), wait: ms(10), attack: ms(5), aggregate: ms(20), ..Phases::default() };
-        let sample = Sample { interval: ms(100), phases: times, gradients: 1, samples: 1.0, bytes: 1, pages: None };
+        let sample =
+            Sample { interval: ms(100), phases: times, gradients: 1, samples: 1.0, bytes: 1, pages: None };
         let parts = phases(&[sample]);
         assert!((parts.iter().map(|p| p.share).sum::<f64>() - 1.0).abs() < 1e-12);
         assert_eq!(parts.iter().map(|p| p.name).next_back(), Some("other"));
