@@ -17,7 +17,7 @@ use rayon::{ThreadPool, ThreadPoolBuilder};
 use crate::{
     aggregator::{Aggregator, Begin, Company, Stopper},
     busy::Busy,
-    contain::{message, of_part},
+    contain::{contained, message, of_part},
     error::{Part, RunError},
     evaluator::{self, Evaluator},
     learner::{Learner, Sampler},
@@ -201,7 +201,9 @@ fn seated(seatings: Vec<(Range<usize>, Box<dyn Seating>)>, mut place: Place) -> 
     for (ids, seating) in seatings {
         place.ids = ids.clone();
         let failed = |message| RunError::Seating { from: ids.start, to: ids.end, message };
-        let group = seating.seat(&place).and_then(|group| check(&ids, &seats, group)).map_err(failed)?;
+        let group =
+            contained(|| seating.seat(&place)).unwrap_or_else(|words| Err(format!("it panicked: {words}")));
+        let group = group.and_then(|group| check(&ids, &seats, group)).map_err(failed)?;
         seats.extend(group);
     }
     Ok(seats)

@@ -120,10 +120,13 @@ impl Exposed {
 }
 
 impl Honest {
-    /// Those that are finite, unless all of them are.
+    /// Those that are finite, unless all of them are, or none: then training has diverged, and the run is to end by it.
     fn finite(&self) -> Option<Self> {
         let batch = Batch::new(&self.vectors).ok()?;
         let Err(BatchError::NonFinite(bad)) = batch.require_finite() else { return None };
+        if bad.len() == self.ids.len() {
+            return None;
+        }
         let kept = (0..self.ids.len()).filter(|row| bad.binary_search(row).is_err());
         let (ids, vectors) = kept.map(|row| (self.ids[row], self.vectors[row].clone())).unzip();
         Some(Self { ids, vectors })

@@ -137,6 +137,14 @@ pub struct RunEnd {
 
 /// One who watches a run. Called on the aggregator's thread: be quick.
 pub trait Observer: Send {
+    /// Once, before the first round of this process: everyone is seated, and remembers what a snapshot says.
+    ///
+    /// # Errors
+    /// As [`Observer::round`].
+    fn begin(&mut self) -> Result<(), String> {
+        Ok(())
+    }
+
     /// After every round.
     ///
     /// # Errors
@@ -196,6 +204,10 @@ impl RoundReport {
 }
 
 impl<O: Observer + ?Sized> Observer for Box<O> {
+    fn begin(&mut self) -> Result<(), String> {
+        (**self).begin()
+    }
+
     fn round(&mut self, report: &RoundReport) -> Result<(), String> {
         (**self).round(report)
     }

@@ -6,6 +6,7 @@ use phalanx_actors::{
     barrier::Rejection,
     error::{Part, Reason},
     messages::{Fault, ForgeError},
+    snapshot::Unfit,
 };
 use phalanx_robust::{aggregation::RuleError, attack::AttackError};
 
@@ -27,10 +28,17 @@ pub(super) fn blame(error: &RunError, config: &Config) -> String {
         | RunError::Evaluation { .. }
         | RunError::Stuck { part: Part::Learner | Part::Evaluation, .. }
         | RunError::Died { part: Part::Learner, .. } => learner(config),
+        RunError::Seating { from, to, .. } => makers(&(*from..*to).collect::<Vec<_>>(), config),
+        RunError::Snapshot(Unfit { part, .. }) => match part.as_str() {
+            "rule" => rule(&server.rule),
+            "step" => step(config),
+            "learner" => learner(config),
+            _ => None,
+        },
         RunError::Rule { error, .. } if matches!(**error, RuleError::NoneFinite { .. }) => gradients(config),
         RunError::Stuck { part: Part::Step, .. }
         | RunError::Died { part: Part::Step, .. }
-        | RunError::Step { .. } => Some(format!("aggregator.step is {}", server.step.name)),
+        | RunError::Step { .. } => step(config),
         _ => None,
     };
     named.map_or_else(String::new, |named| format!("; {named}"))
@@ -67,6 +75,10 @@ fn forged(reason: &Reason, config: &Config) -> Option<String> {
 fn rule(chain: &[Named]) -> Option<String> {
     let names: Vec<&str> = chain.iter().map(|rule| rule.name.as_str()).collect();
     Some(format!("aggregator.rule is {}", names.join(" > ")))
+}
+
+fn step(config: &Config) -> Option<String> {
+    Some(format!("aggregator.step is {}", config.aggregator.step.name))
 }
 
 /// What makes all gradients.

@@ -50,6 +50,14 @@ pub enum PlanError {
     /// The run cannot go on from its checkpoint.
     #[error(transparent)]
     Checkpoint(#[from] CheckpointError),
+    /// Somebody cannot go on from it.
+    #[error("the checkpoint of round {round}: {message}; nothing was run, and the run folder is as it was")]
+    Restore {
+        /// The round.
+        round: u64,
+        /// Who cannot, and why.
+        message: String,
+    },
     /// Metrics cannot be shown.
     #[error(transparent)]
     Telemetry(#[from] TelemetryError),

@@ -5,7 +5,7 @@ use std::{
     path::Path,
     sync::{
         Arc,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
     time::{Duration, Instant},
 };
@@ -79,10 +79,11 @@ impl Plan {
     }
 
     /// Goes on from `found`, a checkpoint in `folder`, whose lock the caller holds: what the run wrote after it is
-    /// undone first.
+    /// undone once everyone is seated.
     ///
     /// # Errors
-    /// As [`run`](Self::run); [`PlanError::Checkpoint`] if it is one of another configuration.
+    /// As [`run`](Self::run); [`PlanError::Checkpoint`] if it is one of another configuration, and
+    /// [`PlanError::Restore`] if somebody does not take what it says.
     pub fn resume_in(
         self,
         folder: RunFolder,
@@ -93,10 +94,9 @@ impl Plan {
         let door = Door::take(&self.config.telemetry)?;
         stop::listen();
         let snapshot = found.checkpoint.snapshot(&self.workload.learner.start())?;
-        let notes = notes(&folder)?;
-        self.undo(&folder, &snapshot)?;
-        self.note_resumption(&folder, notes, door.as_ref(), snapshot.round)?;
         let tables = Tables::resume(&folder, self.config.record.workers_every, &snapshot)?;
+        let resumption = self.resumption(&folder, door.as_ref(), snapshot.round)?;
+        let observers = [Box::new(resumption) as Box<dyn Observer>].into_iter().chain(observers).collect();
         self.play(folder, door, observers, tables, Some(snapshot))
     }
 
@@ -119,16 +119,17 @@ impl Plan {
         tables: Tables,
         snapshot: Option<Snapshot>,
     ) -> Result<RunOutcome, PlanError> {
-        let completed = snapshot.as_ref().map_or(0, |snapshot| snapshot.round);
+        let resumed = snapshot.as_ref().map(|snapshot| snapshot.round);
+        let completed = resumed.unwrap_or(0);
         let shown = door.map(|door| self.telemetry(door, &folder, completed)).transpose()?;
         let (telemetry, series) = shown.unzip();
         let (metrics, state) = series.unzip();
-        let progress = Arc::new(AtomicU64::new(completed));
+        let progress = Progress { begun: Arc::default(), rounds: Arc::new(completed.into()) };
         let origin = Origin::here(&self.config);
         let keeper = Checkpoints::new(folder.path().to_owned(), origin, &self.config.checkpoint);
         let before = tables.before();
         let config = self.config.clone();
-        let mut cast = self.cast()?.keep(keeper).observe(tables).observe(Counter(progress.clone()));
+        let mut cast = self.cast()?.keep(keeper).observe(tables).observe(progress.clone());
         if let Some(snapshot) = snapshot {
             cast = cast.resume(snapshot);
         }
@@ -141,8 +142,11 @@ impl Plan {
         let began = Instant::now();
         let end = cast.run();
         stop::over();
+        if let (Some(round), Err(error), false) = (resumed, &end, progress.begun.load(Ordering::Relaxed)) {
+            return Err(PlanError::Restore { round, message: format!("{error}{}", blame(error, &config)) });
+        }
         let elapsed = (before + began.elapsed()).as_secs_f64();
-        let summary = finish(&folder, end, progress.load(Ordering::Relaxed), elapsed, &config);
+        let summary = finish(&folder, end, progress.rounds.load(Ordering::Relaxed), elapsed, &config);
         state.into_iter().for_each(|state| state.end(summary.status));
         Ok(RunOutcome { folder, summary, _telemetry: telemetry })
     }
@@ -177,27 +181,21 @@ impl Plan {
         })
     }
 
-    /// Removes what the run wrote at its end, and newer checkpoints, which turned out to be of no use.
-    fn undo(&self, folder: &RunFolder, snapshot: &Snapshot) -> Result<(), ResultsError> {
-        let run = folder.path();
-        checkpoint::remove_after(run, snapshot.round).map_err(ResultsError::at(run))?;
-        ["summary.json", PARAMETERS].into_iter().try_for_each(|name| folder.remove(name))
-    }
-
-    /// Adds this process to what `run.json` says, in the list `resumed`.
-    fn note_resumption(
+    /// What is to be done in `folder` when the run goes on after `round`, and that this process does, for the list `resumed`
+    /// of `run.json`.
+    fn resumption(
         &self,
         folder: &RunFolder,
-        mut run: Map<String, Value>,
         door: Option<&Door>,
         round: u64,
-    ) -> Result<(), ResultsError> {
+    ) -> Result<Resumption, ResultsError> {
+        let mut notes = notes(folder)?;
         let mut process = self.process(door);
         process["after_round"] = round.into();
-        run.insert("metrics".to_owned(), process["metrics"].take());
-        let resumed = run.entry("resumed").or_insert_with(|| json!([]));
+        notes.insert("metrics".to_owned(), process["metrics"].take());
+        let resumed = notes.entry("resumed").or_insert_with(|| json!([]));
         resumed.as_array_mut().into_iter().for_each(|all| all.push(process.take()));
-        folder.write_json("run.json", &run)
+        Ok(Resumption { folder: folder.clone(), notes, round })
     }
 
     /// Computes with one of `parts` equal parts of the cores, unless a number of threads was told.
@@ -376,12 +374,52 @@ fn counts(rounds: &Columns) -> (Option<f64>, Option<BarrierCounts>) {
     (virtual_seconds, Some(counts).filter(|counts| *counts != BarrierCounts::default()))
 }
 
-/// Counts rounds, for the summary of a run that fails.
-struct Counter(Arc<AtomicU64>);
+/// How far a run has come, for what is said if it fails. Clones are the same one.
+#[derive(Clone)]
+struct Progress {
+    /// Whether everyone was seated.
+    begun: Arc<AtomicBool>,
+    /// The last round that is over.
+    rounds: Arc<AtomicU64>,
+}
 
-impl Observer for Counter {
+impl Observer for Progress {
+    fn begin(&mut self) -> Result<(), String> {
+        self.begun.store(true, Ordering::Relaxed);
+        Ok(())
+    }
+
     fn round(&mut self, report: &RoundReport) -> Result<(), String> {
-        self.0.store(report.round, Ordering::Relaxed);
+        self.rounds.store(report.round, Ordering::Relaxed);
+        Ok(())
+    }
+}
+
+/// What a run that goes on does to its folder, once everyone has taken what the checkpoint says.
+struct Resumption {
+    folder: RunFolder,
+    /// What `run.json` is to say.
+    notes: Map<String, Value>,
+    /// The round of the checkpoint.
+    round: u64,
+}
+
+impl Resumption {
+    /// Removes what the run wrote at its end, and newer checkpoints, which turned out to be of no use.
+    fn undo(&self) -> Result<(), ResultsError> {
+        let run = self.folder.path();
+        checkpoint::remove_after(run, self.round).map_err(ResultsError::at(run))?;
+        ["summary.json", PARAMETERS].into_iter().try_for_each(|name| self.folder.remove(name))?;
+        self.folder.write_json("run.json", &self.notes)
+    }
+}
+
+impl Observer for Resumption {
+    fn begin(&mut self) -> Result<(), String> {
+        self.undo().map_err(|error| error.to_string())
+    }
+
+    fn round(&mut self, _: &RoundReport) -> Result<(), String> {
         Ok(())
     }
 }

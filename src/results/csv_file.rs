@@ -39,19 +39,27 @@ impl CsvFile {
         Ok(table)
     }
 
-    /// The table in `path`, cut to its first `length` bytes.
+    /// The table in `path`, of which the first `length` bytes are to stay: what comes after them is there until it is
+    /// [`cut`](Self::cut) off.
     pub fn resume(path: PathBuf, length: u64) -> Result<Self, ResultsError> {
-        let cut = || {
+        let open = || {
             let mut file = OpenOptions::new().write(true).open(&path)?;
             if file.metadata()?.len() < length {
                 return Err(io::Error::other(format!("it is shorter than the {length} bytes that it had")));
             }
-            file.set_len(length)?;
-            file.seek(SeekFrom::End(0))?;
+            file.seek(SeekFrom::Start(length))?;
             Ok((file, begun(&path, length)?))
         };
-        let (file, digest) = cut().map_err(ResultsError::at(&path))?;
+        let (file, digest) = open().map_err(ResultsError::at(&path))?;
         Ok(Self { path, file, length, digest })
+    }
+
+    /// Cuts off what the file has beyond the table.
+    ///
+    /// # Errors
+    /// What the system says, with the path.
+    pub fn cut(&mut self) -> Result<(), String> {
+        self.file.set_len(self.length).map_err(|error| format!("{}: {error}", self.path.display()))
     }
 
     /// Its length in bytes.

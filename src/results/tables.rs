@@ -208,7 +208,8 @@ impl Tables {
         })
     }
 
-    /// Goes on with the tables in `folder` where `snapshot` left them: rows that came after it are cut off.
+    /// Goes on with the tables in `folder` where `snapshot` left them: rows that came after it are cut off when the run
+    /// begins.
     ///
     /// # Errors
     /// [`ResultsError`] for a file that cannot be changed, or is shorter than it was.
@@ -299,6 +300,11 @@ impl Tables {
 }
 
 impl Observer for Tables {
+    fn begin(&mut self) -> Result<(), String> {
+        let Self { rounds, faults, evaluations, timings, workers, .. } = self;
+        [rounds, faults, evaluations, timings].into_iter().chain(workers).try_for_each(CsvFile::cut)
+    }
+
     fn round(&mut self, report: &RoundReport) -> Result<(), String> {
         self.gradients += report.gradients;
         self.bytes += report.sent_bytes;

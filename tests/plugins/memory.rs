@@ -2,17 +2,18 @@
 //! that runs the rounds. And observers that do harm to what a run writes.
 
 use std::{
+    collections::BTreeMap,
     fs,
     path::{Path, PathBuf},
 };
 
 use phalanx::{
-    Program,
-    experiment::{Plan, RunOutcome},
+    Program, checkpoint,
+    experiment::{Plan, PlanError, RunOutcome},
     results::{RunFolder, Status},
 };
 use phalanx_actors::{Observer, RoundReport};
-use phalanx_robust::state::State;
+use phalanx_robust::state::{State, StateError};
 
 use super::*;
 
@@ -220,4 +221,109 @@ fn a_run_whose_checkpoints_cannot_be_removed_is_complete_all_the_same() {
     assert!(out.path().join("run/checkpoints").is_file());
     let told = fs::read_to_string(out.path().join("run/summary.json")).unwrap();
     assert!(told.contains("\"completed\""), "{told}");
+}
+
+/// Remembers something, and does not take it back.
+#[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+struct Stubborn {
+    /// Whether it panics as it is asked to.
+    panics: bool,
+}
+
+impl Described for Stubborn {
+    const NAME: &'static str = "stubborn";
+    const SOURCE: &'static str = "a test";
+}
+
+impl Stateful for Stubborn {
+    fn state(&self) -> State {
+        let mut state = State::default();
+        state.values.insert("n".to_owned(), 1.into());
+        state
+    }
+
+    fn restore(&mut self, _: &State) -> Result<(), StateError> {
+        assert!(!self.panics, "never");
+        Err(StateError::Unusable { component: Self::NAME, entry: "n".to_owned() })
+    }
+}
+
+impl StepRule for Stubborn {
+    fn build(&self, _: &Vector, _: Domain) -> Result<Box<dyn Step>, ParameterError> {
+        Ok(Box::new(self.clone()))
+    }
+}
+
+impl Step for Stubborn {
+    fn step(&mut self, _: u64, _: &mut Vector, _: &Vector) {}
+}
+
+impl AttackRule for Stubborn {
+    fn build(&self, _: Size) -> Result<Box<dyn Attack>, ParameterError> {
+        Ok(Box::new(self.clone()))
+    }
+}
+
+impl Attack for Stubborn {
+    fn knowledge(&self) -> Knowledge {
+        Knowledge::Blind
+    }
+
+    fn forge(&mut self, view: &View<'_>) -> Result<Vec<Vector>, AttackError> {
+        Ok(view.everyone(view.last_aggregate))
+    }
+}
+
+/// Fails after the fourth round.
+struct Full;
+
+impl Observer for Full {
+    fn round(&mut self, report: &RoundReport) -> Result<(), String> {
+        if report.round == 4 { Err("the disk is full".to_owned()) } else { Ok(()) }
+    }
+}
+
+/// The files below `folder` with what is in them.
+fn contents(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
+    let mut all = BTreeMap::new();
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        match path.is_dir() {
+            true => all.extend(contents(&path)),
+            false => drop(all.insert(path.clone(), fs::read(path).unwrap())),
+        }
+    }
+    all
+}
+
+/// Its summary, tables and checkpoints.
+#[test]
+fn a_run_that_cannot_go_on_is_left_as_it_was() {
+    let program = Program::new().step::<Stubborn>().attack::<Stubborn>();
+    let refuses = "has an unusable `n`; ";
+    for (set, words) in [
+        ("aggregator.step='stubborn'", [refuses, "aggregator.step is stubborn"]),
+        ("aggregator.step={stubborn={panics=true}}", ["never; ", "aggregator.step is stubborn"]),
+        ("attackers.0.attack='stubborn'", [refuses, "attackers.0.attack is stubborn"]),
+        (
+            "attackers.0.attack={stubborn={panics=true}}",
+            ["panicked: never; ", "attackers.0.attack is stubborn"],
+        ),
+    ] {
+        let out = tempfile::tempdir().unwrap();
+        let (file, path) = (out.path().join("memory.toml"), out.path().join("run"));
+        fs::write(&file, EXPERIMENT).unwrap();
+        let sets = ["checkpoint.every_rounds=2", set].map(str::to_owned);
+        let plan = || Plan::read(program.registry(), &file, &sets, None).unwrap();
+        let failed = plan().run_in(RunFolder::exactly(&path).unwrap(), vec![Box::new(Full)]).unwrap();
+        assert_eq!(failed.summary.rounds, 4, "{set}: {:?}", failed.summary.error);
+        let before = contents(&path);
+        let found = checkpoint::newest(&path).unwrap();
+        let error = plan().resume_in(failed.folder, found, Vec::new()).unwrap_err();
+        let message = error.to_string();
+        assert!(matches!(error, PlanError::Restore { round: 2, .. }), "{set}: {message}");
+        words.iter().for_each(|word| assert!(message.contains(word), "{set}: {message}"));
+        assert_eq!(contents(&path), before, "{set}");
+    }
 }

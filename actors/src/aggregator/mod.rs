@@ -230,6 +230,7 @@ impl Rounds {
     /// Runs all rounds, or until somebody asks for the end: the last one, and what the learner remembers.
     async fn play(&mut self) -> Result<(u64, State), RunError> {
         let mut round = self.done;
+        notify(&mut self.observers, round, |observer| observer.begin())?;
         if round == 0 {
             self.evaluate(0).await?;
         }
