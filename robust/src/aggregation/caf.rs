@@ -5,8 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     Aggregate, Aggregator, Context, Layer, Rule, RuleError,
-    order::pairwise2,
-    spectrum::{centred, top},
+    spectrum::{centred, distances2, top},
 };
 use crate::{
     Batch, Matrix, Size,
@@ -43,7 +42,7 @@ impl Aggregator for Caf {
     }
 
     fn aggregate(&mut self, batch: &Batch<'_>, context: &mut Context) -> Result<Aggregate, RuleError> {
-        Ok(Aggregate::span(filter(&pairwise2(batch.gram()?), context.f)))
+        Ok(Aggregate::span(filter(&distances2(batch.gram()?), context.f)))
     }
 }
 
@@ -66,12 +65,13 @@ fn filter(distances2: &Matrix, f: usize) -> Vec<f64> {
         }
         // v = Σ √c_j u_j (x_j - μ), up to its length, which the ratio of τ does not need
         let direction: Vec<f64> = root.iter().zip(&u).map(|(r, u)| r * u).collect();
-        let tau: Vec<f64> = around.transposed_times(&direction).iter().map(|p| p * p).collect();
-        let largest = tau.iter().zip(&c).filter(|(_, c)| **c > 0.0).map(|(t, _)| *t).fold(0.0, f64::max);
+        let along = around.transposed_times(&direction); // √τ
+        let largest =
+            along.iter().zip(&c).filter(|(_, c)| **c > 0.0).map(|(t, _)| t.abs()).fold(0.0, f64::max);
         if largest == 0.0 {
             break; // the vectors agree
         }
-        c.iter_mut().zip(&tau).for_each(|(c, t)| *c *= (1.0 - t / largest).max(0.0));
+        c.iter_mut().zip(&along).for_each(|(c, t)| *c *= (1.0 - (t / largest).powi(2)).max(0.0));
     }
     best
 }

@@ -7,9 +7,9 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     Aggregate, Aggregator, Context, Layer, Rule, RuleError,
-    order::{mean_of, pairwise2, smallest},
+    order::{mean_of, smallest},
     sample::drawn,
-    spectrum::{centred, top},
+    spectrum::{centred, distances2, top},
 };
 use crate::{
     Batch, Gram, Size,
@@ -127,7 +127,7 @@ impl Dnc {
 /// The `keep` vectors with the least squared projections on the top right singular vector of the vectors around their
 /// mean.
 fn passing(gram: &Gram, keep: usize) -> Vec<usize> {
-    let (_, u) = top(&centred(&pairwise2(gram), &vec![1.0; gram.m()])); // the projections, up to a common factor
+    let (_, u) = top(&centred(&distances2(gram), &vec![1.0; gram.m()])); // the projections, up to a common factor
     let squares: Vec<f64> = u.iter().map(|u| u * u).collect();
     smallest(&squares, keep)
 }

@@ -5,9 +5,9 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     Aggregate, Aggregator, Bound, Context, Layer, Rule, RuleError,
-    order::{mean_of, pairwise2},
+    order::mean_of,
     smea_search::{self, scatter},
-    spectrum::top,
+    spectrum::{self, top},
 };
 use crate::{
     Batch, Matrix, Size,
@@ -81,7 +81,7 @@ impl Aggregator for Smea {
     }
 
     fn aggregate(&mut self, batch: &Batch<'_>, context: &mut Context) -> Result<Aggregate, RuleError> {
-        let distances2 = pairwise2(batch.gram()?);
+        let distances2 = spectrum::distances2(batch.gram()?);
         let greedy = greedy(&distances2, context.f);
         let kept = match self.search {
             Search::Greedy => greedy,

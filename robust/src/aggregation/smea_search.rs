@@ -22,7 +22,7 @@ pub(super) fn scatter(distances2: &Matrix, chosen: &[usize]) -> Matrix {
 /// The best subset as large as `guess`, which is one to begin with; of equal ones the first in lexicographic order.
 pub(super) fn exact(distances2: &Matrix, guess: Vec<usize>) -> Vec<usize> {
     // a subset as good as the guess, to rounding, must not lose to it: it may come first
-    let bound = (top(&scatter(distances2, &guess)).0 * (1.0 + SAME) + f64::MIN_POSITIVE).min(f64::MAX);
+    let bound = top(&scatter(distances2, &guess)).0 * (1.0 + SAME) + f64::MIN_POSITIVE;
     let (size, factor) = (guess.len(), Factor::new(guess.len()));
     let mut search = Search { distances2, size, bound, best: guess, factor };
     search.extend(&mut Vec::new(), &(0..distances2.rows()).collect::<Vec<_>>());

@@ -1,10 +1,24 @@
 //! The largest eigenvalue of a small symmetric matrix, and covariance matrices made from distances.
 
-use crate::{Matrix, vector::dot::dot};
+use super::order::pairwise2;
+use crate::{Gram, Matrix, vector::dot::dot};
 
 /// The eigenvalue of the process so far takes longer to find than some steps: after so many it is asked for, and not
 /// before the end of a process of few of these.
 const LOOK: usize = 8;
+
+/// Squared distances above this are taken in a smaller unit, for sums over rows must stay numbers.
+const LARGE: f64 = 1e280;
+
+/// All squared distances between rows, up to a common factor, such that sums of them do not overflow.
+pub(super) fn distances2(gram: &Gram) -> Matrix {
+    let all = pairwise2(gram);
+    let m = all.rows();
+    if (0..m).all(|i| all.row(i).iter().all(|d2| *d2 <= LARGE)) {
+        return all;
+    }
+    Matrix::from_fn(m, m, |i, j| all[(i, j)].min(f64::MAX) * 2f64.powi(-64))
+}
 
 /// The Gram matrix of the rows around their mean under `weights`, from their squared distances:
 /// entry ij is ⟨x_i - μ, x_j - μ⟩ with μ = Σ w_i x_i / Σ w_i.
@@ -28,11 +42,14 @@ pub(super) fn top(matrix: &Matrix) -> (f64, Vec<f64>) {
     if scale == 0.0 {
         return (0.0, unit(start));
     }
+    // a power of two, so that it rounds nothing: the squares of what it multiplies neither overflow nor vanish
+    let shrink = 2f64.powi(-(scale.max(f64::MIN_POSITIVE).log2() as i32));
     let mut basis = vec![unit(start)];
     let (mut alpha, mut beta): (Vec<f64>, Vec<f64>) = (Vec::new(), Vec::new());
     loop {
         let last = &basis[basis.len() - 1];
         let mut next = matrix.transposed_times(last);
+        next.iter_mut().for_each(|x| *x *= shrink);
         alpha.push(dot(last, &next));
         for _ in 0..2 {
             for q in &basis {
@@ -41,12 +58,12 @@ pub(super) fn top(matrix: &Matrix) -> (f64, Vec<f64>) {
             }
         }
         let left = dot(&next, &next).sqrt();
-        let last = basis.len() == n || left <= 1e-15 * scale;
+        let last = basis.len() == n || left <= 1e-15 * shrink * scale;
         if last || (n > 3 * LOOK && basis.len().is_multiple_of(LOOK)) {
             let (value, vector) = top_of_tridiagonal(&alpha, &beta);
             let residual = left * vector[vector.len() - 1].abs();
             if last || residual <= 1e-14 * value {
-                return (value.max(0.0), combined(&basis, &vector));
+                return (value.max(0.0) / shrink, combined(&basis, &vector));
             }
         }
         beta.push(left);
@@ -141,5 +158,16 @@ mod tests {
             assert!((dot(&image, &vector) - known).abs() < 1e-12 * known);
         }
         assert_eq!(top(&Matrix::zeros(4, 4)).0, 0.0);
+    }
+
+    #[test]
+    fn the_unit_of_a_matrix_does_not_matter() {
+        let entry = |i: usize, j: usize| 1.0 / (1 + i + j) as f64;
+        let (value, vector) = top(&Matrix::from_fn(9, 9, entry));
+        for unit in [1e-300, 1e-170, 1e170, 1e300] {
+            let (scaled, direction) = top(&Matrix::from_fn(9, 9, |i, j| unit * entry(i, j)));
+            assert!((scaled / unit - value).abs() < 1e-12 * value, "{unit:e}: {scaled:e}");
+            assert!((dot(&direction, &vector).abs() - 1.0).abs() < 1e-12, "{unit:e}");
+        }
     }
 }

@@ -1,6 +1,6 @@
 //! Inputs that break careless arithmetic.
 
-use phalanx_robust::Dtype;
+use phalanx_robust::{Dtype, aggregation::Defence};
 use serde_json::json;
 
 use crate::{
@@ -8,7 +8,7 @@ use crate::{
     naive::{distance, mean_all},
     naive_selection::{krum_scores, mda},
     naive_spectral as spectral,
-    stage::{Rows, assert_close, gaussian, layer, output, plain, stream, vectors},
+    stage::{Rows, assert_close, chain, gaussian, output, plain, stream, vectors},
 };
 
 fn all_cases() -> Vec<Case> {
@@ -107,11 +107,17 @@ fn identical_rows_come_back_as_they_are() {
 
 #[test]
 fn a_huge_row_moves_nothing_that_it_must_not() {
-    for (huge, dtype) in [(1e8, Dtype::F32), (1e18, Dtype::F32), (1e30, Dtype::F32), (1e60, Dtype::F64)] {
+    let f32s = [1e8, 1e18, 1e30].map(|huge| (huge, Dtype::F32));
+    let f64s = [1e60, 1e78, 1e120, 1e150, 1e153].map(|huge| (huge, Dtype::F64));
+    for ((huge, dtype), at) in f32s.into_iter().chain(f64s).flat_map(|one| [0, 4, 10].map(|at| (one, at))) {
         let mut x = gaussian(11, 65, 8);
-        x[4] = vec![huge; 65];
-        let honest: Rows = x.iter().enumerate().filter(|(i, _)| *i != 4).map(|(_, r)| r.clone()).collect();
+        x[at] = vec![huge; 65];
+        let honest: Rows = x.iter().enumerate().filter(|(i, _)| *i != at).map(|(_, r)| r.clone()).collect();
         let reach = honest.iter().map(|r| distance(r, &mean_all(&honest))).fold(0.0, f64::max);
+        let off = |defence: &mut Defence| {
+            let got = defence.aggregate(&vectors(&x, dtype), 2, stream(1)).unwrap();
+            distance(&got.output.to_f64(), &mean_all(&honest))
+        };
         for rule in [
             &["cwmed"][..],
             &["cwtm"],
@@ -128,23 +134,55 @@ fn a_huge_row_moves_nothing_that_it_must_not() {
             &["caf"],
             &["dnc"],
             &["nnm", "cwmed"],
+            &["nnm", "smea"],
+            &["nnm", "caf"],
             &["ctma", "cwmed"],
             &["ctma", "nnm", "cwmed"],
             &["weighted-cwmed"],
             &["arc", "cwmed"],
+            // the geometric median goes on until the huge row weighs next to nothing
+            &["geometric-median"],
         ] {
-            let got = plain(rule).aggregate(&vectors(&x, dtype), 2, stream(1)).unwrap();
-            let off = distance(&got.output.to_f64(), &mean_all(&honest));
-            assert!(off <= reach, "{rule:?} with {huge:e}: off by {off:e}, reach {reach}");
+            if at == 0 && rule == ["monna"] {
+                continue; // the row that the others are compared with
+            }
+            let off = off(&mut plain(rule));
+            assert!(off <= reach, "{rule:?} with {huge:e} at {at}: off by {off:e}, reach {reach}");
         }
+        let off_greedily = off(&mut chain(&[("smea", json!({ "search": "greedy" }))]));
+        assert!(off_greedily <= reach, "greedy smea with {huge:e} at {at}: off by {off_greedily:e}");
         for rule in ["centered-clipping", "norm-clipping"] {
-            let got = plain(&[rule]).aggregate(&vectors(&x, dtype), 2, stream(1)).unwrap();
-            assert!(distance(&got.output.to_f64(), &mean_all(&honest)) < 12.0, "{rule} with {huge:e}");
+            assert!(off(&mut plain(&[rule])) < 12.0, "{rule} with {huge:e} at {at}");
         }
-        // the geometric median goes on until the huge row weighs next to nothing
-        let got = plain(&["geometric-median"]).aggregate(&vectors(&x, dtype), 2, stream(1)).unwrap();
+    }
+}
+
+/// Two rows that are so far apart that the squared distance is infinite, though their squared norms are not.
+#[test]
+fn distances_too_large_for_a_number_move_nothing() {
+    let mut x = gaussian(11, 65, 8);
+    (x[3], x[7]) = (vec![1.6e153; 65], vec![-1.6e153; 65]);
+    let honest: Rows = (0..11).filter(|i| ![3, 7].contains(i)).map(|i| x[i].clone()).collect();
+    for rule in [&["smea"][..], &["caf"], &["dnc"], &["krum"], &["bulyan"], &["mda"], &["geometric-median"]] {
+        let got = crate::stage::aggregate(&mut plain(rule), &x, 2).unwrap();
         let off = distance(&got.output.to_f64(), &mean_all(&honest));
-        assert!(off <= reach, "geometric-median with {huge:e}: off by {off:e}");
+        assert!(off <= 9.0, "{rule:?}: off by {off:e}");
+    }
+}
+
+/// Rows whose squared norm is no number in f64 are as good as not there, for rules that need it.
+#[test]
+fn a_row_whose_squared_norm_overflows_is_set_aside() {
+    for (huge, at) in [1e155, 1e200, 1e300].into_iter().flat_map(|huge| [0, 4, 10].map(|at| (huge, at))) {
+        let mut x = gaussian(11, 65, 8);
+        x[at] = vec![huge; 65];
+        let honest: Rows = x.iter().enumerate().filter(|(i, _)| *i != at).map(|(_, r)| r.clone()).collect();
+        for rule in [&["smea"][..], &["caf"], &["dnc"], &["nnm", "caf"], &["krum"], &["geometric-median"]] {
+            let got = crate::stage::aggregate(&mut plain(rule), &x, 2).unwrap();
+            assert_eq!(got.set_aside, [at], "{rule:?} with {huge:e}");
+            let expected = crate::stage::aggregate(&mut plain(rule), &honest, 1).unwrap().output.to_f64();
+            assert_close(&got.output.to_f64(), &expected, 1.0, 1e-12, &format!("{rule:?} with {huge:e}"));
+        }
     }
 }
 
@@ -198,7 +236,7 @@ fn rows_that_are_not_finite_are_set_aside() {
                 .map(|(_, r)| r.clone())
                 .collect();
             for (f, left) in [(2, 0), (4, 1)] {
-                let mut defence = crate::stage::chain(&case.rules);
+                let mut defence = chain(&case.rules);
                 if defence.check(phalanx_robust::Size::new(11, f)).is_err() {
                     continue;
                 }
@@ -301,9 +339,7 @@ fn smea_is_exact_at_twenty_rows() {
 fn smea_says_how_many_subsets_are_too_many() {
     let refused = plain(&["smea"]).check(phalanx_robust::Size::new(60, 15)).unwrap_err().to_string();
     assert!(refused.contains("53194089192720 subsets") && refused.contains("200000"), "{refused}");
-    let greedy =
-        phalanx_robust::aggregation::Defence::new(vec![layer("smea", &json!({ "search": "greedy" }))])
-            .unwrap();
+    let greedy = chain(&[("smea", json!({ "search": "greedy" }))]);
     assert!(greedy.check(phalanx_robust::Size::new(60, 15)).is_ok());
     // where the outliers stand out, the approximation finds the same subset
     let mut x = gaussian(12, 30, 30);
