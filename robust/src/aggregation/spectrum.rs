@@ -36,12 +36,15 @@ pub(super) fn centred(distances2: &Matrix, weights: &[f64]) -> Matrix {
 /// looked at every [`LOOK`] steps.
 pub(super) fn top(matrix: &Matrix) -> (f64, Vec<f64>) {
     let n = matrix.rows();
-    // any start with no reason to be orthogonal to the eigenvector will do
-    let start: Vec<f64> = (0..n).map(|i| 0.5 + (i as f64 * 0.618_033_988_749_895).fract()).collect();
-    let scale = (0..n).map(|i| matrix[(i, i)].abs()).fold(0.0, f64::max);
+    let any = unit((0..n).map(|i| 0.5 + (i as f64 * 0.618_033_988_749_895).fract()).collect());
+    let widest = (0..n).max_by(|&i, &j| matrix[(i, i)].total_cmp(&matrix[(j, j)])).unwrap_or(0);
+    let scale = matrix[(widest, widest)].abs();
     if scale == 0.0 {
-        return (0.0, unit(start));
+        return (0.0, any);
     }
+    // where one eigenvalue outweighs all others the row lies along its eigenvector, to which `any` may be orthogonal
+    let row = unit(matrix.row(widest).to_vec());
+    let start = any.iter().zip(&row).map(|(a, b)| a + b).collect();
     // a power of two, so that it rounds nothing: the squares of what it multiplies neither overflow nor vanish
     let shrink = 2f64.powi(-(scale.max(f64::MIN_POSITIVE).log2() as i32));
     let mut basis = vec![unit(start)];
@@ -158,6 +161,21 @@ mod tests {
             assert!((dot(&image, &vector) - known).abs() < 1e-12 * known);
         }
         assert_eq!(top(&Matrix::zeros(4, 4)).0, 0.0);
+    }
+
+    /// One row among many: the eigenvector is e_k less its mean, to which a start must not be orthogonal.
+    #[test]
+    fn an_outlier_is_found_wherever_it_stands() {
+        for (n, k) in (2..40).flat_map(|n| (0..n).map(move |k| (n, k))) {
+            let one = |i: usize| f64::from(u8::from(i == k)) - 1.0 / n as f64;
+            for noise in [0.0, 1e-20] {
+                let entry = |i: usize, j: usize| one(i) * one(j) + if i == j { noise } else { 0.0 };
+                let (_, vector) = top(&Matrix::from_fn(n, n, entry));
+                let along = (0..n).map(|i| one(i) * vector[i]).sum::<f64>().abs();
+                let length = (1.0 - 1.0 / n as f64).sqrt();
+                assert!((along - length).abs() < 1e-12, "{k} of {n}: {along}");
+            }
+        }
     }
 
     #[test]
