@@ -228,7 +228,7 @@ impl Vector {
     /// The vector of length 1 in the direction of this one, if it has one.
     pub fn unit(&self) -> Option<Self> {
         let norm = self.norm();
-        (norm > 0.0).then(|| self.scaled(1.0 / norm))
+        (norm > 0.0).then(|| self.clone().times(1.0 / norm))
     }
 
     /// self ← self + c · other.
@@ -420,6 +420,8 @@ mod tests {
         let unit = Vector::from(vec![3f64, -4.0]).unit().unwrap().to_f64();
         assert!((unit[0] - 0.6).abs() < 1e-15 && (unit[1] + 0.8).abs() < 1e-15, "{unit:?}");
         assert!(Vector::from(vec![0f32; 3]).unit().is_none());
+        // 1 over its length is no number of f32
+        assert_eq!(Vector::from(vec![0f32, -1e-40]).unit().unwrap().to_f64(), [0.0, -1.0]);
         assert!(Vector::from(vec![f32::NAN, 1.0]).unit().is_none());
     }
 
