@@ -4,9 +4,10 @@
 //!
 //! A pass gives products relative to a centre. The distance of two rows that
 //! lie close together but far from the centre cancels in them. So every pair is
-//! tested. Few bad pairs are computed again, one by one. If there are many the
-//! centre was a bad one, an outlier, and the pass is repeated around the row with
-//! the most bad pairs, which lies in the largest crowd far from the old one.
+//! tested. If more than half of the rows are in bad pairs, of one crowd or of many
+//! pairs, the centre was a bad one, an outlier, and the pass is repeated around a
+//! row in the midst of the crowd. Bad pairs of fewer rows are computed again, one by
+//! one: what rules make of a majority is a combination of rows near the centre.
 
 use std::collections::HashMap;
 
@@ -61,8 +62,12 @@ pub(super) struct Measured {
     pub class: Vec<usize>,
 }
 
-/// At most this many passes look for a good centre.
-const PASSES: usize = 4;
+/// At most this many passes look for a centre amid a majority. A pass brings the centre as near to it as rounding can
+/// tell, to 1e-8 of the old distance in f64; more than two passes take rows put far away, in steps, for it.
+const PASSES: usize = 24;
+
+/// … and this many for one amid a minority, where no crowd is more.
+const FEW_PASSES: usize = 4;
 
 /// Measures `vectors`, once for each of the forms that `rows` makes of those at the places it is given, which share no
 /// memory.
@@ -82,18 +87,19 @@ pub(super) fn grams<R: Rows>(
         }
     }
     let all = |bad: Vec<usize>| (0..vectors.len()).filter(|&i| bad.contains(&shared[i])).collect();
+    let mut copies = vec![0; first.len()];
+    shared.iter().for_each(|&i| copies[i] += 1);
     let gram = |rows: R| {
-        let measured = measure(&rows).map_err(|bad| BatchError::NonFinite(all(bad)))?;
+        let measured = measure(&rows, &copies).map_err(|bad| BatchError::NonFinite(all(bad)))?;
         let class: Vec<usize> = shared.iter().map(|&i| measured.class[i]).collect();
         Ok(Gram::new(measured, &class))
     };
     rows(first).into_iter().map(gram).collect()
 }
 
-/// The measured rows, or those that are not finite.
-fn measure(rows: &impl Rows) -> Result<Measured, Vec<usize>> {
+/// The measured rows, each of which counts so many times, or those that are not finite.
+fn measure(rows: &impl Rows, copies: &[usize]) -> Result<Measured, Vec<usize>> {
     let m = rows.count();
-    let few = m + m * m / 16;
     let (mut centre, mut exact) = (0, false);
     let mut class: Vec<usize> = (0..m).collect();
     for pass in 1.. {
@@ -101,11 +107,14 @@ fn measure(rows: &impl Rows) -> Result<Measured, Vec<usize>> {
         let infinite: Vec<usize> = (0..=m).filter(|&i| !products[(i, i)].is_finite()).collect();
         if infinite.is_empty() {
             let distances = distances_of(&products);
-            let weak = weak_pairs(rows, &products, &distances, rows.trust(exact), &mut class);
-            if weak.len() <= few || pass >= PASSES {
+            let trust = rows.trust(exact);
+            let weak = weak_pairs(rows, &products, &distances, trust, &mut class);
+            let next = crowded(&class, copies, &weak, &distances, pass);
+            // rows whose squares are below the floor stay weak around any centre
+            let Some(row) = next.filter(|&row| !exact || products[(row, row)] > trust.floor) else {
                 return Ok(settled(rows, Measured { products, distances, class }, &weak));
-            }
-            centre = crowded(m, &weak);
+            };
+            centre = row;
             exact |= pass > 1;
             continue;
         }
@@ -143,14 +152,37 @@ fn weak_pairs(
     weak
 }
 
-/// The row in the most pairs.
-fn crowded(m: usize, weak: &[(usize, Option<usize>)]) -> usize {
-    let mut count = vec![0; m];
+/// A row for the centre after this pass, if more than half of all rows are in weak pairs. Its crowd are the rows equal
+/// to it or in a weak pair with it: a majority, of several such rows the one with the least sum of squared distances to
+/// it, or the largest crowd where none is a majority and the pairs are many.
+fn crowded(
+    class: &[usize],
+    copies: &[usize],
+    weak: &[(usize, Option<usize>)],
+    distances: &Matrix,
+    pass: usize,
+) -> Option<usize> {
+    let m = class.len();
+    let mut counts = vec![0; m];
+    class.iter().zip(copies).for_each(|(&class, copies)| counts[class] += copies);
+    let (mut crowd, mut sums, mut is_weak) = (counts.clone(), vec![0.0; m], vec![false; m]);
     for &(i, j) in weak {
-        count[i] += 1;
-        j.into_iter().for_each(|j| count[j] += 1);
+        is_weak[i] = true;
+        let Some(j) = j else { continue };
+        is_weak[j] = true;
+        for (i, j) in [(i, j), (j, i)] {
+            crowd[i] += counts[j];
+            sums[i] += counts[j] as f64 * distances[(i, j)];
+        }
     }
-    (0..m).rev().max_by_key(|&i| count[i]).unwrap_or(0)
+    let half = copies.iter().sum::<usize>() / 2;
+    let weak_rows: Vec<usize> = (0..m).filter(|&i| is_weak[i]).collect();
+    let amid = weak_rows.iter().filter(|&&i| crowd[i] > half);
+    if let Some(&row) = amid.min_by(|&&i, &&j| sums[i].total_cmp(&sums[j])) {
+        return Some(row).filter(|_| pass < PASSES);
+    }
+    let many = weak.len() > m + m * m / 16 && weak_rows.iter().map(|&i| counts[i]).sum::<usize>() > half;
+    weak_rows.into_iter().rev().max_by_key(|&i| crowd[i]).filter(|_| many && pass < FEW_PASSES)
 }
 
 /// Puts the distances of the weak pairs right, and the products with them.
@@ -165,4 +197,82 @@ fn settled(rows: &impl Rows, measured: Measured, weak: &[(usize, Option<usize>)]
         (products[(i, at)], products[(at, i)]) = (product, product);
     }
     Measured { products, distances, class }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+
+    use super::{Matrix, Rows, Trust, measure};
+    use crate::vector::dot::{distance2, dot};
+
+    /// Rows in f64, and how many passes were made.
+    struct Counted {
+        rows: Vec<Vec<f64>>,
+        passes: Cell<usize>,
+    }
+
+    impl Rows for Counted {
+        fn count(&self) -> usize {
+            self.rows.len()
+        }
+
+        fn products(&self, centre: usize, _: bool) -> Matrix {
+            self.passes.set(self.passes.get() + 1);
+            let minus = |row: &Vec<f64>| row.iter().zip(&self.rows[centre]).map(|(a, b)| a - b).collect();
+            let mut all: Vec<Vec<f64>> = self.rows.iter().map(minus).collect();
+            all.push(self.rows[centre].clone());
+            Matrix::from_fn(all.len(), all.len(), |i, j| dot(&all[i], &all[j]))
+        }
+
+        fn trust(&self, _: bool) -> Trust {
+            Trust::OF_F64
+        }
+
+        fn differences(&self, pairs: &[(usize, Option<usize>)]) -> Vec<f64> {
+            let origin = vec![0.0; self.rows[0].len()];
+            let row = |j: Option<usize>| j.map_or(&origin, |j| &self.rows[j]);
+            pairs.iter().map(|&(i, j)| distance2(&self.rows[i], row(j))).collect()
+        }
+
+        fn is_finite(&self, i: usize) -> bool {
+            dot(&self.rows[i], &self.rows[i]).is_finite()
+        }
+
+        fn same(&self, i: usize, j: usize) -> bool {
+            self.rows[i] == self.rows[j]
+        }
+    }
+
+    /// So many passes are made for rows near 1, to which those of `far` are added at these places; the largest
+    /// diagonal product of any of the former.
+    fn passes(m: usize, far: &[(usize, f64)]) -> (usize, f64) {
+        let row = |i: usize| vec![(i as f64).sin(), (7.0 * i as f64).cos(), 0.1 * i as f64 / m as f64];
+        let mut rows: Vec<Vec<f64>> = (0..m).map(row).collect();
+        far.iter().for_each(|&(i, far)| rows[i].iter_mut().for_each(|v| *v += far));
+        let counted = Counted { rows, passes: Cell::default() };
+        let products = measure(&counted, &vec![1; m]).unwrap().products;
+        let near = (0..m).filter(|i| far.iter().all(|(at, _)| at != i));
+        (counted.passes.get(), near.map(|i| products[(i, i)]).fold(0.0, f64::max))
+    }
+
+    #[test]
+    fn a_second_pass_is_made_where_the_centre_is_far_from_the_majority() {
+        for m in 3..=20 {
+            assert_eq!(passes(m, &[]).0, 1, "m = {m}");
+            assert_eq!(passes(m, &[(m - 1, 1e9)]).0, 1, "m = {m}");
+            let (passes, reach) = passes(m, &[(0, 1e9)]);
+            assert!(passes == 2 && reach < 10.0, "m = {m}: {passes} passes, {reach:e}");
+        }
+        // a minority far away is none, however near its rows are to each other
+        let crowd: Vec<(usize, f64)> = (1..20).map(|i| (i, 1e9)).collect();
+        assert_eq!(passes(40, &crowd).0, 1);
+    }
+
+    #[test]
+    fn rows_far_away_in_steps_do_not_keep_the_centre_from_the_majority() {
+        let far: Vec<(usize, f64)> = (0..8).map(|i| (i, 10f64.powi(72 - 8 * i as i32))).collect();
+        let (passes, reach) = passes(17, &far);
+        assert!(passes <= 9 && reach < 10.0, "{passes} passes, {reach:e}");
+    }
 }

@@ -1,14 +1,14 @@
 //! Inputs that break careless arithmetic.
 
-use phalanx_robust::{Dtype, aggregation::Defence};
-use serde_json::json;
+use phalanx_robust::{Dtype, Size, aggregation::Defence};
+use serde_json::{Value, json};
 
 use crate::{
-    agree::{Case, chain_cases, compare, coordinate_cases, distance_cases, one},
-    naive::{distance, mean_all},
+    agree::{Case, chain_cases, compare, coordinate_cases, distance_cases, one, tolerance},
+    naive::{distance, mean_all, norm},
     naive_selection::{krum_scores, mda},
     naive_spectral as spectral,
-    stage::{Rows, assert_close, chain, gaussian, output, plain, stream, vectors},
+    stage::{Rows, assert_close, chain, gaussian, output, plain, scale, stream, vectors},
 };
 
 fn all_cases() -> Vec<Case> {
@@ -186,6 +186,78 @@ fn a_row_whose_squared_norm_overflows_is_set_aside() {
     }
 }
 
+/// Rules whose result the order of the vectors has no part in, if f of them are far away; the number of vectors from
+/// which on no two of them tie.
+fn without_order() -> Vec<(Vec<(&'static str, Value)>, usize)> {
+    let none = || json!({});
+    let median = || json!({ "tolerance": 0.0, "steps": 50 });
+    let clipping = |start: &str| json!({ "iterations": 3, "start": start, "tau": 1.0 });
+    let mut all = vec![
+        (vec![("geometric-median", median())], 3),
+        (vec![("geometric-median", json!({ "start": "median", "tolerance": 0.0, "steps": 50 }))], 3),
+        (vec![("geometric-median", json!({ "start": "zero", "tolerance": 0.0, "steps": 50 }))], 3),
+        (vec![("weighted-geometric-median", median())], 3),
+        (vec![("centered-clipping", clipping("zero"))], 3),
+        (vec![("centered-clipping", clipping("median"))], 3),
+        (vec![("krum", json!({ "neighbours": "m-f-1" }))], 7),
+        (vec![("multi-krum", json!({ "neighbours": "m-f-1", "select": "m-f" }))], 3),
+    ];
+    for rule in
+        ["cwmed", "cwtm", "meamed", "phocas", "mda", "smea", "caf", "dnc", "cge", "aksel", "weighted-cwmed"]
+    {
+        all.push((vec![(rule, none())], 3));
+    }
+    for rule in ["sign-majority", "norm-clipping"] {
+        all.push((vec![(rule, none())], 3));
+    }
+    for pre in ["nnm", "ctma", "weighted-ctma", "arc", "clipping"] {
+        all.push((vec![(pre, none()), ("geometric-median", median())], 3));
+        all.push((vec![(pre, none()), ("cwmed", none())], 3));
+    }
+    for rule in ["smea", "caf", "cwtm"] {
+        all.push((vec![("nnm", none()), (rule, none())], 3));
+    }
+    all
+}
+
+#[test]
+fn the_order_of_rows_does_not_matter_where_some_are_far_away() {
+    for (dtype, common) in [(Dtype::F32, 0.0), (Dtype::F32, 30.0), (Dtype::F64, 0.0), (Dtype::F64, 1e5)] {
+        for (m, far) in (3..=15).flat_map(|m| [1e6, 1e8, 1e10, 1e15].map(|far| (m, far))) {
+            for f in [1, (m - 1) / 2] {
+                let (x, shift) = (gaussian(m, 10, 7 * m as u64), gaussian(1, 10, 5).remove(0));
+                let honest =
+                    |r: &Vec<f64>| r.iter().zip(&shift).map(|(v, s)| v + common * s).collect::<Vec<_>>();
+                let rows: Rows = x[f..].iter().map(honest).collect();
+                let byzantine = x[..f].iter().map(|r| r.iter().map(|v| far * v).collect());
+                let last: Rows = rows.iter().cloned().chain(byzantine).collect();
+                for (rules, least) in without_order() {
+                    if m < least || chain(&rules).check(Size::new(m, f)).is_err() {
+                        continue;
+                    }
+                    let run = |rows: &Rows| {
+                        let got = chain(&rules).aggregate(&vectors(rows, dtype), f, stream(1)).unwrap();
+                        got.output.to_f64()
+                    };
+                    let expected = run(&last);
+                    // dnc may take vectors in that are far away, and other rules are then held to what it is good for
+                    let largest = expected.iter().fold(scale(&rows), |all, v| all.max(v.abs()));
+                    let under_map = rules.len() > 1 && dtype == Dtype::F64; // where distances come from products
+                    let tolerance = if under_map { 1e-8 } else { tolerance(dtype) };
+                    for turn in 1..m {
+                        let mut turned = last.clone();
+                        turned.rotate_left(turn);
+                        let what = format!(
+                            "{rules:?} {dtype}, m = {m}, f = {f}, {far:e}, {common:e}, turned by {turn}"
+                        );
+                        assert_close(&run(&turned), &expected, largest, tolerance, &what);
+                    }
+                }
+            }
+        }
+    }
+}
+
 /// (1 - f/m) m is more than m - f by a rounding at some sizes: nothing of that may go to a trimmed row.
 #[test]
 fn weights_leave_nothing_to_a_trimmed_row() {
@@ -237,18 +309,18 @@ fn rows_that_are_not_finite_are_set_aside() {
                 .collect();
             for (f, left) in [(2, 0), (4, 1)] {
                 let mut defence = chain(&case.rules);
-                if defence.check(phalanx_robust::Size::new(11, f)).is_err() {
+                if defence.check(Size::new(11, f)).is_err() {
                     continue;
                 }
                 let got = defence.aggregate(&vectors(&x, dtype), f, stream(1)).unwrap();
                 assert_eq!(got.set_aside, [3, 7, 10]);
                 let what = format!("{:?} without three rows", case.rules);
-                let scale = crate::stage::scale(&rest);
+                let scale = scale(&rest);
                 assert_close(
                     &got.output.to_f64(),
                     &(case.oracle)(&rest, left),
                     scale,
-                    crate::agree::tolerance(dtype),
+                    tolerance(dtype),
                     &what,
                 );
                 for i in [3, 7, 10] {
@@ -278,7 +350,7 @@ fn mda_is_exact_at_sixty_rows() {
     // 45 rows in a ball of diameter 2, 15 beyond it in directions of their own
     let mut x = gaussian(60, 20, 21);
     for r in &mut x {
-        let norm = crate::naive::norm(r);
+        let norm = norm(r);
         r.iter_mut().for_each(|v| *v /= norm);
     }
     (0..15).for_each(|i| x[4 * i].iter_mut().for_each(|v| *v *= 2.5 + i as f64));
@@ -337,10 +409,10 @@ fn smea_is_exact_at_twenty_rows() {
 
 #[test]
 fn smea_says_how_many_subsets_are_too_many() {
-    let refused = plain(&["smea"]).check(phalanx_robust::Size::new(60, 15)).unwrap_err().to_string();
+    let refused = plain(&["smea"]).check(Size::new(60, 15)).unwrap_err().to_string();
     assert!(refused.contains("53194089192720 subsets") && refused.contains("200000"), "{refused}");
     let greedy = chain(&[("smea", json!({ "search": "greedy" }))]);
-    assert!(greedy.check(phalanx_robust::Size::new(60, 15)).is_ok());
+    assert!(greedy.check(Size::new(60, 15)).is_ok());
     // where the outliers stand out, the approximation finds the same subset
     let mut x = gaussian(12, 30, 30);
     [2, 5, 9].into_iter().for_each(|i| x[i].iter_mut().for_each(|v| *v += 9.0));
