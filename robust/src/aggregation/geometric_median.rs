@@ -43,10 +43,11 @@ const SMOOTHING: f64 = 1e-6;
 
 /// Geometric median, the point of least Σ ‖x_i - z‖, by smoothed Weiszfeld steps; known as RFA in federated learning.
 ///
-/// A step takes z to Σ w_i x_i / Σ w_i with w_i = 1 / max(‖x_i - z‖, nu). By default the steps begin near the honest
-/// vectors and go on until z stands still, but for no more than `steps`. Pillutla et al. themselves stop after three of
-/// them, and so do the presets `dahan` and `byzfl`, whose three steps start at zero: that result depends on the origin
-/// and is no more than an approximation.
+/// A step takes z to Σ w_i x_i / Σ w_i with w_i = 1 / max(‖x_i - z‖, nu). Without smoothing, from a z that is one of the
+/// vectors, it goes to the weighted mean of the others only so far as these outweigh it (Vardi & Zhang, 2000), and stays
+/// if that vector is the median. By default the steps begin near the honest vectors and go on until z stands still, but
+/// for no more than `steps`. Pillutla et al. themselves stop after three of them, and so do the presets `dahan` and
+/// `byzfl`, whose three steps start at zero: that result depends on the origin and is no more than an approximation.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct GeometricMedian {
@@ -131,13 +132,13 @@ impl GeometricMedian {
             Start::Majority => majority(gram, weights),
             Start::Median => {
                 let median = batch.columns(&ColumnRule::Median(Median::Midpoint), false)?.output;
-                self.step(&batch.distances(&median), weights)
+                self.step(gram, &batch.distances(&median), weights)
             }
         };
         let taken = usize::from(self.start == Start::Median);
         for _ in taken..self.steps {
             let distances2 = gram.distances2_to(&z);
-            let next = self.step(&distances2, weights);
+            let next = self.step(gram, &distances2, weights);
             let moved: Vec<f64> = next.iter().zip(&z).map(|(a, b)| a - b).collect();
             z = next;
             // the median, because a mean would let one far vector end the steps early
@@ -149,17 +150,27 @@ impl GeometricMedian {
         Ok(z)
     }
 
-    /// One step from a point at these squared distances. A vector that the point has met, with
-    /// nothing to smooth it, takes all the weight.
-    fn step(&self, distances2: &[f64], weights: &[f64]) -> Vec<f64> {
+    /// One step from a point at these squared distances. From a point x_k that is one of the vectors, with nothing to
+    /// smooth it, that of Vardi & Zhang (2000): a part s_k / ‖Σ s_i (x_i - x_k) / ‖x_i - x_k‖‖ of the result, the sum
+    /// over the others, is x_k itself; all of it if that is 1 or more, for then x_k is the median.
+    fn step(&self, gram: &Gram, distances2: &[f64], weights: &[f64]) -> Vec<f64> {
         let nu = self.nu.unwrap_or_else(|| SMOOTHING * median(distances2).sqrt());
-        let reach = |d2: &f64| d2.sqrt().max(nu);
-        let met = distances2.iter().any(|d2| reach(d2) == 0.0);
-        let weigh = |(d2, w): (&f64, &f64)| match met {
-            true => w * f64::from(u8::from(*d2 == 0.0)),
-            false => w / reach(d2),
-        };
-        normalised(distances2.iter().zip(weights).map(weigh).collect())
+        let reach = distances2.iter().map(|d2| d2.sqrt().max(nu));
+        let (met, pulls): (Vec<f64>, Vec<f64>) = reach
+            .zip(weights)
+            .map(|(reach, w)| if reach == 0.0 { (*w, 0.0) } else { (0.0, w / reach) })
+            .unzip();
+        let (weight, pull) = (met.iter().sum::<f64>(), pulls.iter().sum::<f64>());
+        if weight == 0.0 {
+            return normalised(pulls);
+        }
+        let met = normalised(met);
+        let others: Vec<f64> = pulls.iter().zip(&met).map(|(p, own)| p - pull * own).collect();
+        let part = weight / gram.norm2(&others).sqrt();
+        if part >= 1.0 {
+            return met;
+        }
+        met.iter().zip(&pulls).map(|(own, p)| part * own + (1.0 - part) * p / pull).collect()
     }
 }
 

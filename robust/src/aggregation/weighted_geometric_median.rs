@@ -15,7 +15,9 @@ use crate::{
 /// Weighted geometric median, the point of least Σ s_i ‖x_i - z‖, by smoothed Weiszfeld steps; for asynchronous
 /// rounds, where s_i is how often worker i has answered.
 ///
-/// A step takes z to Σ w_i x_i / Σ w_i with w_i = s_i / max(‖x_i - z‖, nu).
+/// A step takes z to Σ w_i x_i / Σ w_i with w_i = s_i / max(‖x_i - z‖, nu). Without smoothing, from a z that is one of
+/// the vectors, it goes to the weighted mean of the others only so far as these outweigh it (Vardi & Zhang, 2000), and
+/// stays if that vector is the median.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct WeightedGeometricMedian {

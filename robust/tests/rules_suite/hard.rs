@@ -258,6 +258,61 @@ fn the_order_of_rows_does_not_matter_where_some_are_far_away() {
     }
 }
 
+/// Σ s_i ‖x_i - z‖.
+fn sum_of_distances(x: &Rows, s: &[f64], z: &[f64]) -> f64 {
+    x.iter().zip(s).map(|(r, s)| s * distance(r, z)).sum()
+}
+
+/// Where a convex function is least between -9 and 9, by ternary search.
+fn least(f: impl Fn(f64) -> f64) -> f64 {
+    let (mut low, mut high) = (-9.0, 9.0);
+    for _ in 0..90 {
+        let third = (high - low) / 3.0;
+        if f(low + third) < f(high - third) { high -= third } else { low += third }
+    }
+    low
+}
+
+/// With `nu` = 0 a step from one of the vectors has no weight for it; the vector must not win for that.
+#[test]
+fn a_vector_at_the_start_is_the_geometric_median_only_if_it_is_the_optimum() {
+    let mut optima = 0;
+    for seed in 0..60 {
+        let m = 4 + seed as usize % 6;
+        let mut x = gaussian(m, 2, 900 + seed);
+        x.iter_mut().for_each(|r| r[0] += (seed % 2) as f64);
+        x[seed as usize % m] = vec![0.0; 2];
+        let mut s: Vec<f64> = (0..m).map(|i| 1.0 + ((i + seed as usize) % 3) as f64 / 2.0).collect();
+        s[seed as usize % m] = 1.0 + (seed % 3) as f64;
+        let best_of = |a: f64| least(|b| sum_of_distances(&x, &s, &[a, b]));
+        let a = least(|a| sum_of_distances(&x, &s, &[a, best_of(a)]));
+        let expected = sum_of_distances(&x, &s, &[a, best_of(a)]);
+        optima += usize::from(sum_of_distances(&x, &s, &[0.0, 0.0]) <= expected * (1.0 + 1e-12));
+        let parameters = json!({ "weights": s, "start": "zero", "nu": 0.0, "steps": 3000, "tolerance": 0.0 });
+        let got = output(&[("weighted-geometric-median", parameters)], &x, 1);
+        let found = sum_of_distances(&x, &s, &got);
+        assert!(
+            found <= expected * (1.0 + 1e-7),
+            "seed {seed}: {got:?} has {found}, the least is {expected}"
+        );
+    }
+    assert!((5..55).contains(&optima), "both cases should come up: {optima}");
+}
+
+/// As Dahan & Levy start it: three steps from the origin, without smoothing.
+#[test]
+fn one_zero_vector_does_not_hold_the_geometric_median_at_the_origin() {
+    let mut x = gaussian(17, 30, 6);
+    x.iter_mut().flatten().for_each(|v| *v += 1.0);
+    let honest = mean_all(&x[..16].to_vec());
+    x[16] = vec![0.0; 30];
+    let parameters = json!({ "start": "zero", "nu": 0.0, "steps": 3, "tolerance": 0.0 });
+    for rule in ["geometric-median", "weighted-geometric-median"] {
+        let off = distance(&output(&[(rule, parameters.clone())], &x, 1), &honest);
+        assert!(off < 0.1 * norm(&honest), "{rule}: off by {off} of {}", norm(&honest));
+    }
+}
+
 /// (1 - f/m) m is more than m - f by a rounding at some sizes: nothing of that may go to a trimmed row.
 #[test]
 fn weights_leave_nothing_to_a_trimmed_row() {
