@@ -258,6 +258,24 @@ fn the_order_of_rows_does_not_matter_where_some_are_far_away() {
     }
 }
 
+/// The honest vectors are one vector, in memory of its own each or not; the others come first.
+#[test]
+fn a_majority_of_equal_rows_is_the_geometric_median() {
+    let row = gaussian(1, 10, 3).remove(0);
+    for (m, dtype) in (3..=9).flat_map(|m| [(m, Dtype::F32), (m, Dtype::F64)]) {
+        let f = (m - 1) / 2;
+        let byzantine = gaussian(f, 10, 4).iter().map(|r| r.iter().map(|v| 1e15 * v).collect()).collect();
+        let equal = vectors(&vec![row.clone(); m - f], dtype);
+        let shared = vec![equal[0].clone(); m - f];
+        for honest in [equal, shared] {
+            let all: Vec<_> = vectors(&byzantine, dtype).into_iter().chain(honest).collect();
+            let got = plain(&["geometric-median"]).aggregate(&all, f, stream(1)).unwrap();
+            let what = format!("m = {m}, {dtype}");
+            assert_close(&got.output.to_f64(), &row, 1.0, tolerance(dtype), &what);
+        }
+    }
+}
+
 /// Σ s_i ‖x_i - z‖.
 fn sum_of_distances(x: &Rows, s: &[f64], z: &[f64]) -> f64 {
     x.iter().zip(s).map(|(r, s)| s * distance(r, z)).sum()
