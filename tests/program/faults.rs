@@ -202,6 +202,44 @@ fn a_fault_that_ends_a_run_is_to_blame_and_no_estimator() {
     }
 }
 
+/// Safeguard puts workers out for good, and in some rounds nobody else is heard of.
+const TRUSTS_FEW: &str = r#"
+name = "trusts-few"
+seed = 1
+rounds = 400
+
+[task]
+objective = { least-squares = { dim = 4 } }
+
+[aggregator]
+rule = ["safeguard"]
+
+[[workers]]
+count = 9
+
+[[attackers]]
+count = 2
+attack = "sign-flip"
+
+[barrier]
+absence = "drop"
+
+[[faults]]
+probability = 0.7
+fault = "silence"
+"#;
+
+#[test]
+fn a_rule_that_trusts_nobody_who_is_there_skips_the_round() {
+    let (_folder, run) = run(TRUSTS_FEW, &[]);
+    let rounds = |name| column(&run, "rounds.csv", name);
+    let (skipped, accepted) = (rounds("skipped"), rounds("accepted"));
+    assert!(skipped.len() == 400 && skipped.contains(&0.0));
+    // With m > 2f the rule is defined: all who were there had been put out.
+    let untrusted = skipped.iter().zip(&accepted).filter(|(skipped, m)| **skipped == 1.0 && **m > 4.0);
+    assert!(untrusted.count() > 0);
+}
+
 /// (what is changed in the file with faults, what the message must contain)
 const WRONG: &[(&str, &[&str])] = &[
     ("faults.0.fault=delay", &["faults.0.fault", "unknown fault `delay`"]),

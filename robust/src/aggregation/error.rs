@@ -52,6 +52,12 @@ pub enum RuleError {
         /// Number of vectors.
         m: usize,
     },
+    /// The rule has put out every worker that is there.
+    #[error("{rule}: every worker that is there was evicted in an earlier round")]
+    NobodyLeft {
+        /// Name of the rule.
+        rule: &'static str,
+    },
     /// The rule's result is not like the vectors: in length, format or place.
     #[error("the rule makes a vector of {found}, where those that it is given have {expected}")]
     Unlike {
@@ -106,11 +112,12 @@ impl RuleError {
         )
     }
 
-    /// Whether the cause is that too few vectors came in, or too few finite ones.
+    /// Whether the cause is that too few vectors came in, or too few finite ones, or none that the rule takes.
     pub fn is_turnout(&self) -> bool {
         match self {
             Self::Breakdown { .. }
             | Self::NoneFinite { .. }
+            | Self::NobodyLeft { .. }
             | Self::Parameter { .. }
             | Self::Batch(BatchError::Empty) => true,
             Self::Batch(_)

@@ -147,8 +147,7 @@ impl Aggregator for Guard {
         next.extend(&workers, &batch.to_rows());
         let good: Vec<usize> = (0..m).filter(|&i| !self.evicted.contains(&workers[i])).collect();
         if good.is_empty() {
-            let message = "every worker that is there was evicted in an earlier round".into();
-            return Err(RuleError::Failed { rule: Safeguard::NAME.into(), message });
+            return Err(RuleError::NobodyLeft { rule: Safeguard::NAME });
         }
         let good_ones: Vec<usize> = good.iter().map(|&i| workers[i]).collect();
         let [short, long] = [0, 1].map(|window| next.comparable(window, &good_ones));

@@ -203,6 +203,25 @@ fn safeguard_does_not_hold_absences_against_workers() {
     assert!(refused.contains("a round calls 10 of 20 workers"), "{refused}");
 }
 
+/// Worker 4 goes the other way until it is out; then it comes alone.
+#[test]
+fn safeguard_says_that_nobody_is_left_whom_it_has_not_put_out() {
+    let mut defence = plain(&["safeguard"]);
+    for round in 0..30 {
+        let mut x = gaussian(5, 40, 500 + round);
+        x.iter_mut().flatten().for_each(|v| *v = *v * 0.1 + 1.0);
+        x[4].iter_mut().for_each(|v| *v = -*v);
+        aggregate(&mut defence, &x, 1).unwrap();
+    }
+    let (before, row) = (defence.state(), vectors(&gaussian(1, 40, 1), Dtype::F64));
+    let of = |workers: Vec<usize>| Context { workers, ..Context::new(0, stream(1)) };
+    let error = defence.aggregate_in(&row, of(vec![4])).unwrap_err();
+    assert!(error.is_turnout() && !error.is_own(), "{error}");
+    assert_eq!(error.to_string(), "safeguard: every worker that is there was evicted in an earlier round");
+    assert_eq!(defence.state().values, before.values);
+    assert!(defence.aggregate_in(&row, of(vec![2])).is_ok());
+}
+
 #[test]
 fn safeguard_refuses_vectors_of_another_length() {
     let mut defence = plain(&["safeguard"]);
