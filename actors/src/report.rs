@@ -105,7 +105,8 @@ pub struct RoundReport {
     pub bytes: u64,
     /// Bytes of the vectors that were sent to it, whatever became of them.
     pub sent_bytes: u64,
-    /// How many Byzantine workers the server was told to withstand.
+    /// How many Byzantine vectors the rule was told to withstand among those that it was given: fewer than there may be in
+    /// all, where some were set aside.
     pub f: usize,
     /// Whether no step was made, because faults of the experiment, the quorum or a cohort of attackers alone left what the
     /// rule cannot stand.

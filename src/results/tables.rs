@@ -20,7 +20,7 @@
 //! | `bytes` | B | of vectors sent so far in the run, whatever became of them |
 //! | `workers` | workers | how many were called: the whole cast, or the round's cohort |
 //! | `attackers` | workers | how many of them are Byzantine |
-//! | `f` | workers | how many Byzantine ones the rule was told to withstand |
+//! | `f` | workers | how many Byzantine ones the rule was told to withstand among the m = `accepted` + `stood_in` - `set_aside` whose vectors it was given; each vector set aside counts as one that is withstood |
 //! | `sent` | messages | sent to the barrier; the sum of the next four |
 //! | `accepted` | messages | taken in, one for each worker that is there |
 //! | `rejected` | messages | refused by the barrier |

@@ -294,7 +294,6 @@ impl Rounds {
             self.last_aggregate = verdict.aggregation.output.clone();
         }
         record(&mut self.report, self.floor.seats(), self.floor.workers(), &outcome, &verdict);
-        self.report.f = self.floor.byzantine(outcome.submissions.len());
         self.report.traffic = bill.traffic;
         self.report.sent_bytes = bill.traffic.sent * self.point.bytes();
         self.report.incidents = bill.incidents;
@@ -392,7 +391,7 @@ impl Rounds {
         self.point = server.point.clone();
         self.server = Some(server);
         match verdict {
-            Err(error) if struck && error.is_turnout() => Ok(Verdict::skipped(&self.shape)),
+            Err(error) if struck && error.is_turnout() => Ok(Verdict::skipped(&self.shape, f)),
             Err(error) => Err(RunError::Rule { round, error: Box::new(error), submitted, workers }),
             Ok(verdict) => self.check_step(round, verdict.finite).map(|()| verdict),
         }

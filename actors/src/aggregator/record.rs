@@ -43,6 +43,7 @@ pub(super) fn record(
     report.honest_variance = verdict.honest_variance;
     let fresh = outcome.submissions.iter().filter(|s| s.round == outcome.round);
     report.bytes = fresh.map(|s| s.vector.bytes()).sum();
+    report.f = verdict.aggregation.f;
     report.skipped = verdict.skipped;
     report.workers.clear();
     let mut submissions = outcome.submissions.iter().enumerate().peekable();

@@ -61,13 +61,14 @@ pub(super) struct Verdict {
 }
 
 impl Verdict {
-    /// That of a round without a step.
-    pub fn skipped(shape: &Vector) -> Self {
+    /// That of a round without a step, in which the rule was to withstand `f`.
+    pub fn skipped(shape: &Vector, f: usize) -> Self {
         Self {
             aggregation: Aggregation {
                 output: shape.clone(),
                 weights: None,
                 distances: None,
+                f,
                 set_aside: Vec::new(),
             },
             norm: f64::NAN,

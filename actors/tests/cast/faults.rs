@@ -120,6 +120,8 @@ fn vectors_that_are_not_finite_are_set_aside_under_any_policy() {
             let played = play(numbers(under(policy, second(what))));
             assert_eq!(played.aggregates(), [12.0, 21.5, 32.0]);
             assert!(played.rounds[1].workers[4].set_aside);
+            // The rule is told of one Byzantine vector less, for it is given one less.
+            assert_eq!(played.rounds.iter().map(|round| round.f).collect::<Vec<_>>(), [2, 1, 2]);
         }
     }
 }

@@ -27,6 +27,8 @@ pub struct Aggregation {
     pub weights: Option<Vec<f64>>,
     /// ‖x_i - output‖ of each vector, if the context wants them; NaN for those set aside.
     pub distances: Option<Vec<f64>>,
+    /// The number of Byzantine vectors that the rule was told to withstand among those that took part.
+    pub f: usize,
     /// Vectors that were not finite and took no part.
     pub set_aside: Vec<usize>,
 }
@@ -148,7 +150,8 @@ impl Defence {
 
     fn aggregate_finite(&mut self, rows: &[Vector], mut context: Context) -> Result<Aggregation, RuleError> {
         let batch = Batch::new(rows)?.watched(context.watch.clone());
-        self.check(Size::new(batch.m(), context.f))?;
+        let f = context.f;
+        self.check(Size::new(batch.m(), f))?;
         let wants_distances = context.wants_distances;
         let Aggregate { output, distances } = self.root.aggregate(&batch, &mut context)?.checked(&batch)?;
         let (output, weights) = match output {
@@ -164,7 +167,7 @@ impl Defence {
         };
         let squared = wants_distances.then(|| distances.unwrap_or_else(measured));
         let distances = squared.map(|all| all.into_iter().map(f64::sqrt).collect());
-        Ok(Aggregation { output, weights, distances, set_aside: Vec::new() })
+        Ok(Aggregation { output, weights, distances, f, set_aside: Vec::new() })
     }
 
     fn aggregate_without(

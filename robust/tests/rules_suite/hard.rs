@@ -412,7 +412,9 @@ fn buckets_do_not_grow_too_large_for_the_rule_where_rows_are_set_aside() {
     let mut x = gaussian(12, 6, 5);
     (x[3][0], x[8][2]) = (f64::NAN, f64::INFINITY);
     let got = plain(&["bucketing", "krum"]).aggregate(&vectors(&x, Dtype::F64), 3, stream(1)).unwrap();
-    assert_eq!(got.set_aside, [3, 8]);
+    assert_eq!((got.set_aside, got.f), (vec![3, 8], 3));
+    let median = plain(&["cwmed"]).aggregate(&vectors(&x, Dtype::F64), 3, stream(1)).unwrap();
+    assert_eq!((median.set_aside, median.f), (vec![3, 8], 1));
     let rest: Rows = (0..12).filter(|i| ![3, 8].contains(i)).map(|i| x[i].clone()).collect();
     let alone = plain(&["krum"]).aggregate(&vectors(&rest, Dtype::F64), 3, stream(1)).unwrap();
     assert_eq!(got.output.to_f64(), alone.output.to_f64());
