@@ -157,7 +157,8 @@ fault!(ParetoDelay, "pareto-delay", SOURCE, self => Delay::pareto(self.min, self
 struct Silence {}
 fault!(Silence, "silence", SOURCE, self => Ok(What::Silence));
 
-/// Its submission arrives in a later round, where it is refused; in its own round nothing arrives.
+/// Its submission arrives in a later round, where it is refused; in its own round nothing arrives. It never does if the
+/// worker takes no part in that later round.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 struct OutOfOrder {
@@ -181,7 +182,7 @@ fault!(Duplicate, "duplicate", SOURCE, self => {
     Ok(What::Duplicate { copies: self.copies })
 });
 
-/// Its submission of an earlier round arrives again, before the new one, and is refused.
+/// Its submission of an earlier round, if it took part in that, arrives again, before the new one, and is refused.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 struct Replay {

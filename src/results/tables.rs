@@ -17,15 +17,15 @@
 //! | `set_aside` | vectors | how many were not finite |
 //! | `absent` | workers | how many took no part |
 //! | `gradients` | gradients | computed so far in the run, each of one batch, those of attackers who follow the protocol too |
-//! | `bytes` | B | of vectors sent so far in the run, whatever became of them |
+//! | `bytes` | B | of vectors sent so far in the run, whatever became of them; each message counts as one vector of the task |
 //! | `workers` | workers | how many were called: the whole cast, or the round's cohort |
 //! | `attackers` | workers | how many of them are Byzantine |
 //! | `f` | workers | how many Byzantine ones the rule was told to withstand among the m = `accepted` + `stood_in` - `set_aside` whose vectors it was given; each vector set aside counts as one that is withstood |
-//! | `sent` | messages | sent to the barrier; the sum of the next four |
+//! | `sent` | messages | sent to the barrier; the sum of the next four. Each counts once: one out of order in the round in which it arrives |
 //! | `accepted` | messages | taken in, one for each worker that is there |
 //! | `rejected` | messages | refused by the barrier |
 //! | `late` | messages | behind the deadline or the quorum |
-//! | `lost` | messages | that never arrived |
+//! | `lost` | messages | that never arrive, in a later round neither |
 //! | `stood_in` | workers | for how many absent ones an earlier vector stood in |
 //! | `skipped` | rounds | 1 if no step was made, because faults, the quorum or a cohort of attackers alone left what the rule cannot stand; 0 else |
 //! | `virtual_seconds` | s | what the round would have cost by its delays; empty in an experiment without faults |

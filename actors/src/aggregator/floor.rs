@@ -93,8 +93,8 @@ impl Floor {
         settings: &Settings,
         shape: Vector,
     ) -> Self {
+        let all: Arc<Vec<usize>> = Arc::new(seats.iter().flat_map(|seat| seat.ids.clone()).collect());
         Self {
-            all: Arc::new(seats.iter().flat_map(|seat| seat.ids.clone()).collect()),
             barrier: Barrier::new(shape),
             seats,
             busy,
@@ -108,7 +108,8 @@ impl Floor {
             quorum: settings.closing.quorum,
             round: 0,
             gone: BTreeMap::new(),
-            post: Post::new(settings.faults.clone(), settings.closing, settings.seed),
+            post: Post::new(settings, all.clone()),
+            all,
             revivals: Revivals::new(settings.restarts),
             understudies: Understudies::default(),
             roll: None,

@@ -6,6 +6,7 @@
 //! [`Faults`] are the tables, checked; [`post`] carries submissions under them.
 //! Time here is virtual: delays are numbers, nobody sleeps.
 
+mod attendance;
 pub mod delay;
 mod downtime;
 pub mod post;
@@ -13,6 +14,7 @@ pub mod when;
 
 use phalanx_robust::random::Seed;
 
+pub(crate) use attendance::Attendance;
 pub use delay::Delay;
 pub(crate) use downtime::Downtime;
 pub use post::{Closing, Incident, Traffic};
@@ -53,7 +55,7 @@ pub enum What {
         /// How many rounds earlier.
         age: u64,
     },
-    /// Its submission arrives in a later round, behind those of the rounds between.
+    /// Its submission arrives in a later round, behind those of the rounds between, if it takes part in that one.
     OutOfOrder {
         /// How many rounds later.
         rounds: u64,

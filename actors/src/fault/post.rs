@@ -9,14 +9,17 @@
 //! real arrival changes nothing. A flood is carried one message at a time and
 //! never stored.
 
+use std::sync::Arc;
+
 use phalanx_robust::{Vector, random::Seed};
 use rand::RngExt;
 
-use super::{Downtime, Faults, What};
+use super::{Attendance, Downtime, Faults, What};
 use crate::{
     barrier::{Barrier, Rejection},
     error::Reason,
     messages::Submission,
+    settings::Settings,
 };
 
 /// When a round closes, in virtual time.
@@ -35,7 +38,8 @@ impl Default for Closing {
     }
 }
 
-/// What became of messages. `sent` is the sum of the others.
+/// What became of messages. `sent` is the sum of the others. A message out of order is counted in the round in which it
+/// arrives, or as lost in its own if there is none in which it will.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Traffic {
     /// Sent to the barrier.
@@ -87,6 +91,7 @@ pub struct Incident {
 pub(crate) struct Post {
     faults: Faults,
     downtime: Downtime,
+    attendance: Attendance,
     closing: Closing,
     seed: Seed,
     round: u64,
@@ -109,11 +114,20 @@ pub(crate) struct Bill {
 }
 
 impl Post {
-    /// The post under these faults.
-    pub fn new(faults: Faults, closing: Closing, seed: Seed) -> Self {
-        let (downtime, traffic) = (Downtime::default(), Traffic::default());
-        let (incidents, arrivals) = (Vec::new(), Vec::new());
-        Self { faults, downtime, closing, seed, round: 0, traffic, incidents, arrivals, in_vain: false }
+    /// The post of a run with these `workers`, whose ids ascend.
+    pub fn new(settings: &Settings, workers: Arc<Vec<usize>>) -> Self {
+        Self {
+            faults: settings.faults.clone(),
+            downtime: Downtime::default(),
+            attendance: Attendance::new(settings, workers),
+            closing: settings.closing,
+            seed: settings.seed,
+            round: 0,
+            traffic: Traffic::default(),
+            incidents: Vec::new(),
+            arrivals: Vec::new(),
+            in_vain: false,
+        }
     }
 
     /// Whether virtual time matters: there are faults.
@@ -128,6 +142,7 @@ impl Post {
         self.incidents.clear();
         self.arrivals.clear();
         self.in_vain = false;
+        self.attendance.open(&self.faults, round);
         self.downtime.of(&self.faults, self.seed, round)
     }
 
@@ -162,9 +177,9 @@ impl Post {
         let stale = self.stale(&struck, sender);
         let seconds = self.seconds(sender);
         let mut trip = Trip { sender, barrier, traffic: Traffic::default(), rejection: None };
-        for round in stale {
+        for (round, messages) in stale {
             // It is refused by its round, and counted.
-            let _ = trip.offer(Submission { round, ..submission.clone() });
+            let _ = trip.all(Submission { round, ..submission.clone() }, messages);
         }
         let result = self.main(&mut trip, &struck, seconds, submission);
         let Trip { traffic, rejection, .. } = trip;
@@ -190,14 +205,14 @@ impl Post {
         mut submission: Submission,
     ) -> Result<(), Reason> {
         struck.iter().for_each(|what| damage(what, &mut submission));
-        let messages = struck.iter().fold(1u64, |messages, what| match what {
-            What::Duplicate { copies } => messages.saturating_add(*copies),
-            What::Flood { messages: flood } => messages.max(*flood),
-            _ => messages,
-        });
+        let messages = messages(struck);
         if let Some(reason) = struck.iter().find_map(lost) {
             self.in_vain = true;
-            trip.traffic.add(Traffic { sent: messages, lost: messages, ..Traffic::default() });
+            let arrives =
+                matches!(reason, Reason::Overtaken { rounds } if self.attendance.after(rounds, trip.sender));
+            if !arrives {
+                trip.traffic.add(Traffic { sent: messages, lost: messages, ..Traffic::default() });
+            }
             return Err(reason);
         }
         if seconds > self.closing.deadline {
@@ -208,21 +223,24 @@ impl Post {
         trip.all(submission, messages)
     }
 
-    /// The rounds of old submissions of `worker` that arrive in this one.
-    fn stale(&self, struck: &[What], worker: usize) -> Vec<u64> {
+    /// The old submissions of `worker` that arrive in this round: of which rounds, and how often.
+    fn stale(&self, struck: &[What], worker: usize) -> Vec<(u64, u64)> {
         let round = self.round;
-        let replayed = struck.iter().filter_map(|what| match what {
-            What::Replay { age } => round.checked_sub(*age),
+        let replayed = struck.iter().filter_map(|what| match *what {
+            What::Replay { age } if self.attendance.before(age, worker) => Some((round - age, 1)),
             _ => None,
         });
         let overtaken = self.faults.0.iter().enumerate().filter_map(|(at, table)| match table.what {
-            What::OutOfOrder { rounds } => {
-                let sent = round.checked_sub(rounds)?;
-                super::strikes(table, at, self.seed, worker, sent).then_some(sent)
+            What::OutOfOrder { rounds } if self.attendance.before(rounds, worker) => {
+                let sent = round - rounds;
+                let then = || self.faults.striking(self.seed, worker, sent);
+                // Of several that kept it from its round, the first has the say.
+                let (first, _) = then().find(|(_, what)| lost(what).is_some())?;
+                (first == at).then(|| (sent, messages(then().map(|(_, what)| what))))
             }
             _ => None,
         });
-        replayed.chain(overtaken).filter(|&sent| sent > 0).collect()
+        replayed.chain(overtaken).collect()
     }
 
     fn seconds(&self, worker: usize) -> f64 {
@@ -346,6 +364,15 @@ impl Trip<'_> {
         }
         taken
     }
+}
+
+/// How many messages these faults make of a submission.
+fn messages<'a>(struck: impl IntoIterator<Item = &'a What>) -> u64 {
+    struck.into_iter().fold(1, |messages, what| match what {
+        What::Duplicate { copies } => messages.saturating_add(*copies),
+        What::Flood { messages: flood } => messages.max(*flood),
+        _ => messages,
+    })
 }
 
 /// Why nothing arrives under this fault, if so.

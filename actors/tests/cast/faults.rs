@@ -4,8 +4,8 @@
 //! round 2, 21.5 without worker 4, and 20 where the 14 of its round 1 stands in for it.
 
 use phalanx_actors::{
-    Cast, Closing, Delay, Faults, Policy, RoundReport, Settings, What, When, Workers, fault::Table,
-    messages::Reply,
+    Cast, Closing, Delay, Faults, Policy, Reason, RoundReport, Settings, Traffic, What, When, Workers,
+    fault::Table, messages::Reply,
 };
 use phalanx_robust::{
     Vector,
@@ -133,6 +133,75 @@ fn a_submission_out_of_order_is_refused_when_it_arrives() {
     assert_eq!((late.worker, late.traffic.sent, late.traffic.rejected), (4, 2, 1));
     let words = late.rejection.as_ref().unwrap().to_string();
     assert_eq!(words, "was rejected: worker 4 submits to round 2, but round 3 is open");
+}
+
+/// What became of the submission of `worker`, if the round called it and it was up: it counted, or why not.
+fn fate(round: &RoundReport, worker: usize) -> Option<Option<Reason>> {
+    let called = round.workers.iter().find(|report| report.worker == worker)?;
+    Some(called.absence.clone()).filter(|absence| *absence != Some(Reason::Crashed))
+}
+
+/// How many messages a round makes of the submission of `worker`.
+fn copies(round: &RoundReport, worker: usize) -> u64 {
+    if names(round, worker).contains(&"duplicate") { 3 } else { 1 }
+}
+
+/// The faults that struck `worker`.
+fn names(round: &RoundReport, worker: usize) -> Vec<&'static str> {
+    let incident = round.incidents.iter().find(|incident| incident.worker == worker);
+    incident.map_or_else(Vec::new, |incident| incident.faults.clone())
+}
+
+#[test]
+fn who_took_no_part_is_not_heard_of_later_and_every_message_counts_once() {
+    let often = |what| table(&[0, 1, 2, 3, 4], When { probability: 0.2, ..When::ALWAYS }, what);
+    let tables = vec![
+        often(What::Crash { rounds: 2, remembers: true }),
+        often(What::Silence),
+        often(What::OutOfOrder { rounds: 2 }),
+        often(What::OutOfOrder { rounds: 5 }),
+        often(What::Duplicate { copies: 2 }),
+        often(What::Replay { age: 3 }),
+    ];
+    for cohort in [None, Some(3)] {
+        let settings = Settings { rounds: 300, cohort, ..under(Policy::Drop, tables.clone()) };
+        let rounds = play(numbers(settings)).rounds;
+        let at = |round: u64| rounds.get(usize::try_from(round).ok()?.checked_sub(1)?);
+        let (mut late, mut replayed, mut lost_late) = (0, 0, 0);
+        for (round, worker) in rounds.iter().flat_map(|round| (0..5).map(move |worker| (round, worker))) {
+            let Some(own) = fate(round, worker) else { continue };
+            let before = |age: u64| round.round.checked_sub(age).and_then(at);
+            let mut expected = Traffic::default();
+            for age in [2, 5] {
+                let sent = before(age)
+                    .filter(|sent| fate(sent, worker) == Some(Some(Reason::Overtaken { rounds: age })));
+                expected.rejected += sent.map_or(0, |sent| copies(sent, worker));
+            }
+            late += expected.rejected;
+            let replays = names(round, worker).contains(&"replay")
+                && before(3).is_some_and(|sent| fate(sent, worker).is_some());
+            (expected.rejected, replayed) =
+                (expected.rejected + u64::from(replays), replayed + u64::from(replays));
+            match own {
+                None => {
+                    expected.accepted = 1;
+                    expected.rejected += copies(round, worker) - 1;
+                }
+                Some(Reason::Overtaken { rounds })
+                    if at(round.round + rounds).is_some_and(|then| fate(then, worker).is_some()) => {}
+                Some(reason) => {
+                    expected.lost = copies(round, worker);
+                    lost_late += u64::from(matches!(reason, Reason::Overtaken { .. }));
+                }
+            }
+            expected.sent = expected.accepted + expected.rejected + expected.lost;
+            let incident = round.incidents.iter().find(|incident| incident.worker == worker);
+            let plain = Traffic { sent: 1, accepted: 1, ..Traffic::default() };
+            let found = incident.map_or(plain, |incident| incident.traffic);
+            assert_eq!(found, expected, "worker {worker} in round {}", round.round);
+        }
+        assert!(late > 20 && replayed > 20 && lost_late > 5, "{late}, {replayed}, {lost_late}");
+    }
 }
 
 #[test]

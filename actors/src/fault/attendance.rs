@@ -1,0 +1,83 @@
+//! Who takes part in rounds before and after the open one. A message that changes rounds must have been sent in the one
+//! and can arrive in the other: both follow from seed, cohorts and crashes, so that a run which goes on knows them too.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use phalanx_robust::random::Seed;
+
+use super::{Downtime, Faults, What};
+use crate::{cohort::cohort, settings::Settings};
+
+/// Who takes part in the rounds that messages come from and go to.
+#[derive(Debug)]
+pub(crate) struct Attendance {
+    seed: Seed,
+    rounds: u64,
+    workers: Arc<Vec<usize>>,
+    cohort: Option<usize>,
+    /// By how many rounds they lie back.
+    earlier: BTreeMap<u64, Roll>,
+    /// By how many rounds they lie ahead.
+    later: BTreeMap<u64, Roll>,
+}
+
+/// Who takes part in a round.
+#[derive(Debug, Default)]
+struct Roll {
+    downtime: Downtime,
+    /// Whether there is such a round.
+    exists: bool,
+    /// Who is called, ascending, if not all.
+    called: Option<Vec<usize>>,
+    /// Who is down, ascending, and whether it remembers.
+    down: Vec<(usize, bool)>,
+}
+
+impl Attendance {
+    /// That of a run with these `workers`, whose ids ascend.
+    pub fn new(settings: &Settings, workers: Arc<Vec<usize>>) -> Self {
+        let rolls = |distance: fn(&What) -> Option<u64>| {
+            let distances = settings.faults.0.iter().filter_map(|table| distance(&table.what));
+            distances.map(|rounds| (rounds, Roll::default())).collect()
+        };
+        let Settings { seed, rounds, cohort, .. } = *settings;
+        let earlier = rolls(|what| match *what {
+            What::Replay { age: rounds } | What::OutOfOrder { rounds } => Some(rounds),
+            _ => None,
+        });
+        let later = rolls(|what| if let What::OutOfOrder { rounds } = *what { Some(rounds) } else { None });
+        Self { seed, rounds, workers, cohort, earlier, later }
+    }
+
+    /// Looks at the rounds around `round`, which ascends from one call to the next.
+    pub fn open(&mut self, faults: &Faults, round: u64) {
+        let (seed, rounds, workers, size) = (self.seed, self.rounds, &self.workers, self.cohort);
+        let earlier = self.earlier.iter_mut().map(|(back, roll)| (round.checked_sub(*back), roll));
+        let later = self.later.iter_mut().map(|(ahead, roll)| (round.checked_add(*ahead), roll));
+        for (round, roll) in earlier.chain(later) {
+            let round = round.filter(|round| (1..=rounds).contains(round));
+            roll.exists = round.is_some();
+            if let Some(round) = round {
+                roll.called = size.map(|size| cohort(seed, round, workers, size));
+                roll.down = roll.downtime.of(faults, seed, round);
+            }
+        }
+    }
+
+    /// Whether `worker` took part in the round that lies so many rounds back, of which some fault tells.
+    pub fn before(&self, rounds: u64, worker: usize) -> bool {
+        self.earlier.get(&rounds).is_some_and(|roll| roll.holds(worker))
+    }
+
+    /// Whether `worker` will take part in the round so many rounds ahead, of which some fault tells.
+    pub fn after(&self, rounds: u64, worker: usize) -> bool {
+        self.later.get(&rounds).is_some_and(|roll| roll.holds(worker))
+    }
+}
+
+impl Roll {
+    fn holds(&self, worker: usize) -> bool {
+        let called = self.called.as_ref().is_none_or(|called| called.binary_search(&worker).is_ok());
+        self.exists && called && self.down.binary_search_by_key(&worker, |(worker, _)| *worker).is_err()
+    }
+}
