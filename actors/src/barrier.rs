@@ -115,13 +115,23 @@ impl Barrier {
     /// # Errors
     /// [`Rejection`]; the barrier is then as it was before.
     pub fn offer(&mut self, submission: Submission) -> Result<(), Rejection> {
+        let length = submission.vector.len();
+        self.offer_as(length, submission)
+    }
+
+    /// [`offer`](Self::offer) of a submission that says its vector has `length` coordinates. Another number than it has
+    /// is refused, so that nobody needs to make a vector to try its length.
+    pub(crate) fn offer_as(&mut self, length: usize, submission: Submission) -> Result<(), Rejection> {
         let at = self.vacant(submission.worker)?;
         let (worker, found) = (submission.worker, submission.round);
         if let Some(open) = self.round.filter(|open| *open != found) {
             return Err(Rejection::WrongRound { worker, found, open });
         }
-        if !submission.vector.is_like(&self.shape) {
-            let (found, expected) = (submission.vector.kind(), self.shape.kind());
+        let vector = &submission.vector;
+        if length != vector.len() || !vector.is_like(&self.shape) {
+            let said = || format!("{length} coordinates of {}", vector.dtype());
+            let found = if length == vector.len() { vector.kind() } else { said() };
+            let expected = self.shape.kind();
             return Err(Rejection::WrongKind { worker, found, expected });
         }
         self.fill(at, Slot::In(submission));

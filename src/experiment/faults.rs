@@ -27,15 +27,39 @@ impl Planner<'_> {
         self.config.faults[at].fault = named;
         let when = self.when(at, &given)?;
         let workers = self.whom(at, &given, groups)?;
+        let workers = match what {
+            What::Impostor { of: Some(of) } => self.impostors(at, of, workers, groups)?,
+            _ => workers,
+        };
+        Ok(Table { workers, when, what })
+    }
+
+    /// Those of `workers` that submit in the name of `of`: all but that one.
+    fn impostors(
+        &self,
+        at: usize,
+        of: usize,
+        mut workers: Vec<usize>,
+        groups: &[Group],
+    ) -> Result<Vec<usize>, ConfigError> {
+        let wrong = |message: String| Err(self.fault_error(at, "fault.impostor.of", message));
         let last = groups.last().map_or(0, |group| group.ids.end);
-        match what {
-            What::Impostor { of: Some(of) } if of >= last => Err(self.fault_error(
-                at,
-                "fault.impostor.of",
-                format!("there is no worker {of}; ids are 0 to {}", last.saturating_sub(1)),
-            )),
-            _ => Ok(Table { workers, when, what }),
+        if of >= last {
+            return wrong(format!("there is no worker {of}; ids are 0 to {}", last.saturating_sub(1)));
         }
+        if workers == [of] {
+            return wrong(format!("worker {of} would submit in its own name, which is no fault"));
+        }
+        workers.retain(|worker| *worker != of);
+        Ok(workers)
+    }
+
+    /// That a length which is to be wrong is not that of vectors with `d` coordinates.
+    pub(super) fn wrong_lengths(&self, faults: &Faults, d: usize) -> Result<(), ConfigError> {
+        let right = |table: &Table| table.what == What::WrongLength { length: Some(d) };
+        let Some(at) = faults.tables().iter().position(right) else { return Ok(()) };
+        let message = format!("{d} is given, and the vectors of this task have {d} coordinates");
+        Err(self.fault_error(at, "fault.wrong-length.length", message))
     }
 
     fn when(&self, at: usize, given: &FaultTable) -> Result<When, ConfigError> {

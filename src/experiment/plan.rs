@@ -226,6 +226,7 @@ impl Planner<'_> {
         let faults = self.faults(&groups)?;
         let closing = self.closing(size, &defence, &faults)?;
         let subject = Subject::resolve(self, data)?;
+        self.wrong_lengths(&faults, subject.dim())?;
         let step = self.step(&subject)?;
         let mut remarks = check_attacks(self, &groups, size, &subject)?;
         remarks.extend(size.remark());

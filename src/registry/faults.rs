@@ -194,11 +194,11 @@ fault!(Replay, "replay", SOURCE, self => {
     Ok(What::Replay { age: self.age })
 });
 
-/// Its vector has a wrong number of coordinates, and is refused.
+/// Its vector has a wrong number of coordinates, and is refused; it takes no memory, however long it is.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 struct WrongLength {
-    /// How many coordinates; without it, one more than the model has.
+    /// How many coordinates, but not as many as the model has; without it, one more.
     #[serde(skip_serializing_if = "Option::is_none")]
     length: Option<usize>,
 }
@@ -232,7 +232,8 @@ fault!(Nan, "nan", SOURCE, self => Ok(What::Nan));
 struct Inf {}
 fault!(Inf, "inf", SOURCE, self => Ok(What::Inf));
 
-/// It submits in the name of another worker, and is refused; the other one is not harmed.
+/// It submits in the name of another worker, and is refused; the other one is not harmed. Who submits in its own name
+/// anyhow is not struck.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 struct Impostor {

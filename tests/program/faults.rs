@@ -202,6 +202,27 @@ fn a_fault_that_ends_a_run_is_to_blame_and_no_estimator() {
     }
 }
 
+/// No memory of any machine here is large enough for the vector that it says it sends.
+#[test]
+fn a_length_beyond_all_memory_is_refused_and_costs_nothing() {
+    let fault = "[[faults]]\nworkers = [0]\nfrom = 3\nfault = { wrong-length = { length = 4294967296 } }\n";
+    let (_folder, run) =
+        run(&(trouble().replace(TROUBLE, "") + fault), &["barrier.absence=drop", "task.precision=f64"]);
+    let reasons = text_column(&run, "faults.csv", "reason");
+    let words =
+        "was rejected: worker 0 submits 4294967296 coordinates of f64, but 30 coordinates of f64 are wanted";
+    assert_eq!(reasons, vec![words; 38]);
+}
+
+#[test]
+fn an_impostor_is_everyone_of_its_table_but_the_one_it_names() {
+    let fault = "[[faults]]\ngroup = \"attackers\"\nfault = { impostor = { of = 10 } }\n";
+    let (_folder, run) =
+        run(&(trouble().replace(TROUBLE, "") + fault), &["barrier.absence=drop", "rounds=1"]);
+    assert_eq!(column(&run, "faults.csv", "worker"), [9.0, 11.0, 12.0]);
+    assert_eq!(column(&run, "rounds.csv", "accepted"), [10.0]);
+}
+
 /// Safeguard puts workers out for good, and in some rounds nobody else is heard of.
 const TRUSTS_FEW: &str = r#"
 name = "trusts-few"
@@ -261,6 +282,17 @@ const WRONG: &[(&str, &[&str])] = &[
     ("faults.2.probability=1.5", &["faults.2.probability", "0 to 1"]),
     ("faults.2.probabilty=0.5", &["faults.2", "did you mean `probability`"]),
     ("faults.1.fault={impostor={of=99}}", &["faults.1.fault.impostor.of", "no worker 99"]),
+    (
+        "faults.1.fault={impostor={of=2}}",
+        &["faults.1.fault.impostor.of", "worker 2 would submit in its own name, which is no fault"],
+    ),
+    (
+        "faults.1.fault={wrong-length={length=30}}",
+        &[
+            "faults.1.fault.wrong-length.length",
+            "30 is given, and the vectors of this task have 30 coordinates",
+        ],
+    ),
     ("faults.1.fault={flood={messages=0}}", &["faults.1.fault.flood.messages", "1 to 100000000"]),
     ("barrier.quorum=14", &["barrier.quorum", "14 from 13"]),
     ("barrier.quorum=8", &["barrier.quorum", "a round with 8 vectors", "m = 8, f = 4"]),

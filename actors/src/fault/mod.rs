@@ -60,9 +60,10 @@ pub enum What {
         /// How many rounds later.
         rounds: u64,
     },
-    /// Its vector has so many coordinates; none: one more than it should.
+    /// Its vector has so many coordinates; none: one more than it should. Nobody makes such a vector: the barrier refuses
+    /// it by its length.
     WrongLength {
-        /// How many.
+        /// How many; the right number is no fault.
         length: Option<usize>,
     },
     /// Its submission names another round.
@@ -114,6 +115,11 @@ impl Faults {
     /// These tables.
     pub fn new(tables: Vec<Table>) -> Self {
         Self(tables)
+    }
+
+    /// The tables.
+    pub fn tables(&self) -> &[Table] {
+        &self.0
     }
 
     /// Whether there are none.

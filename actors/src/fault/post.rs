@@ -11,7 +11,7 @@
 
 use std::sync::Arc;
 
-use phalanx_robust::{Vector, random::Seed};
+use phalanx_robust::random::Seed;
 use rand::RngExt;
 
 use super::{Attendance, Downtime, Faults, What};
@@ -176,7 +176,7 @@ impl Post {
             self.faults.striking(self.seed, sender, round).map(|(_, what)| *what).collect();
         let stale = self.stale(&struck, sender);
         let seconds = self.seconds(sender);
-        let mut trip = Trip { sender, barrier, traffic: Traffic::default(), rejection: None };
+        let mut trip = Trip { sender, barrier, length: None, traffic: Traffic::default(), rejection: None };
         for (round, messages) in stale {
             // It is refused by its round, and counted.
             let _ = trip.all(Submission { round, ..submission.clone() }, messages);
@@ -205,6 +205,11 @@ impl Post {
         mut submission: Submission,
     ) -> Result<(), Reason> {
         struck.iter().for_each(|what| damage(what, &mut submission));
+        let own = submission.vector.len();
+        trip.length = struck.iter().rev().find_map(|what| match what {
+            What::WrongLength { length } => Some(length.unwrap_or(own + 1)),
+            _ => None,
+        });
         let messages = messages(struck);
         if let Some(reason) = struck.iter().find_map(lost) {
             self.in_vain = true;
@@ -333,6 +338,8 @@ fn overtake(incidents: &mut Vec<Incident>, late: &[(f64, usize)]) {
 struct Trip<'a> {
     sender: usize,
     barrier: &'a mut Barrier,
+    /// The length that its vectors are said to have, if a fault says so.
+    length: Option<usize>,
     traffic: Traffic,
     /// Why the first of those rejected was.
     rejection: Option<Reason>,
@@ -352,7 +359,10 @@ impl Trip<'_> {
     fn offer(&mut self, submission: Submission) -> Result<(), Reason> {
         self.traffic.sent += 1;
         let taken = match submission.worker == self.sender {
-            true => self.barrier.offer(submission).map_err(|rejection: Rejection| rejection.into()),
+            true => {
+                let length = self.length.unwrap_or(submission.vector.len());
+                self.barrier.offer_as(length, submission).map_err(|rejection: Rejection| rejection.into())
+            }
             false => Err(Reason::Impostor(submission.worker)),
         };
         match &taken {
@@ -391,9 +401,6 @@ fn damage(what: &What, submission: &mut Submission) {
     match what {
         What::Nan => submission.vector = filled(f64::NAN),
         What::Inf => submission.vector = filled(f64::INFINITY),
-        What::WrongLength { length } => {
-            submission.vector = Vector::zeros(length.unwrap_or(vector.len() + 1), vector.dtype());
-        }
         What::WrongRound { by } => submission.round = submission.round.saturating_add_signed(*by),
         What::Impostor { of } => submission.worker = of.unwrap_or(submission.worker + 1),
         _ => {}

@@ -67,6 +67,11 @@ fn absences() -> Vec<(What, &'static str)> {
             What::WrongLength { length: Some(0) },
             "was rejected: worker 4 submits 0 coordinates of f32, but 5 coordinates of f32 are wanted",
         ),
+        // No memory is large enough for such a vector, and none is asked for.
+        (
+            What::WrongLength { length: Some(usize::MAX) },
+            "was rejected: worker 4 submits 18446744073709551615 coordinates of f32, but 5 coordinates of f32 are wanted",
+        ),
         (What::WrongRound { by: 7 }, "was rejected: worker 4 submits to round 9, but round 2 is open"),
         (What::Impostor { of: None }, "submitted in the name of worker 5"),
         (What::Impostor { of: Some(1) }, "submitted in the name of worker 1"),
