@@ -46,7 +46,7 @@ pub enum Select {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Krum {
-    /// To which power a distance enters the score: 1, 2 as published, or 4, which some libraries compute by squaring twice.
+    /// To which power a distance enters the score: published is 2; 4 is what some libraries compute by squaring twice.
     #[schemars(extend("enum" = [1, 2, 4]))]
     pub power: u32,
     /// How many nearest neighbours enter the score: "m-f-2", which needs m > 2f + 2, or "m-f-1".
@@ -57,7 +57,7 @@ pub struct Krum {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct MultiKrum {
-    /// To which power a distance enters the score: 1, 2 as published, or 4, which some libraries compute by squaring twice.
+    /// To which power a distance enters the score: published is 2; 4 is what some libraries compute by squaring twice.
     #[schemars(extend("enum" = [1, 2, 4]))]
     pub power: u32,
     /// How many nearest neighbours enter the score: "m-f-2", which needs m > 2f + 2, or "m-f-1".

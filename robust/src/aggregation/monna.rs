@@ -34,6 +34,10 @@ impl Rule for Monna {
     fn build(&self) -> Result<Layer, ParameterError> {
         Ok(Layer::Base(Box::new(self.clone())))
     }
+
+    fn condition() -> &'static str {
+        "m > 2f, and the trusted worker's vector in every round; not under `bucketing`"
+    }
 }
 
 impl Monna {

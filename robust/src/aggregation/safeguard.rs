@@ -68,6 +68,10 @@ impl Rule for Safeguard {
         ParameterError::not_negative("floor", self.floor)?;
         Ok(Layer::Base(Box::new(Guard { rule: self.clone(), ..Guard::default() })))
     }
+
+    fn condition() -> &'static str {
+        "m > 2f, and rounds that call all workers; not under `bucketing`"
+    }
 }
 
 /// The rule with its memory.

@@ -45,6 +45,10 @@ impl Rule for WeightedCtma {
         }
         Ok(Layer::Meta(Box::new(self.clone())))
     }
+
+    fn condition() -> &'static str {
+        "m > 2f; not under `bucketing` with `weights`"
+    }
 }
 
 /// Of vectors that count `weights` the first in `order`, up to this `part` of all weights, as coefficients of their mean.

@@ -40,6 +40,10 @@ impl Rule for WeightedCwmed {
         self.weights.check_values()?;
         Ok(Layer::Base(Box::new(self.clone())))
     }
+
+    fn condition() -> &'static str {
+        "m > 2f; not under `bucketing` with `weights`"
+    }
 }
 
 impl Stateful for WeightedCwmed {}

@@ -69,6 +69,10 @@ impl Rule for WeightedGeometricMedian {
         self.solver().build()?;
         Ok(Layer::Base(Box::new(self.clone())))
     }
+
+    fn condition() -> &'static str {
+        "m > 2f; not under `bucketing` with `weights`"
+    }
 }
 
 impl Stateful for WeightedGeometricMedian {}

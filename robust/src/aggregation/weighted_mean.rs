@@ -38,7 +38,8 @@ impl Rule for WeightedMean {
     }
 
     fn condition() -> &'static str {
-        "m > 0"
+        "m > 0; by default workers that hold shards, else a list of `weights` (always in `aggregate`, `attack` and \
+         `certify`); not under `bucketing`, unless the list is empty"
     }
 }
 

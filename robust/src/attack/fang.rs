@@ -36,7 +36,7 @@ pub enum Target {
 pub struct Fang {
     /// The rule that the attack is made for.
     pub target: Target,
-    /// Against cwtm and cwmed: how far beyond the honest values, as a factor; above 1.
+    /// Against cwtm and cwmed: how far beyond the honest values, as a factor.
     #[schemars(extend("exclusiveMinimum" = 1.0))]
     pub b: f64,
     /// Against Krum: the lambda at which halving ends, chosen or not.

@@ -15,8 +15,7 @@ use crate::{
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Ipm {
-    /// Length of what is sent, in lengths of the honest mean, which the paper leaves free: 0.1 by default, 0.5 under
-    /// preset `dahan`, 2 under `byzfl`.
+    /// Length of what is sent, in lengths of the honest mean, which the paper leaves free.
     pub epsilon: f64,
 }
 

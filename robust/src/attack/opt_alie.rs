@@ -22,17 +22,17 @@ use crate::{
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct OptAlie {
-    /// The first t tried; without it, -z of the formula of `alie`. 0 under preset `byzfl`.
+    /// The first t tried; without it, -z of the formula of `alie`.
     pub start: Option<f64>,
-    /// The first step of the search: 1 by default, 10 under preset `byzfl`. Up to eight steps are tried in either
-    /// direction, each twice as long as the one before.
+    /// The first step of the search. Up to eight steps are tried in either direction, each twice as long as the one
+    /// before.
     #[schemars(extend("exclusiveMinimum" = 0.0))]
     pub step: f64,
-    /// What the step shrinks by around the best point, between 0 and 1: 0.5 by default, 0.8 under preset `byzfl`.
+    /// What the step shrinks by around the best point.
     #[schemars(extend("exclusiveMinimum" = 0.0, "exclusiveMaximum" = 1.0))]
     pub ratio: f64,
-    /// How often the defence is probed in a round: 20 by default. Under preset `byzfl` 60, three times as often as
-    /// ByzFL does, because steps that shrink slowly and look both ways need more to come to the same place.
+    /// How often the defence is probed in a round. Preset `byzfl` does so three times as often as ByzFL does, because
+    /// steps that shrink slowly and look both ways need more to come to the same place.
     #[schemars(range(min = 1))]
     pub evaluations: u32,
     /// What the divisor of the variance is less than the number of honest vectors: 1 (unbiased) or 0.

@@ -22,10 +22,10 @@ pub struct Storm {
     /// A fixed weight of the new gradient, used as it is; without it, beta_t = 1/t.
     #[schemars(range(min = 0.0, max = 1.0))]
     pub beta: Option<f64>,
-    /// The smallest beta_t: 0 by default, 0.01 under preset `dahan`.
+    /// The smallest beta_t.
     #[schemars(range(min = 0.0, max = 1.0))]
     pub floor: f64,
-    /// Decimals to which 1/t is rounded before the floor is taken; without it, no rounding. 3 under preset `dahan`.
+    /// Decimals to which 1/t is rounded before the floor is taken; without it, no rounding.
     #[schemars(range(max = 15))]
     pub decimals: Option<u32>,
 }
