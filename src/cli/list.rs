@@ -1,9 +1,13 @@
 //! `phalanx list`: the catalogue, for people and as JSON.
 
-use std::process::ExitCode;
+use std::{
+    io::{IsTerminal, stdout},
+    process::ExitCode,
+};
 
 use clap::ValueEnum;
 use phalanx_robust::attack::Knowledge;
+use ratatui::crossterm::terminal;
 use serde_json::{Map, Value};
 
 use super::{ListArguments, table};
@@ -15,6 +19,12 @@ use crate::{
 /// A kind with those of its cards that are shown.
 type Part = (Catalogue, Vec<Card>);
 
+/// Those parts of the rules that are kinds for a reader, and what their cards call them.
+const LAYERS: [(&str, &str); 2] = [("pre-aggregators", "pre"), ("meta-aggregators", "meta")];
+
+/// Longest lines of one name, and of a kind on a terminal.
+const WIDTHS: [usize; 2] = [100, 120];
+
 /// Prints the catalogue, a kind of it, or the cards of one name.
 pub fn main(registry: &Registry, arguments: &ListArguments) -> ExitCode {
     let whole = |kind: &Catalogue| (*kind, registry.cards(*kind));
@@ -22,6 +32,11 @@ pub fn main(registry: &Registry, arguments: &ListArguments) -> ExitCode {
     let Some(what) = &arguments.what else { return show(&all(), arguments.json, true) };
     if let Ok(kind) = Catalogue::from_str(what, true) {
         return show(&[whole(&kind)], arguments.json, true);
+    }
+    if let Some((_, layer)) = LAYERS.iter().find(|(name, _)| what.eq_ignore_ascii_case(name)) {
+        let mut rules = whole(&Catalogue::Rules);
+        rules.1.retain(|card| card.theory.as_ref().is_some_and(|theory| theory.layer == *layer));
+        return show(&[rules], arguments.json, true);
     }
     let parts = named(what, all());
     if parts.is_empty() {
@@ -31,13 +46,25 @@ pub fn main(registry: &Registry, arguments: &ListArguments) -> ExitCode {
     }
 }
 
-fn show(parts: &[Part], json: bool, legends: bool) -> ExitCode {
+/// `kinds` says that whole kinds are shown, with their legends, not one name.
+fn show(parts: &[Part], json: bool, kinds: bool) -> ExitCode {
     if json {
         print_json(parts);
     } else {
-        print_text(parts, legends);
+        print_text(parts, kinds, width(kinds));
     }
     ExitCode::SUCCESS
+}
+
+/// How long a line may be. Kinds that go to another program, `grep` say, have every text on one line.
+fn width(kinds: bool) -> Option<usize> {
+    let [name, kind] = WIDTHS;
+    let shown = stdout().is_terminal();
+    let columns = || terminal::size().map_or(name, |(columns, _)| usize::from(columns));
+    match kinds {
+        true => shown.then(|| columns().min(kind)),
+        false => Some(if shown { columns().min(name) } else { name }),
+    }
 }
 
 /// The cards of the name `what`, of whatever kind.
@@ -51,7 +78,8 @@ fn named(what: &str, mut all: Vec<Part>) -> Vec<Part> {
 fn unknown(what: &str, all: &[Part]) -> String {
     let kinds: Vec<String> = all.iter().map(|(kind, _)| title(*kind)).collect();
     let names = all.iter().flat_map(|(_, cards)| cards).map(|card| card.name.as_str());
-    let known: Vec<&str> = kinds.iter().map(String::as_str).chain(names).collect();
+    let layers = LAYERS.iter().map(|(name, _)| *name);
+    let known: Vec<&str> = kinds.iter().map(String::as_str).chain(layers).chain(names).collect();
     let hint = match nearest(what, &known) {
         Some(near) => format!("did you mean `{near}`?"),
         None => format!("kinds: {}", kinds.join(", ")),
@@ -71,10 +99,16 @@ fn print_json(parts: &[Part]) {
     super::print(&format!("{:#}\n", Value::Object(all)));
 }
 
-fn print_text(parts: &[Part], legends: bool) {
+fn print_text(parts: &[Part], legends: bool, width: Option<usize>) {
     let part = |(kind, cards): &Part| {
-        let legend = if legends { legend(*kind) } else { "" };
-        let cards: String = cards.iter().map(card_text).collect();
+        let legend = match (legend(*kind), width) {
+            (legend, Some(width)) if legends && !legend.is_empty() => {
+                table::paragraph("  ", legend, 2, width)
+            }
+            (legend, None) if legends => legend.to_owned(),
+            _ => String::new(),
+        };
+        let cards: String = cards.iter().map(|card| card_text(card, width)).collect();
         format!("{}\n{legend}\n{cards}", title(*kind).to_uppercase())
     };
     super::print(&parts.iter().map(part).collect::<Vec<_>>().join("\n"));
@@ -94,10 +128,20 @@ fn legend(kind: Catalogue) -> &'static str {
     }
 }
 
-fn card_text(card: &Card) -> String {
-    let parameters = table::columns(&card.parameters.iter().flat_map(parameter).collect::<Vec<_>>());
-    let facts: String = facts(card).iter().map(|(name, value)| format!("      {name}: {value}\n")).collect();
-    format!("  {}\n      {}\n{facts}{parameters}\n", card.name, card.summary)
+fn card_text(card: &Card, width: Option<usize>) -> String {
+    let parameters: Vec<_> = card.parameters.iter().flat_map(parameter).collect();
+    let parameters = match width {
+        Some(width) => table::wrapped(&parameters, width),
+        None => table::columns(&parameters),
+    };
+    let line = |head: &str, text: &str, hanging: usize| match width {
+        Some(width) => table::paragraph(&format!("      {head}"), text, hanging, width),
+        None => format!("      {head}{text}\n"),
+    };
+    let summary = line("", &card.summary, 6);
+    let facts: String =
+        facts(card).iter().map(|(name, value)| line(&format!("{name}: "), value, 10)).collect();
+    format!("  {}\n{summary}{facts}{parameters}\n", card.name)
 }
 
 /// The rows of a parameter: one, and one for each of its values if they need words.
@@ -117,8 +161,8 @@ fn facts(card: &Card) -> Vec<(String, String)> {
         facts.push(("needs".into(), theory.condition.into()));
         facts.push(("bound".into(), theory.bound.unwrap_or("none known").into()));
     }
-    if let Some(knowledge) = card.knowledge {
-        facts.push(("knows".into(), about(knowledge).into()));
+    if let Some(knows) = card.knowledge.map(about).or(card.knows) {
+        facts.push(("knows".into(), knows.into()));
     }
     let preset = |(name, changes): (&String, &Value)| (format!("preset {name}"), assignments(changes));
     facts.extend(card.presets.iter().map(preset));

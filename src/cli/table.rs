@@ -1,4 +1,4 @@
-//! Plain tables for a terminal.
+//! Plain tables and text for a terminal.
 
 /// `rows` in columns as wide as their widest cell; the last column is not padded.
 pub fn columns(rows: &[Vec<String>]) -> String {
@@ -12,4 +12,71 @@ pub fn columns(rows: &[Vec<String>]) -> String {
         format!("{}\n", cells.collect::<Vec<_>>().join("  ").trim_end())
     };
     rows.iter().map(line).collect()
+}
+
+/// The same on lines of `width` characters: the last column is wrapped, or stands below the others where they leave it
+/// little room.
+pub fn wrapped(rows: &[Vec<String>], width: usize) -> String {
+    let count = rows.iter().map(Vec::len).max().unwrap_or(0);
+    let front: Vec<Vec<String>> = rows.iter().map(|row| row[..row.len().min(count - 1)].to_vec()).collect();
+    let front = columns(&front);
+    let room = front.lines().map(|line| line.chars().count()).max().unwrap_or(0) + 2;
+    let beside = room + LEAST <= width;
+    let line = |(front, row): (&str, &Vec<String>)| match row.get(count - 1).filter(|last| !last.is_empty()) {
+        None => format!("{front}\n"),
+        Some(last) if beside => paragraph(&format!("{front:room$}"), last, room, width),
+        Some(last) => format!("{front}\n{}", paragraph(&" ".repeat(BELOW), last, BELOW, width)),
+    };
+    front.lines().zip(rows).map(line).collect()
+}
+
+/// Least room of a column of text beside others.
+const LEAST: usize = 30;
+
+/// Where a line begins that stands below its row.
+const BELOW: usize = 10;
+
+/// `head`, then the words of `text` on lines of `width` characters, of which those after the first begin at `hanging`. A
+/// word that is longer has a line of its own.
+pub fn paragraph(head: &str, text: &str, hanging: usize, width: usize) -> String {
+    let (mut all, mut at) = (head.to_owned(), head.chars().count());
+    let mut begins = true;
+    for word in text.split_whitespace() {
+        let length = word.chars().count();
+        if !begins && at + 1 + length > width {
+            all += &format!("\n{:hanging$}", "");
+            (at, begins) = (hanging, true);
+        }
+        if !begins {
+            all.push(' ');
+            at += 1;
+        }
+        all += word;
+        (at, begins) = (at + length, false);
+    }
+    all + "\n"
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{paragraph, wrapped};
+
+    #[test]
+    fn text_is_wrapped_between_words() {
+        assert_eq!(paragraph("a: ", "bb cc  dddd e", 2, 8), "a: bb cc\n  dddd e\n");
+        assert_eq!(paragraph("", "longer than it", 1, 4), "longer\n than\n it\n");
+        assert_eq!(paragraph("head", "", 1, 4), "head\n");
+    }
+
+    #[test]
+    fn the_last_column_is_wrapped_or_below() {
+        let rows = [vec!["a".to_owned(), "one two three four five six seven".into()], vec!["bbb".into()]];
+        let beside = "a    one two three four five six\n     seven\nbbb\n";
+        assert_eq!(wrapped(&rows, 35), beside);
+        assert_eq!(
+            wrapped(&rows, 20),
+            "a\n          one two\n          three four\n          five six\n          seven\nbbb\n"
+        );
+        assert_eq!(wrapped(&[], 20), "");
+    }
 }

@@ -28,6 +28,9 @@ pub struct Card {
     /// What it looks at with default parameters, for attacks.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub knowledge: Option<Knowledge>,
+    /// The same in words, for attacks that have no level of their own.
+    #[serde(skip)]
+    pub knows: Option<&'static str>,
     /// The parameters, in the order of their declaration.
     pub parameters: Vec<Parameter>,
     /// What each preset changes in the defaults; presets that change nothing are left out.
@@ -104,6 +107,7 @@ impl Card {
             source: C::SOURCE.to_owned(),
             theory: None,
             knowledge: None,
+            knows: None,
             parameters,
             presets: presets::<C>(&defaults),
             about: None,
@@ -140,6 +144,7 @@ impl Card {
             source: about.source.to_owned(),
             theory: None,
             knowledge: None,
+            knows: None,
             parameters: Vec::new(),
             presets: Map::new(),
             about: Some(*about),
@@ -234,7 +239,8 @@ fn fields(root: &Value, property: &Value) -> String {
     format!("{{ {} }}", fields.iter().map(field).collect::<Vec<_>>().join(", "))
 }
 
-/// " from 0 to 1", " above 0, below 1": the ends that a property's schema gives; nothing if it gives none.
+/// " from 0 to 1", " above 0, below 1": the ends that a property's schema gives; nothing if it gives none. " other than 0"
+/// for a number that it excludes.
 fn range(property: &Value) -> String {
     let end = |words: &str, key: &str| Some(format!("{words} {}", number(property[key].as_f64()?)));
     let low = end(" from", "minimum").or_else(|| end(" above", "exclusiveMinimum"));
@@ -244,5 +250,39 @@ fn range(property: &Value) -> String {
         Some(_) => [", up to", ", below"],
     };
     let high = end(to, "maximum").or_else(|| end(below, "exclusiveMaximum"));
-    low.unwrap_or_default() + &high.unwrap_or_default()
+    let except = property["not"]["const"].as_f64().map(|value| format!(" other than {}", number(value)));
+    [low, high, except].into_iter().flatten().collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use phalanx_robust::describe::Described;
+    use schemars::JsonSchema;
+    use serde::{Deserialize, Serialize};
+
+    use super::Card;
+
+    /// Nothing.
+    #[derive(Clone, Default, Serialize, Deserialize, JsonSchema)]
+    #[serde(default)]
+    struct Counts {
+        /// All of them.
+        #[schemars(inner(range(min = 1, max = 10_000_000)))]
+        widths: Vec<usize>,
+        /// One.
+        #[schemars(extend("not" = { "const": 0 }))]
+        by: i64,
+    }
+
+    impl Described for Counts {
+        const NAME: &'static str = "some";
+        const SOURCE: &'static str = "a test";
+    }
+
+    #[test]
+    fn ranges_of_what_is_in_a_list_and_numbers_that_are_excluded_are_told() {
+        let card = Card::of::<Counts>();
+        let accepts: Vec<&str> = card.parameters.iter().map(|one| one.accepts.as_str()).collect();
+        assert_eq!(accepts, ["list of integer from 1 to 10000000", "integer other than 0"]);
+    }
 }

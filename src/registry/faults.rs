@@ -76,6 +76,7 @@ enum Memory {
 #[serde(default, deny_unknown_fields)]
 struct Crash {
     /// Rounds that it stays down from each round that the table strikes; 0: the struck rounds alone.
+    #[schemars(range(min = 0, max = 1_000_000))]
     rounds: u64,
     /// What it remembers when it comes back (its momentum).
     memory: Memory,
@@ -163,6 +164,7 @@ fault!(Silence, "silence", SOURCE, self => Ok(What::Silence));
 #[serde(default, deny_unknown_fields)]
 struct OutOfOrder {
     /// How many rounds later.
+    #[schemars(range(min = 1))]
     rounds: u64,
 }
 fault!(OutOfOrder, "out-of-order", SOURCE, self => {
@@ -175,6 +177,7 @@ fault!(OutOfOrder, "out-of-order", SOURCE, self => {
 #[serde(default, deny_unknown_fields)]
 struct Duplicate {
     /// How many times more.
+    #[schemars(range(min = 1, max = 100_000_000))]
     copies: u64,
 }
 fault!(Duplicate, "duplicate", SOURCE, self => {
@@ -187,6 +190,7 @@ fault!(Duplicate, "duplicate", SOURCE, self => {
 #[serde(default, deny_unknown_fields)]
 struct Replay {
     /// How many rounds earlier.
+    #[schemars(range(min = 1))]
     age: u64,
 }
 fault!(Replay, "replay", SOURCE, self => {
@@ -213,6 +217,7 @@ fault!(WrongLength, "wrong-length", SOURCE, self => {
 #[serde(default, deny_unknown_fields)]
 struct WrongRound {
     /// How far ahead; negative for a round that is over.
+    #[schemars(extend("not" = { "const": 0 }))]
     by: i64,
 }
 fault!(WrongRound, "wrong-round", SOURCE, self => {
@@ -248,6 +253,7 @@ fault!(Impostor, "impostor", "Douceur, 2002 (Sybil attacks)", self => Ok(What::I
 #[serde(default, deny_unknown_fields)]
 struct Flood {
     /// How often.
+    #[schemars(range(min = 1, max = 100_000_000))]
     messages: u64,
 }
 fault!(Flood, "flood", SOURCE, self => {

@@ -46,7 +46,8 @@ impl Described for Schedule {
 
 /// Adds the attack.
 pub(super) fn register(attacks: &mut Kind<AttackFactory>) {
-    attacks.add_nested(Card::of::<Schedule>(), |kind, config: &mut Schedule, preset| {
+    let card = Card { knows: Some("as the attacks it schedules"), ..Card::of::<Schedule>() };
+    attacks.add_nested(card, |kind, config: &mut Schedule, preset| {
         let mut factories = Vec::new();
         for (at, turn) in config.schedule.iter_mut().enumerate() {
             let place = format!("schedule.{at}.attack");

@@ -59,6 +59,7 @@ fn rules_show_their_theory_and_attacks_what_they_know() {
     let expected = [("gaussian", "blind"), ("sign-flip", "own"), ("alie", "honest"), ("opt-alie", "defence")];
     expected.iter().for_each(|(name, level)| assert_eq!(knows(name), level));
     assert!(Program::run(&["list", "attacks"]).stdout.contains("knows: defence: "));
+    assert!(Program::run(&["list", "switching"]).stdout.contains("knows: as the attacks it schedules\n"));
 }
 
 #[test]
@@ -94,9 +95,9 @@ fn the_manual_has_every_rule_and_attack_with_what_the_program_says() {
             let row = manual.lines().find(|line| line.starts_with(&format!("| `{name}` (")));
             let row = row.unwrap_or_else(|| panic!("no row of {name}"));
             for field in fields {
-                let nothing = if *field == "bound" { "none known" } else { "" };
+                let nothing = if *field == "bound" { "none known" } else { "as the attacks it schedules" };
                 let said = text(&card, field).unwrap_or_else(|| nothing.into());
-                assert!(row.contains(&said), "{name}: {field} is not {said}");
+                assert!(row.contains(&format!("| {said} |")), "{name}: {field} is not {said}");
             }
             let mark = format!("- `{name}`: ");
             let line = manual.lines().find(|line| line.starts_with(&mark)).unwrap_or_default();
@@ -191,4 +192,75 @@ fn the_models_are_listed() {
             "resnet152"
         ]
     );
+}
+
+/// (fault, parameter, what is listed, what is refused)
+const ENDS: &[(&str, &str, &str, &[&str])] = &[
+    ("crash", "rounds", "integer from 0 to 1000000", &["1000001"]),
+    ("out-of-order", "rounds", "integer from 1", &["0"]),
+    ("duplicate", "copies", "integer from 1 to 100000000", &["0", "100000001"]),
+    ("replay", "age", "integer from 1", &["0"]),
+    ("wrong-round", "by", "integer other than 0", &["0"]),
+    ("flood", "messages", "integer from 1 to 100000000", &["0", "100000001"]),
+];
+
+#[test]
+fn a_count_is_listed_with_its_ends() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = crate::harness::experiment(folder.path(), "good.toml", crate::harness::CONVEX);
+    let cards = cards("faults");
+    for (fault, parameter, accepts, refused) in ENDS {
+        let card = cards.iter().find(|card| card["name"] == *fault).unwrap();
+        let listed =
+            card["parameters"].as_array().unwrap().iter().find(|one| one["name"] == *parameter).unwrap();
+        assert_eq!(listed["accepts"], *accepts, "{fault}.{parameter}");
+        for value in *refused {
+            let set = format!("--set=faults=[{{workers=[0], fault={{{fault}={{{parameter}={value}}}}}}}]");
+            let said = Program::fails(&["check", &file, &set]);
+            assert!(said.contains(&format!("{fault}.{parameter}: {value} is given")), "{said}");
+        }
+    }
+}
+
+/// Words as they stand in a text, whatever the lines.
+fn words(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+#[test]
+fn a_card_is_wrapped_and_a_kind_in_a_pipe_is_not() {
+    for kind in ["attacks", "rules", "estimators", "steps", "objectives", "datasets", "partitions", "faults"]
+    {
+        let whole = Program::run(&["list", kind]).stdout;
+        for card in cards(kind) {
+            let [name, summary] = ["name", "summary"].map(|field| card[field].as_str().unwrap());
+            assert!(whole.contains(&format!("      {summary}\n")), "{name}: {whole}");
+            let text = Program::run(&["list", name]).stdout;
+            let long = text.lines().find(|line| line.chars().count() > 100);
+            assert_eq!(long, None, "{name}");
+            let helps =
+                card["parameters"].as_array().unwrap().iter().map(|one| one["help"].as_str().unwrap());
+            for said in helps.chain([summary]) {
+                assert!(words(&text).contains(said), "{name}: no {said} in {text}");
+            }
+        }
+    }
+}
+
+#[test]
+fn the_layers_over_a_rule_are_kinds_too() {
+    for (kind, layer, name, other) in
+        [("pre-aggregators", "pre", "nnm", "ctma"), ("meta-aggregators", "meta", "ctma", "nnm")]
+    {
+        let text = Program::run(&["list", kind]).stdout;
+        assert!(
+            text.contains(&format!("\n  {name}\n")) && !text.contains(&format!("\n  {other}\n")),
+            "{text}"
+        );
+        let json: serde_json::Value =
+            serde_json::from_str(&Program::run(&["list", kind, "--json"]).stdout).unwrap();
+        let cards = json["rules"].as_array().unwrap();
+        assert!(!cards.is_empty() && cards.iter().all(|card| card["layer"] == layer), "{json}");
+    }
+    assert!(Program::fails(&["list", "pre-agregators"]).contains("did you mean `pre-aggregators`?"));
 }

@@ -17,7 +17,8 @@ const WIDEST: usize = 10_000_000;
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Mlp {
-    /// Widths of the hidden layers, from the first on; each from 1 to 10,000,000.
+    /// Widths of the hidden layers, from the first on.
+    #[schemars(inner(range(min = 1, max = 10_000_000)))]
     pub hidden: Vec<usize>,
 }
 
