@@ -4,23 +4,21 @@
 //!
 //! Whatever the order of arrival, what leaves the barrier is ordered by worker id.
 
-use std::sync::Arc;
+use std::{error::Error, fmt, sync::Arc};
 
 use phalanx_robust::Vector;
 
 use crate::{error::Reason, messages::Submission};
 
 /// A submission that the barrier does not take.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Rejection {
     /// No worker of that id is expected.
-    #[error("no worker {worker} is expected")]
     UnknownWorker {
         /// Who sent it.
         worker: usize,
     },
     /// The worker has submitted already, or was given up.
-    #[error("worker {worker} has no place left in round {round}")]
     Duplicate {
         /// Who sent it.
         worker: usize,
@@ -28,7 +26,6 @@ pub enum Rejection {
         round: u64,
     },
     /// It belongs to another round.
-    #[error("worker {worker} submits to round {found}, but round {open} is open")]
     WrongRound {
         /// Who sent it.
         worker: usize,
@@ -38,13 +35,11 @@ pub enum Rejection {
         open: u64,
     },
     /// No round is open.
-    #[error("no round is open for worker {worker}")]
     NotOpen {
         /// Who sent it.
         worker: usize,
     },
     /// Its vector has another length, format or place than the round's.
-    #[error("worker {worker} submits {found}, but {expected} are wanted")]
     WrongKind {
         /// Who sent it.
         worker: usize,
@@ -54,6 +49,42 @@ pub enum Rejection {
         expected: String,
     },
 }
+
+impl Rejection {
+    /// Whose submission it was.
+    pub fn worker(&self) -> usize {
+        match self {
+            Self::UnknownWorker { worker }
+            | Self::Duplicate { worker, .. }
+            | Self::WrongRound { worker, .. }
+            | Self::NotOpen { worker }
+            | Self::WrongKind { worker, .. } => *worker,
+        }
+    }
+
+    /// The message, in which the worker is called `who`.
+    pub(crate) fn said_of(&self, who: &str) -> String {
+        match self {
+            Self::UnknownWorker { .. } => format!("{who} is not expected"),
+            Self::Duplicate { round, .. } => format!("{who} has no place left in round {round}"),
+            Self::WrongRound { found, open, .. } => {
+                format!("{who} submits to round {found}, but round {open} is open")
+            }
+            Self::NotOpen { .. } => format!("{who} submits, but no round is open"),
+            Self::WrongKind { found, expected, .. } => {
+                format!("{who} submits {found}, but {expected} are wanted")
+            }
+        }
+    }
+}
+
+impl fmt::Display for Rejection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.said_of(&format!("worker {}", self.worker())))
+    }
+}
+
+impl Error for Rejection {}
 
 /// What leaves the barrier.
 #[derive(Clone, Debug)]

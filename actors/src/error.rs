@@ -35,7 +35,7 @@ pub enum Reason {
     #[error("waits for phase two, but is no attacker")]
     NoAttacker,
     /// The barrier rejected its vector.
-    #[error("was rejected: {0}")]
+    #[error("was rejected: {}", .0.said_of("it"))]
     Rejected(#[from] Rejection),
     /// It said that it could not do its part.
     #[error("failed: {0}")]
@@ -74,6 +74,10 @@ pub enum Reason {
         /// Why.
         reason: Box<Reason>,
     },
+}
+
+fn wanted(expected: Option<&str>) -> String {
+    expected.map_or_else(String::new, |expected| format!(", but {expected} are wanted"))
 }
 
 impl From<Fault> for Reason {
@@ -205,14 +209,14 @@ pub enum RunError {
         workers: usize,
     },
     /// The server's step made a point that cannot be used.
-    #[error("round {round}: the server's step makes {found}, but {expected} are wanted")]
+    #[error("round {round}: the server's step makes {found}{}", wanted(.expected.as_deref()))]
     Step {
         /// The round.
         round: u64,
         /// What it made.
         found: String,
-        /// What it should be.
-        expected: String,
+        /// Its length, format and place as they should be, where they are not.
+        expected: Option<String>,
     },
     /// A point could not be evaluated.
     #[error("evaluation after round {round}: {error}")]

@@ -15,6 +15,7 @@ use phalanx_robust::{
     Batch, BatchError, Size, Vector,
     aggregation::Defence,
     attack::{AttackError, Knowledge},
+    describe::counted,
     random::Stream,
     state::State,
 };
@@ -270,7 +271,7 @@ pub enum ForgeError {
     #[error(transparent)]
     Attack(#[from] AttackError),
     /// It made another number of vectors than it has workers in this round.
-    #[error("it made {made} vectors for {members} workers")]
+    #[error("it made {} for {}", counted(*.made, "vector"), counted(*.members, "worker"))]
     Count {
         /// How many it made.
         made: usize,

@@ -32,6 +32,11 @@ pub fn number(value: f64) -> String {
     if exact.contains('e') { exact } else { value.to_string() }
 }
 
+/// How many there are of something, in words: `1 vector`, `2 vectors`.
+pub fn counted(number: usize, one: &str) -> String {
+    format!("{number} {one}{}", if number == 1 { "" } else { "s" })
+}
+
 /// A value that was given for a parameter and cannot be used.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 #[error("{parameter} = {value}: {needs}")]

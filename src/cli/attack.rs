@@ -6,7 +6,7 @@ use phalanx_robust::{
     Size, Vector,
     aggregation::{Defence, Mean},
     attack::{Attack, FirstRound, Knowledge},
-    describe::Preset,
+    describe::{Preset, counted},
     random::Seed,
 };
 
@@ -79,9 +79,13 @@ fn forge(registry: &Registry, arguments: &Arguments) -> Result<(), Failure> {
         seed: Seed(arguments.seed),
     };
     let vectors = stage.forge(attack.as_mut()).map_err(Failure::attack(&arguments.honest))?;
-    if vectors.len() != size.f || vectors.iter().any(|v| !v.is_like(&honest[0])) {
-        let message =
-            format!("it made {} vectors that are not {} like the honest ones", vectors.len(), size.f);
+    if vectors.len() != size.f {
+        let (made, wanted) = (counted(vectors.len(), "vector"), counted(size.f, "attacker"));
+        return Err(Failure::flag("--attack", format!("it made {made} for {wanted}")));
+    }
+    if let Some(odd) = vectors.iter().find(|v| !v.is_like(&honest[0])) {
+        let (found, expected) = (odd.kind(), honest[0].kind());
+        let message = format!("it made a vector of {found}, where the honest ones have {expected}");
         return Err(Failure::flag("--attack", message));
     }
     Ok(write_matrix(&arguments.out, &vectors)?)

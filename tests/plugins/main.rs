@@ -375,6 +375,6 @@ fn what_panics_as_it_is_tried_out_is_refused_by_its_key() {
 fn a_step_that_goes_wrong_ends_the_run() {
     fails(STEP, "panic", 1, "the server's step died: sabotage");
     fails(STEP, "length", 1, "the server's step makes 3 coordinates of f32");
-    fails(STEP, "nan", 1, "the server's step makes a point that is not finite");
+    fails(STEP, "nan", 1, "the server's step makes a point that is not finite; ");
     fails(STEP, "hang", 1, "the server's step did not answer within 2s");
 }

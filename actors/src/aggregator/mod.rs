@@ -406,12 +406,12 @@ impl Rounds {
 
     /// Refuses a point that is not like x_1, or not finite.
     fn check_step(&self, round: u64, finite: bool) -> Result<(), RunError> {
-        let found = match self.point.is_like(&self.shape) {
+        let (found, expected) = match self.point.is_like(&self.shape) {
             true if finite => return Ok(()),
-            true => "a point that is not finite".to_owned(),
-            false => self.point.kind(),
+            true => ("a point that is not finite".to_owned(), None),
+            false => (self.point.kind(), Some(self.shape.kind())),
         };
-        Err(RunError::Step { round, found, expected: self.shape.kind() })
+        Err(RunError::Step { round, found, expected })
     }
 
     /// Asks for the evaluation of the point that stands after `round`, unless that was done already. Where many are under

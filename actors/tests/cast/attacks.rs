@@ -86,11 +86,11 @@ fn a_wrong_number_of_vectors_is_an_error_that_names_the_attack() {
 fn an_attack_sees_no_more_than_it_declares() {
     fails(
         made(Knowledge::Own, |view| view.honest().map(|honest| view.everyone(&honest.mean()))),
-        "the attack looks at Honest knowledge but declares Own",
+        "the attack looks at honest knowledge but declares own",
     );
     fails(
         made(Knowledge::Honest, |view| view.defence().map(|_| view.filled(0.0))),
-        "the attack looks at Defence knowledge but declares Honest",
+        "the attack looks at defence knowledge but declares honest",
     );
     fails(
         made(Knowledge::Own, |view| Ok(view.own()?.to_vec())),
@@ -102,7 +102,7 @@ fn an_attack_sees_no_more_than_it_declares() {
 fn a_wrong_length_from_an_attack_is_rejected() {
     let played =
         with(Policy::Drop, made(Knowledge::Blind, |view| Ok(view.everyone(&Vector::from(vec![0f32; 2])))));
-    assert!(played.absences(5)[0].starts_with("was rejected: worker 5 submits 2 coordinates"));
+    assert!(played.absences(5)[0].starts_with("was rejected: it submits 2 coordinates"));
 }
 
 #[test]

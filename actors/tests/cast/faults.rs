@@ -61,18 +61,18 @@ fn absences() -> Vec<(What, &'static str)> {
         (constant(60.5), "is late: its submission takes 60.500 s, the deadline is 60 s"),
         (
             What::WrongLength { length: None },
-            "was rejected: worker 4 submits 6 coordinates of f32, but 5 coordinates of f32 are wanted",
+            "was rejected: it submits 6 coordinates of f32, but 5 coordinates of f32 are wanted",
         ),
         (
             What::WrongLength { length: Some(0) },
-            "was rejected: worker 4 submits 0 coordinates of f32, but 5 coordinates of f32 are wanted",
+            "was rejected: it submits 0 coordinates of f32, but 5 coordinates of f32 are wanted",
         ),
         // No memory is large enough for such a vector, and none is asked for.
         (
             What::WrongLength { length: Some(usize::MAX) },
-            "was rejected: worker 4 submits 18446744073709551615 coordinates of f32, but 5 coordinates of f32 are wanted",
+            "was rejected: it submits 18446744073709551615 coordinates of f32, but 5 coordinates of f32 are wanted",
         ),
-        (What::WrongRound { by: 7 }, "was rejected: worker 4 submits to round 9, but round 2 is open"),
+        (What::WrongRound { by: 7 }, "was rejected: it submits to round 9, but round 2 is open"),
         (What::Impostor { of: None }, "submitted in the name of worker 5"),
         (What::Impostor { of: Some(1) }, "submitted in the name of worker 1"),
     ]
@@ -98,9 +98,9 @@ fn what_makes_a_worker_absent_follows_the_policy() {
 #[test]
 fn what_only_troubles_the_barrier_changes_no_aggregate_under_any_policy() {
     let troubles = [
-        (What::Duplicate { copies: 3 }, 3, "worker 4 has no place left in round 2"),
-        (What::Flood { messages: 1_000 }, 999, "worker 4 has no place left in round 2"),
-        (What::Replay { age: 1 }, 1, "worker 4 submits to round 1, but round 2 is open"),
+        (What::Duplicate { copies: 3 }, 3, "it has no place left in round 2"),
+        (What::Flood { messages: 1_000 }, 999, "it has no place left in round 2"),
+        (What::Replay { age: 1 }, 1, "it submits to round 1, but round 2 is open"),
     ];
     for (what, rejected, reason) in troubles {
         for policy in [Policy::Fail, Policy::Drop, Policy::Recompute, Policy::Reuse] {
@@ -137,7 +137,7 @@ fn a_submission_out_of_order_is_refused_when_it_arrives() {
     let late = &played.rounds[2].incidents[0];
     assert_eq!((late.worker, late.traffic.sent, late.traffic.rejected), (4, 2, 1));
     let words = late.rejection.as_ref().unwrap().to_string();
-    assert_eq!(words, "was rejected: worker 4 submits to round 2, but round 3 is open");
+    assert_eq!(words, "was rejected: it submits to round 2, but round 3 is open");
 }
 
 /// What became of the submission of `worker`, if the round called it and it was up: it counted, or why not.

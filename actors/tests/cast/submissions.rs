@@ -30,7 +30,7 @@ fn is_rejected(reason: &str, change: impl Fn(Submission) -> Submission + Send + 
 #[test]
 fn a_wrong_length_is_an_absence() {
     is_rejected(
-        "was rejected: worker 4 submits 6 coordinates of f32, but 5 coordinates of f32 are wanted",
+        "was rejected: it submits 6 coordinates of f32, but 5 coordinates of f32 are wanted",
         |proper| Submission { vector: Vector::from(vec![0f32; D + 1]), ..proper },
     );
 }
@@ -38,14 +38,14 @@ fn a_wrong_length_is_an_absence() {
 #[test]
 fn a_wrong_format_is_an_absence() {
     is_rejected(
-        "was rejected: worker 4 submits 5 coordinates of f64, but 5 coordinates of f32 are wanted",
+        "was rejected: it submits 5 coordinates of f64, but 5 coordinates of f32 are wanted",
         |proper| Submission { vector: Vector::from(vec![0f64; D]), ..proper },
     );
 }
 
 #[test]
 fn a_wrong_round_is_an_absence() {
-    is_rejected("was rejected: worker 4 submits to round 1, but round 2 is open", |proper| Submission {
+    is_rejected("was rejected: it submits to round 1, but round 2 is open", |proper| Submission {
         round: 1,
         ..proper
     });

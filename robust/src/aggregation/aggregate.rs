@@ -36,14 +36,14 @@ impl Aggregate {
     pub(super) fn checked(self, batch: &Batch<'_>) -> Result<Self, RuleError> {
         let row = &batch.raw()[0];
         match &self.output {
-            Output::Span(coefficients) => check_number("coefficients", coefficients, batch.m())?,
+            Output::Span(coefficients) => check_number("coefficient", coefficients, batch.m())?,
             Output::Vector(output) if !output.is_like(row) => {
                 return Err(RuleError::Unlike { found: output.kind(), expected: row.kind() });
             }
             Output::Vector(_) => {}
         }
         if let Some(distances) = &self.distances {
-            check_number("distances", distances, batch.raw().len())?;
+            check_number("distance", distances, batch.raw().len())?;
         }
         Ok(self)
     }

@@ -63,7 +63,8 @@ impl Defence {
                     return Err(RuleError::Chain("only the last element may be a base rule".into()));
                 }
                 Layer::Pre(pre) if !pre.keeps_workers() && root.knows_workers() => {
-                    let message = "vectors are mixed over a rule that goes by who sent them";
+                    let message = "a layer that mixes vectors, such as `bucketing`, cannot stand over a rule that \
+                                   goes by who sent them, such as `monna`";
                     return Err(RuleError::Chain(message.into()));
                 }
                 Layer::Pre(pre) => Box::new(Under { pre, inner: root }),

@@ -1,6 +1,9 @@
 //! Why a rule cannot be applied.
 
-use crate::{BatchError, Map, Size, describe::ParameterError};
+use crate::{
+    BatchError, Map, Size,
+    describe::{ParameterError, counted},
+};
 
 /// A rule that cannot be applied.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
@@ -37,8 +40,8 @@ pub enum RuleError {
         /// How many are accepted.
         most: usize,
     },
-    /// The layers do not form a chain, e.g. nothing under a meta-aggregator.
-    #[error("the rule is not a chain: {0}")]
+    /// The layers do not form a chain, e.g. nothing under a meta-aggregator, or not in this order.
+    #[error("the chain is not allowed: {0}")]
     Chain(String),
     /// The rule needs a vector of the server's own, and the round has none.
     #[error("{rule} needs a reference vector that the server computed itself")]
@@ -67,9 +70,9 @@ pub enum RuleError {
         expected: String,
     },
     /// The rule's result has another number of coefficients or of distances than there are vectors.
-    #[error("the rule makes {found} {what} for {expected} vectors")]
+    #[error("the rule makes {} for {}", counted(*.found, .what), counted(*.expected, "vector"))]
     Miscounted {
-        /// What there are too few or too many of.
+        /// What there are too few or too many of, as one of them is called.
         what: &'static str,
         /// Their number.
         found: usize,
@@ -78,7 +81,8 @@ pub enum RuleError {
     },
     /// A pre-aggregator's weights are not over the vectors that it is given, or make another number than it says.
     #[error(
-        "a pre-aggregator makes {made} vectors of {of}, where it said {expected} of the {given} that there are"
+        "a pre-aggregator makes {} of {of}, where it said {expected} of the {given} that there are",
+        counted(*.made, "vector")
     )]
     Misshapen {
         /// How many vectors its weights make.

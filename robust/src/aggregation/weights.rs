@@ -93,7 +93,7 @@ impl Weights {
 }
 
 fn uncounted(rule: &'static str) -> RuleError {
-    let needs = "a list of numbers, where workers hold no shards of a data set";
+    let needs = "workers that hold shards of a data set are needed, or a list of numbers";
     RuleError::Parameter { rule, error: ParameterError::new("weights", SAMPLES, needs) }
 }
 

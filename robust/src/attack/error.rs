@@ -8,7 +8,7 @@ use crate::aggregation::RuleError;
 #[non_exhaustive]
 pub enum AttackError {
     /// The attack asked its view for something that its declared knowledge does not include.
-    #[error("the attack looks at {wanted:?} knowledge but declares {declared:?}")]
+    #[error("the attack looks at {wanted} knowledge but declares {declared}")]
     Knowledge {
         /// What it looked at.
         wanted: Knowledge,

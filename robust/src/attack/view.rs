@@ -1,5 +1,7 @@
 //! What an attack sees: no more than its declared knowledge allows.
 
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
 
 use super::AttackError;
@@ -21,6 +23,17 @@ pub enum Knowledge {
     Honest,
     /// The server's defence too, to be probed.
     Defence,
+}
+
+impl fmt::Display for Knowledge {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Blind => "blind",
+            Self::Own => "own",
+            Self::Honest => "honest",
+            Self::Defence => "defence",
+        })
+    }
 }
 
 /// What the attack sees in phase two.
@@ -179,8 +192,8 @@ pub struct Probe<'a> {
     pub reference: Option<&'a Vector>,
 }
 
-impl std::fmt::Debug for Probe<'_> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl fmt::Debug for Probe<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Probe")
             .field("f", &self.f)
             .field("honest", &self.honest.len())

@@ -167,6 +167,7 @@ fn a_result_that_does_not_fit_the_vectors_is_refused_under_any_layer() {
     };
     for over in ["", "nnm", "arc", "ctma", "weighted-ctma"] {
         for (told, said) in [
+            (span(1), "the rule makes 1 coefficient for 5 vectors"),
             (span(4), "the rule makes 4 coefficients for 5 vectors"),
             (span(6), "the rule makes 6 coefficients for 5 vectors"),
             (distances(4), "the rule makes 4 distances for 5 vectors"),
@@ -236,7 +237,7 @@ fn nothing_that_goes_by_workers_stands_under_buckets() {
         &[("ctma", json!({})), ("safeguard", json!({}))],
     ] {
         let error = made(rules).unwrap_err();
-        assert!(matches!(&error, RuleError::Chain(why) if why.contains("who sent them")), "{error}");
+        assert!(matches!(&error, RuleError::Chain(why) if why.contains("cannot stand over")), "{error}");
     }
     made(&[("weighted-ctma", json!({})), ("weighted-cwmed", json!({}))]).unwrap();
 }

@@ -9,7 +9,7 @@ use tokio::time::timeout;
 use super::Floor;
 use crate::{
     error::{Reason, RunError},
-    messages::{Memory, Recall, Remember, Seat},
+    messages::{Fault, Memory, Recall, Remember, Seat},
     snapshot::{Snapshot, Unfit},
 };
 
@@ -35,19 +35,20 @@ impl Floor {
         let who = |trouble: &str| {
             let (first, last) = (seat.ids.start, seat.ids.end.saturating_sub(1));
             let workers = if first == last { format!("{first}") } else { format!("{first} to {last}") };
-            format!("the actor of worker {workers} {trouble}")
+            format!("the actor of worker {workers}{trouble}")
         };
         let recall = match &seat.memory {
             Memory::Nothing => return Ok(Vec::new()),
-            Memory::Untold => return Err(who("cannot tell what it remembers")),
+            Memory::Untold => return Err(who(" cannot tell what it remembers")),
             Memory::Told(actor) => actor.send(Recall),
         };
         let limit = self.deadlines.worker;
         match timeout(limit, recall).map(Result::ok).await {
             Some(Ok(Ok(parts))) => Ok(parts),
-            Some(Ok(Err(fault))) => Err(who(&fault.to_string())),
-            Some(Err(_)) => Err(who("is dead")),
-            None => Err(who(&format!("does not tell within {limit:?} what it remembers"))),
+            Some(Ok(Err(fault @ Fault::Panicked(_)))) => Err(who(&format!(" {fault}"))),
+            Some(Ok(Err(fault))) => Err(who(&format!(": {fault}"))),
+            Some(Err(_)) => Err(who(" is dead")),
+            None => Err(who(&format!(" does not tell within {limit:?} what it remembers"))),
         }
     }
 
