@@ -20,7 +20,7 @@ use std::sync::Arc;
 
 use phalanx_actors::learner::Sampler;
 use phalanx_robust::{
-    describe::{Described, ParameterError},
+    describe::{Described, ParameterError, counted},
     random::Seed,
 };
 
@@ -38,7 +38,7 @@ use super::sampler::{Order, SamplerError, Shard, ShardSampler, Shared, StreamSam
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub enum PartitionError {
     /// Some worker would hold nothing.
-    #[error("{samples} samples cannot be dealt to {workers} workers")]
+    #[error("{} cannot be dealt to {}", counted(*.samples, "sample"), counted(*.workers, "worker"))]
     Few {
         /// Number of training samples.
         samples: usize,
@@ -60,7 +60,7 @@ pub enum PartitionError {
     #[error(transparent)]
     Parameter(#[from] ParameterError),
     /// Another number of shards than of workers.
-    #[error("it deals {shards} shards to {workers} workers")]
+    #[error("it deals {} to {}", counted(*.shards, "shard"), counted(*.workers, "worker"))]
     Shards {
         /// How many were dealt.
         shards: usize,
@@ -126,16 +126,20 @@ impl Deal {
         }
     }
 
-    /// The same, if each of `workers` holders has a shard, of which each sample is among the `samples` that there are.
+    /// The same, if each of `workers` holders has a shard with a sample at least, and each sample is among the `samples` that
+    /// there are.
     ///
     /// # Errors
-    /// [`PartitionError::Shards`] or [`PartitionError::Sample`].
+    /// [`PartitionError::Shards`], [`PartitionError::Nothing`] or [`PartitionError::Sample`].
     pub fn checked(self, samples: usize, workers: usize) -> Result<Self, PartitionError> {
         let Self::Shards(Shards { shards, .. }) = &self else { return Ok(self) };
         if shards.len() != workers {
             return Err(PartitionError::Shards { shards: shards.len(), workers });
         }
         for (worker, shard) in shards.iter().enumerate() {
+            if shard.is_empty() {
+                return Err(PartitionError::Nothing { worker });
+            }
             if let Some(&index) = shard.iter().find(|&&index| index as usize >= samples) {
                 return Err(PartitionError::Sample { worker, index, samples });
             }
