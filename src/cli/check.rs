@@ -47,7 +47,12 @@ fn check(registry: &Registry, file: &Path, arguments: &CheckArguments) -> anyhow
 /// The experiment in `file` as its run folder would have it, with the file as a comment above.
 fn resolved(registry: &Registry, file: &Path, arguments: &CheckArguments) -> anyhow::Result<String> {
     let (sets, data) = (arguments.common.assignments(), arguments.common.data.as_deref());
-    let plan = Plan::read(registry, file, &sets, data)?;
+    let plan = Plan::read(registry, file, &sets, data).map_err(|error| match error {
+        PlanError::Config(ConfigError::Sweep { path }) => {
+            anyhow::anyhow!("{path}: this is a sweep; --print is for single experiments")
+        }
+        error => error.into(),
+    })?;
     warn(file, plan.remarks());
     Ok(format!("# {:?}\n{}", file.display().to_string(), plan.config().text()?))
 }

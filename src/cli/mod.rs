@@ -26,6 +26,7 @@ mod watch;
 use std::{
     fmt::Display,
     io::{self, Write},
+    net::SocketAddr,
     num::{IntErrorKind, ParseIntError},
     path::PathBuf,
     process::ExitCode,
@@ -117,7 +118,7 @@ struct RunArguments {
     out: Option<String>,
     /// Show metrics to Prometheus while it runs [default address: 127.0.0.1:9464].
     #[arg(long, value_name = "ADDRESS", num_args = 0..=1, require_equals = true,
-        default_missing_value = "127.0.0.1:9464")]
+        default_missing_value = "127.0.0.1:9464", value_parser = address)]
     metrics: Option<String>,
     /// No progress bar and no summary.
     #[arg(long, short)]
@@ -127,13 +128,13 @@ struct RunArguments {
 /// What `run` and `check` share.
 #[derive(clap::Args)]
 struct CommonArguments {
-    /// Set a key over the file, e.g. task.clip=2.0 or workers.0.count=9; may be repeated.
+    /// Set a key over the experiment's, e.g. task.clip=2.0 or workers.0.count=9; may be repeated.
     #[arg(long = "set", value_name = "KEY=VALUE")]
     sets: Vec<String>,
-    /// Number of threads; 0 takes all cores, or those that Slurm or HyperQueue gave the task. Results do not depend on it [default: machine.threads of the file, else 0].
+    /// Number of threads; 0 takes all cores, or those that Slurm or HyperQueue gave the task. Results do not depend on it [default: the experiment's machine.threads, else 0].
     #[arg(long, value_name = "N", allow_negative_numbers = true, value_parser = at_least(0_usize))]
     threads: Option<usize>,
-    /// cpu, cuda:N or auto [default: machine.device of the file, else cpu].
+    /// cpu, cuda:N or auto [default: the experiment's machine.device, else cpu].
     #[arg(long, value_name = "DEVICE")]
     device: Option<String>,
     /// Folder with data sets, searched first.
@@ -144,12 +145,12 @@ struct CommonArguments {
 #[derive(clap::Args)]
 #[command(override_usage = "phalanx check [OPTIONS] <FILES>...")]
 struct CheckArguments {
-    /// The experiments, TOML files.
+    /// The experiments and sweeps, TOML files.
     #[arg(required = true)]
     files: Vec<PathBuf>,
     #[command(flatten)]
     common: CommonArguments,
-    /// Print each experiment as resolved, with all defaults and parameters, as its run folder would have it.
+    /// Print each experiment as resolved, with all defaults and parameters, as its run folder would have it; not for sweeps.
     #[arg(long)]
     print: bool,
 }
@@ -243,6 +244,13 @@ where
         Err(error) if *error.kind() == IntErrorKind::PosOverflow => Err("it is too large".to_owned()),
         _ => Err(format!("a whole number of at least {least} is needed")),
     }
+}
+
+/// Takes an address with a port, or nothing, which is none.
+fn address(text: &str) -> Result<String, String> {
+    let listen = text.is_empty() || text.parse::<SocketAddr>().is_ok();
+    let needed = || "an address with a port is needed, such as 127.0.0.1:9464".to_owned();
+    listen.then(|| text.to_owned()).ok_or_else(needed)
 }
 
 impl CommonArguments {

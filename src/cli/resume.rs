@@ -7,7 +7,7 @@ use std::{
     process::ExitCode,
 };
 
-use super::{CommonArguments, progress::Progress, run};
+use super::{CommonArguments, address, progress::Progress, run};
 use crate::{
     checkpoint::{self, Build, Found},
     config::Layers,
@@ -27,7 +27,7 @@ pub struct Arguments {
     common: CommonArguments,
     /// Show metrics to Prometheus while it runs [default address: 127.0.0.1:9464].
     #[arg(long, value_name = "ADDRESS", num_args = 0..=1, require_equals = true,
-        default_missing_value = "127.0.0.1:9464")]
+        default_missing_value = "127.0.0.1:9464", value_parser = address)]
     metrics: Option<String>,
     /// No progress bar and no summary.
     #[arg(long, short)]

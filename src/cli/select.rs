@@ -27,10 +27,10 @@ use crate::{
 pub struct Arguments {
     /// The folder of a sweep.
     sweep: PathBuf,
-    /// The swept keys whose values are chosen, such as aggregator.step.sgd.lr.
+    /// The swept keys whose values are chosen, such as aggregator.step.sgd.lr; of several, with commas between them.
     #[arg(long, value_name = "KEY", required = true, value_delimiter = ',')]
     over: Vec<String>,
-    /// The swept keys over which the worst is taken [default: attackers.*.attack and attackers.*.actor].
+    /// The swept keys over which the worst is taken, with commas between them [default: attackers.*.attack and attackers.*.actor].
     #[arg(long, value_name = "KEY", value_delimiter = ',')]
     worst: Vec<String>,
     /// As JSON.

@@ -43,6 +43,9 @@ const OTHER_VARIABLE: &str = "PHALANX_DATA";
 /// Where errors say that they come from.
 const ENVIRONMENT: &str = "environment (PHALANX_*)";
 
+/// So begins where errors say that an assignment comes from.
+const ASSIGNED: &str = "--set ";
+
 /// A configuration that cannot be read: which key, from where, and why.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ConfigError {
@@ -223,7 +226,11 @@ impl Layers {
         for key in GROUPS {
             let groups = match keys.get(key) {
                 Some(Value::Dict(..)) => {
-                    let message = format!("found a table, a list of tables is expected: write [[{key}]]");
+                    let written = match self.origin(key).starts_with(ASSIGNED) {
+                        true => format!("--set '{key}=[{{…}}]'"),
+                        false => format!("[[{key}]]"),
+                    };
+                    let message = format!("found a table, a list of tables is expected: write {written}");
                     return Err(self.error(key, message));
                 }
                 Some(Value::Array(_, groups)) => groups,
@@ -276,7 +283,7 @@ impl Layers {
         let shown = shorten(argument);
         let wrong = |message: String| ConfigError::Set { argument: shown.clone().into_owned(), message };
         let (key, text) = argument.split_once('=').ok_or_else(|| wrong("key=value is expected".into()))?;
-        self.replace(key.trim(), parse_value(text.trim()), &format!("--set {shown}"))?.map_err(wrong)
+        self.replace(key.trim(), parse_value(text.trim()), &format!("{ASSIGNED}{shown}"))?.map_err(wrong)
     }
 
     /// Puts `value` at `key` over all that is there; `origin` is where errors say it comes from.

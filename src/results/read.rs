@@ -105,8 +105,13 @@ pub fn is_run(folder: &Path) -> bool {
 /// Hidden folders, links and earlier runs of cells are not entered.
 ///
 /// # Errors
-/// [`ReadError::Io`] for a folder that cannot be listed; [`ReadError::NoRuns`] if there is none.
+/// [`ReadError::Content`] for a file; [`ReadError::Io`] for a folder that cannot be listed; [`ReadError::NoRuns`] if there
+/// is none.
 pub fn find_folders(path: &Path) -> Result<Vec<PathBuf>, ReadError> {
+    if fs::metadata(path).is_ok_and(|there| !there.is_dir()) {
+        let message = "a run folder is expected, this is a file".to_owned();
+        return Err(ReadError::Content { path: path.to_owned(), message });
+    }
     let mut found = Vec::new();
     collect(path, &mut found)?;
     if found.is_empty() { Err(ReadError::NoRuns { path: path.to_owned() }) } else { Ok(found) }

@@ -14,9 +14,9 @@ fn folders_that_are_no_run() {
         ("none", "none: No such file"),
         ("empty", "no run here"),
         ("half", "no run here"),
-        ("file", "ot a directory"),
+        ("file", "a run folder is expected, this is a file"),
         ("", "a value is required"),
-        ("good.toml", "ot a directory"),
+        ("good.toml", "a run folder is expected, this is a file"),
     ] {
         room.refuses(&["report", path], &[part]);
         room.refuses(&["report", path, "--out", "r", "--csv", "t.csv"], &[part]);

@@ -94,8 +94,18 @@ const WRONG: &[(&str, &[&str])] = &[
         &["faults.0.fault.impostor.of: there is no worker 17; ids are 0 to 16"],
     ),
     ("workers=[]", &["workers", "no honest workers"]),
-    ("workers={count=3}", &["workers: found a table, a list of tables is expected: write [[workers]]"]),
-    ("faults={fault='silence'}", &["faults: found a table, a list of tables is expected: write [[faults]]"]),
+    (
+        "workers={count=3}",
+        &["workers: found a table, a list of tables is expected: write --set 'workers=[{…}]'"],
+    ),
+    (
+        "faults={fault='silence'}",
+        &["faults: found a table, a list of tables is expected: write --set 'faults=[{…}]'"],
+    ),
+    (
+        "faults.0.fault=silence",
+        &["faults: found a table, a list of tables is expected: write --set 'faults=[{…}]'"],
+    ),
     ("workers.0.count=-3", &["workers.0.count"]),
     ("workers.0.batch_size=0", &["workers.0.batch_size"]),
     ("workers.0.estimator=momentom", &["workers.0.estimator", "did you mean `momentum`"]),

@@ -17,7 +17,7 @@ use self::{
     cluster::{Cluster, tasks},
     progress::{Lines, Shown, style},
 };
-use super::{at_least, print, table, unusable};
+use super::{address, at_least, print, table, unusable};
 use crate::{
     checkpoint::{Build, newest_build},
     exit::INTERRUPTED,
@@ -63,7 +63,7 @@ pub struct Arguments {
     data: Option<PathBuf>,
     /// Show to Prometheus how many cells are in which state [default address: 127.0.0.1:9464].
     #[arg(long, value_name = "ADDRESS", num_args = 0..=1, require_equals = true,
-        default_missing_value = "127.0.0.1:9464")]
+        default_missing_value = "127.0.0.1:9464", value_parser = address)]
     metrics: Option<String>,
     /// No progress bar and no line for every cell.
     #[arg(long, short)]

@@ -79,9 +79,6 @@ impl Shown {
     /// Listens on `address` for those who ask after the sweep in `folder`.
     pub fn open(address: &str, folder: &Path) -> anyhow::Result<Self> {
         let config = config::Telemetry { listen: address.to_owned(), ..config::Telemetry::off() };
-        if let Some((key, message)) = config.complaint() {
-            anyhow::bail!("--metrics: {key}: {message}");
-        }
         let Some(door) = Door::take(&config)? else { anyhow::bail!("--metrics: an address is needed") };
         let name = folder.file_name().unwrap_or_default().to_string_lossy();
         let (telemetry, metrics) = door.open(&[], 0, |meter| SweepMetrics::new(meter, &name))?;
