@@ -11,7 +11,8 @@
 //! each tile by one pass. The tests hold the two ways against each other.
 //!
 //! A model of one's own is a config struct with [`ModelRule`]; a layer of one's
-//! own implements [`Layer`]. Nothing here knows an actor or the TOML file.
+//! own implements [`Layer`] with tensors of [`tch`], and is computed by libtorch:
+//! kernels cannot be added from outside. Nothing here knows an actor or the TOML file.
 
 mod alone;
 mod chance;
@@ -42,6 +43,8 @@ pub use pass::Pass;
 pub use peak::peak;
 pub use precision::Precision;
 pub use running::BatchNormPolicy;
+/// What layers compute with: a layer of one's own takes tensors of this version.
+pub use tch;
 
 /// A model as configured: its parameters, which make the network once the data set is known.
 pub trait ModelRule: Described {

@@ -45,7 +45,8 @@ pub(super) use windows::Windows;
 
 use super::chance::Chance;
 
-/// A layer's arithmetic in both number formats.
+/// A layer's arithmetic in both number formats. It is closed: only layers built in have kernels, and a layer from outside is
+/// computed by libtorch.
 pub trait Kernel: Run<f32> + Run<f64> + Any + Debug + Send + Sync {}
 
 impl<K: Run<f32> + Run<f64> + Any + Debug + Send + Sync> Kernel for K {}

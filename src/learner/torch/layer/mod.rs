@@ -142,7 +142,8 @@ pub trait Layer: fmt::Debug + Send + Sync {
     /// libtorch's.
     fn forward(&self, x: Tensor, pass: &mut Pass<'_>) -> Result<Tensor, TchError>;
 
-    /// The layer's arithmetic without libtorch, for an input of this form. A model with a layer that has none runs in libtorch.
+    /// The layer's arithmetic without libtorch, for an input of this form. A model with a layer that has none runs in libtorch,
+    /// as every model with a layer from outside does: [`Kernel`] cannot be implemented there.
     fn kernel(&self, input: Shape) -> Option<Box<dyn Kernel>> {
         let _ = input;
         None
