@@ -18,16 +18,34 @@ pub fn columns(rows: &[Vec<String>]) -> String {
 /// little room.
 pub fn wrapped(rows: &[Vec<String>], width: usize) -> String {
     let count = rows.iter().map(Vec::len).max().unwrap_or(0);
-    let front: Vec<Vec<String>> = rows.iter().map(|row| row[..row.len().min(count - 1)].to_vec()).collect();
-    let front = columns(&front);
-    let room = front.lines().map(|line| line.chars().count()).max().unwrap_or(0) + 2;
-    let beside = room + LEAST <= width;
-    let line = |(front, row): (&str, &Vec<String>)| match row.get(count - 1).filter(|last| !last.is_empty()) {
-        None => format!("{front}\n"),
-        Some(last) if beside => paragraph(&format!("{front:room$}"), last, room, width),
-        Some(last) => format!("{front}\n{}", paragraph(&" ".repeat(BELOW), last, BELOW, width)),
+    let parts: Vec<(&[String], &str)> = rows
+        .iter()
+        .map(|row| {
+            let (front, last) = row.split_at(row.len().min(count.saturating_sub(1)));
+            (front, last.first().map_or("", String::as_str))
+        })
+        .collect();
+    let fronts = columns(&parts.iter().map(|(front, _)| front.to_vec()).collect::<Vec<_>>());
+    let room = fronts.lines().map(|line| line.chars().count()).max().unwrap_or(0) + 2;
+    if room + LEAST > width {
+        return parts.iter().map(|(front, last)| below(front, last, width)).collect();
+    }
+    let line = |(front, (_, last)): (&str, &(&[String], &str))| match last {
+        &"" => format!("{front}\n"),
+        last => paragraph(&format!("{front:room$}"), last, room, width),
     };
-    front.lines().zip(rows).map(line).collect()
+    fronts.lines().zip(&parts).map(line).collect()
+}
+
+/// The first cells of a row, and `last` below them; a row without a first cell belongs to the one above.
+fn below(front: &[String], last: &str, width: usize) -> String {
+    let inside = front.first().is_some_and(String::is_empty);
+    let indent = if inside { BELOW + 2 } else { BELOW };
+    let cells: Vec<&str> = front.iter().map(String::as_str).filter(|cell| !cell.is_empty()).collect();
+    let head = format!("{:1$}{2}\n", "", if inside { BELOW } else { 0 }, cells.join("  "));
+    let last =
+        if last.is_empty() { String::new() } else { paragraph(&" ".repeat(indent), last, indent, width) };
+    head + &last
 }
 
 /// Least room of a column of text beside others.
@@ -78,5 +96,7 @@ mod tests {
             "a\n          one two\n          three four\n          five six\n          seven\nbbb\n"
         );
         assert_eq!(wrapped(&[], 20), "");
+        let rows = [["a", "any", "one two"], ["", "2", "three"]].map(|row| row.map(str::to_owned).to_vec());
+        assert_eq!(wrapped(&rows, 20), "a  any\n          one two\n          2\n            three\n");
     }
 }

@@ -182,7 +182,7 @@ fn a_pre_aggregator_makes_as_many_vectors_as_it_says() {
     let out = tempfile::tempdir().unwrap();
     let outcome = run(&program(), EXPERIMENT, out.path(), vec![format!("{RULE}=['odd', 'cwmed']")]);
     let error = outcome.summary.error.unwrap();
-    let said = "a pre-aggregator makes 1 vectors of 7, where it said 7 of the 7 that there are";
+    let said = "a pre-aggregator makes 1 vector of 7, where it said 7 of the 7 that there are";
     assert!(error.contains(said) && error.ends_with("aggregator.rule is odd > cwmed"), "{error}");
 }
 

@@ -240,7 +240,7 @@ fn an_attack_that_goes_wrong_is_left_out() {
 #[test]
 fn an_estimator_that_goes_wrong_ends_the_run() {
     fails(ESTIMATOR, "panic", 3, "worker 4 panicked: sabotage");
-    fails(ESTIMATOR, "length", 3, "worker 4 submits 3 coordinates of f32");
+    fails(ESTIMATOR, "length", 3, "worker 4 was rejected: it submits 3 coordinates of f32");
     fails(ESTIMATOR, "hang", 3, "worker 4 stayed silent for 2s");
 }
 

@@ -306,7 +306,10 @@ fn samples_that_workers_hold_are_their_weights() {
             let mut given = over(layers, rule, json!(held));
             let mut counted = over(layers, rule, json!("samples"));
             let refused = counted.aggregate(&x, 1, stream(1)).unwrap_err().to_string();
-            assert!(refused.starts_with(&format!("{rule}: weights = samples: a list")), "{refused}");
+            assert!(
+                refused.starts_with(&format!("{rule}: weights = samples: workers that hold shards")),
+                "{refused}"
+            );
             assert_eq!(counted.count_samples(None).unwrap_err().to_string(), refused);
             counted.count_samples(Some(&held)).unwrap();
             let outputs =
