@@ -210,7 +210,7 @@ fn a_length_beyond_all_memory_is_refused_and_costs_nothing() {
         run(&(trouble().replace(TROUBLE, "") + fault), &["barrier.absence=drop", "task.precision=f64"]);
     let reasons = text_column(&run, "faults.csv", "reason");
     let words =
-        "was rejected: worker 0 submits 4294967296 coordinates of f64, but 30 coordinates of f64 are wanted";
+        "was rejected: it submits 4294967296 coordinates of f64, but 30 coordinates of f64 are wanted";
     assert_eq!(reasons, vec![words; 38]);
 }
 
