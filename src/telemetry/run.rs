@@ -431,12 +431,12 @@ mod tests {
         let mut metrics = RunMetrics::new(&meter, &five());
         assert_eq!(lines(&meter, names::BYZANTINE_SHARE), [" 0.2"], "of the cast");
         let round = |workers| RoundReport { workers, ..RoundReport::default() };
-        metrics.round(&round(vec![weighed(1, 0.25), weighed(3, 0.5), weighed(4, 0.125)])).unwrap();
+        metrics.round(&round(vec![weighed(1, 0.25), weighed(3, 0.5), weighed(4, 0.25)])).unwrap();
         let of = |id, weight: &str| format!(r#"{{worker="{id}",role="honest"}} {weight}"#);
         let expected = [of(0, "0"), of(1, "0.25"), of(2, "0"), of(3, "0.5")];
         assert_eq!(lines(&meter, names::WORKER_WEIGHT), expected);
         assert_eq!(lines(&meter, names::BYZANTINE_SHARE), [" 0.3333333333333333"], "one of three");
-        assert_eq!(lines(&meter, names::BYZANTINE_WEIGHT), [" 0.125"]);
+        assert_eq!(lines(&meter, names::BYZANTINE_WEIGHT), [" 0.25"]);
         let absent = WorkerReport { absence: Some(Reason::Lost), weight: None, ..weighed(3, 0.0) };
         metrics.round(&round(vec![weighed(0, 0.5), absent, weighed(4, 0.5)])).unwrap();
         assert_eq!(lines(&meter, names::BYZANTINE_SHARE), [" 0.5"]);
