@@ -121,9 +121,10 @@ impl Exposed {
 }
 
 impl Honest {
-    /// Those that are finite, unless all of them are, or none: then training has diverged, and the run is to end by it.
+    /// Those that are finite, unless all of them are, or none: then training has diverged, and the run is to end by it. A
+    /// device is not asked, for a look at its numbers waits for it.
     fn finite(&self) -> Option<Self> {
-        let batch = Batch::new(&self.vectors).ok()?;
+        let batch = Batch::new(&self.vectors).ok().filter(|_| self.vectors[0].is_on_host())?;
         let Err(BatchError::NonFinite(bad)) = batch.require_finite() else { return None };
         if bad.len() == self.ids.len() {
             return None;
