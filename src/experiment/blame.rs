@@ -16,14 +16,14 @@ use crate::config::{Config, Named};
 pub(super) fn blame(error: &RunError, config: &Config) -> String {
     let server = &config.aggregator;
     let named = match error {
-        RunError::Workers { reason, .. } if probed_nothing(reason) => gradients(config),
-        RunError::Workers { workers, reason, .. } if is_own(reason) => {
-            forged(reason, config).or_else(|| makers(workers, config))
-        }
+        RunError::Workers { workers, reason, .. } if is_own(reason) => probed(reason)
+            .and_then(|error| ruled(error, config))
+            .or_else(|| forged(reason, config))
+            .or_else(|| makers(workers, config)),
         RunError::Stuck { part: Part::Rule, .. } | RunError::Died { part: Part::Rule, .. } => {
             rule(&server.rule)
         }
-        RunError::Rule { error, .. } if error.is_own() => rule(&server.rule),
+        RunError::Rule { error, .. } => ruled(error, config),
         RunError::Learner { .. }
         | RunError::Evaluation { .. }
         | RunError::Stuck { part: Part::Learner | Part::Evaluation, .. }
@@ -35,7 +35,6 @@ pub(super) fn blame(error: &RunError, config: &Config) -> String {
             "learner" => learner(config),
             _ => None,
         },
-        RunError::Rule { error, .. } if matches!(**error, RuleError::NoneFinite { .. }) => gradients(config),
         RunError::Stuck { part: Part::Step, .. }
         | RunError::Died { part: Part::Step, .. }
         | RunError::Step { .. } => step(config),
@@ -44,13 +43,24 @@ pub(super) fn blame(error: &RunError, config: &Config) -> String {
     named.map_or_else(String::new, |named| format!("; {named}"))
 }
 
-/// Whether an attack tried the rule on honest vectors of which none was finite.
-fn probed_nothing(reason: &Reason) -> bool {
-    let Reason::Fault(Fault::Forge { error: ForgeError::Attack(error), .. } | Fault::Attack(error)) = reason
-    else {
-        return false;
-    };
-    matches!(error, AttackError::Probe(RuleError::NoneFinite { .. }))
+/// What the rule said to an attack that tried it.
+fn probed(reason: &Reason) -> Option<&RuleError> {
+    match reason {
+        Reason::Fault(
+            Fault::Forge { error: ForgeError::Attack(AttackError::Probe(error)), .. }
+            | Fault::Attack(AttackError::Probe(error)),
+        ) => Some(error),
+        _ => None,
+    }
+}
+
+/// What is behind an error of the rule: itself, or what it was given.
+fn ruled(error: &RuleError, config: &Config) -> Option<String> {
+    match error {
+        RuleError::NoneFinite { .. } => gradients(config),
+        error if error.is_own() => rule(&config.aggregator.rule),
+        _ => None,
+    }
 }
 
 /// Whether a worker is absent by what its own components did.

@@ -260,6 +260,16 @@ fn a_rule_that_goes_wrong_ends_the_run() {
     fails(RULE, "hang", 1, "the aggregation rule did not answer within 2s");
 }
 
+/// The attack is the first to see it.
+#[test]
+fn a_rule_that_goes_wrong_as_an_attack_tries_it_is_named() {
+    let out = tempfile::tempdir().unwrap();
+    let sets = [format!("{RULE}=[{{saboteur={{way='length'}}}}]"), format!("{ATTACK}='opt-alie'")];
+    let outcome = run(&Program::new().rule::<Saboteur>(), EXPERIMENT, out.path(), sets.to_vec());
+    let said = ["round 1: worker 5 failed: the attack opt-alie", "a vector of 3 coordinates"];
+    assert_eq!(has_failed(outcome, RULE, &said), 0);
+}
+
 /// Panics as it is made.
 #[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
