@@ -184,11 +184,9 @@ impl Collusion {
         let rng = self.seed.stream("attack", self.scheme.group, "forge", exposed.round);
         let (knowledge, attack) = (self.knowledge, &mut self.scheme.attack);
         let pool = &self.pool;
-        let exposed = match knowledge {
-            Knowledge::Blind | Knowledge::Own => Cow::Borrowed(exposed),
-            Knowledge::Honest | Knowledge::Defence => pool.install(|| exposed.finite()),
-        };
-        if knowledge >= Knowledge::Honest && exposed.honest.as_ref().is_some_and(|h| h.vectors.is_empty()) {
+        let looks = knowledge >= Knowledge::Honest;
+        let exposed = if looks { pool.install(|| exposed.finite()) } else { Cow::Borrowed(exposed) };
+        if looks && exposed.honest.as_ref().is_some_and(|honest| honest.vectors.is_empty()) {
             // There is nothing to deviate from: a cohort may hold attackers alone.
             return Ok(vec![exposed.shape.clone(); members.len()]);
         }

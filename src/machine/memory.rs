@@ -19,7 +19,6 @@ pub fn peak_memory() -> Option<u64> {
 }
 
 /// How many pages this process was given by the system so far without a read from a disk (minor page faults).
-#[cfg(unix)]
 pub fn pages_mapped() -> Option<u64> {
     let mut usage = MaybeUninit::<libc::rusage>::uninit();
     // SAFETY: a whole `rusage` is written if 0 is returned.

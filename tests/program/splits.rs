@@ -49,6 +49,18 @@ fn data_show_draws_what_it_says() {
     assert!(error.contains("who.pdf: a picture ends in .svg or .png"), "{error}");
 }
 
+/// What a user looks for who was told that somebody holds nothing.
+#[test]
+fn a_deal_that_leaves_workers_without_samples_is_shown_and_not_run() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = experiment(folder.path(), "experiment.toml", &logistic());
+    let sets = ["--set", "preset=byzfl", "--set", "task.partition={dirichlet={alpha=0.001}}"];
+    let rows = shown(&[&[file.as_str()], &sets[..]].concat());
+    let without = rows.iter().find(|row| row[2] == "0").map(|row| row[0].clone()).unwrap();
+    let error = Program::fails(&[&["check", file.as_str()], &sets[..]].concat());
+    assert!(error.contains(&format!("worker {without} holds no sample")), "{error}");
+}
+
 #[test]
 fn honest_holders_lend_to_attackers() {
     let folder = tempfile::tempdir().unwrap();

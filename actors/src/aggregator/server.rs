@@ -98,7 +98,7 @@ impl Server {
         self.step.step(round, &mut self.point, &aggregation.output);
         let stepping = started.elapsed();
         let mut honest = honest.unwrap_or_default();
-        honest.retain(|row| !aggregation.set_aside.contains(row));
+        honest.retain(|row| aggregation.set_aside.binary_search(row).is_err());
         let lengths = Lengths::of(vectors, &honest, !wants_distances, &aggregation.output, &self.point);
         if !is_finite(lengths.aggregate, &aggregation.output) {
             return Err(RuleError::NotFinite);

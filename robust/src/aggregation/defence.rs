@@ -29,7 +29,7 @@ pub struct Aggregation {
     pub distances: Option<Vec<f64>>,
     /// The number of Byzantine vectors that the rule was told to withstand among those that took part.
     pub f: usize,
-    /// Vectors that were not finite and took no part.
+    /// Vectors that were not finite and took no part, ascending.
     pub set_aside: Vec<usize>,
 }
 

@@ -49,7 +49,7 @@ pub enum BatchError {
         expected: String,
     },
     /// Rows with NaN or infinite coordinates, or (for [`Batch::gram`]) whose squared norm is infinite in f64, by
-    /// index. [`Defence`](crate::aggregation::Defence)
+    /// ascending index. [`Defence`](crate::aggregation::Defence)
     /// answers it by setting those rows aside.
     #[error("rows {0:?} are not finite, or have a squared norm that is not")]
     NonFinite(Vec<usize>),

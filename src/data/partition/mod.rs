@@ -126,20 +126,16 @@ impl Deal {
         }
     }
 
-    /// The same, if each of `workers` holders has a shard with a sample at least, and each sample is among the `samples` that
-    /// there are.
+    /// The same, if each of `workers` holders has a shard, of which each sample is among the `samples` that there are.
     ///
     /// # Errors
-    /// [`PartitionError::Shards`], [`PartitionError::Nothing`] or [`PartitionError::Sample`].
+    /// [`PartitionError::Shards`] or [`PartitionError::Sample`].
     pub fn checked(self, samples: usize, workers: usize) -> Result<Self, PartitionError> {
         let Self::Shards(Shards { shards, .. }) = &self else { return Ok(self) };
         if shards.len() != workers {
             return Err(PartitionError::Shards { shards: shards.len(), workers });
         }
         for (worker, shard) in shards.iter().enumerate() {
-            if shard.is_empty() {
-                return Err(PartitionError::Nothing { worker });
-            }
             if let Some(&index) = shard.iter().find(|&&index| index as usize >= samples) {
                 return Err(PartitionError::Sample { worker, index, samples });
             }

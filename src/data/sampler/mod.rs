@@ -19,6 +19,12 @@ pub enum SamplerError {
         /// Whose batch.
         worker: usize,
     },
+    /// A worker that holds no sample.
+    #[error("worker {worker} holds no sample")]
+    Nothing {
+        /// Who that is.
+        worker: usize,
+    },
     /// More samples than the worker holds.
     #[error("worker {worker} has batch_size = {batch}, more than the {shard} samples of its shard")]
     Large {

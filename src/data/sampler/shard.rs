@@ -57,11 +57,13 @@ impl ShardSampler {
     /// Batches of `batch` samples.
     ///
     /// # Errors
-    /// [`SamplerError::Empty`]; [`SamplerError::Large`] for a batch larger than the shard, in either order.
+    /// [`SamplerError::Empty`]; [`SamplerError::Nothing`] for an empty shard, [`SamplerError::Large`] for a batch larger
+    /// than the shard, in either order.
     pub fn new(shard: Shard, batch: usize, order: Order, seed: Seed) -> Result<Self, SamplerError> {
         let (worker, held) = (shard.worker, shard.indices.len());
         match batch {
             0 => Err(SamplerError::Empty { worker }),
+            _ if held == 0 => Err(SamplerError::Nothing { worker }),
             _ if batch > held => Err(SamplerError::Large { worker, batch, shard: held }),
             _ => Ok(Self { shard, batch, order, seed, epoch: None }),
         }
