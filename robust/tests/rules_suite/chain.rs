@@ -237,7 +237,7 @@ fn nothing_that_goes_by_workers_stands_under_buckets() {
         &[("ctma", json!({})), ("safeguard", json!({}))],
     ] {
         let error = made(rules).unwrap_err();
-        assert!(matches!(&error, RuleError::Chain(why) if why.contains("cannot stand over")), "{error}");
+        assert!(matches!(&error, RuleError::Chain(why) if why.contains("who sent them")), "{error}");
     }
     made(&[("weighted-ctma", json!({})), ("weighted-cwmed", json!({}))]).unwrap();
 }
