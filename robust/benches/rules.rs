@@ -295,8 +295,12 @@ struct Times {
     read: f64,
 }
 
-/// Times of the rule and of a plain read, taken in turn.
+/// Times of the rule and of a plain read, taken in turn, in the pool: so the rounds of a run call rules.
 fn measure(line: &Line, rows: &[Vector], budget: Duration) -> Times {
+    rayon::scope(|_| measure_here(line, rows, budget))
+}
+
+fn measure_here(line: &Line, rows: &[Vector], budget: Duration) -> Times {
     let mut work = work(line, rows);
     let plain_read = || {
         let start = Instant::now();

@@ -5,6 +5,7 @@ use std::{collections::HashSet, fmt, sync::Arc};
 use super::{Aggregate, Aggregator, Bound, Context, Layer, MetaAggregator, Output, PreAggregator, RuleError};
 use crate::{
     Batch, BatchError, Size, Vector,
+    batch::in_pool,
     random::Stream,
     state::{State, StateError, Stateful},
 };
@@ -135,6 +136,10 @@ impl Defence {
     /// # Errors
     /// As [`aggregate`](Self::aggregate).
     pub fn aggregate_in(&mut self, rows: &[Vector], context: Context) -> Result<Aggregation, RuleError> {
+        in_pool(rows, || self.aggregate_here(rows, context))
+    }
+
+    fn aggregate_here(&mut self, rows: &[Vector], context: Context) -> Result<Aggregation, RuleError> {
         let before = self.root.clone();
         let result = match self.aggregate_finite(rows, context.clone()) {
             Err(RuleError::Batch(BatchError::NonFinite(bad))) => {

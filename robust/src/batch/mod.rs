@@ -73,6 +73,14 @@ macro_rules! on_form {
     };
 }
 
+/// Runs `work` on these rows, in rayon's pool as a whole if they are so many that its threads share a pass: else each pass
+/// would wake them, and its caller would sleep meanwhile. Rows of libtorch stay with the caller, whose settings are its
+/// thread's own.
+pub(crate) fn in_pool<T: Send>(rows: &[Vector], work: impl FnOnce() -> T + Send) -> T {
+    let values = rows.first().filter(|row| row.is_on_host()).map_or(0, |row| rows.len() * row.len());
+    if kernels::are_few(values) { work() } else { rayon::scope(|_| work()) }
+}
+
 /// What rounding may change in a sum of so many weights, as a part of it.
 pub(crate) fn rounding(weights: usize) -> f64 {
     4.0 * weights as f64 * f64::EPSILON

@@ -8,7 +8,9 @@ use crate::batch::Places;
 
 /// The coordinates of a range that are in some of the sets, by cells.
 pub(super) struct Cells {
+    /// Each below `range`.
     listed: Vec<u32>,
+    range: usize,
     /// Where in `listed` each cell begins, and the last one ends. The bits of its index say which sets it is in.
     starts: [usize; Cells::COUNT + 1],
 }
@@ -37,7 +39,14 @@ impl Cells {
             listed[next[cell]] = at;
             next[cell] += 1;
         }
-        Self { listed, starts }
+        let beyond = listed.iter().max().is_some_and(|&last: &u32| last as usize >= range.len());
+        assert!(!beyond, "places beyond the range");
+        Self { listed, range: range.len(), starts }
+    }
+
+    /// The length of the range, below which every listed place is.
+    pub fn range(&self) -> usize {
+        self.range
     }
 
     /// Those that are not empty.

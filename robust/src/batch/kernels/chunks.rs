@@ -8,10 +8,10 @@ use rayon::prelude::*;
 const VALUES: usize = 1 << 16;
 
 /// Values that are added up in less time than it takes to wake a thread.
-const FEW: usize = 1 << 19;
+const FEW: usize = 1 << 18;
 
 /// Whether to read and add up this many values is no work for more than the caller.
-pub(super) fn are_few(values: usize) -> bool {
+pub(in crate::batch) fn are_few(values: usize) -> bool {
     values <= FEW
 }
 

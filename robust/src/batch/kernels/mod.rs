@@ -25,6 +25,7 @@ mod sorted;
 mod tile;
 mod weighted;
 
+pub(super) use chunks::are_few;
 pub(super) use columns::columns;
 pub(super) use linear::{combine, differences, distances, dots, norms2};
 pub(super) use mix::product;

@@ -46,7 +46,7 @@ pub(in crate::batch) fn centred_at<R: Real, A: Real>(
 fn apart<R: Real, A: Real>(rows: &[&[R]], centre: usize, sets: &[&Places]) -> Vec<Vec<f64>> {
     let (n, d) = (rows.len() + 1, rows[0].len());
     let held: usize = sets.iter().map(|set| set.len()).sum();
-    let piece = (PIECE * d / held.clamp(1, d)).next_multiple_of(64).min(Cells::LONGEST);
+    let piece = even(d, (PIECE * d / held.clamp(1, d)).min(Cells::LONGEST));
     let chunk = d.div_ceil(CHUNKS).next_multiple_of(piece);
     let sums = |(): &mut (), range: Range<usize>| {
         let mut sums = vec![0.0; sets.len() * n * n];
@@ -58,6 +58,13 @@ fn apart<R: Real, A: Real>(rows: &[&[R]], centre: usize, sets: &[&Places]) -> Ve
         sums
     };
     chunks::total(chunks::map(d, chunk, || (), sums)).chunks_exact(n * n).map(<[f64]>::to_vec).collect()
+}
+
+/// The length of pieces of d coordinates, in whole words of a set: up to `most`, or a little beyond it. Where they are few
+/// their number is even, for two threads to have as many.
+fn even(d: usize, most: usize) -> usize {
+    let count = d.div_ceil(most);
+    if count > CHUNKS { most } else { d.div_ceil(count.next_multiple_of(2)) }.next_multiple_of(64)
 }
 
 /// Adds the products over pieces of the rows to the lower triangles, one after the other for each set.
@@ -100,17 +107,21 @@ fn pack<R: Real, A: Real>(rows: &[&[R]], centre: usize, cells: &Cells, tile: &mu
     }
 }
 
-/// Writes the cells of a row, less those of another if it is given, and zeros behind each.
+/// Writes the cells of a row, less those of another if it is given, and zeros behind each. The loops are made of gathers
+/// where the processor has them, for no place is tested.
 #[inline(always)]
 fn look_up<R: Real, A: Real>(row: &[R], cells: &Cells, around: Option<&[A]>, target: &mut [A]) {
+    assert!(cells.range() <= row.len(), "cells of a longer row");
+    // SAFETY: a cell lists places below the length of its range, which the row has.
+    let value = |&at: &u32| A::nearest(unsafe { *row.get_unchecked(at as usize) });
     for Cell { listed, columns, .. } in cells.iter() {
         let (found, padding) = target[columns.clone()].split_at_mut(listed.len());
         let all = found.iter_mut().zip(listed);
         match around {
             Some(around) => {
-                all.zip(&around[columns]).for_each(|((y, &at), &c)| *y = A::nearest(row[at as usize]) - c);
+                all.zip(&around[columns]).for_each(|((y, at), &c)| *y = value(at) - c);
             }
-            None => all.for_each(|(y, &at)| *y = A::nearest(row[at as usize])),
+            None => all.for_each(|(y, at)| *y = value(at)),
         }
         padding.fill(A::default());
     }
