@@ -2,7 +2,7 @@
 
 use super::{
     canvas::{
-        DrawError, Entry, Lie, colour, fill, font, legend, legend_places, picture, room, shortened, whole,
+        DrawError, Entry, Lie, colour, fill, font, legend, legend_height, picture, room, shortened, whole,
         write,
     },
     ticks::{step, written},
@@ -48,7 +48,7 @@ impl Bars {
         let entries: Vec<Entry> = self.parts.iter().cloned().zip(0..).collect();
         // a single part is named by the axis
         let entries = if entries.len() > 1 { entries } else { Vec::new() };
-        let rows = legend_places(&entries, width - 24).last().map_or(0, |place| place.1 + 18);
+        let rows = legend_height(&entries, width - 24);
         let top = 38 + rows;
         let foot = top + self.bars.len() as i32 * BAR;
         let most = self.bars.iter().map(|bar| bar.parts.iter().sum::<f64>()).fold(0.0, f64::max);

@@ -48,6 +48,8 @@ const DASHES: [Option<(i32, i32)>; 8] = [
 ];
 /// The width of a line in a legend, in pixels.
 const SAMPLE: i32 = 30;
+/// The height of a row of a legend, in pixels.
+const ROW: i32 = 18;
 
 /// The dashes of the line with number `at` and the gaps between them, in pixels, so that of lines that coincide one is
 /// seen in the gaps of another.
@@ -186,7 +188,7 @@ pub fn room(labels: &[String], size: i32, most: i32) -> i32 {
 pub type Entry = (String, usize);
 
 /// The places of the entries of a legend that is `width` pixels wide: in one row, or else in columns of one width.
-pub fn legend_places(entries: &[Entry], width: i32) -> Vec<(i32, i32)> {
+fn legend_places(entries: &[Entry], width: i32) -> Vec<(i32, i32)> {
     let wide: Vec<i32> = entries.iter().map(|(label, _)| SAMPLE + 10 + width_of(label, 11) + 14).collect();
     if wide.iter().sum::<i32>() <= width {
         let before = |at: usize| wide[..at].iter().sum();
@@ -194,7 +196,12 @@ pub fn legend_places(entries: &[Entry], width: i32) -> Vec<(i32, i32)> {
     }
     let column = wide.iter().copied().max().unwrap_or(width);
     let columns = (width / column).max(1) as usize;
-    (0..wide.len()).map(|at| ((at % columns) as i32 * column, (at / columns) as i32 * 18)).collect()
+    (0..wide.len()).map(|at| ((at % columns) as i32 * column, (at / columns) as i32 * ROW)).collect()
+}
+
+/// The pixels that a legend needs, `width` pixels wide.
+pub fn legend_height(entries: &[Entry], width: i32) -> i32 {
+    legend_places(entries, width).last().map_or(0, |place| place.1 + ROW)
 }
 
 /// The dashes of the entry with a number, and the gaps between them: [`dashes`] of lines, [`whole`] of areas.

@@ -5,7 +5,7 @@ use plotters::style::{RGBColor, WHITE};
 
 use super::{
     canvas::{Area, DrawError, Lie, fill, font, picture, room, shortened, width_of, write},
-    ticks::{marks, written},
+    ticks::{label, marks, place},
 };
 
 const CELL: (i32, i32) = (74, 30);
@@ -93,7 +93,8 @@ impl Heat {
     /// `DrawError`.
     pub fn draw_among<'a>(&self, maps: impl IntoIterator<Item = &'a Self>) -> Result<String, DrawError> {
         let cells = maps.into_iter().flat_map(|map| map.cells.iter().flatten());
-        let places = cells.filter_map(Cell::number).map(|value| self.place(value)).filter(|v| v.is_finite());
+        let places =
+            cells.filter_map(Cell::number).map(|value| place(value, self.log)).filter(|v| v.is_finite());
         self.draw_within(places.fold((f64::MAX, f64::MIN), |(l, h), v| (l.min(v), h.max(v))))
     }
 
@@ -109,7 +110,7 @@ impl Heat {
         let width =
             (right + bar.width()).max(width_of(&self.title, 14) + 24).max(width_of(&self.what, 11) + 24);
         let height = top + bar.height.max(self.rows.len() as i32 * CELL.1) + 14;
-        let place = |column: usize| {
+        let edge = |column: usize| {
             let gap = if self.apart && column + 1 == self.columns.len() { 6 } else { 0 };
             left + column as i32 * wide + gap
         };
@@ -118,14 +119,14 @@ impl Heat {
             write(root, (12, 36), &self.what, font(11), Lie::From)?;
             write(root, (left + columns * wide / 2, 56), &self.across, font(11), Lie::Middle)?;
             for (c, column) in self.columns.iter().enumerate() {
-                write(root, (place(c) + wide / 2, 74), &shortened(column, 10, wide), font(10), Lie::Middle)?;
+                write(root, (edge(c) + wide / 2, 74), &shortened(column, 10, wide), font(10), Lie::Middle)?;
             }
             for (r, row) in self.rows.iter().enumerate() {
                 let y = top + r as i32 * CELL.1;
                 let label = shortened(row, 11, left - 20);
                 write(root, (left - 8, y + CELL.1 / 2), &label, font(11), Lie::To)?;
                 for (c, cell) in self.cells[r].iter().enumerate() {
-                    self.cell(root, (place(c), y), wide, (cell, limits))?;
+                    self.cell(root, (edge(c), y), wide, (cell, limits))?;
                 }
             }
             bar.draw(root, (right, top), |share| self.shade(share))
@@ -155,17 +156,12 @@ impl Heat {
         write(root, (x, y + NOTE.1), cell.note(), style(NOTE.0), Lie::Middle)
     }
 
-    /// Where a value is on the scale of the colours: exponents of ten on a logarithmic one.
-    fn place(&self, value: f64) -> f64 {
-        if self.log { value.log10() } else { value }
-    }
-
     /// The colour of a value, by its place between the limits.
     fn paint(&self, value: f64, (low, high): (f64, f64)) -> RGBColor {
         if !value.is_finite() {
             return DIVERGED;
         }
-        let share = (self.place(value) - low) / (high - low);
+        let share = (place(value, self.log) - low) / (high - low);
         // no number is below zero on a logarithmic scale
         let share = if share.is_nan() { 0.0 } else { share.clamp(0.0, 1.0) };
         self.shade(if high > low { share } else { 0.5 })
@@ -189,8 +185,8 @@ impl Bar {
         if limits.0 >= limits.1 {
             return Self { limits, height: 0, marks: Vec::new() };
         }
-        let label = |mark: f64| (mark, written(if log { 10f64.powf(mark) } else { mark }));
-        let marks = marks(limits, log, (height / 20).max(3) as usize).into_iter().map(label).collect();
+        let marks = marks(limits, log, (height / 20).max(3) as usize);
+        let marks = marks.into_iter().map(|mark| (mark, label(mark, log))).collect();
         Self { limits, height, marks }
     }
 

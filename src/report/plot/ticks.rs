@@ -6,6 +6,16 @@ pub fn marks((low, high): (f64, f64), log: bool, most: usize) -> Vec<f64> {
     if log { powers(low, high, most) } else { even(low, high, most) }
 }
 
+/// Where a value is on an axis: exponents of ten on a logarithmic one.
+pub fn place(value: f64, log: bool) -> f64 {
+    if log { value.log10() } else { value }
+}
+
+/// What stands at a place on an axis.
+pub fn label(place: f64, log: bool) -> String {
+    written(if log { 10f64.powf(place) } else { place })
+}
+
 /// The least of the round steps that goes `most` times at most into `room`.
 pub fn step(room: f64, most: usize) -> f64 {
     // a quotient that should be whole may lie a little above it
@@ -80,11 +90,10 @@ fn raised(power: &str) -> String {
 mod tests {
     use proptest::prelude::*;
 
-    use super::{marks, step, written};
+    use super::{label, marks, step, written};
 
     fn labels(range: (f64, f64), log: bool) -> Vec<String> {
-        let value = |mark: f64| if log { 10f64.powf(mark) } else { mark };
-        marks(range, log, 6).into_iter().map(|mark| written(value(mark))).collect()
+        marks(range, log, 6).into_iter().map(|mark| label(mark, log)).collect()
     }
 
     #[test]
@@ -123,7 +132,7 @@ mod tests {
             let mut seen = Vec::new();
             for &mark in &marks {
                 prop_assert!(range.0 - 1e-6 <= mark && mark <= range.1 + 1e-6, "{mark} in {range:?}");
-                let label = written(value(mark));
+                let label = label(mark, log);
                 let (digits, power) = read(&label);
                 let read = digits * 10f64.powi(power);
                 prop_assert!((read - value(mark)).abs() <= 1e-6 * value(mark).abs() + 1e-9 * room, "{label} at {}", value(mark));
