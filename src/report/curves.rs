@@ -7,7 +7,7 @@ use super::{
     measure::{ACCURACY, GAP, Measure, OBJECTIVE, VALIDATION},
     plot::{Axis, Entry, Grid, Line, Point},
     statistics::Estimate,
-    study::{Run, Series, Study, pick},
+    study::{Run, Series, Study, combinations, having, pick},
 };
 use crate::results::{Columns, read::RunRecord};
 
@@ -96,11 +96,15 @@ fn line(study: &Study, series: &Series, measure: Measure, against: Against, unit
         let ys: Option<Vec<f64>> =
             runs.iter().zip(&rows).map(|(run, &row)| Some(measure.of(run)?[row] * measure.scale())).collect();
         let x = xs.iter().zip(&rows).map(|(values, &row)| values[row]).sum::<f64>() / runs.len() as f64;
-        let estimate = Estimate::of(&ys?)?;
-        let (low, high) = estimate.range();
-        Some(Point { x: x * unit, y: estimate.mean, low, high, hollow: false })
+        Some(point(x * unit, Estimate::of(&ys?)?, false))
     };
     common(&runs).filter_map(point).collect()
+}
+
+/// A point at `x` with its interval.
+pub fn point(x: f64, estimate: Estimate, hollow: bool) -> Point {
+    let (low, high) = estimate.range();
+    Point { x, y: estimate.mean, low, high, hollow }
 }
 
 /// The rounds that all `runs` evaluated, with the row of each run.
@@ -148,8 +152,7 @@ pub fn axis_of(measure: Measure, values: impl Iterator<Item = f64> + Clone) -> A
 /// The curves of the runs with the values `split` of the factors that divide figures.
 pub fn curves(study: &Study, split: &[usize], measure: Measure, against: Against) -> Grid {
     let layout = &study.layout;
-    let here: Vec<&Series> =
-        study.series.iter().filter(|series| pick(series, &layout.split) == split).collect();
+    let here = having(&study.series, &layout.split, split);
     let runs = || here.iter().flat_map(|series| &series.runs).map(|&run| &study.runs[run].record);
     let most = runs().flat_map(|run| against.values(run)).filter(|x| x.is_finite()).fold(0.0, f64::max);
     let (label, unit) = against.axis(most);
@@ -157,7 +160,7 @@ pub fn curves(study: &Study, split: &[usize], measure: Measure, against: Against
     let y = axis_of(measure, values);
     let panels = panels(study, layout, &here, |series| line(study, series, measure, against, unit));
     Grid {
-        title: Losses::over(here).beside(titled(study, measure.title, split)),
+        title: Losses::over(here).beside(titled(study, measure.title, (&layout.split, split))),
         x: Axis { label, ..Axis::default() },
         y,
         marks: false,
@@ -165,12 +168,12 @@ pub fn curves(study: &Study, split: &[usize], measure: Measure, against: Against
     }
 }
 
-/// `title`, and which figure of several this is.
-pub fn titled(study: &Study, title: &str, split: &[usize]) -> String {
+/// `title`, and which figure of several this is: that with the values `levels` of the factors `which`.
+pub fn titled(study: &Study, title: &str, (which, levels): (&[usize], &[usize])) -> String {
     // a word begins with a capital, a formula stays as it is
     let word = title.chars().nth(1).is_some_and(char::is_alphabetic);
     let title = if word { title[..1].to_uppercase() + &title[1..] } else { title.to_owned() };
-    match study.label(&study.layout.split, split) {
+    match study.label(which, levels) {
         label if label.is_empty() => title,
         label => format!("{title}, {label}"),
     }
@@ -183,12 +186,7 @@ pub fn panels(
     series: &[&Series],
     points: impl Fn(&Series) -> Vec<Point>,
 ) -> Grid {
-    let occurring = |which: &[usize]| {
-        let mut all: Vec<Vec<usize>> = series.iter().map(|series| pick(series, which)).collect();
-        all.sort();
-        all.dedup();
-        all
-    };
+    let occurring = |which: &[usize]| combinations(series.iter().copied(), which);
     let (rows, columns) = (occurring(&layout.rows), occurring(&layout.columns));
     let colours = study.combinations(&layout.colour);
     let number = |series: &Series| {

@@ -23,6 +23,19 @@ pub struct Layout {
     pub colour: Vec<usize>,
 }
 
+impl Layout {
+    /// The same without the factors `which`.
+    pub fn without(&self, which: &[usize]) -> Self {
+        let rest = |list: &[usize]| list.iter().copied().filter(|at| !which.contains(at)).collect();
+        Self {
+            split: rest(&self.split),
+            rows: rest(&self.rows),
+            columns: rest(&self.columns),
+            colour: rest(&self.colour),
+        }
+    }
+}
+
 /// Attack and its parameters become rows, base and optimiser columns, the meta-aggregator or rule colour. Another problem
 /// is another figure; of the rest one may become rows, and what the colours can tell apart joins them. Parameters stay
 /// with the name whose they are.

@@ -1,108 +1,27 @@
 //! What a set of runs is a study of: the runs that count, those that differ in
 //! nothing but the seed (series), and what is said of their settings.
 
-use std::collections::{BTreeMap, HashSet};
+mod run;
+mod series;
 
+pub use self::{
+    run::Run,
+    series::{Series, combinations, counted, counted_runs, having, pick},
+};
 use super::{
     ReportError,
-    factors::{ABSENT, Factor, UNSET, factors, is_below, is_of_problem, without_role},
-    facts::{Fact, Facts},
+    factors::{ABSENT, Factor, factors, is_below, is_of_problem, without_role},
+    facts::Fact,
     layout::{Layout, layout},
-    losses::Losses,
-    measure::{Digest, Measure},
-    notes::{LeftOut, Note, told},
+    measure::Measure,
+    notes::Note,
     statistics::Estimate,
 };
-use crate::{
-    config::Config,
-    results::{Status, Summary, read::RunRecord},
-};
+use crate::results::{Status, read::RunRecord};
 
 /// Settings whose values are told without their key.
 const PLAIN: [&str; 7] =
     ["attack", "rule", "base", "estimator", "step", "estimator / step", "task.partition"];
-
-/// One run of the study.
-#[derive(Debug)]
-pub struct Run {
-    /// What its folder holds.
-    pub record: RunRecord,
-    /// Its configuration, flat.
-    pub facts: Facts,
-    /// The numbers that sum it up; none if it is not complete.
-    pub digest: Digest,
-    /// Hash of its configuration.
-    pub hash: String,
-}
-
-impl Run {
-    fn new(record: RunRecord, measure: Measure) -> Self {
-        let facts = Facts::of(&record.config);
-        let run = Self { digest: Digest::default(), hash: record.config.hash(), facts, record };
-        // What it had come to before it failed is not where it ended, and is in no mean.
-        let digest = if run.is_complete() { Digest::of(&run.record, measure) } else { run.digest };
-        Self { digest, ..run }
-    }
-
-    /// The run's seed.
-    pub fn seed(&self) -> u64 {
-        self.record.config.seed
-    }
-
-    /// How it ended; `unfinished` if it has not.
-    pub fn status(&self) -> &'static str {
-        match &self.record.summary {
-            None => "unfinished",
-            Some(summary) if summary.status == Status::Completed && !self.is_complete() => {
-                "without evaluations"
-            }
-            Some(summary) => summary.status.name(),
-        }
-    }
-
-    /// Whether it is completed, and its evaluations are there.
-    pub fn is_complete(&self) -> bool {
-        let completed = |summary: &Summary| summary.status == Status::Completed;
-        self.record.summary.as_ref().is_some_and(completed) && !self.record.evaluations.is_empty()
-    }
-
-    /// What went wrong, if something did.
-    pub fn error(&self) -> Option<&str> {
-        self.record.summary.as_ref()?.error.as_deref()
-    }
-
-    /// Whether it ended by an error.
-    fn has_failed(&self) -> bool {
-        self.record.summary.as_ref().is_some_and(|summary| summary.status == Status::Failed)
-    }
-
-    /// The value of `key`; that of absent ones if there is none.
-    pub fn value_of(&self, key: &str) -> &str {
-        self.facts.value(key).unwrap_or(ABSENT)
-    }
-
-    /// The value of `key`, a parameter of `component`.
-    pub fn parameter(&self, key: &str, component: &str) -> &str {
-        let without = if self.facts.has(component) { UNSET } else { ABSENT };
-        self.facts.value(key).unwrap_or(without)
-    }
-
-    /// All that a result depends on; what it is called is not.
-    fn essence(&self) -> serde_json::Value {
-        Config { name: String::new(), ..self.record.config.clone() }.essence()
-    }
-}
-
-/// Runs that differ in nothing but the seed.
-#[derive(Clone, Debug)]
-pub struct Series {
-    /// For every factor, which of its values.
-    pub levels: Vec<usize>,
-    /// The runs that count, by seed.
-    pub runs: Vec<usize>,
-    /// How many of its seeds failed.
-    pub losses: Losses,
-}
 
 /// What a set of runs is a study of.
 #[derive(Debug)]
@@ -133,13 +52,13 @@ impl Study {
         if records.iter().all(|record| measure.of(record).is_none()) {
             return Err(ReportError::Empty { folders: records.len() });
         }
-        Ok(Self::of(runs(records, measure), measure))
+        Ok(Self::of(series::runs(records, measure), measure))
     }
 
     fn of(runs: Vec<Run>, measure: Measure) -> Self {
         let mut notes = Vec::new();
         let (factors, levels) = factors(&runs, &mut notes);
-        let series = series(&runs, (&factors, &levels), &mut notes);
+        let series = series::series(&runs, (&factors, &levels), &mut notes);
         let layout = layout(&factors, &series);
         Self { runs, measure, factors, levels, series, layout, notes }
     }
@@ -238,107 +157,17 @@ impl Study {
     }
 }
 
-/// Of `records`, the runs that count in a study of them, and what a reader has to know of the others.
-pub fn counted(records: Vec<RunRecord>, measure: Measure) -> (Vec<Run>, Vec<Note>) {
-    let (all, mut notes) = (runs(records, measure), Vec::new());
-    let (factors, levels) = factors(&all, &mut Vec::new());
-    let series = series(&all, (&factors, &levels), &mut notes);
-    let counted = counted_runs(&series);
-    let kept = all.into_iter().enumerate().filter(|(at, _)| counted.contains(at));
-    (kept.map(|(_, run)| run).collect(), notes)
-}
-
-/// The runs that count: those of a series.
-pub fn counted_runs(series: &[Series]) -> HashSet<usize> {
-    series.iter().flat_map(|series| series.runs.iter().copied()).collect()
-}
-
-fn runs(records: Vec<RunRecord>, measure: Measure) -> Vec<Run> {
-    records.into_iter().map(|record| Run::new(record, measure)).collect()
-}
-
-/// The values of `series` at the factors `which`.
-pub fn pick(series: &Series, which: &[usize]) -> Vec<usize> {
-    which.iter().map(|&factor| series.levels[factor]).collect()
-}
-
-/// The combinations of values of the factors `which` that occur among `series`, in order.
-pub fn combinations(series: &[Series], which: &[usize]) -> Vec<Vec<usize>> {
-    let mut all: Vec<Vec<usize>> = series.iter().map(|series| pick(series, which)).collect();
-    all.sort();
-    all.dedup();
-    all
-}
-
-/// Groups the runs that differ in nothing but the seed; of repeated ones the latest complete one counts.
-fn series(runs: &[Run], (factors, table): (&[Factor], &[Vec<usize>]), notes: &mut Vec<Note>) -> Vec<Series> {
-    let mut groups: BTreeMap<&[usize], BTreeMap<u64, usize>> = BTreeMap::new();
-    let (mut repeated, mut unlike) = (0, 0);
-    for (at, levels) in table.iter().enumerate() {
-        let seeds = groups.entry(levels).or_default();
-        let rank = |run: usize| (runs[run].is_complete(), &runs[run].record.info.started);
-        match seeds.get(&runs[at].seed()) {
-            Some(&other) => {
-                let same = runs[at].essence() == runs[other].essence();
-                *if same { &mut repeated } else { &mut unlike } += 1;
-                if rank(at) > rank(other) {
-                    seeds.insert(runs[at].seed(), at);
-                }
-            }
-            None => drop(seeds.insert(runs[at].seed(), at)),
-        }
-    }
-    let number = |n: usize, one: &str, more: &str| format!("{n} {}", if n == 1 { one } else { more });
-    if repeated > 0 {
-        let some = number(repeated, "run repeats", "runs repeat");
-        notes.push(format!("{some} another's settings and seed; the latest complete one counts.").into());
-    }
-    if unlike > 0 {
-        let some = number(unlike, "run is", "runs are");
-        let unlike = format!(
-            "{some} like another, with the same seed, in all that is told here, yet their configurations are \
-             not the same; the latest complete one counts."
-        );
-        notes.push(unlike.into());
-    }
-    let mut left_out = Vec::new();
-    let groups = groups.into_iter();
-    let series: Vec<Series> = groups
-        .map(|(levels, seeds)| Series {
-            levels: levels.to_vec(),
-            losses: losses(runs, seeds.values()),
-            runs: counting(runs, seeds.into_values(), &mut left_out),
-        })
-        .collect();
-    notes.extend(told(runs, (factors, table), &left_out));
-    series.into_iter().filter(|series| !series.runs.is_empty()).collect()
-}
-
-/// How many of `seeds` failed.
-fn losses<'a>(runs: &[Run], seeds: impl Iterator<Item = &'a usize>) -> Losses {
-    seeds.map(|&run| &runs[run]).fold(Losses::default(), |Losses { failed, of }, run| Losses {
-        failed: failed + usize::from(run.has_failed()),
-        of: of + usize::from(run.has_failed() || run.is_complete()),
-    })
-}
-
-/// The complete runs, or all that were evaluated if none is complete; the others go to `left_out`.
-fn counting(runs: &[Run], all: impl Iterator<Item = usize>, left_out: &mut Vec<LeftOut>) -> Vec<usize> {
-    let (complete, other): (Vec<usize>, Vec<usize>) = all.partition(|&run| runs[run].is_complete());
-    let evaluated = |run: &usize| !runs[*run].record.evaluations.is_empty();
-    left_out
-        .extend(other.iter().map(|&run| LeftOut { run, is_drawn: complete.is_empty() && evaluated(&run) }));
-    if complete.is_empty() { other.into_iter().filter(evaluated).collect() } else { complete }
-}
-
 #[cfg(test)]
 pub(super) mod tests {
     use std::path::Path;
 
-    use super::{Digest, Losses, Run, Study};
+    use super::{Run, Study};
     use crate::{
         config::read_back,
-        report::measure::ACCURACY,
+        report::{
+            losses::Losses,
+            measure::{ACCURACY, Digest},
+        },
         results::{
             Columns, Status,
             read::{RunInfo, RunRecord},
