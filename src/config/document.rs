@@ -11,7 +11,7 @@ use std::{
 
 use figment::value::{Dict, Value};
 
-use super::{ConfigError, layers::dict_of, shorten};
+use super::{ConfigError, shorten, values::dict_of};
 
 /// Longest file that is read; what a device or a wrong file holds does not fill the memory.
 const LONGEST: u64 = 1 << 22;

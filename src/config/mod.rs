@@ -2,8 +2,12 @@
 //! spans more than one key. [`load`] reads the layers; the experiment's plan
 //! turns a [`Config`] into something that can run.
 
+mod assign;
 mod checkpoint;
+mod checks;
 mod document;
+mod environment;
+mod error;
 mod faults;
 mod layers;
 mod machine;
@@ -11,6 +15,7 @@ mod named;
 mod suggest;
 mod task;
 mod telemetry;
+mod values;
 mod written;
 
 use std::{borrow::Cow, io};
@@ -22,9 +27,10 @@ use sha2::{Digest, Sha256};
 
 pub use checkpoint::Checkpoint;
 pub use document::Document;
+pub use error::ConfigError;
+pub(crate) use error::message_of;
 pub use faults::FaultTable;
-pub(crate) use layers::message_of;
-pub use layers::{ConfigError, DEFAULTS, Layers, load, read_back};
+pub use layers::{DEFAULTS, Layers, load, read_back};
 pub use machine::{Machine, StatePlace};
 pub use named::Named;
 pub(crate) use phalanx_robust::describe::number;
