@@ -6,7 +6,7 @@
 //! |---|---|
 //! | `config.toml` | the configuration as resolved, every parameter written out |
 //! | `run.json` | version, git commit and libtorch of the program, start time, threads, what computed, remarks on the configuration, arguments; processes that resumed it |
-//! | `rounds.csv` | a row for every round, flushed as it goes ([`tables`]) |
+//! | `rounds.csv` | a row for every round, flushed as it goes; its columns, and those of the other tables: [`rows`] |
 //! | `evaluations.csv` | a row for every evaluation |
 //! | `faults.csv` | a row for every worker and round in which something went wrong |
 //! | `workers.csv` | a row for every worker, in every `record.workers_every` rounds, if that is not 0 |
@@ -25,6 +25,7 @@ mod folder;
 mod lock;
 mod parameters;
 pub mod read;
+pub mod rows;
 mod summary;
 pub mod tables;
 pub(crate) mod tensors;

@@ -28,7 +28,7 @@ pub struct RunRecord {
     pub info: RunInfo,
     /// How the run ended; none while it is going, or if it was killed.
     pub summary: Option<Summary>,
-    /// `rounds.csv`; columns in [`tables`](super::tables).
+    /// `rounds.csv`; columns in [`rows`](super::rows).
     pub rounds: Columns,
     /// `evaluations.csv`.
     pub evaluations: Columns,

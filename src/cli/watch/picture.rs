@@ -3,7 +3,7 @@
 
 use phalanx_actors::report::Phases;
 
-use crate::results::{Columns, Summary, read::RunRecord, tables::timing};
+use crate::results::{Columns, Summary, read::RunRecord, rows::timing};
 
 /// How many of the last rounds a pace or a mean is taken over.
 const RECENT: usize = 50;

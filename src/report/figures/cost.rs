@@ -13,7 +13,7 @@ use super::{
     },
     Gallery,
 };
-use crate::results::tables::timing;
+use crate::results::rows::timing;
 
 /// As many bars as a picture can hold.
 const MOST_BARS: usize = 24;
