@@ -5,6 +5,7 @@ mod breakdown;
 mod cells;
 mod cost;
 mod heterogeneity;
+mod weights;
 
 use std::iter::once;
 
@@ -55,6 +56,7 @@ struct Map {
 impl Gallery<'_> {
     fn all(&mut self) -> Result<(), DrawError> {
         self.curves()?;
+        self.weights()?;
         self.breakdown()?;
         self.attacks()?;
         self.heterogeneity()?;
