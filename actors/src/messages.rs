@@ -147,7 +147,7 @@ pub struct Honest {
 /// The server's defence as it stands in a round.
 #[derive(Clone)]
 pub struct ExposedDefence {
-    /// A copy of the rule and its memory.
+    /// A copy of the rule and its memory. If the rule panics, this gives an error; see [`probed`](crate::probed).
     pub defence: Defence,
     /// A copy of the random stream it will use.
     pub rng: Stream,

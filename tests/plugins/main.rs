@@ -263,11 +263,26 @@ fn a_rule_that_goes_wrong_ends_the_run() {
 /// The attack is the first to see it.
 #[test]
 fn a_rule_that_goes_wrong_as_an_attack_tries_it_is_named() {
-    let out = tempfile::tempdir().unwrap();
-    let sets = [format!("{RULE}=[{{saboteur={{way='length'}}}}]"), format!("{ATTACK}='opt-alie'")];
-    let outcome = run(&Program::new().rule::<Saboteur>(), EXPERIMENT, out.path(), sets.to_vec());
-    let said = ["round 1: worker 5 failed: the attack opt-alie", "a vector of 3 coordinates"];
-    assert_eq!(has_failed(outcome, RULE, &said), 0);
+    let tried = |way, attack, said: &[&str]| {
+        let out = tempfile::tempdir().unwrap();
+        let sets = [
+            format!("{RULE}=[{{saboteur={{way='{way}'}}}}]"),
+            format!("{ATTACK}={attack}"),
+            "barrier.attack_seconds=2".to_owned(),
+            "barrier.rule_seconds=2".to_owned(),
+        ];
+        let outcome = run(&Program::new().rule::<Saboteur>(), EXPERIMENT, out.path(), sets.to_vec());
+        assert_eq!(has_failed(outcome, RULE, said), 0, "{way} {attack}");
+    };
+    tried(
+        "length",
+        "opt-alie",
+        &["round 1: worker 5 failed: the attack opt-alie", "a vector of 3 coordinates"],
+    );
+    for attack in ["opt-alie", "opt-ipm", "{single-coordinate={evaluations=9}}"] {
+        tried("panic", attack, &["round 1: worker 5 failed: the attack", "the rule: it panicked: sabotage"]);
+    }
+    tried("hang", "opt-ipm", &["round 1: the aggregation rule did not answer within 2s"]);
 }
 
 /// Panics as it is made.

@@ -28,6 +28,7 @@ use crate::{
         Called, Close, Expect, Exposed, Fault, LearnerSeat, Open, Reply, Reveal, Seat, Submission, Tally,
         Withdraw,
     },
+    probed::Probes,
     revival::Revivals,
     settings::{Deadlines, Policy, Settings},
     understudy::Understudies,
@@ -225,8 +226,12 @@ impl Floor {
     }
 
     /// Phase two: shows every waiting attacker what its knowledge allows, and takes its vector in.
-    /// `exposed` makes what a knowledge is shown.
-    pub async fn phase_two(&mut self, exposed: impl Fn(Knowledge) -> Arc<Exposed>) -> Result<(), RunError> {
+    /// `exposed` makes what a knowledge is shown; `probes` are the calls of the rule that is in it.
+    pub async fn phase_two(
+        &mut self,
+        exposed: impl Fn(Knowledge) -> Arc<Exposed>,
+        probes: &Probes,
+    ) -> Result<(), RunError> {
         self.waiting.sort_unstable();
         let waiting = Arc::new(std::mem::take(&mut self.waiting));
         let mut calls: FuturesUnordered<_> = by_seat(&self.seats, &waiting)
@@ -245,10 +250,18 @@ impl Floor {
                     None => return Ok(()),
                 },
                 () = &mut patience => {
+                    self.rule_answers(probes).await?;
                     return self.give_up(self.outstanding(), Reason::Silent(self.deadlines.attack));
                 }
             }
         }
+    }
+
+    /// Whether it is the rule that attackers wait for: it has as long for them as for the server.
+    async fn rule_answers(&self, probes: &Probes) -> Result<(), RunError> {
+        let (round, deadline) = (self.round, self.deadlines.rule);
+        let stuck = |_| RunError::Stuck { round, part: Part::Rule, deadline };
+        timeout(deadline, probes.end()).await.map_err(stuck)
     }
 
     /// Hands out what came in and what stands in for the rest, and tells what happened on the way.

@@ -40,6 +40,7 @@ use crate::{
     error::{Part, RunError},
     learner::{Evaluation, Query, Sampler},
     messages::{Exposed, ExposedDefence, Honest, LearnerSeat, Seat, Submission},
+    probed::Probes,
     report::{Observer, Phases, RoundReport, RunEnd},
     settings::Settings,
     snapshot::{Keeper, Snapshot, Unfit},
@@ -327,9 +328,10 @@ impl Rounds {
             let (ids, vectors) = self.floor.honest();
             Arc::new(Exposed { honest: Some(Honest { ids, vectors }), ..blind.clone() })
         });
+        let probes = Probes::default();
         let defence = self.server.as_ref().filter(|_| highest >= Knowledge::Defence).zip(honest.as_ref());
         let expose = |(server, honest): (&Server, &Arc<Exposed>)| {
-            let defence = of_part(round, Part::Rule, || server.defence.clone())?;
+            let defence = probes.of(of_part(round, Part::Rule, || server.defence.clone())?);
             let (rng, reference, standing_in) = (rng.clone(), reference.cloned(), self.floor.standing_in());
             let open = ExposedDefence { defence, rng, standing_in, reference };
             Ok::<_, RunError>(Arc::new(Exposed { defence: Some(open), ..Exposed::clone(honest) }))
@@ -341,7 +343,7 @@ impl Rounds {
             (Knowledge::Honest, Some(vectors), _) => vectors.clone(),
             _ => blind.clone(),
         };
-        self.floor.phase_two(shown).await?;
+        self.floor.phase_two(shown, &probes).await?;
         Ok(started.elapsed())
     }
 
