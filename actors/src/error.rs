@@ -112,6 +112,12 @@ impl Reason {
         )
     }
 
+    /// Whether the worker itself sent nothing, whatever else it did.
+    pub(crate) fn is_unsent(&self) -> bool {
+        self.is_silence()
+            || matches!(self, Self::Died | Self::Panicked(_) | Self::NoAttacker | Self::Fault(_))
+    }
+
     /// Whether it was waited for until a deadline.
     pub fn is_silence(&self) -> bool {
         matches!(self, Self::Silent(_) | Self::Unasked(_))

@@ -12,6 +12,7 @@
 //! | `server` | x_t, x_{t-1}, the last aggregate, the last evaluation |
 //! | `rule`, `step`, `learner` | memory of the defence, the optimiser and the model |
 //! | `floor` | workers that are not asked any more |
+//! | `attendance` | who took part in a round and sent nothing, as far back as some fault looks |
 //! | `revivals`, `understudies` | who begins anew, and whose last submission stands in |
 //! | `worker.N` | memory of worker N: its estimator, or what a custom actor tells |
 //! | `group.N` | the adversary behind group N of attackers |

@@ -185,7 +185,7 @@ fault!(Duplicate, "duplicate", SOURCE, self => {
     Ok(What::Duplicate { copies: self.copies })
 });
 
-/// Its submission of an earlier round, if it took part in that, arrives again, before the new one, and is refused.
+/// Its submission of an earlier round, if it sent one in that, arrives again, before the new one, and is refused.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 struct Replay {

@@ -484,6 +484,9 @@ impl Floor {
 
     /// Does without these workers in this round, if the policy allows it.
     fn give_up(&mut self, lost: Vec<usize>, reason: Reason) -> Result<(), RunError> {
+        if reason.is_unsent() {
+            lost.iter().for_each(|&worker| self.post.unsent(worker));
+        }
         let (again, lost): (Vec<_>, Vec<_>) =
             lost.into_iter().partition(|&worker| reason.is_panic() && self.revivals.spend(worker));
         for worker in again {

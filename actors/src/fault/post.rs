@@ -156,6 +156,21 @@ impl Post {
         self.incidents.push(Incident { worker, restarted: true, ..Incident::default() });
     }
 
+    /// Notes that `worker` takes part and sends nothing.
+    pub fn unsent(&mut self, worker: usize) {
+        self.attendance.unsent(worker);
+    }
+
+    /// Who sent something in which rounds, which is all that a post remembers.
+    pub fn attendance(&self) -> &Attendance {
+        &self.attendance
+    }
+
+    /// The same, to be restored.
+    pub fn attendance_mut(&mut self) -> &mut Attendance {
+        &mut self.attendance
+    }
+
     /// Notes that a worker was waited for until the deadline.
     pub fn waited_in_vain(&mut self) {
         self.in_vain = true;
@@ -232,11 +247,11 @@ impl Post {
     fn stale(&self, struck: &[What], worker: usize) -> Vec<(u64, u64)> {
         let round = self.round;
         let replayed = struck.iter().filter_map(|what| match *what {
-            What::Replay { age } if self.attendance.before(age, worker) => Some((round - age, 1)),
+            What::Replay { age } if self.attendance.sent_before(age, worker) => Some((round - age, 1)),
             _ => None,
         });
         let overtaken = self.faults.0.iter().enumerate().filter_map(|(at, table)| match table.what {
-            What::OutOfOrder { rounds } if self.attendance.before(rounds, worker) => {
+            What::OutOfOrder { rounds } if self.attendance.sent_before(rounds, worker) => {
                 let sent = round - rounds;
                 let then = || self.faults.striking(self.seed, worker, sent);
                 // Of several that kept it from its round, the first has the say.

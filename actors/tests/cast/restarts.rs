@@ -1,7 +1,7 @@
 //! Who comes back after a crash or a panic, and with what memory.
 
 use phalanx_actors::{
-    Cast, Faults, Member, Policy, Settings, What, When, Workers,
+    Cast, Faults, Member, Policy, RoundReport, Settings, What, When, Workers,
     fault::Table,
     learner::{Draw, Sampler},
 };
@@ -13,7 +13,7 @@ use phalanx_robust::{
     step::{Domain, Sgd, StepRule},
 };
 
-use crate::stage::*;
+use crate::{resuming::Shelf, stage::*};
 
 /// The norms of a lone worker's vectors where hardly a step is made, by its estimator and its crash in rounds 3 and 4.
 fn norms(members: Vec<Member>, remembers: Option<bool>) -> Vec<f64> {
@@ -58,10 +58,15 @@ impl Sampler for Fatal {
     }
 }
 
-fn with_panics(rounds: &[u64], settings: Settings) -> Played {
+/// Worker 4 of five panics in these rounds.
+fn panicking(rounds: &[u64], settings: Settings) -> Cast {
     let mut members = members(4..5);
     members[0].sampler = Box::new(Fatal(Noise(4), rounds.to_vec()));
-    play(four_honest(settings).seat(4..5, Workers(members)))
+    four_honest(settings).seat(4..5, Workers(members))
+}
+
+fn with_panics(rounds: &[u64], settings: Settings) -> Played {
+    play(panicking(rounds, settings))
 }
 
 #[test]
@@ -80,6 +85,44 @@ fn a_worker_that_panics_begins_anew_as_often_as_it_may() {
         twice(Policy::Drop).absences(4),
         ["", "panicked: no batch", "", "panicked: no batch", "died in round 4"]
     );
+}
+
+/// How many messages of worker 4 are refused in each round.
+fn refused(played: &Played) -> Vec<u64> {
+    let of_worker = |round: &RoundReport| -> u64 {
+        round.incidents.iter().filter(|incident| incident.worker == 4).map(|i| i.traffic.rejected).sum()
+    };
+    played.rounds.iter().map(of_worker).collect()
+}
+
+#[test]
+fn what_a_worker_did_not_send_before_it_began_anew_is_not_heard_of_later() {
+    let strikes = |what, when| Table { workers: vec![4], when, what };
+    let faults = Faults::new(vec![
+        strikes(What::Replay { age: 1 }, When::ALWAYS),
+        strikes(What::Replay { age: 2 }, When::ALWAYS),
+        strikes(What::OutOfOrder { rounds: 2 }, When::within(2, 2)),
+    ]);
+    let settings = Settings { restarts: 1, faults, ..settings(Policy::Drop) };
+    let shelf = Shelf::default();
+    let whole = play(panicking(&[2], settings.clone()).keep(shelf.clone()));
+    // In round 3 there is nothing one round old, and in round 4 nothing two rounds old.
+    assert_eq!(refused(&whole), [0, 0, 1, 1, 2]);
+    for snapshot in shelf.snapshots.lock().unwrap().clone() {
+        let at = snapshot.round as usize;
+        let rest = play(panicking(&[2], settings.clone()).resume(snapshot));
+        assert_eq!(refused(&rest), refused(&whole)[at..], "from round {at}");
+    }
+}
+
+#[test]
+fn what_an_attack_did_not_make_is_not_replayed() {
+    let faults =
+        Faults::new(vec![Table { workers: vec![4], when: When::ALWAYS, what: What::Replay { age: 1 } }]);
+    let settings = Settings { restarts: 1, faults, ..settings(Policy::Drop) };
+    let nervous = Box::new(Nervous::default());
+    let played = play(four_honest(settings).seat(4..5, attackers(4..5, "nervous", nervous)));
+    assert_eq!(refused(&played), [0, 0, 0, 1, 1]);
 }
 
 /// Panics the second time that it forges.
@@ -106,7 +149,7 @@ fn an_attack_that_panics_begins_anew() {
         let settings = Settings { restarts, ..settings(Policy::Drop) };
         let nervous = Box::new(Nervous::default());
         let played = play(four_honest(settings).seat(4..6, attackers(4..6, "nervous", nervous)));
-        let there = |round: &phalanx_actors::RoundReport| round.workers[4].absence.is_none();
+        let there = |round: &RoundReport| round.workers[4].absence.is_none();
         played.rounds.iter().map(there).collect::<Vec<bool>>()
     };
     assert_eq!(play(0), [true, false, false, false, false]);

@@ -14,6 +14,7 @@ use crate::{
 };
 
 const FLOOR: &str = "floor";
+const ATTENDANCE: &str = "attendance";
 const REVIVALS: &str = "revivals";
 const UNDERSTUDIES: &str = "understudies";
 
@@ -59,19 +60,25 @@ impl Floor {
     }
 
     /// What the floor itself remembers, as parts of a snapshot by name: the workers that are not asked any more, who
-    /// begins anew, and who stands in for the absent.
-    pub fn memories(&self) -> [(&'static str, State); 3] {
+    /// sent nothing, who begins anew, and who stands in for the absent.
+    pub fn memories(&self) -> [(&'static str, State); 4] {
         let gone: Vec<_> =
             self.gone.iter().map(|(worker, (since, why))| lost(*worker, *since, why)).collect();
         let mut floor = State::default();
         if !gone.is_empty() {
             floor.values.insert("gone".to_owned(), gone.into());
         }
-        [(FLOOR, floor), (REVIVALS, self.revivals.state()), (UNDERSTUDIES, self.understudies.state())]
+        [
+            (FLOOR, floor),
+            (ATTENDANCE, self.post.attendance().state()),
+            (REVIVALS, self.revivals.state()),
+            (UNDERSTUDIES, self.understudies.state()),
+        ]
     }
 
     /// Takes it back.
     pub fn restore(&mut self, snapshot: &Snapshot) -> Result<(), Unfit> {
+        snapshot.restore(ATTENDANCE, self.post.attendance_mut())?;
         snapshot.restore(REVIVALS, &mut self.revivals)?;
         snapshot.restore(UNDERSTUDIES, &mut self.understudies)?;
         self.round = snapshot.round;
