@@ -56,11 +56,7 @@ impl Attendance {
             distances.map(|rounds| (rounds, Roll::default())).collect()
         };
         let Settings { seed, rounds, cohort, .. } = *settings;
-        let earlier = rolls(|what| match *what {
-            What::Replay { age: rounds } | What::OutOfOrder { rounds } => Some(rounds),
-            _ => None,
-        });
-        let later = rolls(|what| if let What::OutOfOrder { rounds } = *what { Some(rounds) } else { None });
+        let (earlier, later) = (rolls(What::looks_back), rolls(What::looks_ahead));
         Self { seed, rounds, workers, cohort, earlier, later, round: 0, unsent: BTreeSet::new() }
     }
 

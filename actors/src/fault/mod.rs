@@ -3,21 +3,28 @@
 //! a function of (seed, table, worker, round), so that nothing needs saving
 //! and no order of arrival changes it.
 //!
-//! [`Faults`] are the tables, checked; [`post`] carries submissions under them.
-//! Time here is virtual: delays are numbers, nobody sleeps.
+//! [`Faults`] are the tables, checked; [`What`] are the kinds of fault, each with what it does; the post carries
+//! submissions under them. Time here is virtual: delays are numbers, nobody sleeps.
 
 mod attendance;
+mod closing;
 pub mod delay;
 mod downtime;
-pub mod post;
+mod post;
+mod traffic;
+mod trip;
+mod what;
 pub mod when;
 
 use phalanx_robust::random::Seed;
 
 pub(crate) use attendance::Attendance;
+pub use closing::Closing;
 pub use delay::Delay;
-pub(crate) use downtime::Downtime;
-pub use post::{Closing, Incident, Traffic};
+use downtime::Downtime;
+pub(crate) use post::{Bill, Post};
+pub use traffic::{Incident, Traffic};
+pub use what::What;
 pub use when::When;
 
 /// One table of faults.
@@ -29,82 +36,6 @@ pub struct Table {
     pub when: When,
     /// What happens.
     pub what: What,
-}
-
-/// What happens to a worker or to its submission.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub enum What {
-    /// It is down: not asked, and known to be down. `rounds` from each strike on; 0 for the struck rounds alone.
-    Crash {
-        /// How many rounds it stays down.
-        rounds: u64,
-        /// Whether it comes back with what it remembered; else as if just made.
-        remembers: bool,
-    },
-    /// Its messages take this time.
-    Delay(Delay),
-    /// Its messages do not arrive.
-    Silence,
-    /// Its submission arrives so many times more.
-    Duplicate {
-        /// How many more.
-        copies: u64,
-    },
-    /// Its submission of an earlier round arrives again, before the new one.
-    Replay {
-        /// How many rounds earlier.
-        age: u64,
-    },
-    /// Its submission arrives in a later round, behind those of the rounds between, if it takes part in that one.
-    OutOfOrder {
-        /// How many rounds later.
-        rounds: u64,
-    },
-    /// Its vector has so many coordinates; none: one more than it should. Nobody makes such a vector: the barrier refuses
-    /// it by its length.
-    WrongLength {
-        /// How many; the right number is no fault.
-        length: Option<usize>,
-    },
-    /// Its submission names another round.
-    WrongRound {
-        /// How far ahead; negative for a round that is over.
-        by: i64,
-    },
-    /// Every coordinate is NaN.
-    Nan,
-    /// Every coordinate is infinite.
-    Inf,
-    /// It submits as another worker; none: as the one with the next id.
-    Impostor {
-        /// As whom.
-        of: Option<usize>,
-    },
-    /// It sends so many messages in place of one.
-    Flood {
-        /// How many.
-        messages: u64,
-    },
-}
-
-impl What {
-    /// Its name.
-    pub fn name(&self) -> &'static str {
-        match self {
-            Self::Crash { .. } => "crash",
-            Self::Delay(delay) => delay.name(),
-            Self::Silence => "silence",
-            Self::Duplicate { .. } => "duplicate",
-            Self::Replay { .. } => "replay",
-            Self::OutOfOrder { .. } => "out-of-order",
-            Self::WrongLength { .. } => "wrong-length",
-            Self::WrongRound { .. } => "wrong-round",
-            Self::Nan => "nan",
-            Self::Inf => "inf",
-            Self::Impostor { .. } => "impostor",
-            Self::Flood { .. } => "flood",
-        }
-    }
 }
 
 /// All tables of an experiment; of none by default.
@@ -129,7 +60,7 @@ impl Faults {
 
     /// Whether some table delays messages.
     pub fn delay_anyone(&self) -> bool {
-        self.0.iter().any(|table| matches!(table.what, What::Delay(_)))
+        self.0.iter().any(|table| table.what.delay().is_some())
     }
 
     /// What strikes `worker` in `round`, in the order of the tables; crashes are those of [`Downtime`].
@@ -142,11 +73,9 @@ impl Faults {
 
     /// How long the messages of `worker` take in `round`, in virtual seconds.
     pub fn seconds(&self, seed: Seed, worker: usize, round: u64) -> f64 {
-        let delays = self.striking(seed, worker, round).filter_map(|(at, what)| match what {
-            What::Delay(delay) => {
-                Some(delay.sample(&mut seed.stream("fault", stream(at, worker), "delay", round)))
-            }
-            _ => None,
+        let delays = self.striking(seed, worker, round).filter_map(|(at, what)| {
+            let rng = || seed.stream("fault", stream(at, worker), "delay", round);
+            what.delay().map(|delay| delay.sample(&mut rng()))
         });
         // a sum of nothing would be -0
         delays.fold(0.0, |all, seconds| all + seconds)

@@ -70,7 +70,7 @@ impl Floor {
         }
         [
             (FLOOR, floor),
-            (ATTENDANCE, self.post.attendance().state()),
+            (ATTENDANCE, self.post.attendance.state()),
             (REVIVALS, self.revivals.state()),
             (UNDERSTUDIES, self.understudies.state()),
         ]
@@ -78,7 +78,7 @@ impl Floor {
 
     /// Takes it back.
     pub fn restore(&mut self, snapshot: &Snapshot) -> Result<(), Unfit> {
-        snapshot.restore(ATTENDANCE, self.post.attendance_mut())?;
+        snapshot.restore(ATTENDANCE, &mut self.post.attendance)?;
         snapshot.restore(REVIVALS, &mut self.revivals)?;
         snapshot.restore(UNDERSTUDIES, &mut self.understudies)?;
         self.round = snapshot.round;
