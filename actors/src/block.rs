@@ -7,11 +7,13 @@
 
 use actix::{MailboxError, Recipient, dev::RecipientRequest};
 use futures_util::future::OptionFuture;
-use phalanx_robust::state::{State, StateError};
+use phalanx_robust::{
+    contained,
+    state::{State, StateError},
+};
 
 use crate::{
     busy::Busy,
-    contain::contained,
     learner::{Draw, Job, Learned, LearnerError, Query},
     messages::{Ask, Fault, Reply, Submission},
     snapshot,

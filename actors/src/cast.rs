@@ -11,13 +11,13 @@
 use std::{fmt, ops::Range, rc::Rc, sync::Arc, thread, time::Duration};
 
 use actix::{Actor, System};
-use phalanx_robust::{aggregation::Defence, step::Step};
+use phalanx_robust::{aggregation::Defence, contained, panic_message, step::Step};
 use rayon::{ThreadPool, ThreadPoolBuilder};
 
 use crate::{
     aggregator::{Aggregator, Begin, Company, Stopper},
     busy::Busy,
-    contain::{contained, message, of_part},
+    contain::of_part,
     error::{Part, RunError},
     evaluator::{self, Evaluator},
     learner::{Learner, Sampler},
@@ -119,7 +119,7 @@ impl Cast {
         let cast = thread::Builder::new().name("phalanx-cast".to_owned());
         let cast = cast.spawn(move || self.run_here()).map_err(|error| failed(error.to_string()))?;
         cast.join().unwrap_or_else(|panic| {
-            Err(RunError::Died { round: 0, part: Part::Cast, message: message(panic.as_ref()) })
+            Err(RunError::Died { round: 0, part: Part::Cast, message: panic_message(panic.as_ref()) })
         })
     }
 

@@ -9,13 +9,13 @@ use phalanx_robust::{
     Batch, Vector,
     aggregation::{Defence, Mean},
     attack::{Attack, AttackError, Knowledge, Probe, Scene},
+    contained,
     random::Seed,
     state::State,
 };
 use rayon::ThreadPool;
 
 use crate::{
-    contain::contained,
     messages::{Exposed, Fault, ForgeError, Submission},
     snapshot::{self, Snapshot, Unfit},
 };

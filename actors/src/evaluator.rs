@@ -5,12 +5,10 @@
 use std::{sync::Arc, time::Instant};
 
 use actix::{Actor, Context, Handler, Message};
+use phalanx_robust::contained;
 use rayon::ThreadPool;
 
-use crate::{
-    contain::contained,
-    learner::{Evaluation, EvaluationTask, LearnerError},
-};
+use crate::learner::{Evaluation, EvaluationTask, LearnerError};
 
 /// Learner to evaluator: run this.
 #[derive(Message)]

@@ -14,13 +14,12 @@ use actix::{
 use rayon::ThreadPool;
 
 use crate::{
-    contain::contained,
     desk::Desk,
     evaluator::Run,
     learner::{Evaluation, Job, Learned, Learner, LearnerError, Query},
     messages::{Ask, Close, Evaluate, Expect, LearnerSeat, Remember, Tally, Withdraw},
 };
-use phalanx_robust::state::State;
+use phalanx_robust::{contained, state::State};
 
 type Answer = Result<Vec<Learned>, LearnerError>;
 

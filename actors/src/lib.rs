@@ -47,7 +47,6 @@ pub mod worker;
 pub use aggregator::Stopper;
 pub use cast::Cast;
 pub use collusion::Scheme;
-pub use contain::contained;
 pub use error::{Reason, RunError};
 pub use fault::{Closing, Delay, Faults, Incident, Traffic, What, When};
 pub use learner::{Evaluation, Job, Learned, Learner, LearnerError, Query};

@@ -11,6 +11,8 @@
 //! Inputs that the rule fails on have no coefficient. They are counted, for a
 //! rule that an attacker can make fail withstands nothing.
 
+use std::collections::BTreeMap;
+
 use rand::RngExt;
 use rand_distr::{Distribution, StandardNormal};
 
@@ -18,6 +20,7 @@ use crate::{
     Batch, Size, Vector,
     aggregation::{Context, Defence, Meaning, RuleError, pairwise_coefficient, robustness_coefficient},
     attack::{Attack, FirstRound},
+    contained,
     random::{Seed, Stream},
 };
 
@@ -59,6 +62,8 @@ pub struct Worst {
     pub failed: u32,
     /// How it failed first.
     pub failure: Option<RuleError>,
+    /// Attacks that panicked, by name, and what they said. What such an attack might have found is not among the inputs.
+    pub panicked: BTreeMap<String, String>,
 }
 
 /// How the honest rows lie.
@@ -81,15 +86,22 @@ impl Certify {
     /// # Errors
     /// How the rule failed first, if it gave a finite result on no input; none if there was no input.
     pub fn search(&self, attacks: &[(String, Box<dyn Attack>)]) -> Result<Worst, Option<RuleError>> {
-        let mut search = Search { task: self, left: self.budget, worst: None, failed: 0, failure: None };
+        let mut search = Search {
+            task: self,
+            left: self.budget,
+            worst: None,
+            failed: 0,
+            failure: None,
+            panicked: BTreeMap::new(),
+        };
         for shape in [Honest::Gaussian, Honest::Outvoted, Honest::Halves, Honest::Tailed] {
             search.try_attacks(shape, attacks);
         }
         search.climb();
         let tried = self.budget - search.left;
-        let Search { failed, failure, .. } = search;
+        let Search { failed, failure, panicked, .. } = search;
         match search.worst {
-            Some(worst) => Ok(Worst { tried, failed, failure, ..worst }),
+            Some(worst) => Ok(Worst { tried, failed, failure, panicked, ..worst }),
             None => Err(failure),
         }
     }
@@ -130,6 +142,8 @@ struct Search<'a> {
     /// How many inputs the rule failed on, and how first.
     failed: u32,
     failure: Option<RuleError>,
+    /// The attacks that panicked, and what they said.
+    panicked: BTreeMap<String, String>,
 }
 
 impl Search<'_> {
@@ -148,9 +162,13 @@ impl Search<'_> {
             seed: *seed,
         };
         for (name, attack) in attacks {
-            if let Ok(forged) = stage.forge(attack.clone().as_mut()) {
-                let start = format!("{name} on {shape:?} rows").to_lowercase();
-                self.consider([&honest[..], &forged].concat(), reference.clone(), &start);
+            match contained(|| stage.forge(attack.clone().as_mut())) {
+                Ok(Ok(forged)) => {
+                    let start = format!("{name} on {shape:?} rows").to_lowercase();
+                    self.consider([&honest[..], &forged].concat(), reference.clone(), &start);
+                }
+                Ok(Err(_)) => {} // it has nothing to say here
+                Err(message) => drop(self.panicked.insert(name.clone(), message)),
             }
         }
         let away = gaussian(*d, &mut seed.stream("certify", shape as u64, "far", 0)).scaled(FAR);
@@ -180,9 +198,16 @@ impl Search<'_> {
         let before = self.worst.as_ref().map_or(f64::NEG_INFINITY, |worst| worst.coefficient);
         let worse = coefficient.is_finite() && coefficient > before;
         if worse {
-            let start = start.to_owned();
-            self.worst =
-                Some(Worst { rows, reference, coefficient, start, tried: 0, failed: 0, failure: None });
+            self.worst = Some(Worst {
+                rows,
+                reference,
+                coefficient,
+                start: start.to_owned(),
+                tried: 0,
+                failed: 0,
+                failure: None,
+                panicked: BTreeMap::new(),
+            });
         }
         worse
     }

@@ -28,6 +28,7 @@ pub mod aggregation;
 pub mod attack;
 mod batch;
 pub mod certify;
+mod contain;
 mod decimals;
 pub mod describe;
 pub mod estimator;
@@ -38,6 +39,7 @@ pub mod step;
 mod vector;
 
 pub use batch::{Batch, BatchError, ColumnRule, Columns, Gram, Map, Matrix, Median, Pass, Watch};
+pub use contain::{contained, panic_message};
 #[cfg(feature = "torch")]
 pub use vector::{Copied, Shared, copied_to_host, to_device};
 pub use vector::{Dtype, Vector};

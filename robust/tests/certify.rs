@@ -8,7 +8,7 @@ use phalanx_robust::{
         Aggregate, Aggregator, Context, Defence, Layer, Meaning, RuleError, pairwise_coefficient,
         robustness_coefficient,
     },
-    attack::{self, Attack, AttackRule, AttackVisitor},
+    attack::{self, Attack, AttackError, AttackRule, AttackVisitor, FirstRound, Knowledge, View},
     certify::{Certify, Worst},
     random::Seed,
     state::Stateful,
@@ -180,4 +180,47 @@ fn a_rule_that_fails_on_all_inputs_says_how() {
             expected: "3 coordinates of f64".into()
         })
     );
+}
+
+/// Panics, or tries what the server would make of zeros.
+#[derive(Clone)]
+struct Brash {
+    probes: bool,
+}
+
+impl Stateful for Brash {}
+
+impl Attack for Brash {
+    fn knowledge(&self) -> Knowledge {
+        Knowledge::Defence
+    }
+
+    fn forge(&mut self, view: &View<'_>) -> Result<Vec<Vector>, AttackError> {
+        assert!(self.probes, "brash");
+        view.outcome(&view.filled(0.0))?;
+        Ok(view.filled(1e3))
+    }
+}
+
+#[test]
+fn an_attack_that_panics_is_named_and_the_rule_is_not_blamed_for_it() {
+    let task =
+        |defence| Certify { defence, size: SIZE, d: 3, budget: 99, meaning: Meaning::Kappa, seed: Seed(1) };
+    let brash = |name: &str, probes| (name.to_owned(), Box::new(Brash { probes }) as Box<dyn Attack>);
+    let attacks = [brash("loud", false), brash("quiet", true)];
+    let found = task(chain(&["cwmed"])).search(&attacks).unwrap();
+    assert_eq!((found.panicked, found.failed), ([("loud".to_owned(), "brash".to_owned())].into(), 0));
+
+    let sabotage = Outside(|_| panic!("sabotage"));
+    let stage = FirstRound {
+        defence: &Defence::base(sabotage),
+        honest: &vec![Vector::from(vec![1.0; 3]); 9],
+        own: None,
+        reference: None,
+        size: SIZE,
+        seed: Seed(1),
+    };
+    let tried = stage.forge(&mut Brash { probes: true });
+    let said = AttackError::Probe(RuleError::Panicked("sabotage".to_owned()));
+    assert_eq!(tried.unwrap_err(), said);
 }

@@ -14,6 +14,7 @@ use phalanx_robust::{
     aggregation::{Bound, Meaning},
     attack::Attack,
     certify::{Certify, Worst},
+    contained,
     describe::Preset,
     random::Seed,
 };
@@ -76,6 +77,7 @@ fn certify(registry: &Registry, arguments: &Arguments) -> Result<(), Failure> {
         let why = failure.map_or_else(String::new, |error| format!(": {error}"));
         Failure::flag("--rule", format!("no input was found on which it gives a finite result{why}"))
     })?;
+    worst.panicked.iter().for_each(|(name, message)| left_out(name, message));
     write_matrix(&arguments.out, &worst.rows)?;
     if let Some(reference) = &worst.reference {
         write_matrix(&beside(&arguments.out), std::slice::from_ref(reference))?;
@@ -89,6 +91,11 @@ fn need(m: u64, d: u64) -> u64 {
     m.saturating_mul(2 * d).saturating_add(m.saturating_mul(m)).saturating_mul(size_of::<f64>() as u64)
 }
 
+/// Says that an attack from outside went wrong; the rule is not to blame for it.
+fn left_out(name: &str, message: &str) {
+    say!("warning: the attack `{name}` panicked, and was left out: {message}");
+}
+
 /// Every attack that works at this size without being given parameters.
 fn attacks(registry: &Registry, size: Size, preset: Preset) -> Vec<(String, Box<dyn Attack>)> {
     let make = |name: &String| {
@@ -96,7 +103,13 @@ fn attacks(registry: &Registry, size: Size, preset: Preset) -> Vec<(String, Box<
         Some((name.clone(), (made.component)(size).ok()?))
     };
     let names: Vec<String> = registry.attacks.cards().map(|card| card.name.clone()).collect();
-    names.iter().filter_map(make).collect()
+    let whole = |name: &String| {
+        contained(|| make(name)).unwrap_or_else(|message| {
+            left_out(name, &message);
+            None
+        })
+    };
+    names.iter().filter_map(whole).collect()
 }
 
 /// Where the server's own vector goes.

@@ -8,11 +8,11 @@ use std::{
     process::ExitCode,
 };
 
-use phalanx_actors::contained;
 use phalanx_robust::{
     BatchError, Size, Vector,
     aggregation::{Defence, Layer, Mixer, RuleError},
     attack::AttackError,
+    contained,
     describe::{ParameterError, Preset},
 };
 use serde::{Deserialize, de::value::StrDeserializer};

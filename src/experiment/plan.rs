@@ -2,10 +2,11 @@
 
 use std::{fmt, path::Path};
 
-use phalanx_actors::{Closing, Faults, contained};
+use phalanx_actors::{Closing, Faults};
 use phalanx_robust::{
     Dtype, Size, Vector,
     aggregation::{Defence, Layer},
+    contained,
     describe::{ParameterError, Preset},
     step::Domain,
 };

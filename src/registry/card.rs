@@ -1,10 +1,10 @@
 //! What the catalogue says about one name, read from the config struct: the
 //! summary and the parameters' help are its doc comments, by way of its JSON schema.
 
-use phalanx_actors::contained;
 use phalanx_robust::{
     aggregation::{Layer, Rule},
     attack::{AttackRule, Knowledge},
+    contained,
     describe::{Described, Preset},
 };
 use schemars::schema_for;

@@ -97,6 +97,9 @@ pub enum RuleError {
     /// The rule's result is not finite.
     #[error("the rule makes a vector that is not finite from vectors that are")]
     NotFinite,
+    /// The rule panicked.
+    #[error("the rule panicked: {0}")]
+    Panicked(String),
     /// A rule failed for a reason of its own.
     #[error("{rule}: {message}")]
     Failed {
@@ -112,7 +115,11 @@ impl RuleError {
     pub fn is_own(&self) -> bool {
         matches!(
             self,
-            Self::Unlike { .. } | Self::Miscounted { .. } | Self::Misshapen { .. } | Self::NotFinite
+            Self::Unlike { .. }
+                | Self::Miscounted { .. }
+                | Self::Misshapen { .. }
+                | Self::NotFinite
+                | Self::Panicked(_)
         )
     }
 
@@ -132,6 +139,7 @@ impl RuleError {
             | Self::Miscounted { .. }
             | Self::Misshapen { .. }
             | Self::NotFinite
+            | Self::Panicked(_)
             | Self::Failed { .. } => false,
         }
     }

@@ -8,6 +8,7 @@ use super::AttackError;
 use crate::{
     Batch, Size, Vector,
     aggregation::{Context, Defence, RuleError},
+    contained,
     random::Stream,
 };
 
@@ -203,7 +204,7 @@ impl fmt::Debug for Probe<'_> {
 
 impl Probe<'_> {
     /// What the server would compute if worker `ids[i]` submitted `vectors[i]` beside the honest ones and those standing
-    /// in.
+    /// in. A panic of the defence is an error too, so that the attack is not taken for what panicked.
     ///
     /// # Errors
     /// [`RuleError`] of the defence.
@@ -224,6 +225,8 @@ impl Probe<'_> {
             reference: self.reference.cloned(),
             ..Context::new(self.f, self.rng.clone())
         };
-        Ok(self.defence.clone().aggregate_in(&rows, context)?.output)
+        let mut defence = self.defence.clone();
+        let found = contained(|| defence.aggregate_in(&rows, context)).map_err(RuleError::Panicked)?;
+        Ok(found?.output)
     }
 }
