@@ -22,6 +22,7 @@
 #[macro_use]
 mod say;
 
+mod called;
 pub mod checkpoint;
 mod cli;
 pub mod config;

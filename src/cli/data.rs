@@ -7,6 +7,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 
 use super::{DataArguments, show, table};
 use crate::{
+    called,
     data::{
         Listing, Place,
         get::{Got, Progress, get},
@@ -25,7 +26,7 @@ pub enum Command {
         json: bool,
     },
     /// Fetch a data set into the first folder that `path` prints.
-    #[command(override_usage = "phalanx data get [OPTIONS] <NAME>")]
+    #[command(override_usage = called::with("data get [OPTIONS] <NAME>"))]
     Get {
         /// Its name.
         name: String,
@@ -66,8 +67,8 @@ fn row(l: &Listing) -> Vec<String> {
     let place = match &l.place {
         Place::Embedded => "embedded".to_owned(),
         Place::Folder(folder) => folder.display().to_string(),
-        Place::Absent => format!("absent; `phalanx data get {}`", l.name),
-        Place::Configured => format!("as configured; `phalanx list {}`", l.name),
+        Place::Absent => format!("absent; `{} data get {}`", called::name(), l.name),
+        Place::Configured => format!("as configured; `{} list {}`", called::name(), l.name),
     };
     let sizes = l.train.zip(l.test).map(|(train, test)| format!("{train} + {test}"));
     let shape = l.shape.map(|[channels, height, width]| format!("{channels}x{height}x{width}"));
@@ -80,7 +81,8 @@ fn fetch(registry: &Registry, name: &str, roots: Vec<PathBuf>) -> ExitCode {
     let known = registry.cards(Catalogue::Datasets);
     if known.iter().any(|card| card.name == name && card.about.is_none()) {
         return super::unusable(format!(
-            "`{name}` is not fetched: an experiment says what it is; see `phalanx list {name}`"
+            "`{name}` is not fetched: an experiment says what it is; see `{} list {name}`",
+            called::name()
         ));
     }
     let Some(into) = roots.into_iter().next() else {

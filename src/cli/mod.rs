@@ -36,7 +36,7 @@ use std::{
 
 use clap::{Parser, Subcommand};
 
-use crate::{exit::UNUSABLE, experiment::Plan, registry::Registry};
+use crate::{called, exit::UNUSABLE, experiment::Plan, registry::Registry};
 
 const EXAMPLES: &str = "Examples:
   phalanx run experiments/quickstart.toml
@@ -57,9 +57,14 @@ Exit status:
   2    the command line, configuration or data cannot be used, and nothing ran
   130  the run was interrupted, and its results so far are written";
 
+/// [`EXAMPLES`] as they are typed here.
+fn examples() -> String {
+    EXAMPLES.replace("\n  phalanx ", &format!("\n  {} ", called::name()))
+}
+
 /// Simulates distributed machine learning under Byzantine faults.
 #[derive(Parser)]
-#[command(name = "phalanx", version, after_help = EXAMPLES)]
+#[command(name = "phalanx", version, after_help = examples())]
 struct Arguments {
     #[command(subcommand)]
     command: Command,
@@ -103,7 +108,7 @@ enum Command {
 /// The arguments of `phalanx run`.
 #[derive(clap::Args)]
 // Written out, as for all with --data: clap would call a flag required that the environment gives.
-#[command(override_usage = "phalanx run [OPTIONS] <FILES>...")]
+#[command(override_usage = called::with("run [OPTIONS] <FILES>..."))]
 struct RunArguments {
     /// The experiments, TOML files. Of several, all are checked before the first runs.
     #[arg(required = true)]
@@ -143,7 +148,7 @@ struct CommonArguments {
 }
 
 #[derive(clap::Args)]
-#[command(override_usage = "phalanx check [OPTIONS] <FILES>...")]
+#[command(override_usage = called::with("check [OPTIONS] <FILES>..."))]
 struct CheckArguments {
     /// The experiments and sweeps, TOML files.
     #[arg(required = true)]
@@ -166,7 +171,7 @@ struct ListArguments {
 }
 
 #[derive(clap::Args)]
-#[command(arg_required_else_help = false, override_usage = "phalanx data [OPTIONS] <COMMAND>")]
+#[command(arg_required_else_help = false, override_usage = called::with("data [OPTIONS] <COMMAND>"))]
 struct DataArguments {
     #[command(subcommand)]
     command: data::Command,
@@ -177,6 +182,7 @@ struct DataArguments {
 
 /// Reads the command line and does what it says.
 pub fn main(registry: &Registry) -> ExitCode {
+    called::as_started();
     let code = obey(registry, Arguments::parse().command);
     if SPEECHLESS.load(Ordering::Relaxed) { ExitCode::FAILURE } else { code }
 }

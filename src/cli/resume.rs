@@ -9,6 +9,7 @@ use std::{
 
 use super::{CommonArguments, address, progress::Progress, run};
 use crate::{
+    called,
     checkpoint::{self, Build, Found},
     config::Layers,
     experiment::{Plan, PlanError, RunOutcome},
@@ -18,7 +19,7 @@ use crate::{
 
 /// The arguments of `phalanx resume`.
 #[derive(clap::Args)]
-#[command(override_usage = "phalanx resume [OPTIONS] <RUN>")]
+#[command(override_usage = called::with("resume [OPTIONS] <RUN>"))]
 pub struct Arguments {
     /// The run folder. What it has recorded is the configuration, under the flags here; PHALANX_* variables are not
     /// looked at.
@@ -72,7 +73,8 @@ pub fn main(registry: &Registry, arguments: &Arguments) -> ExitCode {
 fn check(run: &Path) -> Result<(), String> {
     let shown = run.display();
     if run.join("sweep.json").is_file() {
-        return Err(format!("{shown}: this is a sweep; `phalanx sweep FILE` goes on with its cells"));
+        let sweep = called::with("sweep FILE");
+        return Err(format!("{shown}: this is a sweep; `{sweep}` goes on with its cells"));
     }
     match fs::metadata(run) {
         Err(error) => Err(format!("{shown}: {error}")),

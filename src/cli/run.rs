@@ -4,6 +4,7 @@ use std::{path::Path, process::ExitCode};
 
 use super::{RunArguments, jobs, progress::Progress, table};
 use crate::{
+    called,
     exit::INTERRUPTED,
     experiment::{Plan, RunOutcome},
     registry::Registry,
@@ -68,6 +69,6 @@ pub fn report(outcome: &RunOutcome, quiet: bool) -> ExitCode {
 /// Of a run that was interrupted.
 pub(super) fn tell_how_to_go_on(outcome: &RunOutcome, quiet: bool) {
     if !quiet {
-        say!("`phalanx resume {}` goes on with it", outcome.folder.path().display());
+        say!("`{} resume {}` goes on with it", called::name(), outcome.folder.path().display());
     }
 }

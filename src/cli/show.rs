@@ -7,6 +7,7 @@ use std::{
 
 use super::table;
 use crate::{
+    called,
     experiment::{Holding, Holdings},
     registry::Registry,
     report::{Cell, Heat, ReportError, save_picture},
@@ -17,7 +18,7 @@ const MOST: usize = 100;
 
 /// The arguments of `phalanx data show`.
 #[derive(clap::Args)]
-#[command(override_usage = "phalanx data show [OPTIONS] <FILE>")]
+#[command(override_usage = called::with("data show [OPTIONS] <FILE>"))]
 pub struct Arguments {
     /// The experiment, a TOML file.
     file: PathBuf,

@@ -3,6 +3,7 @@
 use figment::error::{Actual, Kind};
 
 use super::{number, shorten, unknown};
+use crate::called;
 
 /// A configuration that cannot be read: which key, from where, and why.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -32,7 +33,7 @@ pub enum ConfigError {
         message: String,
     },
     /// A sweep where one experiment is expected.
-    #[error("{path}: this is a sweep; `phalanx sweep {path}` runs its cells")]
+    #[error("{path}: this is a sweep; `{} sweep {path}` runs its cells", called::name())]
     Sweep {
         /// The file.
         path: String,

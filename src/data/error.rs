@@ -2,6 +2,8 @@
 
 use std::{error::Error, io, path::PathBuf};
 
+use crate::called;
+
 /// A data set that cannot be read.
 #[derive(Debug, thiserror::Error)]
 pub enum DataError {
@@ -15,8 +17,8 @@ pub enum DataError {
     },
     /// No folder holds all files.
     #[error(
-        "the data set {name} lacks {}; looked in {}; `phalanx data get {name}` fetches it, or put the files into one of these folders",
-        missing.join(", "), folders(looked)
+        "the data set {name} lacks {}; looked in {}; `{} data get {name}` fetches it, or put the files into one of these folders",
+        missing.join(", "), folders(looked), called::name()
     )]
     Missing {
         /// The data set.

@@ -11,6 +11,7 @@ use sha2::{Digest, Sha256};
 
 use super::grid::{Assignments, Grid, GridError};
 use crate::{
+    called,
     config::{Config, ConfigError, Document, Layers, PortInUse, hash_of, name_complaint, shorten, value},
     experiment::{Plan, PlanError},
     hex::hex,
@@ -32,7 +33,7 @@ pub enum SweepError {
         error: GridError,
     },
     /// A file is no sweep.
-    #[error("{path}: there is no table [sweep]; `phalanx run {path}` runs a single experiment")]
+    #[error("{path}: there is no table [sweep]; `{} run {path}` runs a single experiment", called::name())]
     NoSweep {
         /// The file.
         path: String,

@@ -12,13 +12,14 @@ use recorder::{Note, Recorder};
 
 use super::{CommonArguments, at_least, unusable};
 use crate::{
+    called,
     experiment::{Plan, RehearsalError},
     registry::Registry,
 };
 
 /// The arguments of `phalanx bench`.
 #[derive(clap::Args)]
-#[command(override_usage = "phalanx bench [OPTIONS] <FILE>")]
+#[command(override_usage = called::with("bench [OPTIONS] <FILE>"))]
 pub struct Arguments {
     /// The experiment, a TOML file. Its own number of rounds is not used.
     file: std::path::PathBuf,

@@ -19,6 +19,7 @@ use self::{
 };
 use super::{address, at_least, print, table, unusable};
 use crate::{
+    called,
     checkpoint::{Build, newest_build},
     exit::INTERRUPTED,
     machine::cores,
@@ -36,7 +37,7 @@ use crate::{
 
 /// The arguments of `phalanx sweep`.
 #[derive(clap::Args)]
-#[command(override_usage = "phalanx sweep [OPTIONS] <FILE>")]
+#[command(override_usage = called::with("sweep [OPTIONS] <FILE>"))]
 pub struct Arguments {
     /// The sweep, a TOML file with a table [sweep].
     file: PathBuf,

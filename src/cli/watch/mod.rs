@@ -21,6 +21,7 @@ use ratatui::{
 
 use self::picture::Picture;
 use super::{print, table, unusable};
+use crate::called;
 use crate::results::{
     FolderLock, ReadError, Summary,
     read::{RunRecord, find_folders},
@@ -124,8 +125,9 @@ impl<'a> Feed<'a> {
         self.look()?;
         anyhow::ensure!(
             self.picture.end.is_some(),
-            "{}: the run ended without a summary; `phalanx resume` goes on from its checkpoint, if it left one",
-            self.folder.display()
+            "{}: the run ended without a summary; `{} resume` goes on from its checkpoint, if it left one",
+            self.folder.display(),
+            called::name()
         );
         Ok(())
     }
