@@ -132,8 +132,9 @@ impl ParameterError {
 
 /// A component's parameters as written in TOML: the config struct is the
 /// factory of the thing it configures, and its fields' docs are the manual.
-/// Keys that its schema does not know are refused, and so are parameters that,
-/// written out, are not read back as the same.
+/// Keys that its schema does not know are refused, and so are numbers out of
+/// the ranges that it declares (`#[schemars(range(min = 1))]`), before anything
+/// is built, and parameters that, written out, are not read back as the same.
 pub trait Described:
     Clone + Default + Serialize + DeserializeOwned + JsonSchema + Send + Sync + 'static
 {

@@ -11,7 +11,8 @@ use schemars::schema_for;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-use crate::{config::number, data::About};
+use super::range::{followed, types, words};
+use crate::data::About;
 
 /// One line of the catalogue, with the parameters behind it.
 #[derive(Clone, Debug, Serialize)]
@@ -175,12 +176,6 @@ fn one_line(text: &Value) -> String {
     paragraph.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
-/// The schema that `property` is or refers to.
-fn followed<'a>(root: &'a Value, property: &'a Value) -> &'a Value {
-    let target = property["$ref"].as_str().map(|target| target.trim_start_matches('#'));
-    target.map_or(property, |target| root.pointer(target).unwrap_or(&Value::Null))
-}
-
 /// What is said of each value of a property, if one of them is a table.
 fn alternatives(root: &Value, property: &Value) -> Vec<Alternative> {
     let all = followed(root, property)["oneOf"].as_array().map_or(&[][..], Vec::as_slice);
@@ -212,17 +207,13 @@ fn accepts(root: &Value, property: &Value) -> String {
 }
 
 fn number_or_type(root: &Value, property: &Value) -> String {
-    let types: Vec<&str> = match &property["type"] {
-        Value::String(one) => vec![one],
-        Value::Array(many) => many.iter().filter_map(Value::as_str).filter(|t| *t != "null").collect(),
-        _ => Vec::new(),
-    };
+    let types = types(property);
     let Some(kind) = types.first() else { return String::new() };
     match *kind {
         "null" => String::new(),
         "array" => format!("list of {}", accepts(root, &property["items"])),
         "object" => fields(root, property),
-        kind => format!("{kind}{}", range(property)),
+        kind => format!("{kind}{}", words(property)),
     }
 }
 
@@ -237,21 +228,6 @@ fn fields(root: &Value, property: &Value) -> String {
         None => format!("{name} = {}", value["default"]),
     };
     format!("{{ {} }}", fields.iter().map(field).collect::<Vec<_>>().join(", "))
-}
-
-/// " from 0 to 1", " above 0, below 1": the ends that a property's schema gives; nothing if it gives none. " other than 0"
-/// for a number that it excludes.
-fn range(property: &Value) -> String {
-    let end = |words: &str, key: &str| Some(format!("{words} {}", number(property[key].as_f64()?)));
-    let low = end(" from", "minimum").or_else(|| end(" above", "exclusiveMinimum"));
-    let [to, below] = match &low {
-        None => [" up to", " below"],
-        Some(low) if low.starts_with(" from") => [" to", ", below"],
-        Some(_) => [", up to", ", below"],
-    };
-    let high = end(to, "maximum").or_else(|| end(below, "exclusiveMaximum"));
-    let except = property["not"]["const"].as_f64().map(|value| format!(" other than {}", number(value)));
-    [low, high, except].into_iter().flatten().collect()
 }
 
 #[cfg(test)]

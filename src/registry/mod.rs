@@ -7,6 +7,7 @@ mod datasets;
 mod faults;
 #[cfg(feature = "torch")]
 mod models;
+mod range;
 mod resolve;
 mod switching;
 

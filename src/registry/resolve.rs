@@ -4,7 +4,7 @@ use figment::value::{Dict, Value};
 use phalanx_robust::describe::{Described, ParameterError, Preset};
 use serde::Deserialize;
 
-use super::card::keys;
+use super::{card::keys, range};
 use crate::config::{Named, message_of, shorten, unknown};
 
 /// A name or a parameter that cannot be used.
@@ -35,7 +35,7 @@ impl ComponentError {
 /// The key of a component's own preset.
 const PRESET: &str = "preset";
 
-/// The config struct `C` with the parameters of `named` over those of its preset.
+/// The config struct `C` with the parameters of `named` over those of its preset, all in the ranges that it declares.
 ///
 /// # Errors
 /// [`ComponentError`] naming the parameter.
@@ -56,7 +56,9 @@ pub fn resolve<C: Described>(named: &Named, preset: Preset) -> Result<C, Compone
     parameters.extend(given);
     let config = C::deserialize(&Value::from(parameters)).map_err(|error| explain(&error, ""))?;
     // One that serde has passed over.
-    unknown_key.map_or(Ok(config), |message| Err(ComponentError::whole(message)))
+    unknown_key.map_or(Ok(()), |message| Err(ComponentError::whole(message)))?;
+    range::check(&config)?;
+    Ok(config)
 }
 
 fn explain(error: &figment::Error, below: &str) -> ComponentError {

@@ -16,13 +16,16 @@ use super::*;
 struct Odd {
     /// A number of coordinates.
     k: usize,
+    /// A share, at which nobody looks.
+    #[schemars(range(min = 0.0, max = 1.0))]
+    share: f64,
     #[serde(skip)]
     place: Option<(usize, Seed)>,
 }
 
 impl Default for Odd {
     fn default() -> Self {
-        Self { k: 5, place: None }
+        Self { k: 5, share: 1.0, place: None }
     }
 }
 
@@ -205,4 +208,23 @@ fn a_key_that_nobody_knows_is_refused_though_the_component_would_pass_over_it() 
 #[test]
 fn what_panics_as_it_is_asked_what_it_needs_is_refused_by_its_key() {
     panics(&program(), EXPERIMENT, RULE, "['shy']", RULE);
+}
+
+#[test]
+fn a_range_that_is_declared_is_held_before_the_component_is_made() {
+    for (key, value, at) in [
+        (RULE, "[{odd={share=1.5}}, 'cwmed']", "aggregator.rule.0.odd.share"),
+        (STEP, "{odd={share=1.5}}", "aggregator.step.odd.share"),
+        (ATTACK, "{odd={share=1.5}}", "attackers.0.attack.odd.share"),
+        (
+            ATTACK,
+            "{switching={schedule=[{from=1, attack={odd={share=1.5}}}]}}",
+            "attackers.0.attack.switching.schedule.0.attack.odd.share",
+        ),
+        (ESTIMATOR, "{odd={share=1.5}}", "workers.1.estimator.odd.share"),
+    ] {
+        let error = refusal(&program(), EXPERIMENT, &[format!("{key}={value}")]);
+        assert!(error.ends_with(&format!("{at}: 1.5 is given; a number from 0 to 1")), "{error}");
+    }
+    rounds(&["aggregator.step={odd={share=0.0}}"]);
 }

@@ -42,10 +42,6 @@ impl Described for Conspiracy {
 }
 
 impl ActorRule for Conspiracy {
-    fn check(&self) -> Result<(), ParameterError> {
-        ParameterError::not_negative("nerve", self.nerve)
-    }
-
     fn seating(&self, _: Crew) -> Result<Box<dyn Seating>, ParameterError> {
         Ok(Box::new(self.clone()))
     }
