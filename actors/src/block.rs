@@ -116,10 +116,15 @@ impl Block {
     /// What its workers remember, by the names of their parts in a snapshot.
     ///
     /// # Errors
-    /// [`Fault::Panicked`] if a worker's own code does.
+    /// [`Fault::Panicked`] if a worker's own code does, or [`Fault::Custom`] if it would not take it back.
     pub fn memories(&self) -> Result<Vec<(String, State)>, Fault> {
-        let one = |member: &Protocol| Ok((snapshot::worker(member.id()), contained(|| member.state())?));
-        self.members.iter().map(one).collect::<Result<_, String>>().map_err(Fault::Panicked)
+        let one = |member: &Protocol| {
+            let told = contained(|| member.state()).map_err(Fault::Panicked)?;
+            let unfit =
+                |error| Fault::Custom(format!("worker {} would not take it back: {error}", member.id()));
+            Ok((snapshot::worker(member.id()), told.map_err(unfit)?))
+        };
+        self.members.iter().map(one).collect()
     }
 }
 

@@ -80,10 +80,17 @@ impl Collusion {
     pub fn memory(&mut self) -> Result<(String, State), Fault> {
         let mut state = match &self.broken {
             Some(_) => State::default(),
-            None => contained(|| self.scheme.attack.state()).map_err(|message| {
-                let error = self.break_down(message);
-                self.fault(error)
-            })?,
+            None => {
+                let attack = &self.scheme.attack;
+                let told = || attack.state().retaken(|told| attack.clone().restore(told));
+                let told = contained(told).map_err(|message| {
+                    let error = self.break_down(message);
+                    self.fault(error)
+                })?;
+                let unfit =
+                    |error| AttackError::Failed(format!("it would not take back what it remembers: {error}"));
+                told.map_err(|error| self.fault(ForgeError::Attack(unfit(error))))?
+            }
         };
         if let Some(ForgeError::Panicked(message)) = &self.broken {
             state.values.insert(BROKEN.to_owned(), message.clone().into());

@@ -48,8 +48,11 @@ impl Protocol {
     }
 
     /// What it remembers between rounds: what its estimator does. A draw is a function of the round alone.
-    pub fn state(&self) -> State {
-        self.estimator.state()
+    ///
+    /// # Errors
+    /// [`StateError`] of an estimator that would not take it back.
+    pub fn state(&self) -> Result<State, StateError> {
+        self.estimator.state().retaken(|told| self.estimator.clone().restore(told))
     }
 
     /// Makes the vector of a round from the learner's answer.

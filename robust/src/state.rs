@@ -37,6 +37,18 @@ impl State {
         State { vectors: strip(&self.vectors, part), values: strip(&self.values, part) }
     }
 
+    /// This state, if whoever told it takes it back: `restore` is that of a copy. It is asked only where a value is
+    /// `null`, which is what JSON makes of NaN and infinities; it is also that of `None`, which comes back.
+    ///
+    /// # Errors
+    /// Those of `restore`.
+    pub fn retaken(self, restore: impl FnOnce(&Self) -> Result<(), StateError>) -> Result<Self, StateError> {
+        if self.values.values().any(holds_null) {
+            restore(&self)?;
+        }
+        Ok(self)
+    }
+
     /// The vector of that name.
     ///
     /// # Errors
@@ -76,6 +88,16 @@ impl State {
         let value = self.values.get(entry).ok_or_else(missing)?;
         serde_json::from_value(value.clone())
             .map_err(|_| StateError::Unusable { component, entry: entry.to_owned() })
+    }
+}
+
+/// Whether `value` is `null`, or holds it.
+pub(crate) fn holds_null(value: &serde_json::Value) -> bool {
+    match value {
+        serde_json::Value::Null => true,
+        serde_json::Value::Array(all) => all.iter().any(holds_null),
+        serde_json::Value::Object(all) => all.values().any(holds_null),
+        _ => false,
     }
 }
 

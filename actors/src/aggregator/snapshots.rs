@@ -47,8 +47,18 @@ impl Rounds {
             Err(reason) => return Ok(Err(reason)),
         }
         if let Some(server) = &self.server {
-            snapshot.add("rule", of_part(self.done, Part::Rule, || server.defence.state())?);
-            snapshot.add("step", of_part(self.done, Part::Step, || server.step.state())?);
+            let rule = || server.defence.state().retaken(|told| server.defence.clone().restore(told));
+            let step = || server.step.state().retaken(|told| server.step.clone().restore(told));
+            let parts = [
+                ("rule", of_part(self.done, Part::Rule, rule)?),
+                ("step", of_part(self.done, Part::Step, step)?),
+            ];
+            for (part, told) in parts {
+                match told {
+                    Ok(state) => snapshot.add(part, state),
+                    Err(error) => return Ok(Err(format!("the {part} would not take it back: {error}"))),
+                }
+            }
         }
         snapshot.add("learner", learner);
         self.floor.memories().into_iter().for_each(|(name, state)| snapshot.add(name, state));

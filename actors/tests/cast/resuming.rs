@@ -4,16 +4,21 @@ use std::sync::{Arc, Mutex};
 
 use actix::{Actor, Context, Handler};
 use phalanx_actors::{
-    Cast, Keeper, Place, Policy, RunError, Seating, Settings, Snapshot, Workers,
+    Cast, Keeper, Member, Place, Policy, RunError, Seating, Settings, Snapshot, Workers,
     learner::{Draw, Sampler},
     messages::{Fault, Memory, Open, Recall, Reply, Seat, Submission},
     snapshot,
 };
 use phalanx_robust::{
-    Size, Vector,
-    aggregation::{CenteredClipping, ClippedClustering, Ctma, Cwmed, Defence, Rule, Safeguard},
-    attack::{Alie, AttackRule, Drift, LabelFlip, Mimic, Stale},
+    Batch, Size, Vector,
+    aggregation::{
+        Aggregate, Aggregator, CenteredClipping, ClippedClustering, Context as Round, Ctma, Cwmed, Defence,
+        Rule, RuleError, Safeguard,
+    },
+    attack::{Alie, Attack, AttackError, AttackRule, Drift, Knowledge, LabelFlip, Mimic, Stale, View},
+    estimator::{Estimator, Gradients, Points},
     state::{State, StateError, Stateful},
+    step::Step,
 };
 
 use crate::{determinism::bits, stage::*};
@@ -240,6 +245,100 @@ fn a_cast_that_cannot_be_told_runs_without_snapshots() {
     assert!(shelf.snapshots.lock().unwrap().is_empty());
     let reasons = shelf.reasons.lock().unwrap().clone();
     assert_eq!(reasons, [(1, "the actor of worker 4 cannot tell what it remembers".to_owned())]);
+}
+
+/// Follows a number that is NaN, or with a word for it in JSON, as whatever it is used.
+#[derive(Clone)]
+struct Lost {
+    number: Option<f64>,
+    optional: bool,
+}
+
+impl Stateful for Lost {
+    fn state(&self) -> State {
+        let number = self.number.unwrap_or(f64::NAN).into();
+        State { values: [("number".to_owned(), number)].into(), ..State::default() }
+    }
+
+    fn restore(&mut self, state: &State) -> Result<(), StateError> {
+        self.number = match self.optional {
+            true => state.value("lost", "number")?,
+            false => Some(state.value("lost", "number")?),
+        };
+        Ok(())
+    }
+}
+
+impl Aggregator for Lost {
+    fn check(&self, _: Size) -> Result<(), RuleError> {
+        Ok(())
+    }
+
+    fn aggregate(&mut self, batch: &Batch<'_>, _: &mut Round) -> Result<Aggregate, RuleError> {
+        Ok(Aggregate::vector(batch.mean()))
+    }
+}
+
+impl Step for Lost {
+    fn step(&mut self, _: u64, _: &mut Vector, _: &Vector) {}
+}
+
+impl Estimator for Lost {
+    fn points(&self, _: u64) -> Points {
+        Points::Current
+    }
+
+    fn update(&mut self, _: u64, gradients: Gradients) -> Vector {
+        gradients.current
+    }
+}
+
+impl Attack for Lost {
+    fn knowledge(&self) -> Knowledge {
+        Knowledge::Blind
+    }
+
+    fn forge(&mut self, view: &View<'_>) -> Result<Vec<Vector>, AttackError> {
+        Ok(view.filled(0.0))
+    }
+}
+
+/// What would only come out where the run is to go on is said as the snapshot is taken.
+#[test]
+fn a_memory_that_would_not_be_taken_back_is_refused_by_the_name_of_its_component() {
+    let casts = |lost: &Lost| {
+        let (lost, settings) = (lost.clone(), settings(Policy::Fail));
+        let learner = || Box::new(Quadratic { d: D });
+        let of = |defence, step| {
+            Cast::new(settings.clone(), learner(), defence, step).seat(0..4, Workers(members(0..4)))
+        };
+        let member = Member { sampler: Box::new(Noise(4)), estimator: Box::new(lost.clone()) };
+        [
+            of(Defence::base(lost.clone()), descent()),
+            of(median(), Box::new(lost.clone())),
+            four_honest(settings.clone()).seat(4..5, Workers(vec![member])),
+            four_honest(settings.clone()).seat(4..5, attackers(4..5, "lost", Box::new(lost))),
+        ]
+    };
+    let why = "the saved state of lost has an unusable `number`";
+    let refused = [
+        format!("the rule would not take it back: {why}"),
+        format!("the step would not take it back: {why}"),
+        format!("the actor of worker 4: worker 4 would not take it back: {why}"),
+        format!("the actor of worker 4: the attack lost: it would not take back what it remembers: {why}"),
+    ];
+    for (cast, refused) in casts(&Lost { number: None, optional: false }).into_iter().zip(refused) {
+        let shelf = Shelf::default();
+        assert_eq!(play(cast.keep(shelf.clone())).end.unwrap().rounds, 5);
+        assert_eq!(*shelf.reasons.lock().unwrap(), [(1, refused)]);
+    }
+    let fine = [Lost { number: None, optional: true }, Lost { number: Some(2.0), optional: false }];
+    for cast in fine.iter().flat_map(casts) {
+        let shelf = Shelf::default();
+        play(cast.keep(shelf.clone())).end.unwrap();
+        assert_eq!(shelf.snapshots.lock().unwrap().len(), 4);
+        assert_eq!(*shelf.reasons.lock().unwrap(), []);
+    }
 }
 
 #[test]
