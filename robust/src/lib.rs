@@ -9,7 +9,8 @@
 //! - [`attack`]: what Byzantine workers send;
 //! - [`estimator`]: what honest workers make of their gradients;
 //! - [`step`]: what the server does with the aggregate;
-//! - [`certify`]: a search for the input that moves a rule furthest.
+//! - [`certify`]: a search for the input that moves a rule furthest;
+//! - [`testing`]: whether a component from outside keeps what runs rely on.
 //!
 //! Notation, everywhere: m workers, of which f are Byzantine, vectors of
 //! length d, delta = f/m.
@@ -36,6 +37,7 @@ pub mod random;
 pub mod simd;
 pub mod state;
 pub mod step;
+pub mod testing;
 mod vector;
 
 pub use batch::{Batch, BatchError, ColumnRule, Columns, Gram, Map, Matrix, Median, Pass, Watch};

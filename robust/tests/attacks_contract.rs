@@ -13,7 +13,7 @@ use std::{
     },
 };
 
-use attacks_stage::{Rows, Stage, assert_close, normal};
+use attacks_stage::{Stage, assert_close, normal};
 use phalanx_robust::{
     Pass, Size, Vector, Watch,
     attack::{
@@ -22,7 +22,7 @@ use phalanx_robust::{
         Target, View, built_in,
     },
     describe::{ParameterError, Preset},
-    state::{State, Stateful},
+    state::Stateful,
 };
 
 /// Applies one check to every built-in attack under every preset.
@@ -166,44 +166,6 @@ fn a_view_holds_no_more_than_was_declared() {
     }
     let bystander = &mut Liar { declared: Knowledge::Own, wanted: Knowledge::Own, follows: false };
     assert_eq!(stage().try_play(bystander, 1), Err(AttackError::NoOwnVectors));
-}
-
-fn same(a: &Rows, b: &Rows) -> bool {
-    a.concat().iter().zip(b.concat()).all(|(x, y)| x.to_bits() == y.to_bits())
-}
-
-/// The stage in `round`: other honest and own vectors each time.
-fn round_of(round: u64) -> Stage {
-    let (honest, own) = (normal(round, 9, 20, 1.0, 0.4), normal(100 + round, 4, 20, 1.0, 0.4));
-    Stage { own, last: vec![0.01 * round as f64; 20], ..Stage::new(honest, 4) }
-}
-
-#[test]
-fn memory_is_data() {
-    let check = |name: &str, mut attack: Box<dyn Attack>| {
-        let mut fresh = attack.clone();
-        for round in 1..=4 {
-            round_of(round).play(attack.as_mut(), round);
-        }
-        fresh.restore(&attack.state()).unwrap();
-        for round in 5..=8 {
-            let (a, b) =
-                (round_of(round).play(attack.as_mut(), round), round_of(round).play(fresh.as_mut(), round));
-            assert!(same(&a, &b), "{name} in round {round}");
-        }
-        let (a, b) = (attack.state(), fresh.state());
-        assert_eq!(a.values, b.values, "{name}");
-        let numbers =
-            |state: State| state.vectors.into_iter().map(|(k, v)| (k, v.to_f64())).collect::<Vec<_>>();
-        assert_eq!(numbers(a), numbers(b), "{name}");
-    };
-    each(&check);
-    let size = Size::new(13, 4);
-    let variance = Mimic { choice: Choice::Variance, warm_up: 6, ..Mimic::default() };
-    check("mimic variance", variance.build(size).unwrap());
-    check("stale 2", Stale { rounds: 2, ..Stale::default() }.build(size).unwrap());
-    let of = Replayed::HonestMean;
-    check("stale mean", Stale { rounds: 3, of }.build(size).unwrap());
 }
 
 #[test]

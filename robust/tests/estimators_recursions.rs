@@ -5,9 +5,7 @@
 use phalanx_robust::{
     Vector,
     describe::{Described, Preset},
-    estimator::{
-        Estimator, EstimatorRule, EstimatorVisitor, First, Gradients, Momentum, Points, Sgd, Storm, built_in,
-    },
+    estimator::{Estimator, EstimatorRule, First, Gradients, Momentum, Points, Sgd, Storm},
     random::Seed,
 };
 use rand_distr::{Distribution, StandardNormal};
@@ -189,33 +187,6 @@ fn momentum_is_its_recursion() {
         assert_close(&run(momentum.as_mut(), &gradients, 1), &expected);
     }
     assert_eq!(Momentum::preset(Preset::Byzfl).first, First::Damped);
-}
-
-/// Calls a function with every built-in estimator.
-struct Each<F>(F);
-
-impl<F: FnMut(&'static str, Box<dyn Estimator>)> EstimatorVisitor for Each<F> {
-    fn visit<E: EstimatorRule>(&mut self) {
-        for preset in [Preset::Paper, Preset::Dahan, Preset::Byzfl] {
-            self.0(E::NAME, E::preset(preset).build().unwrap());
-        }
-    }
-}
-
-#[test]
-fn memory_is_data() {
-    let gradients = rounds(20, 4);
-    let mut names = Vec::new();
-    built_in(&mut Each(|name, mut estimator: Box<dyn Estimator>| {
-        names.push(name);
-        let mut fresh = estimator.clone();
-        run(estimator.as_mut(), &gradients[..7], 1);
-        fresh.restore(&estimator.state()).unwrap();
-        let rest = run(fresh.as_mut(), &gradients[7..], 8);
-        assert_eq!(rest, run(estimator.as_mut(), &gradients[7..], 8), "{name}");
-    }));
-    names.dedup();
-    assert_eq!(names, ["sgd", "momentum", "storm"]);
 }
 
 #[test]

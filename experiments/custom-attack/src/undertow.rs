@@ -14,7 +14,8 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Undertow {
-    /// Length of the vectors sent, in lengths of the last aggregate.
+    /// Length of the vectors sent, in lengths of the last aggregate. A value out of the range that is declared here
+    /// is refused before anything is built.
     #[schemars(range(min = 0.0))]
     pub strength: f64,
 }
@@ -32,10 +33,7 @@ impl Described for Undertow {
 
 impl AttackRule for Undertow {
     fn build(&self, _: Size) -> Result<Box<dyn Attack>, ParameterError> {
-        if self.strength.is_finite() && self.strength >= 0.0 {
-            return Ok(Box::new(self.clone()));
-        }
-        Err(ParameterError::new("strength", self.strength, "strength >= 0"))
+        Ok(Box::new(self.clone()))
     }
 }
 
@@ -49,5 +47,20 @@ impl Attack for Undertow {
 
     fn forge(&mut self, view: &View<'_>) -> Result<Vec<Vector>, AttackError> {
         Ok(view.everyone(&view.last_aggregate.scaled(-self.strength)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use phalanx_robust::{Size, attack::AttackRule, testing::conform_attack};
+
+    use super::Undertow;
+
+    #[test]
+    fn it_keeps_what_runs_rely_on() {
+        let size = Size::new(9, 3);
+        let attack = Undertow { strength: 2.0 };
+        conform_attack(|| attack.build(size).expect("parameters in range"), size)
+            .unwrap_or_else(|broken| panic!("{broken}"));
     }
 }

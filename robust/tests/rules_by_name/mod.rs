@@ -1,5 +1,7 @@
 //! The built-in rules by name, as they are by default: for the tests that go through all of them.
 
+#![allow(dead_code, clippy::allow_attributes, reason = "each test binary uses a part of it")]
+
 use phalanx_robust::aggregation::{Defence, Layer, Rule, RuleVisitor, built_in};
 
 struct Layers(Vec<(&'static str, Layer)>);
