@@ -149,6 +149,98 @@ pub fn built_in(visitor: &mut impl RuleVisitor) {
 ///
 /// A rule with memory must change it only after the last fallible call, because
 /// a round may be tried again with non-finite rows set aside.
+///
+/// ```
+/// use phalanx_robust::{
+///     Batch, Size, Vector,
+///     aggregation::{Aggregate, Aggregator, Context, Defence, Layer, Rule, RuleError},
+///     describe::{Described, ParameterError},
+///     random::Seed,
+///     state::{State, StateError, Stateful},
+///     testing::conform_rule,
+/// };
+/// use schemars::JsonSchema;
+/// use serde::{Deserialize, Serialize};
+///
+/// /// The mean, which follows itself slowly: v_t = inertia v_{t-1} + (1 - inertia) mean(x_1, …, x_m), and v_1 is the mean.
+/// #[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
+/// #[serde(default, deny_unknown_fields)]
+/// struct InertMean {
+///     /// What is kept of the last output.
+///     #[schemars(range(min = 0.0), extend("exclusiveMaximum" = 1.0))]
+///     inertia: f64,
+/// }
+///
+/// impl Described for InertMean {
+///     const NAME: &'static str = "inert-mean";
+///     const SOURCE: &'static str = "an example";
+/// }
+///
+/// impl Rule for InertMean {
+///     fn build(&self) -> Result<Layer, ParameterError> {
+///         ParameterError::below_one("inertia", self.inertia)?;
+///         Ok(Layer::Base(Box::new(Following { inertia: self.inertia, last: None })))
+///     }
+///
+///     fn condition() -> &'static str {
+///         "m > 0"
+///     }
+/// }
+///
+/// #[derive(Clone)]
+/// struct Following {
+///     inertia: f64,
+///     /// v_{t-1}.
+///     last: Option<Vector>,
+/// }
+///
+/// impl Stateful for Following {
+///     fn state(&self) -> State {
+///         let vectors = self.last.iter().map(|last| ("last".to_owned(), last.clone())).collect();
+///         State { vectors, ..State::default() }
+///     }
+///
+///     fn restore(&mut self, state: &State) -> Result<(), StateError> {
+///         self.last = state.vectors.get("last").cloned(); // there is none before round 1
+///         Ok(())
+///     }
+///
+///     fn holds(&self, _: usize, _: u64) -> u64 {
+///         1
+///     }
+/// }
+///
+/// impl Aggregator for Following {
+///     fn check(&self, size: Size) -> Result<(), RuleError> {
+///         RuleError::unless(size.m > 0, InertMean::NAME, InertMean::condition(), size)
+///     }
+///
+///     fn aggregate(&mut self, batch: &Batch<'_>, _: &mut Context) -> Result<Aggregate, RuleError> {
+///         batch.require_finite()?; // the last that can fail: memory changes only after it
+///         let mut output = batch.mean();
+///         if let Some(last) = &self.last {
+///             output.lerp(self.inertia, last);
+///         }
+///         self.last = Some(output.clone());
+///         Ok(Aggregate::vector(output))
+///     }
+///
+///     fn needs_pairs(&self) -> bool {
+///         false
+///     }
+/// }
+///
+/// let rule = InertMean { inertia: 0.75 };
+/// conform_rule(|| rule.build().unwrap(), Size::new(7, 2)).unwrap();
+///
+/// let mut defence = Defence::new(vec![rule.build().unwrap()]).unwrap();
+/// let mut round = |value: f64, round| {
+///     let rows = vec![Vector::from(vec![value; 3]); 5];
+///     defence.aggregate(&rows, 1, Seed(1).stream("rule", 0, "aggregate", round)).unwrap().output.to_f64()
+/// };
+/// assert_eq!(round(8.0, 1), [8.0; 3]);
+/// assert_eq!(round(0.0, 2), [6.0; 3]);
+/// ```
 pub trait Aggregator: DynClone + Stateful + Send + Sync {
     /// The condition on (m, f) under which the rule is defined.
     ///

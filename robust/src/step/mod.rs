@@ -43,6 +43,70 @@ impl Domain {
 }
 
 /// The server's optimiser.
+///
+/// ```
+/// use phalanx_robust::{
+///     Vector,
+///     describe::{Described, ParameterError},
+///     state::Stateful,
+///     step::{Domain, Step, StepRule},
+/// };
+/// use schemars::JsonSchema;
+/// use serde::{Deserialize, Serialize};
+///
+/// /// Steps of one length at every coordinate, against the aggregate's sign: x_{t+1} = Proj( x_t - lr sign(aggregate) ).
+/// #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+/// #[serde(default, deny_unknown_fields)]
+/// struct SignDescent {
+///     /// Length of a step at each coordinate.
+///     #[schemars(extend("exclusiveMinimum" = 0.0))]
+///     lr: f64,
+/// }
+///
+/// impl Default for SignDescent {
+///     fn default() -> Self {
+///         Self { lr: 0.01 }
+///     }
+/// }
+///
+/// impl Described for SignDescent {
+///     const NAME: &'static str = "sign-descent";
+///     const SOURCE: &'static str = "an example, after Bernstein et al., 2018";
+/// }
+///
+/// impl StepRule for SignDescent {
+///     fn build(&self, _: &Vector, domain: Domain) -> Result<Box<dyn Step>, ParameterError> {
+///         ParameterError::positive("lr", self.lr)?;
+///         Ok(Box::new(Descent { lr: self.lr, domain }))
+///     }
+/// }
+///
+/// #[derive(Clone)]
+/// struct Descent {
+///     lr: f64,
+///     domain: Domain,
+/// }
+///
+/// /// It remembers nothing: x is the server's.
+/// impl Stateful for Descent {}
+///
+/// impl Step for Descent {
+///     fn step(&mut self, _: u64, x: &mut Vector, aggregate: &Vector) {
+///         x.axpy(-self.lr, &aggregate.signum());
+///         self.domain.project(x);
+///     }
+/// }
+///
+/// let (rule, mut x) = (SignDescent { lr: 0.5 }, Vector::from(vec![1.0, 1.0, 1.0]));
+/// let aggregate = Vector::from(vec![300.0, -0.1, 0.0]);
+/// let mut step = rule.build(&x, Domain::Everywhere).unwrap();
+/// step.step(1, &mut x, &aggregate);
+/// assert_eq!(x.to_f64(), [0.5, 1.5, 1.0]);
+///
+/// let mut bound = rule.build(&x, Domain::Ball { radius: 1.0 }).unwrap();
+/// bound.step(2, &mut x, &aggregate);
+/// assert!((x.norm() - 1.0).abs() < 1e-12, "{}", x.norm());
+/// ```
 pub trait Step: DynClone + Stateful + Send {
     /// Told once by whoever makes it for a run, as an experiment does: the seed. One that draws random numbers takes a stream for each round
     /// from it, such as `seed.stream("step", 0, "noise", round)`.

@@ -110,6 +110,72 @@ impl Parameter {
 }
 
 /// One step of a model, for any number of workers side by side.
+///
+/// ```
+/// use phalanx::{
+///     Program,
+///     learner::torch::{
+///         Layer, Model, ModelError, ModelRule, Pass, Shape,
+///         layer::{Flatten, Linear, Parameter, Start},
+///         tch::{TchError, Tensor},
+///     },
+/// };
+/// use phalanx_robust::describe::Described;
+/// use schemars::JsonSchema;
+/// use serde::{Deserialize, Serialize};
+///
+/// /// Every value times a factor of its own, which is learned.
+/// #[derive(Debug)]
+/// struct Scale;
+///
+/// impl Layer for Scale {
+///     fn output(&self, input: Shape) -> Result<Shape, String> {
+///         match input {
+///             Shape::Flat(_) => Ok(input),
+///             Shape::Image { .. } => Err("a vector".to_owned()),
+///         }
+///     }
+///
+///     fn parameters(&self, input: Shape) -> Vec<Parameter> {
+///         vec![Parameter { name: "weight".to_owned(), len: input.len(), start: Start::Ones }]
+///     }
+///
+///     fn products(&self, input: Shape) -> u64 {
+///         input.len() as u64
+///     }
+///
+///     fn forward(&self, x: Tensor, pass: &mut Pass<'_>) -> Result<Tensor, TchError> {
+///         let groups = pass.groups();
+///         let weight = pass.parameter(&[groups, 1, -1])?; // beside activations of [g, b, n]
+///         x.f_mul(&weight)
+///     }
+/// }
+///
+/// /// Logistic regression on pixels that are scaled.
+/// #[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
+/// #[serde(default, deny_unknown_fields)]
+/// struct Scaled {}
+///
+/// impl Described for Scaled {
+///     const NAME: &'static str = "scaled";
+///     const SOURCE: &'static str = "an example";
+/// }
+///
+/// impl ModelRule for Scaled {
+///     fn build(&self, input: [usize; 3], classes: usize) -> Result<Model, ModelError> {
+///         Model::new(input, classes, vec![Box::new(Flatten), Box::new(Scale), Box::new(Linear { out: classes })])
+///     }
+/// }
+///
+/// let model = Scaled {}.build([1, 2, 3], 10).unwrap();
+/// assert_eq!(model.dim(), 6 + (6 + 1) * 10);
+/// let names: Vec<&str> = model.parameters().iter().map(|one| one.name.as_str()).collect();
+/// assert_eq!(names, ["1.weight", "2.weight", "2.bias"]);
+/// let refused = Model::new([1, 2, 3], 10, vec![Box::new(Scale)]).unwrap_err().to_string();
+/// assert_eq!(refused, "layer 1 is given 1 x 2 x 3, of images of 1 x 2 x 3, and needs a vector");
+/// let program = Program::new().model::<Scaled>();
+/// # let _ = program;
+/// ```
 pub trait Layer: fmt::Debug + Send + Sync {
     /// What comes out for one sample of this form.
     ///
