@@ -13,7 +13,6 @@
 //! - [`Learner`]: the door to a model; [`messages`]: what the actors say to one another;
 //! - [`barrier`]: where submissions meet; [`fault`]: what befalls them on the way; [`aggregator`]: who runs the rounds;
 //! - [`worker`], [`attacker`], [`block`], [`busy`], [`collusion`], [`learner_actor`]: the other actors, and what they share;
-//!   [`probed`]: the rule in the hands of attackers;
 //! - [`Observer`], [`RoundReport`], [`RunEnd`], [`RunError`]: what comes of it;
 //! - [`Snapshot`]: a run between two rounds as a value, from which it can go on.
 
@@ -35,7 +34,7 @@ mod interleavings;
 pub mod learner;
 pub mod learner_actor;
 pub mod messages;
-pub mod probed;
+mod probed;
 pub mod report;
 mod revival;
 pub mod seating;

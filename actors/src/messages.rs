@@ -147,7 +147,7 @@ pub struct Honest {
 /// The server's defence as it stands in a round.
 #[derive(Clone)]
 pub struct ExposedDefence {
-    /// A copy of the rule and its memory. If the rule panics, this gives an error; see [`probed`](crate::probed).
+    /// A copy of the rule and its memory, whose calls whoever waits for attackers can tell from their own work.
     pub defence: Defence,
     /// A copy of the random stream it will use.
     pub rng: Stream,

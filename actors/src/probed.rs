@@ -1,6 +1,5 @@
-//! The server's defence as attackers are shown it, to be probed. They call the rule before the server does, and what
-//! goes wrong in it is not theirs: a panic becomes an error of the rule, and whoever waits for attackers can tell
-//! whether they wait for the rule.
+//! The server's defence as attackers are shown it, to be probed. They call the rule before the server does, and if it
+//! does not end that is not their fault: whoever waits for attackers can tell whether they wait for the rule.
 
 use std::sync::Arc;
 
@@ -11,22 +10,12 @@ use phalanx_robust::{
 };
 use tokio::sync::RwLock;
 
-use crate::contain::contained;
-
-/// What the rule is called in the error that its panic becomes.
-const RULE: &str = "the rule";
-
-/// Whether `error` is the panic of a rule that an attack tried.
-pub fn is_panic(error: &RuleError) -> bool {
-    matches!(error, RuleError::Failed { rule, .. } if rule == RULE)
-}
-
 /// The calls of the rule by attackers that are under way: each of them holds the lock for reading.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Probes(Arc<RwLock<()>>);
 
 impl Probes {
-    /// `defence`, whose calls are watched and whose panics are errors. Everything else is as it was.
+    /// `defence`, whose calls are watched. Everything else is as it was.
     pub fn of(&self, defence: Defence) -> Defence {
         Defence::base(Probed { defence: Arc::new(defence), probes: self.clone() })
     }
@@ -49,9 +38,7 @@ impl Probed {
     fn ask<T>(&self, call: impl FnOnce() -> Result<T, RuleError>) -> Result<T, RuleError> {
         // There is no place while somebody waits for the end of others, who are not to wait for this one.
         let _under_way = self.probes.0.try_read();
-        let panicked =
-            |message| RuleError::Failed { rule: RULE.to_owned(), message: format!("it panicked: {message}") };
-        contained(call).map_err(panicked)?
+        call()
     }
 }
 

@@ -6,7 +6,6 @@ use phalanx_actors::{
     barrier::Rejection,
     error::{Part, Reason},
     messages::{Fault, ForgeError},
-    probed,
     snapshot::Unfit,
 };
 use phalanx_robust::{aggregation::RuleError, attack::AttackError};
@@ -17,7 +16,7 @@ use crate::config::{Config, Named};
 pub(super) fn blame(error: &RunError, config: &Config) -> String {
     let server = &config.aggregator;
     let named = match error {
-        RunError::Workers { workers, reason, .. } if is_own(reason) => of_probe(reason)
+        RunError::Workers { workers, reason, .. } if is_own(reason) => probed(reason)
             .and_then(|error| ruled(error, config))
             .or_else(|| forged(reason, config))
             .or_else(|| makers(workers, config)),
@@ -45,7 +44,7 @@ pub(super) fn blame(error: &RunError, config: &Config) -> String {
 }
 
 /// What the rule said to an attack that tried it.
-fn of_probe(reason: &Reason) -> Option<&RuleError> {
+fn probed(reason: &Reason) -> Option<&RuleError> {
     match reason {
         Reason::Fault(
             Fault::Forge { error: ForgeError::Attack(AttackError::Probe(error)), .. }
@@ -59,7 +58,7 @@ fn of_probe(reason: &Reason) -> Option<&RuleError> {
 fn ruled(error: &RuleError, config: &Config) -> Option<String> {
     match error {
         RuleError::NoneFinite { .. } => gradients(config),
-        error if error.is_own() || probed::is_panic(error) => rule(&config.aggregator.rule),
+        error if error.is_own() => rule(&config.aggregator.rule),
         _ => None,
     }
 }

@@ -118,7 +118,7 @@ fn search() -> Box<dyn Attack> {
 #[test]
 fn a_panic_of_the_rule_is_not_the_attack_that_tries_it() {
     let panics = || Shy(|| panic!("six is too many"));
-    let words = "failed: the attack made: probing the defence: the rule: it panicked: six is too many";
+    let words = "failed: the attack made: probing the defence: the rule panicked: six is too many";
     let error = tried(panics(), search(), settings(Policy::Fail)).error();
     assert_eq!(error, format!("round 1: worker 4 {words}"));
     // The attack is alive: it tries the rule anew in every round.
