@@ -96,6 +96,8 @@ enum Sin {
     Panics,
     PanicsWhenAsked,
     Counts,
+    /// Looks at the number of threads.
+    Threads,
     Shortens,
     Nan,
     /// Remembers what it does not tell.
@@ -137,6 +139,7 @@ impl Sinner {
                 static CALLS: AtomicU32 = AtomicU32::new(0);
                 mean.scaled(f64::from(CALLS.fetch_add(1, Ordering::Relaxed)))
             }
+            Sin::Threads => mean.scaled(rayon::current_num_threads() as f64),
             Sin::Hoards => {
                 self.kept.push(mean.clone());
                 mean
@@ -267,6 +270,7 @@ fn a_rule_that_breaks_a_promise_is_found() {
             (Sin::Panics, Promise::NoPanic),
             (Sin::PanicsWhenAsked, Promise::NoPanic),
             (Sin::Counts, Promise::SameBits),
+            (Sin::Threads, Promise::SameBits),
             (Sin::Shortens, Promise::Fits),
             (Sin::Nan, Promise::Finite),
             (Sin::Hides, Promise::Memory),
@@ -289,6 +293,7 @@ fn an_attack_that_breaks_a_promise_is_found() {
             (Sin::Fails, Promise::Works),
             (Sin::Panics, Promise::NoPanic),
             (Sin::Counts, Promise::SameBits),
+            (Sin::Threads, Promise::SameBits),
             (Sin::Shortens, Promise::Fits),
             (Sin::Hides, Promise::Memory),
             (Sin::TellsNan, Promise::Memory),
@@ -309,6 +314,7 @@ fn an_estimator_that_breaks_a_promise_is_found() {
         &[
             (Sin::Panics, Promise::NoPanic),
             (Sin::Counts, Promise::SameBits),
+            (Sin::Threads, Promise::SameBits),
             (Sin::Shortens, Promise::Fits),
             (Sin::Nan, Promise::Finite),
             (Sin::Hides, Promise::Memory),

@@ -478,3 +478,19 @@ fn alone(coefficients: &[f64]) -> Option<usize> {
     let mut taken = coefficients.iter().enumerate().filter(|(_, c)| **c != 0.0);
     taken.next().filter(|(_, c)| **c == 1.0).filter(|_| taken.next().is_none()).map(|(i, _)| i)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::in_pool;
+    use crate::{Dtype, Vector};
+
+    #[test]
+    fn rows_of_many_numbers_are_worked_on_in_the_pool() {
+        let is_there = |d: usize| {
+            let rows = vec![Vector::zeros(d, Dtype::F32); 3];
+            in_pool(&rows, || rayon::current_thread_index().is_some())
+        };
+        assert!(!is_there(1000));
+        assert!(is_there(100_000));
+    }
+}
