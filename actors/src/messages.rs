@@ -149,7 +149,7 @@ pub struct Honest {
 pub struct ExposedDefence {
     /// A copy of the rule and its memory, whose calls whoever waits for attackers can tell from their own work.
     pub defence: Defence,
-    /// A copy of the random stream it will use.
+    /// The random numbers of its probes: not those that the server draws after the attackers have sent.
     pub rng: Stream,
     /// Old vectors of workers that are absent, by id, which the server takes for theirs.
     pub standing_in: Vec<(usize, Vector)>,

@@ -277,7 +277,7 @@ impl Rounds {
         let reference = one.tally.reference;
         drop(query);
         let rng = self.settings.seed.stream("rule", 0, "aggregate", round);
-        let attack = self.phase_two(round, &rng, reference.as_ref()).await?;
+        let attack = self.phase_two(round, reference.as_ref()).await?;
         let (mut outcome, bill) = self.floor.close();
         let overtaken = bill.traffic.late > 0;
         let struck = overtaken || bill.incidents.iter().any(|incident| !incident.faults.is_empty());
@@ -305,12 +305,7 @@ impl Rounds {
     }
 
     /// Phase two, and how long it took.
-    async fn phase_two(
-        &mut self,
-        round: u64,
-        rng: &Stream,
-        reference: Option<&Vector>,
-    ) -> Result<Duration, RunError> {
+    async fn phase_two(&mut self, round: u64, reference: Option<&Vector>) -> Result<Duration, RunError> {
         if !self.floor.awaits_phase_two() {
             return Ok(Duration::ZERO);
         }
@@ -332,7 +327,8 @@ impl Rounds {
         let defence = self.server.as_ref().filter(|_| highest >= Knowledge::Defence).zip(honest.as_ref());
         let expose = |(server, honest): (&Server, &Arc<Exposed>)| {
             let defence = probes.of(of_part(round, Part::Rule, || server.defence.clone())?);
-            let (rng, reference, standing_in) = (rng.clone(), reference.cloned(), self.floor.standing_in());
+            let rng = self.settings.seed.stream("rule", 0, "probe", round);
+            let (reference, standing_in) = (reference.cloned(), self.floor.standing_in());
             let open = ExposedDefence { defence, rng, standing_in, reference };
             Ok::<_, RunError>(Arc::new(Exposed { defence: Some(open), ..Exposed::clone(honest) }))
         };

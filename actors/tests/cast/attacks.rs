@@ -1,13 +1,20 @@
 //! Attacks at work, and attacks that panic, miscount, hang or look at more than they declare.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{
+    Arc, Mutex,
+    atomic::{AtomicUsize, Ordering},
+};
 
-use phalanx_actors::{Policy, Settings, Workers, messages::Reply};
+use phalanx_actors::{Cast, Policy, Settings, Workers, messages::Reply};
 use phalanx_robust::{
-    Size, Vector,
-    attack::{Alie, Attack, AttackError, AttackRule, Ipm, Knowledge, LabelFlip, NoAttack, SignFlip, View},
+    Batch, Size, Vector,
+    aggregation::{Aggregate, Aggregator, Context, Defence, RuleError},
+    attack::{
+        Alie, Attack, AttackError, AttackRule, Ipm, Knowledge, LabelFlip, NoAttack, OptIpm, SignFlip, View,
+    },
     state::Stateful,
 };
+use rand::RngExt;
 
 use crate::stage::*;
 
@@ -211,4 +218,36 @@ fn an_attacker_that_dies_in_phase_two_is_an_absence() {
     };
     assert_eq!(dying(Policy::Fail).error(), "round 3: worker 4 died");
     assert_eq!(dying(Policy::Drop).absences(4), ["", "", "died", "died in round 3", "died in round 3"]);
+}
+
+/// A mean that draws a random number in every call, and all of these.
+#[derive(Clone, Default)]
+struct Drawing(Arc<Mutex<Vec<u64>>>);
+
+impl Stateful for Drawing {}
+
+impl Aggregator for Drawing {
+    fn check(&self, _: Size) -> Result<(), RuleError> {
+        Ok(())
+    }
+
+    fn aggregate(&mut self, batch: &Batch<'_>, context: &mut Context) -> Result<Aggregate, RuleError> {
+        self.0.lock().unwrap().push(context.rng.random());
+        Ok(Aggregate::span(vec![1.0 / batch.m() as f64; batch.m()]))
+    }
+}
+
+/// What is proven of a rule that draws is proven of attackers who do not know what it draws.
+#[test]
+fn probes_draw_the_same_numbers_and_the_server_others() {
+    let drawing = Drawing::default();
+    let rule = Defence::base(drawing.clone());
+    let cast = Cast::new(settings(Policy::Fail), Box::new(Quadratic { d: D }), rule, descent());
+    let group = attackers(4..6, "opt-ipm", OptIpm::default().build(Size::new(6, 2)).unwrap());
+    play(cast.seat(0..4, Workers(members(0..4))).seat(4..6, group)).end.unwrap();
+    let calls = drawing.0.lock().unwrap().clone();
+    let rounds: Vec<&[u64]> = calls.chunk_by(|a, b| a == b).collect();
+    assert!(
+        rounds.len() == 10 && rounds.iter().enumerate().all(|(i, same)| (same.len() > 1) == (i % 2 == 0))
+    );
 }

@@ -49,7 +49,7 @@ impl FirstRound<'_> {
         // No batch of data is drawn here, whose labels might not do.
         attack.check(&Setting { honest: honest.len(), d: batch.d(), classes: i64::MAX })?;
         let zero = honest[0].zeros_like();
-        let rng = seed.stream("rule", 0, "aggregate", 1);
+        let rng = seed.stream("rule", 0, "probe", 1);
         let probe = Probe { defence, rng, f: size.f, honest, honest_ids, standing_in: &[], reference };
         let scene =
             Scene { round: 1, size, honest: &batch, last_aggregate: &zero, shape: &zero, probe: &probe };

@@ -173,13 +173,13 @@ impl<'a> View<'a> {
     }
 }
 
-/// The defence as it stands in this round. Probing works on a copy of its state
-/// and of its random stream, so it leaves no trace.
+/// The defence as it stands in this round. Probing works on a copy of its state, so it leaves no trace.
 #[derive(Clone)]
 pub struct Probe<'a> {
     /// The server's defence.
     pub defence: &'a Defence,
-    /// The random stream it will use in this round.
+    /// The random numbers of every probe in this round, so that a search has one objective. The server draws others, after
+    /// the attackers have sent: what is proven of rules that draw (as of bucketing) holds for attackers who do not know them.
     pub rng: Stream,
     /// The f it is told.
     pub f: usize,
