@@ -78,5 +78,11 @@ fn sum<T: Real>(a: &[T], b: &[T], term: impl Fn(f64, f64) -> f64) -> f64 {
     for (a, b) in a_rest.iter().zip(b_rest) {
         rest += term(a.to_f64(), b.to_f64());
     }
-    sums.iter().sum::<f64>() + rest
+    let mut width = LANES;
+    while width > 1 {
+        width /= 2;
+        let (low, high) = sums[..2 * width].split_at_mut(width);
+        low.iter_mut().zip(high).for_each(|(low, high)| *low += *high); // one waits for four others, not for fifteen
+    }
+    sums[0] + rest
 }
