@@ -107,8 +107,7 @@ fn pack<R: Real, A: Real>(rows: &[&[R]], centre: usize, cells: &Cells, tile: &mu
     }
 }
 
-/// Writes the cells of a row, less those of another if it is given, and zeros behind each. The loops are made of gathers
-/// where the processor has them, for no place is tested.
+/// Writes the cells of a row, less those of another if it is given, and zeros behind each. No place is tested.
 #[inline(always)]
 fn look_up<R: Real, A: Real>(row: &[R], cells: &Cells, around: Option<&[A]>, target: &mut [A]) {
     assert!(cells.range() <= row.len(), "cells of a longer row");
