@@ -95,7 +95,7 @@ fn large() -> Vec<Line> {
         &["nnm", "geometric-median"],
     ];
     [
-        of(&[&["mean"], &["smea"], &["aksel"], &["phocas"]], None),
+        of(&[&["mean"], &["smea"], &["aksel"], &["phocas"], &["gas", "cwmed"]], None),
         of(&[&["cwmed"], &["cwtm"], &["sign-majority"]], Some(Target::Reads(5.0))),
         of(&[&["meamed"]], Some(Target::Reads(9.0))),
         of(span, Some(Target::Reads(6.0))),

@@ -66,4 +66,6 @@ fn chains_agree() {
     agree(&["arc", "nnm", "krum"]);
     agree(&["bucketing", "cwtm"]);
     agree(&["clipping", "mean"]);
+    agree(&["gas", "cwmed"]);
+    agree(&["nnm", "gas", "krum"]);
 }

@@ -50,8 +50,8 @@ impl Defence {
     /// The chain of these layers, outermost first.
     ///
     /// # Errors
-    /// [`RuleError::Chain`] unless exactly the last layer is a base rule, or if vectors are mixed over a rule that goes by
-    /// who sent them; [`RuleError::Long`] for more than 32 layers.
+    /// [`RuleError::Chain`] unless exactly the last layer is a base rule, if vectors are mixed over a rule that goes by
+    /// who sent them, or if a layer does not accept what stands inside; [`RuleError::Long`] for more than 32 layers.
     pub fn new(layers: Vec<Layer>) -> Result<Self, RuleError> {
         check_length(&layers)?;
         let mut layers = layers.into_iter().rev();
@@ -69,7 +69,10 @@ impl Defence {
                     return Err(RuleError::Chain(message.into()));
                 }
                 Layer::Pre(pre) => Box::new(Under { pre, inner: root }),
-                Layer::Meta(meta) => Box::new(Over { meta, inner: root }),
+                Layer::Meta(meta) => {
+                    meta.accepts(root.as_ref())?;
+                    Box::new(Over { meta, inner: root })
+                }
             };
         }
         Ok(Self { root })

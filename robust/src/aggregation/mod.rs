@@ -26,6 +26,7 @@ mod defence;
 mod dnc;
 mod error;
 mod fltrust;
+mod gas;
 mod geometric_median;
 mod krum;
 mod layer;
@@ -71,6 +72,7 @@ pub use defence::{Aggregation, Defence};
 pub use dnc::Dnc;
 pub use error::RuleError;
 pub use fltrust::Fltrust;
+pub use gas::Gas;
 pub use geometric_median::{GeometricMedian, Start};
 pub use krum::{Krum, MultiKrum, Neighbours, Select};
 pub use layer::Layer;
@@ -142,6 +144,7 @@ pub fn built_in(visitor: &mut impl RuleVisitor) {
     visitor.visit::<Arc>();
     visitor.visit::<Ctma>();
     visitor.visit::<WeightedCtma>();
+    visitor.visit::<Gas>();
 }
 
 /// A base rule: one vector of m. *Span* rules decide from [`Batch::gram`] and return coefficients;
@@ -341,6 +344,15 @@ pub trait MetaAggregator: DynClone + Stateful + Send + Sync {
     /// [`RuleError::Parameter`].
     fn check_workers(&self, workers: usize, size: Size) -> Result<(), RuleError> {
         let _ = (workers, size);
+        Ok(())
+    }
+
+    /// Whether the layer can stand over `inner`, asked when a chain is made of them.
+    ///
+    /// # Errors
+    /// [`RuleError::Chain`].
+    fn accepts(&self, inner: &dyn Aggregator) -> Result<(), RuleError> {
+        let _ = inner;
         Ok(())
     }
 

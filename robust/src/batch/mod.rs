@@ -138,6 +138,21 @@ impl<'a> Batch<'a> {
         Ok(Batch::new(rows)?.watched(self.watch.clone()))
     }
 
+    /// The batch of other rows in place of the raw ones, under the map and with the watch of this one.
+    ///
+    /// # Errors
+    /// As [`Batch::new`].
+    ///
+    /// # Panics
+    /// If there is a map, and another number of rows.
+    pub(crate) fn over<'b>(&self, rows: &'b [Vector]) -> Result<Batch<'b>, BatchError> {
+        let other = self.alike(rows)?;
+        Ok(match &self.map {
+            None => other,
+            Some(w) => other.mapped(w.clone()),
+        })
+    }
+
     /// Does the work of a pass.
     fn pass<T>(&self, pass: Pass, work: impl FnOnce() -> T) -> T {
         pass.seen(self.watch.as_deref(), work)
@@ -447,6 +462,20 @@ impl<'a> Batch<'a> {
             None => self.rows[i].clone(),
             Some(w) => self.combine_raw(&w.weights(i)),
         }
+    }
+
+    /// The raw rows at these places alone, in their order.
+    pub(crate) fn raw_at(&self, places: &[usize]) -> Vec<Vector> {
+        let picked = |row: &Vector| row.picked(places);
+        on_form!(
+            self.rows,
+            _T => if kernels::are_few(self.rows.len() * places.len()) {
+                self.rows.iter().map(picked).collect()
+            } else {
+                self.rows.par_iter().map(picked).collect()
+            },
+            torch => torch::at(self.stack(), places)
+        )
     }
 
     /// All (mapped) rows as vectors of their own. Under a map those that are no raw row are computed, in one pass.

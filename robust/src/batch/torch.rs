@@ -49,6 +49,12 @@ pub(super) fn grams_at(rows: &[Vector], stack: &Shared, samples: &[Places]) -> R
     })
 }
 
+/// The rows at these places alone.
+pub(super) fn at(stack: &Shared, at: &[usize]) -> Vec<Vector> {
+    let rows = stack.tensor();
+    no_grad(|| rows.index_select(1, &places(at, rows)).unbind(0).into_iter().map(Vector::from).collect())
+}
+
 /// Whether the coordinates of a row are finite, for every row.
 pub(super) fn finite(stack: &Shared) -> Vec<bool> {
     let finite = no_grad(|| stack.tensor().isfinite().all_dim(1, false).to_kind(Kind::Double));

@@ -160,6 +160,16 @@ impl Vector {
         }
     }
 
+    /// The coordinates at these places as a vector of the same format and place.
+    pub(crate) fn picked(&self, places: &[usize]) -> Self {
+        match self {
+            Self::F32(x) => places.iter().map(|&i| x[i]).collect::<Vec<_>>().into(),
+            Self::F64(x) => places.iter().map(|&i| x[i]).collect::<Vec<_>>().into(),
+            #[cfg(feature = "torch")]
+            Self::Torch(t) => Self::Torch(t.picked(places)),
+        }
+    }
+
     /// The coordinates as f32, if that is what this vector holds on the host.
     pub fn as_f32(&self) -> Option<&[f32]> {
         match self {

@@ -82,9 +82,13 @@ impl Shared {
     }
 
     pub(super) fn at(&self, places: &[usize]) -> Vec<f64> {
+        self.picked(places).to_f64()
+    }
+
+    pub(super) fn picked(&self, places: &[usize]) -> Self {
         let places: Vec<i64> = places.iter().map(|&i| i as i64).collect();
         let places = to_device(&Tensor::from_slice(&places), self.0.device());
-        self.map(|x| x.index_select(0, &places)).to_f64()
+        self.map(|x| x.index_select(0, &places))
     }
 
     pub(super) fn is_finite(&self) -> bool {

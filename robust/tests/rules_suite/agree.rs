@@ -8,7 +8,9 @@ use crate::{
         self, arc, around, average, by_column, clipped, cwmed, cwtm, lower_median, mean_all, midpoint,
         upper_median,
     },
-    naive_selection::{self as selection, bulyan, ctma, least_norms, mda, multi_krum, nearest_mean, nnm},
+    naive_selection::{
+        self as selection, bulyan, ctma, gas, least_norms, mda, multi_krum, nearest_mean, nnm,
+    },
     naive_spectral as spectral,
     stage::{Rows, assert_close, chain, gaussian, rounded, scale, stream, vectors},
 };
@@ -126,6 +128,16 @@ pub fn distance_cases() -> Vec<Case> {
     ]
 }
 
+/// All coordinates in one group.
+fn whole(d: usize) -> Vec<Vec<usize>> {
+    vec![(0..d).collect()]
+}
+
+/// Every coordinate in a group of its own.
+fn alone(d: usize) -> Vec<Vec<usize>> {
+    (0..d).map(|j| vec![j]).collect()
+}
+
 /// Chains.
 pub fn chain_cases() -> Vec<Case> {
     let none = || json!({});
@@ -153,6 +165,23 @@ pub fn chain_cases() -> Vec<Case> {
         }),
         case(&[("ctma", none()), ("ctma", none()), ("cge", none())], |x, f| {
             ctma(x, f, &ctma(x, f, &least_norms(x, x.len() - f), false), false)
+        }),
+        case(&[("gas", json!({ "groups": 1 })), ("cwmed", none())], |x, f| gas(x, f, cwmed, whole)),
+        case(&[("gas", json!({ "groups": 1 })), ("mean", none())], |x, f| gas(x, f, mean_all, whole)),
+        case(&[("gas", json!({ "groups": 20_000 })), ("cwmed", none())], |x, f| gas(x, f, cwmed, alone)),
+        case(&[("gas", json!({ "groups": 20_000 })), ("cwtm", none())], |x, f| {
+            gas(x, f, |x| cwtm(x, f), alone)
+        }),
+        case(
+            &[
+                ("clipping", json!({ "radius": 1.1 })),
+                ("gas", json!({ "groups": 20_000 })),
+                ("cwmed", none()),
+            ],
+            |x, f| gas(&x.iter().map(|r| clipped(r, 1.1)).collect(), f, cwmed, alone),
+        ),
+        case(&[("gas", json!({ "groups": 20_000 })), ("nnm", none()), ("mean", none())], |x, f| {
+            gas(x, f, |x| mean_all(&nnm(x, f)), alone)
         }),
         case(&[("weighted-ctma", none()), ("cwmed", none())], |x, f| {
             let delta = f as f64 / x.len() as f64;

@@ -216,6 +216,7 @@ fn parameters_out_of_range_are_refused_by_name() {
     refused("safeguard", json!({ "short": 9, "long": 3 }), "long");
     refused("weighted-cwmed", json!({ "weights": [1.0, 0.0] }), "weights");
     refused("weighted-ctma", json!({ "delta": 0.5 }), "delta");
+    refused("gas", json!({ "groups": 0 }), "groups");
     let few = chain(&[("weighted-cwmed", json!({ "weights": [1.0, 2.0] }))]).check(Size::new(3, 1));
     assert!(matches!(few, Err(RuleError::Parameter { rule: "weighted-cwmed", .. })));
 }
@@ -448,6 +449,6 @@ fn rules_that_need_no_pairs_make_no_gram_matrix() {
     }
     let coordinates = ["cwmed", "cwtm", "meamed", "phocas", "sign-majority", "weighted-cwmed"];
     let norms = ["arc", "cge", "clipping", "norm-clipping"];
-    let others = ["aksel", "bucketing", "ctma", "fltrust", "mean", "weighted-ctma", "weighted-mean"];
+    let others = ["aksel", "bucketing", "ctma", "fltrust", "gas", "mean", "weighted-ctma", "weighted-mean"];
     assert_eq!(without, [&coordinates[..], &norms, &others].concat().into_iter().collect());
 }

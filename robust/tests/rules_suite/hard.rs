@@ -99,7 +99,7 @@ fn identical_rows_come_back_as_they_are() {
         {
             assert_close(&output(&[(rule, json!({}))], &x, f), &row, 1.0, 1e-12, rule);
         }
-        for pre in ["nnm", "bucketing", "arc", "ctma"] {
+        for pre in ["nnm", "bucketing", "arc", "ctma", "gas"] {
             assert_close(&output(&[(pre, json!({})), ("cwmed", json!({}))], &x, f), &row, 1.0, 1e-12, pre);
         }
     }
@@ -138,6 +138,8 @@ fn a_huge_row_moves_nothing_that_it_must_not() {
             &["nnm", "caf"],
             &["ctma", "cwmed"],
             &["ctma", "nnm", "cwmed"],
+            &["gas", "cwmed"],
+            &["gas", "krum"],
             &["weighted-cwmed"],
             &["arc", "cwmed"],
             // the geometric median goes on until the huge row weighs next to nothing
@@ -210,7 +212,7 @@ fn without_order() -> Vec<(Vec<(&'static str, Value)>, usize)> {
     for rule in ["sign-majority", "norm-clipping"] {
         all.push((vec![(rule, none())], 3));
     }
-    for pre in ["nnm", "ctma", "weighted-ctma", "arc", "clipping"] {
+    for pre in ["nnm", "ctma", "weighted-ctma", "gas", "arc", "clipping"] {
         all.push((vec![(pre, none()), ("geometric-median", median())], 3));
         all.push((vec![(pre, none()), ("cwmed", none())], 3));
     }

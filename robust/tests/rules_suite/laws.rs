@@ -30,6 +30,7 @@ fn chains() -> Vec<Vec<(&'static str, Value)>> {
     let plain = |rules: &[&'static str]| rules.iter().map(|r| (*r, json!({}))).collect::<Vec<_>>();
     let mut all: Vec<_> = bases.iter().map(|rule| plain(&[rule])).collect();
     all.extend([plain(&["nnm", "cwmed"]), plain(&["ctma", "cwmed"]), plain(&["ctma", "nnm", "cwtm"])]);
+    all.push(vec![("gas", json!({ "groups": 3 })), ("cwmed", json!({}))]);
     all.extend([plain(&["arc", "cwtm"]), plain(&["clipping", "cwmed"]), plain(&["centered-clipping"])]);
     all.push(vec![("geometric-median", json!({ "steps": 5, "nu": 0.0 }))]);
     all
@@ -106,7 +107,7 @@ fn without_byzantine_rows_many_rules_are_the_mean() {
         let rules: Vec<_> = rules.iter().map(|r| (*r, json!({}))).collect();
         assert_close(&output(&rules, &x, 0), &mean, 1.0, 1e-12, &format!("{rules:?}"));
     }
-    for over in ["ctma", "weighted-ctma", "nnm", "arc", "bucketing"] {
+    for over in ["ctma", "weighted-ctma", "gas", "nnm", "arc", "bucketing"] {
         let rules = [(over, json!({})), ("cwtm", json!({}))];
         assert_close(&output(&rules, &x, 0), &mean, 1.0, 1e-12, over);
     }

@@ -14,5 +14,6 @@ mod naive;
 mod naive_selection;
 mod naive_spectral;
 mod one_round;
+mod splitting;
 mod stage;
 mod theory;

@@ -111,6 +111,22 @@ pub fn ctma(x: &Rows, f: usize, anchor: &[f64], ties: bool) -> Vec<f64> {
     (0..anchor.len()).map(|j| anchor[j] + moved(j)).collect()
 }
 
+/// Gradient splitting: the rows of the least sums, over the groups, of distances to what the rule makes of a group alone.
+pub fn gas(
+    x: &Rows,
+    f: usize,
+    rule: impl Fn(&Rows) -> Vec<f64>,
+    groups: impl Fn(usize) -> Vec<Vec<usize>>,
+) -> Vec<f64> {
+    let mut scores = vec![0.0; x.len()];
+    for group in groups(x[0].len()) {
+        let part: Rows = x.iter().map(|r| group.iter().map(|&j| r[j]).collect()).collect();
+        let centre = rule(&part);
+        scores.iter_mut().zip(&part).for_each(|(score, r)| *score += distance(r, &centre));
+    }
+    mean_of(x, &order_by(x.len(), |i| scores[i])[..x.len() - f])
+}
+
 pub fn weighted_ctma(x: &Rows, s: &[f64], delta: f64, anchor: &[f64]) -> Vec<f64> {
     let room = (1.0 - delta) * s.iter().sum::<f64>();
     let (mut out, mut used) = (vec![0.0; anchor.len()], 0.0);

@@ -28,9 +28,14 @@ fn bounds_are_those_of_the_table() {
     assert_eq!(bound.formula, "16 delta (1 + 8f/(m - f) (1 + 4 (1 + r)^2))");
     assert_eq!(bound.source, "Dahan & Levy, 2024, over Allouah et al., 2023, over Allouah et al., 2023");
     // where nothing is proved, nothing is claimed
-    for rules in
-        [&["mean"][..], &["krum"], &["bucketing", "cwmed"], &["nnm", "ctma", "cwmed"], &["ctma", "mean"]]
-    {
+    for rules in [
+        &["mean"][..],
+        &["krum"],
+        &["bucketing", "cwmed"],
+        &["nnm", "ctma", "cwmed"],
+        &["ctma", "mean"],
+        &["gas", "cwmed"],
+    ] {
         assert_eq!(kappa(rules), None, "{rules:?}");
     }
     let three_steps = json!({ "start": "zero", "nu": 0.1, "steps": 3, "tolerance": 0.0 });

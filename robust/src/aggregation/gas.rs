@@ -1,0 +1,170 @@
+//! Gradient splitting: a rule judges the vectors by random groups of their coordinates.
+
+use rand::seq::SliceRandom;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::{
+    Aggregate, Aggregator, Context, Layer, MetaAggregator, Rule, RuleError, beside,
+    ctma::Anchor,
+    order::{mean_of, smallest},
+};
+use crate::{
+    Batch, BatchError, Size,
+    describe::{Described, ParameterError},
+    random::Stream,
+    state::Stateful,
+};
+
+/// Gradient splitting (GAS): the mean of the m - f vectors of the least scores Σ ‖x_i - z‖, each distance over one group
+/// of coordinates, where z is what the rule inside makes of the vectors there; equal scores go by index.
+///
+/// The coordinates are dealt at random into `groups`, anew in every round, whose sizes differ by one at most. In one
+/// group of all of them the score is the distance to the result of the rule inside; the groups are read one by one, each
+/// in a copy. A rule that remembers cannot stand inside, for what it remembers is of other coordinates in the next round.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Gas {
+    /// Number of groups; each coordinate is one of its own if there are no more of them.
+    #[schemars(range(min = 1))]
+    pub groups: usize,
+}
+
+impl Default for Gas {
+    fn default() -> Self {
+        Self { groups: 1000 }
+    }
+}
+
+impl Described for Gas {
+    const NAME: &'static str = "gas";
+    const SOURCE: &'static str = "Liu et al., 2023";
+}
+
+impl Rule for Gas {
+    fn build(&self) -> Result<Layer, ParameterError> {
+        ParameterError::at_least_one("groups", self.groups)?;
+        Ok(Layer::Meta(Box::new(self.clone())))
+    }
+
+    fn condition() -> &'static str {
+        "m > 2f, and a rule inside that remembers nothing"
+    }
+}
+
+impl Stateful for Gas {}
+
+impl MetaAggregator for Gas {
+    fn check(&self, size: Size) -> Result<(), RuleError> {
+        RuleError::minority(Self::NAME, size)
+    }
+
+    fn accepts(&self, inner: &dyn Aggregator) -> Result<(), RuleError> {
+        if inner.state().is_empty() && inner.holds(1, 1) == 0 {
+            return Ok(());
+        }
+        let message = "a rule that remembers, such as `centered-clipping`, cannot stand under `gas`, whose groups of \
+                       coordinates are others in every round";
+        Err(RuleError::Chain(message.into()))
+    }
+
+    fn aggregate(
+        &mut self,
+        inner: &mut dyn Aggregator,
+        batch: &Batch<'_>,
+        context: &mut Context,
+    ) -> Result<Aggregate, RuleError> {
+        let scores = self.scores(inner, batch, context).map_err(|error| all_named(batch, error))?;
+        self.accepts(inner)?; // also of one that had nothing to tell before its first round
+        Ok(Aggregate::span(mean_of(&smallest(&scores, batch.m() - context.f), batch.m())))
+    }
+
+    fn needs_pairs(&self) -> bool {
+        false
+    }
+}
+
+impl Gas {
+    /// The score of every vector.
+    fn scores(
+        &self,
+        inner: &mut dyn Aggregator,
+        batch: &Batch<'_>,
+        context: &mut Context,
+    ) -> Result<Vec<f64>, RuleError> {
+        let mut scores = vec![0.0; batch.m()];
+        let mut add = |distances2: Vec<f64>| {
+            scores.iter_mut().zip(distances2).for_each(|(score, d2)| *score += d2.sqrt());
+        };
+        if self.groups.min(batch.d()) == 1 {
+            add(Anchor::of(inner, batch, context)?.distances2);
+            return Ok(scores);
+        }
+        for places in dealt(batch.d(), self.groups, &mut context.rng) {
+            add(within(&places, inner, batch, context)?);
+        }
+        Ok(scores)
+    }
+}
+
+/// The squared distances of the vectors to the result of `inner`, both at these places alone.
+fn within(
+    places: &[usize],
+    inner: &mut dyn Aggregator,
+    batch: &Batch<'_>,
+    context: &mut Context,
+) -> Result<Vec<f64>, RuleError> {
+    let rows = batch.raw_at(places);
+    let whole = context.reference.clone();
+    if let Some(reference) = &whole {
+        beside::check(batch, reference, Gas::NAME)?;
+        context.reference = Some(reference.picked(places));
+    }
+    let anchor = Anchor::of(inner, &batch.over(&rows)?, context);
+    context.reference = whole;
+    Ok(anchor?.distances2)
+}
+
+/// d places in so many groups of random ones, ascending in each; in d groups if there are no more places.
+fn dealt(d: usize, groups: usize, rng: &mut Stream) -> Vec<Vec<usize>> {
+    let mut places: Vec<usize> = (0..d).collect();
+    places.shuffle(rng);
+    let groups = groups.min(d);
+    let group = |i: usize| {
+        let mut group = places[i * d / groups..(i + 1) * d / groups].to_vec();
+        group.sort_unstable();
+        group
+    };
+    (0..groups).map(group).collect()
+}
+
+/// The error of a group, which may not have met all rows that are not finite, with all of them.
+fn all_named(batch: &Batch<'_>, error: RuleError) -> RuleError {
+    match error {
+        RuleError::Batch(BatchError::NonFinite(_)) => {
+            batch.check_finite().err().map_or(error, RuleError::from)
+        }
+        other => other,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::dealt;
+    use crate::random::Seed;
+
+    #[test]
+    fn every_place_is_in_one_of_the_groups_and_they_are_of_one_size() {
+        let mut rng = Seed(1).stream("test", 0, "groups", 1);
+        for (d, groups) in [(1, 1), (10, 3), (10, 6), (10, 10), (3, 8), (1000, 7)] {
+            let dealt = dealt(d, groups, &mut rng);
+            assert_eq!(dealt.len(), groups.min(d));
+            let sizes: Vec<usize> = dealt.iter().map(Vec::len).collect();
+            assert!(sizes.iter().max().unwrap() - sizes.iter().min().unwrap() <= 1, "{sizes:?}");
+            assert!(dealt.iter().all(|group| group.is_sorted()));
+            let mut all = dealt.concat();
+            all.sort_unstable();
+            assert!(all.into_iter().eq(0..d), "{d} in {groups}");
+        }
+    }
+}
