@@ -3,7 +3,12 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Aggregate, Aggregator, Context, Layer, Output, Rule, RuleError, beside::Beside, radius::factor};
+use super::{
+    Aggregate, Aggregator, Context, Layer, Output, Rule, RuleError,
+    beside::Beside,
+    centre::{Remembered, pull},
+    radius::factor,
+};
 use crate::{
     Batch, ColumnRule, Median, Size, Vector,
     describe::{Described, ParameterError, Preset},
@@ -61,7 +66,7 @@ impl Rule for CenteredClipping {
     fn build(&self) -> Result<Layer, ParameterError> {
         ParameterError::positive("tau", self.tau)?;
         ParameterError::at_least_one("iterations", self.iterations)?;
-        Ok(Layer::Base(Box::new(Clipper { rule: self.clone(), centre: None })))
+        Ok(Layer::Base(Box::new(Clipper { rule: self.clone(), centre: Remembered::default() })))
     }
 }
 
@@ -69,23 +74,20 @@ impl Rule for CenteredClipping {
 #[derive(Clone, Debug)]
 struct Clipper {
     rule: CenteredClipping,
-    centre: Option<Vector>,
+    centre: Remembered,
 }
 
 impl Stateful for Clipper {
     fn state(&self) -> State {
-        let mut state = State::default();
-        state.vectors.extend(self.centre.clone().map(|v| ("centre".to_owned(), v)));
-        state
+        self.centre.state()
     }
 
     fn restore(&mut self, state: &State) -> Result<(), StateError> {
-        self.centre = state.vectors.get("centre").cloned();
-        Ok(())
+        self.centre.restore(state)
     }
 
-    fn holds(&self, _: usize, _: u64) -> u64 {
-        u64::from(self.rule.stateful)
+    fn holds(&self, workers: usize, rounds: u64) -> u64 {
+        if self.rule.stateful { self.centre.holds(workers, rounds) } else { 0 }
     }
 }
 
@@ -96,7 +98,7 @@ impl Aggregator for Clipper {
 
     fn aggregate(&mut self, batch: &Batch<'_>, context: &mut Context) -> Result<Aggregate, RuleError> {
         let m = batch.m();
-        let centre = match (&self.centre, self.rule.start) {
+        let centre = match (&self.centre.0, self.rule.start) {
             (Some(centre), _) => Some(centre.clone()),
             (None, Centre::Median) => {
                 Some(batch.columns(&ColumnRule::Median(Median::Midpoint), false)?.output)
@@ -122,7 +124,7 @@ impl Aggregator for Clipper {
             result.distances = Some(rows.gram()?.distances2_to(&v)[..m].to_vec());
         }
         if let (true, Output::Vector(centre)) = (self.rule.stateful, &result.output) {
-            self.centre = Some(centre.clone());
+            self.centre = Remembered(Some(centre.clone()));
         }
         Ok(result)
     }
@@ -155,9 +157,7 @@ impl Clipper {
     /// One step of the centre, given the squared distances from it.
     fn step(&self, distances2: &[f64], v: &mut [f64]) {
         let m = distances2.len() as f64;
-        let steps: Vec<f64> = distances2.iter().map(|&d2| factor(d2, self.rule.tau) / m).collect();
-        let stay = 1.0 - steps.iter().sum::<f64>();
-        v.iter_mut().for_each(|c| *c *= stay);
-        v.iter_mut().zip(&steps).for_each(|(c, s)| *c += s);
+        let part = |(i, &d2): (usize, &f64)| (i, factor(d2, self.rule.tau) / m);
+        pull(v, &distances2.iter().enumerate().map(part).collect::<Vec<_>>());
     }
 }

@@ -208,6 +208,8 @@ fn parameters_out_of_range_are_refused_by_name() {
     refused("geometric-median", json!({ "nu": -1.0 }), "nu");
     refused("geometric-median", json!({ "steps": 0 }), "steps");
     refused("centered-clipping", json!({ "tau": 0.0 }), "tau");
+    refused("sequential-centered-clipping", json!({ "tau": -1.0 }), "tau");
+    refused("sequential-centered-clipping", json!({ "size": 0 }), "size");
     refused("bucketing", json!({ "size": 0 }), "size");
     refused("clipping", json!({ "radius": -0.1 }), "radius");
     refused("dnc", json!({ "iterations": 0 }), "iterations");
@@ -423,7 +425,7 @@ fn what_rules_hold_is_known_before() {
             with.insert(name);
         }
     }
-    assert_eq!(with, BTreeSet::from(["centered-clipping", "safeguard"]));
+    assert_eq!(with, BTreeSet::from(["centered-clipping", "safeguard", "sequential-centered-clipping"]));
     let chained = plain(&["ctma", "nnm", "safeguard"]);
     assert_eq!(chained.holds(11, 4), plain(&["safeguard"]).holds(11, 4), "of the whole chain");
 }

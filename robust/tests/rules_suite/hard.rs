@@ -153,7 +153,7 @@ fn a_huge_row_moves_nothing_that_it_must_not() {
         }
         let off_greedily = off(&mut chain(&[("smea", json!({ "search": "greedy" }))]));
         assert!(off_greedily <= reach, "greedy smea with {huge:e} at {at}: off by {off_greedily:e}");
-        for rule in ["centered-clipping", "norm-clipping"] {
+        for rule in ["centered-clipping", "sequential-centered-clipping", "norm-clipping"] {
             assert!(off(&mut plain(&[rule])) < 12.0, "{rule} with {huge:e} at {at}");
         }
     }

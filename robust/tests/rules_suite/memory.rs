@@ -1,5 +1,7 @@
 //! Rules with memory, rules with a reference, and rules that draw lots.
 
+use std::collections::BTreeSet;
+
 use phalanx_robust::{
     Batch, Dtype, Size, Vector,
     aggregation::{Aggregate, Aggregator, Context, Defence, Layer, MetaAggregator, RuleError},
@@ -8,8 +10,10 @@ use phalanx_robust::{
 use serde_json::json;
 
 use crate::{
-    naive::{centered_clipping, clipped, distance, fltrust, mean_all, midpoint, norm},
-    naive_selection::{larger_cluster, largest_mean_shift},
+    naive::{
+        centered_clipping, clipped, distance, fltrust, mean_all, midpoint, norm, orders, sequential_clippings,
+    },
+    naive_selection::{larger_cluster, largest_mean_shift, order_by},
     stage::{
         Rows, aggregate, assert_close, chain, difference, gaussian, layer, output, plain, stream, vectors,
     },
@@ -39,6 +43,87 @@ fn centered_clipping_goes_on_from_its_last_centre() {
     let x = gaussian(9, 33, 61);
     let first = aggregate(&mut stateless, &x, 2).unwrap().output.to_f64();
     assert_eq!(aggregate(&mut stateless, &x, 2).unwrap().output.to_f64(), first);
+}
+
+/// The rows by their cosine to v.
+fn by_cosine(x: &Rows, v: &[f64]) -> Vec<usize> {
+    let cosine = |i: usize| {
+        let dot: f64 = x[i].iter().zip(v).map(|(a, b)| a * b).sum();
+        if norm(&x[i]) == 0.0 { 0.0 } else { dot / norm(&x[i]) / norm(v) }
+    };
+    order_by(x.len(), cosine)
+}
+
+/// Which of the results is nearest, and how far it is.
+fn nearest(results: &Rows, got: &[f64]) -> (usize, f64) {
+    let at = order_by(results.len(), |i| distance(&results[i], got))[0];
+    (at, distance(&results[at], got))
+}
+
+/// In both rounds the result is one that the draws allow, and each of these comes up. The last row is zero, of cosine 0.
+#[test]
+fn sequential_clipping_goes_bucket_by_bucket() {
+    for ((m, size), dtype) in [(4, 2), (5, 2), (5, 3), (3, 1), (4, 9)]
+        .map(|shape| (shape, Dtype::F64))
+        .into_iter()
+        .chain([((5, 2), Dtype::F32)])
+    {
+        let tolerance = if dtype == Dtype::F32 { 1e-5 } else { 1e-11 };
+        let parameters = json!({ "tau": 2.0, "size": size });
+        let [mut x, y] = [1, 2].map(|seed| crate::stage::rounded(&gaussian(m, 7, seed), dtype));
+        x[m - 1] = vec![0.0; 7];
+        let everyone: Vec<usize> = (0..m).collect();
+        let first: Rows = orders(&everyone)
+            .iter()
+            .flat_map(|order| sequential_clippings(&y, &[0.0; 7], order, 2.0, size))
+            .collect();
+        let mut seen = BTreeSet::new();
+        let mut centre = None;
+        for seed in 0..400 {
+            let mut defence = chain(&[("sequential-centered-clipping", parameters.clone())]);
+            let run = |defence: &mut Defence, x: &Rows, seed| {
+                defence.aggregate(&vectors(x, dtype), 1, stream(seed)).unwrap()
+            };
+            let v = run(&mut defence, &y, seed % 3).output.to_f64();
+            assert!(nearest(&first, &v).1 < tolerance, "{m} in buckets of {size}, {dtype}");
+            if centre.get_or_insert(v.clone()) != &v {
+                continue; // of one centre all results are looked for
+            }
+            let results = sequential_clippings(&x, &v, &by_cosine(&x, &v), 2.0, size);
+            let got = run(&mut defence, &x, seed);
+            let (at, off) = nearest(&results, &got.output.to_f64());
+            assert!(off < tolerance, "{m} in buckets of {size}, {dtype}: off by {off:e}");
+            seen.insert(at);
+            let own: Vec<f64> = x.iter().map(|r| distance(r, &results[at])).collect();
+            assert_close(&got.distances.unwrap(), &own, 1.0, 10.0 * tolerance, "distances");
+        }
+        let all =
+            sequential_clippings(&x, &centre.clone().unwrap(), &by_cosine(&x, &centre.unwrap()), 2.0, size);
+        let different = (0..all.len()).filter(|&i| nearest(&all, &all[i]).0 == i).count();
+        assert_eq!(seen.len(), different, "{m} in buckets of {size}, {dtype}");
+    }
+}
+
+/// Many rows, with buckets of all of them: no draw matters.
+#[test]
+fn sequential_clipping_in_one_bucket_is_one_step_of_centered_clipping() {
+    for (m, d, f) in [(9, 33, 4), (16, 100, 0), (1, 3, 0)] {
+        for dtype in [Dtype::F32, Dtype::F64] {
+            let mut defence = chain(&[("sequential-centered-clipping", json!({ "tau": 0.8, "size": m }))]);
+            let mut v = vec![0.0; d];
+            for round in 0..4 {
+                let mut x = crate::stage::rounded(&gaussian(m, d, 60 + round), dtype);
+                x[0].iter_mut().for_each(|v| *v *= 1e6); // one row alone is far away
+                v = centered_clipping(&x, v, 0.8, 1);
+                let got = defence.aggregate(&vectors(&x, dtype), f, stream(round)).unwrap();
+                let tolerance = if dtype == Dtype::F32 { 1e-5 } else { 1e-9 };
+                assert_close(&got.output.to_f64(), &v, 1.0, tolerance, "centre");
+                let mut other = chain(&[("sequential-centered-clipping", json!({ "tau": 0.8, "size": m }))]);
+                other.restore(&defence.state()).unwrap();
+                defence = other;
+            }
+        }
+    }
 }
 
 #[test]

@@ -98,6 +98,44 @@ pub fn centered_clipping(x: &Rows, mut v: Vec<f64>, tau: f64, steps: usize) -> V
     v
 }
 
+/// All orders of these.
+pub fn orders(all: &[usize]) -> Vec<Vec<usize>> {
+    if all.is_empty() {
+        return vec![Vec::new()];
+    }
+    let first = |at: usize| {
+        let rest = [&all[..at], &all[at + 1..]].concat();
+        orders(&rest).into_iter().map(move |order| [&[all[at]], &order[..]].concat())
+    };
+    (0..all.len()).flat_map(first).collect()
+}
+
+/// Every result that sequential centered clipping may have: the k-th bucket takes the k-th of each of `size` runs of
+/// `order`, the longer runs first, in whatever order each run is drawn.
+pub fn sequential_clippings(x: &Rows, v: &[f64], order: &[usize], tau: f64, size: usize) -> Rows {
+    let (m, size) = (order.len(), size.min(order.len()));
+    let mut runs = Vec::new();
+    for run in 0..size {
+        let start: usize = (0..run).map(|r| (m - r).div_ceil(size)).sum();
+        runs.push(&order[start..start + (m - run).div_ceil(size)]);
+    }
+    let mut drawn: Vec<Vec<Vec<usize>>> = vec![Vec::new()];
+    for run in runs {
+        let with = |before: &Vec<Vec<usize>>| {
+            let before = before.clone();
+            orders(run).into_iter().map(move |order| [&before[..], &[order]].concat())
+        };
+        drawn = drawn.iter().flat_map(with).collect();
+    }
+    let result = |drawn: &Vec<Vec<usize>>| {
+        (0..m.div_ceil(size)).fold(v.to_vec(), |v, k| {
+            let bucket = drawn.iter().filter_map(|run| run.get(k)).map(|&i| x[i].clone()).collect();
+            centered_clipping(&bucket, v, tau, 1)
+        })
+    };
+    drawn.iter().map(result).collect()
+}
+
 pub fn arc(x: &Rows, f: usize) -> Rows {
     let m = x.len();
     let clip = (2.0 * (f as f64 / m as f64) * (m - f) as f64).floor() as usize;
