@@ -126,7 +126,7 @@ impl GeometricMedian {
     pub(super) fn solve(&self, batch: &Batch<'_>, weights: &[f64]) -> Result<Vec<f64>, RuleError> {
         let gram = batch.gram()?;
         let m = batch.m();
-        let mut z = match self.start {
+        let z = match self.start {
             Start::Zero => vec![0.0; m],
             Start::Mean => normalised(weights.to_vec()),
             Start::Majority => majority(gram, weights),
@@ -136,7 +136,12 @@ impl GeometricMedian {
             }
         };
         let taken = usize::from(self.start == Start::Median);
-        for _ in taken..self.steps {
+        Ok(self.descend(gram, z, weights, self.steps - taken))
+    }
+
+    /// As [`solve`](Self::solve), from a given point.
+    pub(super) fn descend(&self, gram: &Gram, mut z: Vec<f64>, weights: &[f64], steps: usize) -> Vec<f64> {
+        for _ in 0..steps {
             let distances2 = gram.distances2_to(&z);
             let next = self.step(gram, &distances2, weights);
             let moved: Vec<f64> = next.iter().zip(&z).map(|(a, b)| a - b).collect();
@@ -147,7 +152,7 @@ impl GeometricMedian {
                 break;
             }
         }
-        Ok(z)
+        z
     }
 
     /// One step from a point at these squared distances. From a point x_k that is one of the vectors, with nothing to

@@ -8,6 +8,7 @@
 mod aggregate;
 mod aksel;
 mod arc;
+mod auto_gm;
 mod beside;
 mod bucketing;
 mod bulyan;
@@ -59,6 +60,7 @@ mod weights;
 pub use aggregate::{Aggregate, Output};
 pub use aksel::{Aksel, Keep};
 pub use arc::Arc;
+pub use auto_gm::AutoGm;
 pub use bucketing::Bucketing;
 pub use bulyan::Bulyan;
 pub use caf::Caf;
@@ -122,6 +124,7 @@ pub fn built_in(visitor: &mut impl RuleVisitor) {
     visitor.visit::<Phocas>();
     visitor.visit::<SignMajority>();
     visitor.visit::<GeometricMedian>();
+    visitor.visit::<AutoGm>();
     visitor.visit::<Krum>();
     visitor.visit::<MultiKrum>();
     visitor.visit::<Bulyan>();

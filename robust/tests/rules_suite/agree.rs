@@ -277,6 +277,67 @@ fn the_geometric_median_is_where_all_pulls_cancel() {
     }
 }
 
+/// What auto-gm makes least, with the best weights for z: by halving where the level of the weights must lie.
+fn auto_weighted(x: &Rows, z: &[f64], lambda: f64) -> (f64, Vec<f64>) {
+    let distances: Vec<f64> = x.iter().map(|r| naive::distance(r, z)).collect();
+    let weights = |eta: f64| distances.iter().map(|d| (eta - d).max(0.0) / lambda).collect::<Vec<f64>>();
+    let (mut low, mut high) = (0.0, lambda + distances.iter().copied().fold(f64::INFINITY, f64::min));
+    for _ in 0..200 {
+        let middle = (low + high) / 2.0;
+        if weights(middle).iter().sum::<f64>() > 1.0 { high = middle } else { low = middle }
+    }
+    let best = weights(high);
+    let parts = distances.iter().zip(&best).map(|(d, w)| w * d + lambda / 2.0 * w * w);
+    (parts.sum(), best)
+}
+
+/// Neither a step of z nor other weights make the sum less, and it is no more than at the geometric median. A large
+/// lambda is that.
+#[test]
+fn the_auto_weighted_median_is_where_neither_turn_helps() {
+    for (m, d, far) in
+        [(8, 3, 0.0), (11, 40, 0.0), (11, 5, 1e3), (30, 2, 1e6), (9, 33, 5.0), (1, 4, 0.0), (2, 3, 1.0)]
+    {
+        for lambda in [Some(0.5), Some(3.0), None, Some(1e6)] {
+            let mut x = gaussian(m, d, (m + d) as u64);
+            x[m / 2].iter_mut().for_each(|v| *v += far);
+            let parameters = json!({ "lambda": lambda, "tolerance": 1e-12 });
+            let z = crate::stage::output(&[("auto-gm", parameters)], &x, (m - 1) / 2);
+            let lambda = lambda.unwrap_or(m as f64);
+            let (sum, weights) = auto_weighted(&x, &z, lambda);
+            let median = crate::stage::output(&[("geometric-median", json!({}))], &x, (m - 1) / 2);
+            assert!(sum <= auto_weighted(&x, &median, lambda).0 * (1.0 + 1e-9), "{m}x{d}, lambda {lambda}");
+            let better = naive::weiszfeld(&x, &weights, z.clone(), 1e-9, 2000);
+            let (least, _) = auto_weighted(&x, &better, lambda);
+            assert!(
+                sum <= least * (1.0 + 1e-5),
+                "{m}x{d}, {far:e}, lambda {lambda}: {sum} where {least} can be"
+            );
+            if lambda == 1e6 && far < 1e3 {
+                assert_close(&z, &median, scale(&x), 1e-3, "equal weights");
+            }
+        }
+    }
+}
+
+/// Whoever is farther from the point than the level of the weights has no part in it, wherever its row is.
+#[test]
+fn auto_weights_leave_out_who_is_far_away() {
+    let mut x = gaussian(11, 6, 31);
+    x[2] = vec![40.0; 6];
+    x[9] = vec![-1e9; 6];
+    let found = |x: &Rows| crate::stage::aggregate(&mut chain(&[("auto-gm", json!({}))]), x, 2).unwrap();
+    let straight = found(&x);
+    let weights = straight.weights.unwrap();
+    assert!(weights[2] == 0.0 && weights[9] == 0.0, "{weights:?}");
+    assert!(weights.iter().filter(|w| **w > 0.0).count() >= 6, "{weights:?}");
+    for turn in 1..11 {
+        let mut turned = x.clone();
+        turned.rotate_left(turn);
+        assert_close(&found(&turned).output.to_f64(), &straight.output.to_f64(), 1.0, 1e-6, "turned");
+    }
+}
+
 #[test]
 fn mda_agrees_with_the_enumeration() {
     for (m, d, seed) in [(3, 2, 1), (6, 1, 2), (8, 3, 3), (9, 40, 4), (11, 5, 5), (12, 2, 6)] {

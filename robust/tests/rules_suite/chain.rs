@@ -207,6 +207,8 @@ fn parameters_out_of_range_are_refused_by_name() {
     refused("multi-krum", json!({ "select": { "exactly": 0 } }), "select");
     refused("geometric-median", json!({ "nu": -1.0 }), "nu");
     refused("geometric-median", json!({ "steps": 0 }), "steps");
+    refused("auto-gm", json!({ "lambda": 0.0 }), "lambda");
+    refused("auto-gm", json!({ "iterations": 0 }), "iterations");
     refused("centered-clipping", json!({ "tau": 0.0 }), "tau");
     refused("sequential-centered-clipping", json!({ "tau": -1.0 }), "tau");
     refused("sequential-centered-clipping", json!({ "size": 0 }), "size");

@@ -94,9 +94,19 @@ fn identical_rows_come_back_as_they_are() {
         {
             assert_close(&output(&[(rule, json!({}))], &x, f), &row, 1.0, 1e-12, rule);
         }
-        for rule in
-            ["mda", "smea", "caf", "dnc", "monna", "cge", "aksel", "weighted-cwmed", "signguard", "safeguard"]
-        {
+        for rule in [
+            "mda",
+            "smea",
+            "caf",
+            "dnc",
+            "auto-gm",
+            "monna",
+            "cge",
+            "aksel",
+            "weighted-cwmed",
+            "signguard",
+            "safeguard",
+        ] {
             assert_close(&output(&[(rule, json!({}))], &x, f), &row, 1.0, 1e-12, rule);
         }
         for pre in ["nnm", "bucketing", "arc", "ctma", "gas"] {
@@ -144,6 +154,7 @@ fn a_huge_row_moves_nothing_that_it_must_not() {
             &["arc", "cwmed"],
             // the geometric median goes on until the huge row weighs next to nothing
             &["geometric-median"],
+            &["auto-gm"],
         ] {
             if at == 0 && rule == ["monna"] {
                 continue; // the row that the others are compared with

@@ -24,6 +24,7 @@ fn chains() -> Vec<Vec<(&'static str, Value)>> {
         "norm-clipping",
         "clipped-clustering",
         "safeguard",
+        "auto-gm",
         "weighted-cwmed",
         "sign-majority",
     ];
@@ -40,7 +41,8 @@ fn chains() -> Vec<Vec<(&'static str, Value)>> {
 const BOUND_TO_ORIGIN: [&str; 7] =
     ["cge", "norm-clipping", "clipped-clustering", "arc", "clipping", "centered-clipping", "sign-majority"];
 /// Rules with a length among their parameters, or with a result of its own length.
-const BOUND_TO_UNIT: [&str; 4] = ["norm-clipping", "clipping", "centered-clipping", "sign-majority"];
+const BOUND_TO_UNIT: [&str; 5] =
+    ["auto-gm", "norm-clipping", "clipping", "centered-clipping", "sign-majority"];
 
 /// Rules in which two rows that are each other's neighbours may tie whatever their values: Bulyan scores its last rows
 /// by few neighbours, Safeguard a row by its one middle neighbour. The order of rows decides such ties.
