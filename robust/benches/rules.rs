@@ -143,6 +143,7 @@ fn rare() -> Vec<Line> {
         &["safeguard"],
         &["clipped-clustering"],
         &["norm-clipping"],
+        &["robust-lr"],
         &["auto-gm"],
         &["sequential-centered-clipping"],
         &["weighted-cwmed"],

@@ -90,6 +90,11 @@ fn by_definition(column: &[f64], rule: &ColumnRule) -> f64 {
             let down = column.iter().filter(|v| **v < 0.0).count();
             f64::from(i8::from(up > down) - i8::from(down > up))
         }
+        ColumnRule::TurnedMean { votes } => {
+            let up = column.iter().filter(|v| **v > 0.0).count();
+            let down = column.iter().filter(|v| **v < 0.0).count();
+            if up.abs_diff(down) < votes { -mean(column) } else { mean(column) }
+        }
     }
 }
 
@@ -99,6 +104,7 @@ fn rules(n: usize) -> Vec<ColumnRule> {
     let medians = [Median::Lower, Median::Midpoint, Median::Upper];
     let mut rules: Vec<ColumnRule> = medians.into_iter().map(ColumnRule::Median).collect();
     rules.push(ColumnRule::SignMajority);
+    rules.extend([0, 1, most + 1, n, n + 1].map(|votes| ColumnRule::TurnedMean { votes }));
     for f in [0, most / 2, most] {
         rules.push(ColumnRule::TrimmedMean { f });
         for keep in [1, (n - f).max(1), n / 3 + 1, n] {

@@ -66,6 +66,11 @@ pub enum ColumnRule {
     },
     /// The sign of the sum of signs: -1, 0 or 1.
     SignMajority,
+    /// The mean, and minus the mean where the sum of signs is nearer to 0 than `votes`.
+    TurnedMean {
+        /// The sum of signs, of either sign, from which the mean stands.
+        votes: usize,
+    },
 }
 
 /// What a rule of columns found.
@@ -82,7 +87,7 @@ impl ColumnRule {
     /// If the rule cannot be applied to `n` values: 2f ≥ n, or `keep` not in 1 … n.
     pub(super) fn check(&self, n: usize) {
         let (trimmed, kept) = match *self {
-            Self::Median(_) | Self::SignMajority => (0, 1),
+            Self::Median(_) | Self::SignMajority | Self::TurnedMean { .. } => (0, 1),
             Self::TrimmedMean { f } => (f, 1),
             Self::MeanAroundMedian { keep, .. } => (0, keep),
             Self::MeanAroundTrimmedMean { keep, f } => (f, keep),

@@ -226,8 +226,15 @@ fn to_host(values: &Tensor) -> Vec<f64> {
 fn apply(rule: &ColumnRule, block: &Tensor) -> Tensor {
     let n = block.size()[0];
     let mean = |x: &Tensor| x.mean_dim(0, false, Kind::Double);
-    if *rule == ColumnRule::SignMajority {
-        return block.sign().sum_dim_intlist(0, false, block.kind()).sign();
+    let signs = || block.sign().sum_dim_intlist(0, false, block.kind());
+    match *rule {
+        ColumnRule::SignMajority => return signs().sign(),
+        ColumnRule::TurnedMean { votes } => {
+            let mean = mean(block);
+            let turned = mean.neg().where_self(&signs().abs().lt(votes as f64), &mean);
+            return turned.to_kind(block.kind());
+        }
+        _ => {}
     }
     let sorted = block.sort(0, false).0;
     let at = |i: usize| sorted.get(i as i64).to_kind(Kind::Double);
@@ -243,7 +250,7 @@ fn apply(rule: &ColumnRule, block: &Tensor) -> Tensor {
             mean(&nearest(&sorted, &middle(median), keep as i64))
         }
         ColumnRule::MeanAroundTrimmedMean { keep, f } => mean(&nearest(&sorted, &trimmed(f), keep as i64)),
-        ColumnRule::SignMajority => unreachable!("it needs no order"),
+        ColumnRule::SignMajority | ColumnRule::TurnedMean { .. } => unreachable!("they need no order"),
     };
     value.to_kind(block.kind())
 }

@@ -83,6 +83,10 @@ pub fn coordinate_cases() -> Vec<Case> {
         }),
         one("phocas", |x, f| by_column(x, |v| around(v, average(&v[f..v.len() - f]), v.len() - f))),
         one("sign-majority", |x, _| naive::sign_majority(x)),
+        one("robust-lr", |x, f| naive::robust_lr(x, f + 1)),
+        case(&[("robust-lr", json!({ "theta": 0 }))], |x, _| mean_all(x)),
+        case(&[("robust-lr", json!({ "theta": 1 }))], |x, _| naive::robust_lr(x, 1)),
+        case(&[("nnm", json!({})), ("robust-lr", json!({}))], |x, f| naive::robust_lr(&nnm(x, f), f + 1)),
         one("weighted-cwmed", |x, _| cwmed(x)),
         case(&[("weighted-mean", json!({ "weights": [] }))], |x, _| mean_all(x)),
     ]

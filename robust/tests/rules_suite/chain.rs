@@ -221,6 +221,9 @@ fn parameters_out_of_range_are_refused_by_name() {
     refused("weighted-cwmed", json!({ "weights": [1.0, 0.0] }), "weights");
     refused("weighted-ctma", json!({ "delta": 0.5 }), "delta");
     refused("gas", json!({ "groups": 0 }), "groups");
+    let many = chain(&[("robust-lr", json!({ "theta": 4 }))]);
+    assert!(many.check(Size::new(4, 1)).is_ok());
+    assert!(matches!(many.check(Size::new(3, 1)), Err(RuleError::Breakdown { rule: "robust-lr", .. })));
     let few = chain(&[("weighted-cwmed", json!({ "weights": [1.0, 2.0] }))]).check(Size::new(3, 1));
     assert!(matches!(few, Err(RuleError::Parameter { rule: "weighted-cwmed", .. })));
 }
@@ -451,7 +454,7 @@ fn rules_that_need_no_pairs_make_no_gram_matrix() {
             assert!(!noted.0.lock().unwrap().contains(&Pass::Gram), "{name}, {value}");
         }
     }
-    let coordinates = ["cwmed", "cwtm", "meamed", "phocas", "sign-majority", "weighted-cwmed"];
+    let coordinates = ["cwmed", "cwtm", "meamed", "phocas", "sign-majority", "robust-lr", "weighted-cwmed"];
     let norms = ["arc", "cge", "clipping", "norm-clipping"];
     let others = ["aksel", "bucketing", "ctma", "fltrust", "gas", "mean", "weighted-ctma", "weighted-mean"];
     assert_eq!(without, [&coordinates[..], &norms, &others].concat().into_iter().collect());

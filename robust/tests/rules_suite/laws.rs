@@ -27,6 +27,7 @@ fn chains() -> Vec<Vec<(&'static str, Value)>> {
         "auto-gm",
         "weighted-cwmed",
         "sign-majority",
+        "robust-lr",
     ];
     let plain = |rules: &[&'static str]| rules.iter().map(|r| (*r, json!({}))).collect::<Vec<_>>();
     let mut all: Vec<_> = bases.iter().map(|rule| plain(&[rule])).collect();
@@ -38,8 +39,16 @@ fn chains() -> Vec<Vec<(&'static str, Value)>> {
 }
 
 /// Rules that look at the origin.
-const BOUND_TO_ORIGIN: [&str; 7] =
-    ["cge", "norm-clipping", "clipped-clustering", "arc", "clipping", "centered-clipping", "sign-majority"];
+const BOUND_TO_ORIGIN: [&str; 8] = [
+    "robust-lr",
+    "cge",
+    "norm-clipping",
+    "clipped-clustering",
+    "arc",
+    "clipping",
+    "centered-clipping",
+    "sign-majority",
+];
 /// Rules with a length among their parameters, or with a result of its own length.
 const BOUND_TO_UNIT: [&str; 5] =
     ["auto-gm", "norm-clipping", "clipping", "centered-clipping", "sign-majority"];

@@ -74,6 +74,14 @@ pub fn sign_majority(x: &Rows) -> Vec<f64> {
     })
 }
 
+/// The mean, turned where the signs add up to less than theta either way.
+pub fn robust_lr(x: &Rows, theta: usize) -> Vec<f64> {
+    by_column(x, |v| {
+        let sum: f64 = v.iter().map(|v| if *v == 0.0 { 0.0 } else { v.signum() }).sum();
+        if sum.abs() < theta as f64 { -average(v) } else { average(v) }
+    })
+}
+
 /// Weiszfeld's steps from `start`, each row counting `s` times.
 pub fn weiszfeld(x: &Rows, s: &[f64], mut z: Vec<f64>, nu: f64, steps: usize) -> Vec<f64> {
     for _ in 0..steps {

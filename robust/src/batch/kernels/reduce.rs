@@ -13,7 +13,7 @@ pub(super) fn uses(rule: &ColumnRule, n: usize) -> Option<Vec<Use>> {
         uses
     };
     match *rule {
-        ColumnRule::SignMajority => None,
+        ColumnRule::SignMajority | ColumnRule::TurnedMean { .. } => None,
         ColumnRule::Median(_) => Some(ends(lower, Use::Dropped, Use::Exact)),
         ColumnRule::TrimmedMean { f } => Some(ends(f, Use::Dropped, Use::Summed)),
         ColumnRule::MeanAroundMedian { keep, .. } => {
@@ -52,7 +52,15 @@ pub(super) fn reduce<T: Real>(rule: &ColumnRule, tile: &mut Tile<T>, sums: &mut 
             sums.iter_mut().for_each(|sum| *sum *= 2.0 / (n - 2 * f) as f64);
             mean_around(tile, keep, sums, out);
         }
-        ColumnRule::SignMajority => majority(tile, out),
+        ColumnRule::SignMajority => {
+            sum_signs(tile, out);
+            out.iter_mut().for_each(|sum| *sum = sign(*sum));
+        }
+        ColumnRule::TurnedMean { votes } => {
+            sum(tile, 0..n, sums);
+            sum_signs(tile, out);
+            turned_mean(sums, n, votes, out);
+        }
     }
 }
 
@@ -103,13 +111,22 @@ fn mean_around<T: Real>(tile: &mut Tile<T>, keep: usize, twice: &mut [f64], out:
     mean(twice, keep, out);
 }
 
+/// The mean of `count` values, turned where the sum of their signs, which `out` holds before, is below `votes`.
 #[inline(always)]
-fn majority<T: Real>(tile: &Tile<T>, out: &mut [T]) {
+fn turned_mean<T: Real>(sums: &[f64], count: usize, votes: usize, out: &mut [T]) {
+    let (count, votes) = (count as f64, votes as f64);
+    for (out, sum) in out.iter_mut().zip(sums) {
+        let mean = sum / count;
+        *out = T::from_f64(if out.to_f64().abs() < votes { -mean } else { mean });
+    }
+}
+
+#[inline(always)]
+fn sum_signs<T: Real>(tile: &Tile<T>, out: &mut [T]) {
     out.fill(T::default());
     for i in 0..tile.rows() {
         out.iter_mut().zip(tile.row(i)).for_each(|(sum, &x)| *sum = *sum + sign(x));
     }
-    out.iter_mut().for_each(|sum| *sum = sign(*sum));
 }
 
 #[inline(always)]
