@@ -176,7 +176,17 @@ fn distances_too_large_for_a_number_move_nothing() {
     let mut x = gaussian(11, 65, 8);
     (x[3], x[7]) = (vec![1.6e153; 65], vec![-1.6e153; 65]);
     let honest: Rows = (0..11).filter(|i| ![3, 7].contains(i)).map(|i| x[i].clone()).collect();
-    for rule in [&["smea"][..], &["caf"], &["dnc"], &["krum"], &["bulyan"], &["mda"], &["geometric-median"]] {
+    for rule in [
+        &["smea"][..],
+        &["caf"],
+        &["dnc"],
+        &["krum"],
+        &["bulyan"],
+        &["mda"],
+        &["geometric-median"],
+        &["auto-gm"],
+        &["sequential-centered-clipping"],
+    ] {
         let got = crate::stage::aggregate(&mut plain(rule), &x, 2).unwrap();
         let off = distance(&got.output.to_f64(), &mean_all(&honest));
         assert!(off <= 9.0, "{rule:?}: off by {off:e}");
@@ -190,7 +200,16 @@ fn a_row_whose_squared_norm_overflows_is_set_aside() {
         let mut x = gaussian(11, 65, 8);
         x[at] = vec![huge; 65];
         let honest: Rows = x.iter().enumerate().filter(|(i, _)| *i != at).map(|(_, r)| r.clone()).collect();
-        for rule in [&["smea"][..], &["caf"], &["dnc"], &["nnm", "caf"], &["krum"], &["geometric-median"]] {
+        for rule in [
+            &["smea"][..],
+            &["caf"],
+            &["dnc"],
+            &["nnm", "caf"],
+            &["krum"],
+            &["geometric-median"],
+            &["auto-gm"],
+            &["sequential-centered-clipping"],
+        ] {
             let got = crate::stage::aggregate(&mut plain(rule), &x, 2).unwrap();
             assert_eq!(got.set_aside, [at], "{rule:?} with {huge:e}");
             let expected = crate::stage::aggregate(&mut plain(rule), &honest, 1).unwrap().output.to_f64();
