@@ -397,6 +397,7 @@ fn switching_keeps_to_its_schedule() {
         let mut labels = [0, 3];
         attack.poison(round, &mut labels, 10);
         assert_eq!(labels, if [3, 4].contains(&round) { [9, 6] } else { [0, 3] }, "round {round}");
+        assert_eq!([0, 3].map(|label| attack.target_class(round, label, 10)), labels, "round {round}");
         let sent = stage.play(&mut attack, round);
         if [5, 6].contains(&round) {
             assert_close(&sent[0], &scaled(-0.1, &mean(&stage.honest)), 1e-12);

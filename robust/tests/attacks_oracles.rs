@@ -49,6 +49,23 @@ fn labels_are_flipped() {
     assert_eq!(labels, [0, 5, 9], "the others leave labels alone");
 }
 
+/// What the attackers say of labels is what they want of predictions; the others want nothing of single classes.
+#[test]
+fn targets_are_the_flipped_labels() {
+    for (map, classes) in [(Flip::Reverse, 10), (Flip::Reverse, 5), (Flip::AllToOne, 10), (Flip::Pairwise, 3)]
+    {
+        let attack = LabelFlip { map, target: 3 }.build(Size::new(17, 8)).unwrap();
+        let mut labels: Vec<i64> = (0..classes).collect();
+        attack.poison(1, &mut labels, classes);
+        let targets: Vec<i64> = (0..classes).map(|y| attack.target_class(1, y, classes)).collect();
+        assert_eq!(targets, labels, "{map:?}");
+    }
+    let middle = LabelFlip::default().build(Size::new(17, 8)).unwrap();
+    assert_eq!(middle.target_class(1, 2, 5), 2, "it maps to itself");
+    let other = SignFlip::default().build(Size::new(17, 8)).unwrap();
+    assert!((0..10).all(|y| other.target_class(1, y, 10) == y));
+}
+
 #[test]
 fn multiples_of_the_mean() {
     everywhere(|stage, tolerance| {

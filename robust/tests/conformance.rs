@@ -113,6 +113,8 @@ enum Sin {
     Patches,
     Peeks,
     Labels,
+    /// Wants predictions that there are not.
+    Targets,
 }
 
 /// A component with a sin, and with the number of its rounds as its memory.
@@ -226,6 +228,10 @@ impl Attack for Sinner {
         }
     }
 
+    fn target_class(&self, _: u64, label: i64, classes: i64) -> i64 {
+        if self.sin == Sin::Targets { classes } else { label }
+    }
+
     fn forge(&mut self, view: &View<'_>) -> Result<Vec<Vector>, AttackError> {
         if self.sin == Sin::Fails {
             return Err(AttackError::Failed("sin".into()));
@@ -302,6 +308,7 @@ fn an_attack_that_breaks_a_promise_is_found() {
             (Sin::Gram, Promise::Pairs),
             (Sin::Peeks, Promise::Declared),
             (Sin::Labels, Promise::Labels),
+            (Sin::Targets, Promise::Labels),
         ],
     );
 }

@@ -75,13 +75,15 @@ impl Attack for LabelFlip {
         Ok(())
     }
 
-    fn poison(&self, _: u64, labels: &mut [i64], classes: i64) {
-        for y in labels {
-            *y = match self.map {
-                Flip::Reverse => classes - 1 - *y,
-                Flip::AllToOne => self.target,
-                Flip::Pairwise => (*y + 1) % classes,
-            };
+    fn poison(&self, round: u64, labels: &mut [i64], classes: i64) {
+        labels.iter_mut().for_each(|y| *y = self.target_class(round, *y, classes));
+    }
+
+    fn target_class(&self, _: u64, label: i64, classes: i64) -> i64 {
+        match self.map {
+            Flip::Reverse => classes - 1 - label,
+            Flip::AllToOne => self.target,
+            Flip::Pairwise => (label + 1) % classes,
         }
     }
 

@@ -110,6 +110,13 @@ pub trait Attack: DynClone + Stateful + Send {
         let _ = (round, labels, classes);
     }
 
+    /// The class that the attack, as it acts in `round`, wants test samples of class `label` to be predicted as, of `classes`
+    /// from 0; `label` itself, as here, where it wants nothing of them. How often it comes to that is its success.
+    fn target_class(&self, round: u64, label: i64, classes: i64) -> i64 {
+        let _ = (round, classes);
+        label
+    }
+
     /// Makes the vectors that the group submits, one for each of [`View::members`], in that order.
     ///
     /// # Errors

@@ -104,6 +104,10 @@ impl Attack for Switching {
         self.schedule[self.at(round)].1.poison(round, labels, classes);
     }
 
+    fn target_class(&self, round: u64, label: i64, classes: i64) -> i64 {
+        self.schedule[self.at(round)].1.target_class(round, label, classes)
+    }
+
     fn forge(&mut self, view: &View<'_>) -> Result<Vec<Vector>, AttackError> {
         let at = self.at(view.round);
         let attack = &mut self.schedule[at].1;

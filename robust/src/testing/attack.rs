@@ -148,11 +148,16 @@ impl Subject<'_> {
         let attack = self.fresh(&trial)?;
         for classes in CLASSES {
             let setting = Setting { honest: trial.vectors.len(), d: D, classes };
-            if !attack.follows_protocol() || attack.check(&setting).is_err() {
+            if attack.check(&setting).is_err() {
                 continue;
             }
             let mut labels: Vec<i64> = (0..classes).collect();
-            trial.calm(|| attack.poison(trial.round, &mut labels, classes))?;
+            let target = |label| attack.target_class(trial.round, label, classes);
+            let targets: Vec<i64> = trial.calm(|| labels.iter().copied().map(target).collect())?;
+            if attack.follows_protocol() {
+                trial.calm(|| attack.poison(trial.round, &mut labels, classes))?;
+            }
+            labels.extend(targets);
             let strange = labels.iter().find(|label| !(0..classes).contains(*label));
             trial.require(Promise::Labels, strange.is_none(), || {
                 format!("{strange:?} of {classes} classes")

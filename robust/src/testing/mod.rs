@@ -62,7 +62,7 @@ pub enum Promise {
     SetAside,
     /// An attack looks at no more than it declares.
     Declared,
-    /// An attack labels samples as there are classes.
+    /// An attack labels samples, and wants them predicted, as there are classes.
     Labels,
 }
 
@@ -82,7 +82,7 @@ impl fmt::Display for Promise {
             Self::Order => "the order of the rows does not matter",
             Self::SetAside => "a row that is not finite has no part in the result",
             Self::Declared => "it looks at no more than it declares",
-            Self::Labels => "it labels samples as there are classes",
+            Self::Labels => "it labels samples, and wants them predicted, as there are classes",
         })
     }
 }
