@@ -11,7 +11,10 @@ use phalanx::data::{
 use phalanx::learner::convex::{
     ConvexLearner, LeastSquares, LogisticRegression, Objective, ObjectiveError, ObjectiveRule,
 };
-use phalanx_actors::learner::{Draw, Job, Learner, LearnerError, Query, Sampler};
+use phalanx_actors::{
+    Confusion,
+    learner::{Draw, Job, Learner, LearnerError, Query, Sampler},
+};
 use phalanx_robust::{Dtype, Vector, estimator::Points, random::Seed, step::Domain};
 
 fn quadratic() -> LeastSquares {
@@ -272,6 +275,44 @@ fn an_evaluation_tells_value_and_gap_of_its_own_snapshot() {
     assert!(evaluation.accuracy.is_nan());
     let wrong = Query { round: 1, current: Vector::zeros(3, Dtype::F64), previous: None };
     assert!(matches!(learner.gradients(&wrong, &[]), Err(LearnerError::Model(_))));
+}
+
+/// One sample at a time, under either label: it is right under the one that is predicted.
+#[test]
+fn predictions_are_those_of_single_samples() {
+    let rule = LogisticRegression { samples: 60, label_noise: 0.3, ..Default::default() };
+    let objective = rule.build(Seed(4)).unwrap();
+    let labels = objective.labels().unwrap().clone();
+    let start = objective.start().to_vec();
+    for x in
+        [start.clone(), objective.optimum().to_vec(), vec![0.0; start.len()], vec![f64::NAN; start.len()]]
+    {
+        let right = |index: usize, label: u8| {
+            let draw = Draw { indices: vec![index], labels: vec![label.into()], ..noise(1) };
+            objective.sampled(&x, 0, &draw).unwrap().accuracy == 1.0
+        };
+        // Where neither label is, the sample counts as wrong.
+        let class =
+            |index: usize| if right(index, labels[index]) { labels[index] } else { 1 - labels[index] };
+        let found: Vec<u8> = (0..60).map(class).collect();
+        assert_eq!(objective.predictions(&x).unwrap(), found);
+        let mut learner = ConvexLearner::new(objective.clone(), Dtype::F64, 0.0);
+        let plain = learner.evaluation(1, &x.clone().into())().unwrap();
+        let counted = learner.per_class(2).evaluation(1, &x.clone().into())().unwrap();
+        let mut confusion = Confusion::new(2);
+        labels
+            .iter()
+            .zip(&found)
+            .for_each(|(label, class)| confusion.count((*label).into(), (*class).into()));
+        assert_eq!(counted.confusion.as_deref(), Some(&confusion));
+        assert_eq!(plain.confusion, None);
+        assert_eq!(counted.accuracy.to_bits(), plain.accuracy.to_bits());
+        let all: Vec<usize> = (0..60).collect();
+        let whole =
+            Draw { indices: all, labels: labels.iter().map(|&label| label.into()).collect(), ..noise(1) };
+        let sampled = objective.sampled(&x, 0, &whole).unwrap().accuracy;
+        assert_eq!(plain.accuracy.to_bits(), sampled.to_bits());
+    }
 }
 
 #[test]

@@ -5,6 +5,8 @@
 
 mod learner_support;
 
+use std::sync::Arc;
+
 use learner_support::{F64, boxed, close, dataset, job, jobs, query, sines, tiny, tiny_learner, tiny_round};
 use phalanx::{
     data::Augmentation,
@@ -19,7 +21,10 @@ use phalanx::{
         },
     },
 };
-use phalanx_actors::learner::{Learned, Learner, LearnerError};
+use phalanx_actors::{
+    Confusion,
+    learner::{Learned, Learner, LearnerError},
+};
 use phalanx_robust::{Vector, estimator::Points, random::Seed, state::Stateful};
 use tch::{Kind, TchError, Tensor};
 
@@ -107,6 +112,51 @@ fn any_number_of_threads_gives_the_same_bits() {
         let one = run(1);
         assert_eq!(one, run(2));
         assert_eq!(one, run(3));
+    }
+}
+
+/// What the learner predicts of one test image, whose label is the only one under which it is right.
+fn predicted(settings: Settings, sample: usize) -> usize {
+    let right = |label: u8| {
+        let mut data = dataset(3, 8);
+        let pixels = data.test.image(sample).to_vec();
+        (data.test.pixels, data.test.labels) = (Arc::new(pixels), Arc::new(vec![label]));
+        let mut learner = TorchLearner::new(tiny(), &data, settings, Seed(3)).unwrap();
+        let point = learner.start();
+        learner.evaluation(1, &point)().unwrap().accuracy == 1.0
+    };
+    let found: Vec<u8> = (0..10).filter(|label| right(*label)).collect();
+    assert_eq!(found.len(), 1, "sample {sample}: {found:?}");
+    found[0].into()
+}
+
+/// In all ways, and without another loss or accuracy than without.
+#[test]
+fn what_is_taken_for_what_is_as_predicted_one_by_one() {
+    for (way, precision) in [
+        (Way::Kernels, Precision::F32),
+        (Way::Kernels, Precision::F64),
+        (Way::Torch, Precision::F32),
+        (Way::Torch, Precision::Bf16),
+    ] {
+        let plain = Settings { precision, way: Some(way), ..F64 };
+        let evaluated = |settings| {
+            let mut learner = tiny_learner(settings);
+            let point = learner.start();
+            learner.evaluation(1, &point)().unwrap()
+        };
+        let (without, with) = (evaluated(plain), evaluated(Settings { per_class: true, ..plain }));
+        assert_eq!(without.confusion, None);
+        assert_eq!(
+            [with.loss, with.accuracy].map(f64::to_bits),
+            [without.loss, without.accuracy].map(f64::to_bits)
+        );
+        let mut confusion = Confusion::new(10);
+        for (sample, &label) in dataset(3, 8).test.labels.iter().enumerate() {
+            confusion.count(label.into(), predicted(plain, sample));
+        }
+        assert_eq!(with.confusion.as_deref(), Some(&confusion), "{way:?} {precision:?}");
+        assert!((confusion.right() as f64 / 12.0 - with.accuracy).abs() < 1e-12);
     }
 }
 

@@ -2,7 +2,7 @@
 //! workers stand at the same point, so a learner is handed the jobs of all of
 //! them at once and may answer them in one fused pass.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use phalanx_robust::{
     Vector,
@@ -11,6 +11,7 @@ use phalanx_robust::{
     state::Stateful,
 };
 
+use crate::confusion::Confusion;
 pub use crate::desk::Refusal;
 
 /// The query points of a round.
@@ -65,7 +66,7 @@ pub struct Learned {
 }
 
 /// How good a point is on held-out data.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Evaluation {
     /// The round after which it was taken; 0 is the initial point.
     pub round: u64,
@@ -79,6 +80,11 @@ pub struct Evaluation {
     pub validation_loss: f64,
     /// Fraction of that data classified rightly; NaN where none is held out.
     pub validation_accuracy: f64,
+    /// What was taken for what, of the samples that `accuracy` is of; none where it is not counted.
+    pub confusion: Option<Arc<Confusion>>,
+    /// Fraction of those that attacks want to be predicted as another class that is; NaN where it is not counted, or none
+    /// wants that.
+    pub attack_success: f64,
     /// How long it took, off the critical path; the evaluator fills it in.
     pub took: Duration,
 }
@@ -94,6 +100,8 @@ impl Evaluation {
             gap: nan,
             validation_loss: nan,
             validation_accuracy: nan,
+            confusion: None,
+            attack_success: nan,
             took: Duration::ZERO,
         }
     }
@@ -127,6 +135,9 @@ pub enum LearnerError {
         /// How many it answered.
         answers: usize,
     },
+    /// What an attack wants of the classes cannot be told.
+    #[error("{0}")]
+    Targets(String),
     /// The learner panicked, with this message; it is not called again.
     #[error("the model panicked: {0}")]
     Panicked(String),

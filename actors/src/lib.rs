@@ -13,7 +13,7 @@
 //! - [`Learner`]: the door to a model; [`messages`]: what the actors say to one another;
 //! - [`barrier`]: where submissions meet; [`fault`]: what befalls them on the way; [`aggregator`]: who runs the rounds;
 //! - [`worker`], [`attacker`], [`block`], [`busy`], [`collusion`], [`learner_actor`]: the other actors, and what they share;
-//! - [`Observer`], [`RoundReport`], [`RunEnd`], [`RunError`]: what comes of it;
+//! - [`Observer`], [`RoundReport`], [`Confusion`], [`RunEnd`], [`RunError`]: what comes of it;
 //! - [`Snapshot`]: a run between two rounds as a value, from which it can go on.
 
 pub mod aggregator;
@@ -24,6 +24,7 @@ pub mod busy;
 pub mod cast;
 mod cohort;
 pub mod collusion;
+pub mod confusion;
 mod contain;
 mod desk;
 pub mod error;
@@ -46,6 +47,7 @@ pub mod worker;
 pub use aggregator::Stopper;
 pub use cast::Cast;
 pub use collusion::Scheme;
+pub use confusion::Confusion;
 pub use error::{Reason, RunError};
 pub use fault::{Closing, Delay, Faults, Incident, Traffic, What, When};
 pub use learner::{Evaluation, Job, Learned, Learner, LearnerError, Query};

@@ -138,9 +138,15 @@ impl Config {
         if let Some(keys) = essence.as_object_mut() {
             keys.shift_remove("checkpoint");
             keys.shift_remove("record");
-            // It came when there were runs already, whose names hold.
-            let telemetry = keys.get_mut("telemetry").and_then(|table| table.as_object_mut());
-            telemetry.into_iter().for_each(|table| drop(table.shift_remove("linger_seconds")));
+            // They came when there were runs already, whose names hold.
+            let mut without = |table: &str, key: &str| {
+                let table = keys.get_mut(table).and_then(|table| table.as_object_mut());
+                table.into_iter().for_each(|table| drop(table.shift_remove(key)));
+            };
+            without("telemetry", "linger_seconds");
+            if !config.evaluation.per_class {
+                without("evaluation", "per_class");
+            }
         }
         essence
     }
@@ -246,6 +252,8 @@ pub struct Evaluation {
     /// Rounds between evaluations, the first of which is that of the initial point; one more follows the last round. 0:
     /// these two alone.
     pub every: u64,
+    /// Whether it is counted what of the test set is taken for what; of an objective's samples, what x takes them for.
+    pub per_class: bool,
 }
 
 /// What is written of a run beyond what always is.
@@ -368,11 +376,23 @@ mod tests {
 
     /// Another key would give every run another name, and leave it no checkpoint to go on from.
     #[test]
-    fn keys_of_telemetry_that_came_later_have_no_part_in_the_hash() {
+    fn keys_that_came_later_have_no_part_in_the_hash() {
         let text = "[task]\ndataset = 'digits'\n[[workers]]\ncount = 9\n";
         let essence = read_back(Path::new("c.toml"), text).unwrap().essence();
-        let keys: Vec<&String> = essence["telemetry"].as_object().unwrap().keys().collect();
-        assert_eq!(keys, ["listen", "port_in_use", "push", "push_seconds", "worker_series"]);
+        let keys = |table: &str| essence[table].as_object().unwrap().keys().cloned().collect::<Vec<_>>();
+        assert_eq!(keys("telemetry"), ["listen", "port_in_use", "push", "push_seconds", "worker_series"]);
+        assert_eq!(keys("evaluation"), ["every"]);
+    }
+
+    /// A sweep that is to count them is not done with the cells that did not.
+    #[test]
+    fn a_run_that_counts_classes_has_a_hash_of_its_own() {
+        let hash = |more: &str| {
+            let text = format!("[task]\ndataset = 'digits'\n[[workers]]\ncount = 9\n{more}");
+            read_back(Path::new("c.toml"), &text).unwrap().hash()
+        };
+        assert_eq!(hash("[evaluation]\nper_class = false\n"), hash(""));
+        assert_ne!(hash("[evaluation]\nper_class = true\n"), hash(""));
     }
 
     /// TOML has no null.

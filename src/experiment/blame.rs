@@ -2,7 +2,7 @@
 //! component is called.
 
 use phalanx_actors::{
-    RunError,
+    LearnerError, RunError,
     barrier::Rejection,
     error::{Part, Reason},
     messages::{Fault, ForgeError},
@@ -24,6 +24,7 @@ pub(super) fn blame(error: &RunError, config: &Config) -> String {
             rule(&server.rule)
         }
         RunError::Rule { error, .. } => ruled(error, config),
+        RunError::Evaluation { error: LearnerError::Targets(_), .. } => None, // it names the attack
         RunError::Learner { .. }
         | RunError::Evaluation { .. }
         | RunError::Stuck { part: Part::Learner | Part::Evaluation, .. }

@@ -7,7 +7,7 @@ use phalanx_robust::{
     attack::{Attack, Setting},
 };
 
-use super::{cohorts::Turnout, plan::Planner, workload::Subject};
+use super::{cohorts::Turnout, plan::Planner, targets::targets, workload::Subject};
 use crate::{
     config::{ConfigError, Named},
     registry::{ActorFactory, AttackFactory, EstimatorFactory, Resolved, late_turn},
@@ -163,6 +163,10 @@ pub(super) fn check_attacks(
         let remark = planner
             .guarded(&key, || attack.check(&setting).map(|()| attack.remark()))?
             .map_err(|misfit| planner.error(&format!("{key}.{}", misfit.path), misfit.message))?;
+        if planner.config.evaluation.per_class {
+            targets(attack.as_ref(), 1, setting.classes)
+                .map_err(|message| planner.error(&format!("{key}.{name}"), message))?;
+        }
         remarks.extend(remark.map(|remark| format!("{key}.{name}: {remark}")));
     }
     remarks.extend(late_turns(planner));

@@ -82,6 +82,7 @@ pub(super) fn images(
         },
         tile: Some(task.tile).filter(|tile| *tile > 0),
         way: asked(task.way),
+        per_class: planner.config.evaluation.per_class,
     };
     let seed = Seed(planner.config.seed);
     let learner = planner

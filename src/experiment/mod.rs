@@ -14,6 +14,7 @@ mod memory;
 mod plan;
 mod rehearse;
 mod run;
+mod targets;
 mod telemetry;
 mod workload;
 

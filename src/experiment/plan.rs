@@ -2,7 +2,7 @@
 
 use std::{fmt, path::Path};
 
-use phalanx_actors::{Closing, Faults};
+use phalanx_actors::{Closing, Confusion, Faults};
 use phalanx_robust::{
     Dtype, Size, Vector,
     aggregation::{Defence, Layer},
@@ -227,6 +227,7 @@ impl Planner<'_> {
         let faults = self.faults(&groups)?;
         let closing = self.closing(size, &defence, &faults)?;
         let subject = Subject::resolve(self, data)?;
+        self.countable(subject.classes())?;
         self.wrong_lengths(&faults, subject.dim())?;
         let step = self.step(&subject)?;
         let mut remarks = check_attacks(self, &groups, size, &subject)?;
@@ -317,6 +318,18 @@ impl Planner<'_> {
             return Err(self.error("aggregator.f", format!("f = {f} of m = {m} workers; f < m is needed")));
         }
         Ok((Size::new(m, f), byzantine))
+    }
+
+    /// Whether it can be counted which of so many classes is taken for which, if that is asked for.
+    fn countable(&self, classes: i64) -> Result<(), ConfigError> {
+        let most = Confusion::MOST as i64;
+        let message = match classes {
+            _ if !self.config.evaluation.per_class => return Ok(()),
+            0 => "the task has no classes; false is accepted".to_owned(),
+            1.. if classes <= most => return Ok(()),
+            _ => format!("the task has {classes} classes; pairs of at most {most} are counted"),
+        };
+        Err(self.error("evaluation.per_class", message))
     }
 
     fn defence(&mut self, size: Turnout) -> Result<Defence, ConfigError> {

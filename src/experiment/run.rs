@@ -11,8 +11,8 @@ use std::{
 };
 
 use phalanx_actors::{
-    Attackers, Cast, Deadlines, Member, Observer, RoundReport, RunEnd, RunError, Scheme, Settings, Snapshot,
-    Workers,
+    Attackers, Cast, Deadlines, Evaluation, Member, Observer, RoundReport, RunEnd, RunError, Scheme,
+    Settings, Snapshot, Workers,
 };
 use phalanx_robust::{describe::ParameterError, random::Seed};
 use serde_json::{Map, Value, json};
@@ -21,6 +21,7 @@ use super::{
     Plan, PlanError,
     blame::blame,
     cast::{Group, Part},
+    targets::Targeted,
 };
 use crate::{
     checkpoint::{self, Build, Checkpoints, Found, Origin},
@@ -28,7 +29,8 @@ use crate::{
     registry::Crew,
     results::{
         BarrierCounts, Columns, FolderLock, PARAMETERS, ResultsError, RunFolder, Status, Summary,
-        tables::Tables, write_parameters,
+        tables::{Tables, Wanted},
+        write_parameters,
     },
     stop,
     store::{SpillFile, Store, StoreError},
@@ -94,7 +96,7 @@ impl Plan {
         let door = Door::take(&self.config.telemetry)?;
         stop::listen();
         let snapshot = found.checkpoint.snapshot(&self.workload.learner.start())?;
-        let tables = Tables::resume(&folder, self.config.record.workers_every, &snapshot)?;
+        let tables = Tables::resume(&folder, Wanted::by(&self.config), &snapshot)?;
         let resumption = self.resumption(&folder, door.as_ref(), snapshot.round)?;
         let observers = [Box::new(resumption) as Box<dyn Observer>].into_iter().chain(observers).collect();
         self.play(folder, door, observers, tables, Some(snapshot))
@@ -107,7 +109,7 @@ impl Plan {
         observers: Vec<Box<dyn Observer>>,
     ) -> Result<RunOutcome, PlanError> {
         self.begin(&folder, door.as_ref())?;
-        let tables = Tables::create(&folder, self.config.record.workers_every)?;
+        let tables = Tables::create(&folder, Wanted::by(&self.config))?;
         self.play(folder, door, observers, tables, None)
     }
 
@@ -253,7 +255,11 @@ impl Plan {
         let mut step = (self.step)(&workload.learner.start(), workload.domain)?;
         step.place(seed);
         let root = workload.root.filter(|_| self.defence.needs_reference());
-        let mut cast = Cast::new(settings, workload.learner, self.defence, step);
+        let mut learner = workload.learner;
+        if self.config.evaluation.per_class {
+            learner = Box::new(Targeted::new(learner, &self.groups, size, workload.classes)?);
+        }
+        let mut cast = Cast::new(settings, learner, self.defence, step);
         if let Some(sampler) = root {
             cast = cast.root(sampler);
         }
@@ -313,7 +319,7 @@ fn finish(
     };
     let mut summary = summary(end, rounds, elapsed, config);
     written.unwrap_or_else(|error| summary.fail(&error));
-    if let Some(path) = Tables::missing(folder.path(), config.record.workers_every) {
+    if let Some(path) = Tables::missing(folder.path(), Wanted::by(config)) {
         summary.fail(&format!("{}: it is not there any more", path.display()));
     }
     // From the table, so that a run that was resumed counts its first part too.
@@ -337,23 +343,24 @@ fn finish(
 }
 
 fn summary(end: Result<RunEnd, RunError>, rounds: u64, elapsed_seconds: f64, config: &Config) -> Summary {
-    // JSON has no infinity.
-    let known = |value: f64| Some(value).filter(|v| v.is_finite());
-    let (status, error, evaluation) = match end {
+    let (status, error, last) = match end {
         Ok(end) if end.interrupted => (Status::Interrupted, None, end.evaluation),
         Ok(end) => (Status::Completed, None, end.evaluation),
         Err(error) => (Status::Failed, Some(format!("{error}{}", blame(&error, config))), None),
     };
+    // JSON has no infinity.
+    let told = |of: fn(&Evaluation) -> f64| last.as_ref().map(of).filter(|value| value.is_finite());
     Summary {
         status,
         error,
         rounds,
-        test_loss: evaluation.and_then(|e| known(e.loss)),
-        test_accuracy: evaluation.and_then(|e| known(e.accuracy)),
-        validation_loss: evaluation.and_then(|e| known(e.validation_loss)),
-        validation_accuracy: evaluation.and_then(|e| known(e.validation_accuracy)),
-        gap: evaluation.and_then(|e| known(e.gap)),
-        diverged: evaluation.is_some_and(|e| !e.loss.is_finite()),
+        test_loss: told(|e| e.loss),
+        test_accuracy: told(|e| e.accuracy),
+        validation_loss: told(|e| e.validation_loss),
+        validation_accuracy: told(|e| e.validation_accuracy),
+        gap: told(|e| e.gap),
+        attack_success: told(|e| e.attack_success),
+        diverged: last.as_ref().is_some_and(|e| !e.loss.is_finite()),
         virtual_seconds: None,
         barrier: None,
         elapsed_seconds,

@@ -200,7 +200,11 @@ fn convex(
     };
     let root = objective.labels().map(|labels| dealing::root(planner, samplers.len(), labels));
     let task = &planner.config.task;
-    let learner = ConvexLearner::new(objective.clone(), dtype(task.precision), task.clip);
+    let mut learner = ConvexLearner::new(objective.clone(), dtype(task.precision), task.clip);
+    if planner.config.evaluation.per_class {
+        tells_predictions(planner, &name, objective.as_ref())?;
+        learner = learner.per_class(found.classes);
+    }
     Ok(Workload {
         learner: walking(task, Box::new(learner)),
         samplers,
@@ -219,6 +223,20 @@ fn convex(
         arithmetic: None,
         passes: 0,
     })
+}
+
+/// An error for an objective with classes that does not say what a point predicts.
+fn tells_predictions(
+    planner: &Planner<'_>,
+    name: &str,
+    objective: &dyn Objective,
+) -> Result<(), ConfigError> {
+    let key = format!("task.objective.{name}");
+    if planner.guarded(&key, || objective.predictions(objective.start()))?.is_some() {
+        return Ok(());
+    }
+    let message = format!("the objective `{name}` does not tell what a point predicts; false is accepted");
+    Err(planner.error("evaluation.per_class", message))
 }
 
 /// The learner; that of local steps, if workers walk.

@@ -9,6 +9,7 @@
 //! | `rounds.csv` | a row for every round, flushed as it goes; its columns, and those of the other tables: [`rows`] |
 //! | `evaluations.csv` | a row for every evaluation |
 //! | `faults.csv` | a row for every worker and round in which something went wrong |
+//! | `classes.csv`, `confusion.csv` | with `evaluation.per_class`, a row for every evaluation and class, and for every pair of a class and a prediction that occurred |
 //! | `workers.csv` | a row for every worker, in every `record.workers_every` rounds, if that is not 0 |
 //! | `timings.csv` | where the time of every round went |
 //! | `parameters.safetensors` | the final query point and the model's buffers |

@@ -4,7 +4,9 @@
 
 use std::time::Duration;
 
-use phalanx_actors::{Evaluation, Incident, RoundReport, WorkerReport, report::Phase};
+use phalanx_actors::{
+    Confusion, Evaluation, Incident, RoundReport, WorkerReport, confusion::ClassCounts, report::Phase,
+};
 
 /// A table of a run.
 #[derive(Clone, Copy, Debug)]
@@ -90,6 +92,43 @@ table! {
     "validation_loss", "loss", "on training data held out, where `task.validation` holds some out"
         => number(taken.validation_loss);
     "validation_accuracy", "fraction", "the same of the accuracy" => number(taken.validation_accuracy);
+}
+
+table! {
+    /// With `evaluation.per_class` the rows of `evaluations.csv` have these columns behind the others. Means over classes are
+    /// those of scikit-learn's `balanced_accuracy_score` and `f1_score(average="macro")`; the attack's success is the attack
+    /// success rate of Jebreel, Domingo-Ferrer, Sánchez & Blanco-Justicia, "Defending against the Label-Flipping Attack in
+    /// Federated Learning", 2022, over all classes that the attack maps to another one.
+    OF_CLASSES "evaluations", of_classes(taken: &Evaluation, confusion: &Confusion):
+    "balanced_accuracy", "fraction", "mean recall of the classes that have samples"
+        => number(confusion.balanced_accuracy());
+    "macro_f1", "fraction", "mean F1 of the classes that have samples or are predicted" => number(confusion.macro_f1());
+    "attack_success", "fraction", "of the test samples whose class an attack of that round maps to another one, those that are predicted as that one; empty if there are none"
+        => number(taken.attack_success);
+}
+
+table! {
+    /// `classes.csv` has a row for every evaluation and class, with `evaluation.per_class`. What scikit-learn's
+    /// `classification_report` calls support is `samples`; where it puts 0 for a number that is not there, the cell is empty.
+    CLASSES "classes", class(round: u64, class: usize, counts: ClassCounts):
+    "round", "", "of the evaluation" => round.to_string();
+    "class", "", "from 0" => class.to_string();
+    "samples", "samples", "of the class in the test set" => counts.samples.to_string();
+    "predicted", "samples", "predicted as it" => counts.predicted.to_string();
+    "right", "samples", "of it and predicted as it" => counts.right.to_string();
+    "recall", "fraction", "right / samples; the accuracy within the class" => number(counts.recall());
+    "precision", "fraction", "right / predicted" => number(counts.precision());
+    "f1", "fraction", "2 right / (samples + predicted), the harmonic mean of the two" => number(counts.f1());
+}
+
+table! {
+    /// `confusion.csv` has a row for every evaluation and pair of a class and a prediction that occurred, with
+    /// `evaluation.per_class`; a pair without a row has no samples.
+    CONFUSION "confusion", pair(round: u64, label: usize, predicted: usize, samples: u64):
+    "round", "", "of the evaluation" => round.to_string();
+    "class", "", "of the samples, from 0" => label.to_string();
+    "predicted", "", "the class that they were predicted as" => predicted.to_string();
+    "samples", "samples", "of the test set, how many" => samples.to_string();
 }
 
 table! {

@@ -46,6 +46,10 @@ pub struct Summary {
     pub validation_accuracy: Option<f64>,
     /// f(x) - f(x*) of the last evaluation.
     pub gap: Option<f64>,
+    /// Success of the attack at the last evaluation, as a fraction, where classes are counted and an attack wants some taken
+    /// for others.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub attack_success: Option<f64>,
     /// Whether the loss of the last evaluation, which no number stands for then, is not finite.
     #[serde(default)]
     pub diverged: bool,
@@ -97,6 +101,7 @@ impl Summary {
             None => ("test loss", format!("{v:.4}")),
         }));
         rows.extend(self.validation_accuracy.map(|v| ("validation accuracy", format!("{:.2} %", 100.0 * v))));
+        rows.extend(self.attack_success.map(|v| ("attack success", format!("{:.2} %", 100.0 * v))));
         rows.extend(self.gap.map(|v| ("f(x) - f(x*)", format!("{v:.3e}"))));
         let counts = self.barrier.unwrap_or_default();
         let counted = [

@@ -13,14 +13,48 @@ use phalanx_robust::state::{State, StateError};
 use super::{
     ResultsError, RunFolder,
     csv_file::{self, CsvFile},
-    rows::{self, EVALUATIONS, FAULTS, ROUNDS, TIMINGS, Table, WORKERS},
+    rows::{self, CLASSES, CONFUSION, EVALUATIONS, FAULTS, OF_CLASSES, ROUNDS, TIMINGS, Table, WORKERS},
 };
+use crate::config::Config;
 
 /// The part of a snapshot that holds what the tables have added up.
 const PART: &str = "tables";
 
 /// The tables that every run has.
 const ALWAYS: [Table; 4] = [ROUNDS, FAULTS, EVALUATIONS, TIMINGS];
+
+/// The tables that a run has only if they are wanted.
+const WANTED: [Table; 3] = [WORKERS, CLASSES, CONFUSION];
+
+/// What is wanted of a run beyond the tables that every one has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Wanted {
+    /// Rounds from one in which every worker has a row to the next; 0 for none.
+    pub workers_every: u64,
+    /// Whether classes have rows, and evaluations the columns that follow from them.
+    pub per_class: bool,
+}
+
+impl Wanted {
+    /// What `config` asks for.
+    pub fn by(config: &Config) -> Self {
+        Self { workers_every: config.record.workers_every, per_class: config.evaluation.per_class }
+    }
+
+    /// The tables of such a run.
+    fn tables(self) -> impl Iterator<Item = Table> {
+        let is_wanted = [self.workers_every > 0, self.per_class, self.per_class];
+        ALWAYS
+            .into_iter()
+            .chain(WANTED.into_iter().zip(is_wanted).filter(|(_, is)| *is).map(|(table, _)| table))
+    }
+
+    /// The columns of its evaluations.
+    fn of_evaluations(self) -> Vec<&'static str> {
+        let more = if self.per_class { OF_CLASSES.columns } else { &[] };
+        [EVALUATIONS.columns, more].concat()
+    }
+}
 
 /// Writes the tables, a round at a time.
 pub struct Tables {
@@ -32,6 +66,8 @@ pub struct Tables {
     workers: Option<CsvFile>,
     /// Rounds from one of these to the next.
     workers_every: u64,
+    /// Those of single classes and of their pairs, if they are counted.
+    classes: Option<[CsvFile; 2]>,
     gradients: u64,
     bytes: u64,
     began: Instant,
@@ -40,19 +76,22 @@ pub struct Tables {
 }
 
 impl Tables {
-    /// Begins the tables in `folder`; every worker has a row in every `workers_every` rounds, if not 0.
+    /// Begins the tables in `folder`.
     ///
     /// # Errors
     /// [`ResultsError`].
-    pub fn create(folder: &RunFolder, workers_every: u64) -> Result<Self, ResultsError> {
+    pub fn create(folder: &RunFolder, wanted: Wanted) -> Result<Self, ResultsError> {
         let create = |table: Table| create(folder, table);
+        let evaluations = folder.path().join(EVALUATIONS.file);
+        let classes = || Ok([create(CLASSES)?, create(CONFUSION)?]);
         Ok(Self {
             rounds: create(ROUNDS)?,
             faults: create(FAULTS)?,
-            evaluations: create(EVALUATIONS)?,
+            evaluations: CsvFile::create(evaluations, &wanted.of_evaluations())?,
             timings: create(TIMINGS)?,
-            workers: (workers_every > 0).then(|| create(WORKERS)).transpose()?,
-            workers_every,
+            workers: (wanted.workers_every > 0).then(|| create(WORKERS)).transpose()?,
+            workers_every: wanted.workers_every,
+            classes: wanted.per_class.then(classes).transpose()?,
             gradients: 0,
             bytes: 0,
             began: Instant::now(),
@@ -65,7 +104,7 @@ impl Tables {
     ///
     /// # Errors
     /// [`ResultsError`] for a file that cannot be changed, or is shorter than it was.
-    pub fn resume(folder: &RunFolder, workers_every: u64, snapshot: &Snapshot) -> Result<Self, ResultsError> {
+    pub fn resume(folder: &RunFolder, wanted: Wanted, snapshot: &Snapshot) -> Result<Self, ResultsError> {
         let nothing = State::default();
         let state = snapshot.parts.get(PART).unwrap_or(&nothing);
         let failed = |error: StateError| ResultsError {
@@ -77,6 +116,8 @@ impl Tables {
             number(table.entry).and_then(|length| CsvFile::resume(folder.path().join(table.file), length))
         };
         let [rounds, faults, evaluations, timings] = ALWAYS.map(table);
+        let classes = || Ok([table(CLASSES)?, table(CONFUSION)?]);
+        let workers_every = wanted.workers_every;
         Ok(Self {
             rounds: rounds?,
             faults: faults?,
@@ -84,6 +125,7 @@ impl Tables {
             timings: timings?,
             workers: Self::resume_workers(folder, workers_every, || table(WORKERS), state)?,
             workers_every,
+            classes: wanted.per_class.then(classes).transpose()?,
             gradients: number("gradients")?,
             bytes: number("bytes")?,
             began: Instant::now(),
@@ -112,7 +154,7 @@ impl Tables {
     /// Which is not, in words.
     pub fn reach(folder: &Path, snapshot: &Snapshot) -> Result<(), String> {
         let state = snapshot.parts.get(PART).ok_or("it tells nothing of the tables")?;
-        let wanted = Some(WORKERS).filter(|table| state.values.contains_key(table.entry));
+        let wanted = WANTED.into_iter().filter(|table| state.values.contains_key(table.entry));
         for Table { entry, file: name, .. } in ALWAYS.into_iter().chain(wanted) {
             let noted: u64 = state.value(PART, entry).map_err(|error| error.to_string())?;
             let path = folder.join(name);
@@ -134,10 +176,9 @@ impl Tables {
         self.before
     }
 
-    /// The first table that is not in `folder`, of a run in which every worker has a row in every `workers_every` rounds.
-    pub fn missing(folder: &Path, workers_every: u64) -> Option<PathBuf> {
-        let wanted = Some(WORKERS).filter(|_| workers_every > 0);
-        ALWAYS.into_iter().chain(wanted).map(|table| folder.join(table.file)).find(|path| !path.is_file())
+    /// The first table that is not in `folder`, of a run of which so much is wanted.
+    pub fn missing(folder: &Path, wanted: Wanted) -> Option<PathBuf> {
+        wanted.tables().map(|table| folder.join(table.file)).find(|path| !path.is_file())
     }
 
     /// Waits until the tables in `folder` are on the disk.
@@ -146,15 +187,20 @@ impl Tables {
     /// Of the system.
     pub fn sync(folder: &Path) -> io::Result<()> {
         let path = |table: Table| folder.join(table.file);
-        let wanted = Some(WORKERS).filter(|table| path(*table).is_file());
+        let wanted = WANTED.into_iter().filter(|table| path(*table).is_file());
         ALWAYS.into_iter().chain(wanted).try_for_each(|table| File::open(path(table))?.sync_all())
     }
 }
 
 impl Observer for Tables {
     fn begin(&mut self) -> Result<(), String> {
-        let Self { rounds, faults, evaluations, timings, workers, .. } = self;
-        [rounds, faults, evaluations, timings].into_iter().chain(workers).try_for_each(CsvFile::cut)
+        let Self { rounds, faults, evaluations, timings, workers, classes, .. } = self;
+        let classes = classes.iter_mut().flatten();
+        [rounds, faults, evaluations, timings]
+            .into_iter()
+            .chain(workers)
+            .chain(classes)
+            .try_for_each(CsvFile::cut)
     }
 
     fn round(&mut self, report: &RoundReport) -> Result<(), String> {
@@ -171,7 +217,17 @@ impl Observer for Tables {
     }
 
     fn evaluation(&mut self, evaluation: &Evaluation) -> Result<(), String> {
-        self.evaluations.write([rows::evaluation(evaluation)])
+        let mut row = rows::evaluation(evaluation);
+        if let Some([classes, pairs]) = &mut self.classes {
+            let round = evaluation.round;
+            let counts = evaluation.confusion.as_deref().ok_or("nobody counted what is taken for what")?;
+            row.extend(rows::of_classes(evaluation, counts));
+            classes
+                .write(counts.each().enumerate().map(|(class, counts)| rows::class(round, class, counts)))?;
+            pairs
+                .write(counts.pairs().map(|(class, predicted, n)| rows::pair(round, class, predicted, n)))?;
+        }
+        self.evaluations.write([row])
     }
 
     fn state(&self) -> Option<(&'static str, State)> {
@@ -184,7 +240,9 @@ impl Observer for Tables {
         let numbers = numbers.map(|(name, number)| (name.to_owned(), number.into()));
         let tables = [&self.rounds, &self.faults, &self.evaluations, &self.timings];
         let workers = self.workers.as_ref().map(|table| (WORKERS, table));
-        let noted = ALWAYS.into_iter().zip(tables).chain(workers).flat_map(|(Table { entry, .. }, file)| {
+        let classes = [CLASSES, CONFUSION].into_iter().zip(self.classes.iter().flatten());
+        let all = ALWAYS.into_iter().zip(tables).chain(workers).chain(classes);
+        let noted = all.flat_map(|(Table { entry, .. }, file)| {
             [(entry.to_owned(), file.length().into()), (sum(entry), file.digest().into())]
         });
         let values = noted.chain(numbers).collect();

@@ -22,6 +22,7 @@ pub const F64: Settings = Settings {
     batch_norm: phalanx::learner::torch::BatchNormPolicy::Tracked,
     tile: None,
     way: None,
+    per_class: false,
 };
 
 pub fn images(start: usize, count: usize, channels: usize, side: usize) -> Images {

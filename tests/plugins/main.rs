@@ -5,6 +5,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod classes;
 mod contracts;
 mod datasets;
 mod memory;

@@ -184,6 +184,20 @@ fn what_is_not_what_its_rule_tells_is_refused_by_name() {
 }
 
 #[test]
+fn classes_are_counted_only_where_they_can_be() {
+    for (parameters, told) in [
+        ("classes=0", "the task has no classes; false is accepted"),
+        ("classes=2", "the objective `saboteur` does not tell what a point predicts; false is accepted"),
+        ("classes=1001, drawn='never'", "the task has 1001 classes; pairs of at most 1000 are counted"),
+    ] {
+        let sets =
+            [set(parameters), "evaluation.per_class=true".to_owned(), "attackers.0.count=0".to_owned()];
+        let said = refusal(&program(), EXPERIMENT, &sets);
+        assert!(said.ends_with(&format!("evaluation.per_class: {told}")), "{parameters}: {said}");
+    }
+}
+
+#[test]
 fn an_objective_that_goes_wrong_in_a_round_ends_the_run() {
     for (way, told) in [
         ("panic", "round 1: the model panicked: sabotage"),

@@ -93,6 +93,20 @@ fn with_a_step_that_remembers() {
     }
 }
 
+/// None of its rows is lost, and none is there twice.
+#[test]
+fn with_classes_counted() {
+    let labelled = "aggregator.rule = ['mean']\ntask.objective = { logistic-regression = { dim = 200 } }\n\
+                    evaluation.per_class = true";
+    let (_place, run) = goes_on(&cast("'momentum'", labelled, ""), 60);
+    let rows = |name: &str| fs::read_to_string(run.join(name)).unwrap().lines().count();
+    assert_eq!((rows("evaluations.csv"), rows("classes.csv")), (11, 21), "rounds 0, 7 … 56 and 60");
+    assert!((11..=41).contains(&rows("confusion.csv")));
+    let table = fs::read_to_string(run.join("evaluations.csv")).unwrap();
+    let success = |line: &str| line.rsplit(',').next().unwrap().parse::<f64>().ok();
+    assert!(table.lines().skip(1).all(|line| success(line).is_some()), "{table}");
+}
+
 #[test]
 fn with_rounded_momenta() {
     let rounded = format!("{CONVEX}task.state = 'bf16'");

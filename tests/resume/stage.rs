@@ -172,8 +172,10 @@ pub fn same(a: &Path, b: &Path) {
         let (a, b) = (fs::read(a.join(name)).unwrap(), fs::read(b.join(name)).unwrap());
         assert!(!a.is_empty() && a == b, "{name} differs");
     }
-    let workers = |run: &Path| fs::read(run.join("workers.csv")).ok(); // if the experiment wants it
-    assert!(workers(a) == workers(b), "workers.csv differs");
+    for name in ["workers.csv", "classes.csv", "confusion.csv"] {
+        let table = |run: &Path| fs::read(run.join(name)).ok(); // if the experiment wants it
+        assert!(table(a) == table(b), "{name} differs");
+    }
 }
 
 /// How a run stands, and how many rows its tables have.

@@ -429,8 +429,8 @@ impl Rounds {
     }
 
     fn evaluated(&mut self, evaluation: Evaluation) -> Result<(), RunError> {
-        self.evaluation = Some(evaluation);
-        notify(&mut self.observers, evaluation.round, |observer| observer.evaluation(&evaluation))
+        let evaluation = self.evaluation.insert(evaluation);
+        notify(&mut self.observers, evaluation.round, |observer| observer.evaluation(evaluation))
     }
 }
 

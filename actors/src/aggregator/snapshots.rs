@@ -87,8 +87,10 @@ impl Rounds {
         state.vectors.extend(rounds.iter().zip(points).map(named));
         state.values.insert("under_way".to_owned(), rounds.into());
         if let Some(e) = &self.evaluation {
+            // The confusion is with the observers, who have seen it.
             let numbers = [e.loss, e.accuracy, e.gap, e.validation_loss, e.validation_accuracy];
-            let numbers = numbers.into_iter().chain([e.took.as_secs_f64()]).collect::<Vec<f64>>();
+            let rest = [e.took.as_secs_f64(), e.attack_success];
+            let numbers = numbers.into_iter().chain(rest).collect::<Vec<f64>>();
             state.values.insert("evaluated".to_owned(), e.round.into());
             state.vectors.insert("evaluation".to_owned(), numbers.into());
         }
@@ -133,12 +135,26 @@ impl Rounds {
 
 fn evaluation(state: &State) -> Result<Evaluation, StateError> {
     let numbers = state.vector(SERVER, "evaluation")?.to_f64();
-    let &[loss, accuracy, gap, validation_loss, validation_accuracy, took] = numbers.as_slice() else {
+    // Checkpoints of old have no success of the attack.
+    let &[loss, accuracy, gap, validation_loss, validation_accuracy, took, ref rest @ ..] =
+        numbers.as_slice()
+    else {
         return Err(unusable("evaluation"));
     };
     let took = Duration::try_from_secs_f64(took).map_err(|_| unusable("evaluation"))?;
     let round = state.value(SERVER, "evaluated")?;
-    Ok(Evaluation { round, loss, accuracy, gap, validation_loss, validation_accuracy, took })
+    let attack_success = rest.first().copied().unwrap_or(f64::NAN);
+    let known = Evaluation {
+        loss,
+        accuracy,
+        gap,
+        validation_loss,
+        validation_accuracy,
+        took,
+        attack_success,
+        ..Evaluation::unknown(round)
+    };
+    Ok(known)
 }
 
 /// The name of the point whose evaluation after `round` is under way.

@@ -85,7 +85,7 @@ fn full_cast(settings: Settings, delays: Option<u64>) -> Cast {
 pub fn bits(played: &Played) -> (Vec<u64>, String, String) {
     let timeless = |round: &RoundReport| RoundReport { phases: Phases::default(), ..round.clone() };
     let rounds: Vec<RoundReport> = played.rounds.iter().map(timeless).collect();
-    let timeless = |evaluation: &Evaluation| Evaluation { took: Duration::ZERO, ..*evaluation };
+    let timeless = |evaluation: &Evaluation| Evaluation { took: Duration::ZERO, ..evaluation.clone() };
     let evaluations: Vec<Evaluation> = played.evaluations.iter().map(timeless).collect();
     let point = played.point().into_iter().map(f64::to_bits).collect();
     (point, format!("{rounds:?}"), format!("{evaluations:?}"))

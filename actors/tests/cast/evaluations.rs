@@ -61,7 +61,7 @@ fn points_are_evaluated_first_last_and_every_so_often_in_order() {
         let settings = Settings { rounds, evaluate_every, ..settings(Policy::Fail) };
         let played = with(settings, |round| Ok(round as f64));
         let told = |evaluation: Evaluation| (evaluation.round, evaluation.loss);
-        assert_eq!(played.end.unwrap().evaluation.map(told), played.evaluations.last().copied().map(told));
+        assert_eq!(played.end.unwrap().evaluation.map(told), played.evaluations.last().cloned().map(told));
         played.evaluations.iter().map(|evaluation| evaluation.round).collect::<Vec<_>>()
     };
     assert_eq!(rounds(7, 3), [0, 3, 6, 7]);

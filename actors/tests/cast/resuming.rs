@@ -63,7 +63,7 @@ fn resumes_anywhere(make: impl Fn(Settings) -> Cast) {
         rest.rounds.splice(..0, whole.rounds[..at as usize].iter().cloned());
         let again = rest.evaluations[0].round;
         assert_eq!(again, owed.first().copied().unwrap_or(((at / 2 + 1) * 2).min(9)), "from round {at}");
-        rest.evaluations.splice(..0, whole.evaluations.iter().filter(|e| e.round < again).copied());
+        rest.evaluations.splice(..0, whole.evaluations.iter().filter(|e| e.round < again).cloned());
         assert_eq!(bits(&rest), bits(&whole), "from round {at}");
     }
 }

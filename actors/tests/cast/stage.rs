@@ -157,7 +157,7 @@ impl Observer for Log {
     }
 
     fn evaluation(&mut self, evaluation: &Evaluation) -> Result<(), String> {
-        self.evaluations.lock().expect("the log").push(*evaluation);
+        self.evaluations.lock().expect("the log").push(evaluation.clone());
         Ok(())
     }
 }

@@ -118,7 +118,7 @@ mod tests {
 
     use super::{Evaluation, Note, Observer, Recorder, RoundReport, Stopper};
 
-    const EVALUATION: Evaluation = Evaluation { loss: 1.0, accuracy: 0.0, ..Evaluation::unknown(0) };
+    const EVALUATION: Evaluation = Evaluation::unknown(0);
 
     fn report(round: u64) -> RoundReport {
         let learned = |worker, loss| WorkerReport { worker, loss, honest: true, ..WorkerReport::default() };

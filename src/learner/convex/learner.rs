@@ -2,7 +2,10 @@
 
 use std::sync::Arc;
 
-use phalanx_actors::learner::{Evaluation, EvaluationTask, Job, Learned, Learner, LearnerError, Query};
+use phalanx_actors::{
+    Confusion,
+    learner::{Evaluation, EvaluationTask, Job, Learned, Learner, LearnerError, Query},
+};
 use phalanx_robust::{
     Dtype, Vector,
     estimator::{Gradients, Points},
@@ -11,7 +14,7 @@ use phalanx_robust::{
 };
 use rayon::prelude::*;
 
-use super::{Objective, Sampled, norm};
+use super::{Objective, Sampled, fraction, norm};
 use crate::learner::local::LocalLearner;
 
 /// Learns a convex objective. Gradients are computed in f64 and handed out in the chosen format; each job is one
@@ -21,13 +24,21 @@ pub struct ConvexLearner {
     objective: Arc<dyn Objective>,
     dtype: Dtype,
     clip: f64,
+    /// Of how many classes evaluations count what is taken for what, if they do.
+    counted: Option<usize>,
 }
 
 impl ConvexLearner {
     /// A learner of `objective`, with vectors in the format `dtype`; a gradient longer than `clip` is scaled down to
     /// that norm, and 0 turns clipping off.
     pub fn new(objective: Arc<dyn Objective>, dtype: Dtype, clip: f64) -> Self {
-        Self { objective, dtype, clip }
+        Self { objective, dtype, clip, counted: None }
+    }
+
+    /// The same, whose evaluations count what is taken for what among so many classes: those of the objective, which tells
+    /// predictions.
+    pub fn per_class(self, classes: usize) -> Self {
+        Self { counted: Some(classes), ..self }
     }
 
     /// What is learned.
@@ -103,10 +114,16 @@ impl Learner for ConvexLearner {
     }
 
     fn evaluation(&mut self, round: u64, point: &Vector) -> EvaluationTask {
-        let (objective, x) = (self.objective.clone(), point.to_f64());
+        let (objective, x, classes) = (self.objective.clone(), point.to_f64(), self.counted);
         Box::new(move || {
-            let (loss, accuracy, gap) = (objective.value(&x), objective.accuracy(&x), objective.gap(&x));
-            Ok(Evaluation { loss, accuracy, gap, ..Evaluation::unknown(round) })
+            let (loss, gap) = (objective.value(&x), objective.gap(&x));
+            let confusion = classes.map(|classes| confusion(objective.as_ref(), &x, classes)).transpose()?;
+            let accuracy = confusion.as_ref().map_or_else(
+                || objective.accuracy(&x),
+                |confusion| fraction(confusion.right(), confusion.samples()),
+            );
+            let confusion = confusion.map(Arc::new);
+            Ok(Evaluation { loss, accuracy, gap, confusion, ..Evaluation::unknown(round) })
         })
     }
 }
@@ -116,4 +133,20 @@ impl LocalLearner for ConvexLearner {
         let answer = |(job, point)| self.answer(&self.coordinates(point)?, None, job);
         jobs.par_iter().zip(points).map(answer).collect()
     }
+}
+
+/// What x takes for what, among so many classes.
+fn confusion(objective: &dyn Objective, x: &[f64], classes: usize) -> Result<Confusion, LearnerError> {
+    let (labels, predictions) = objective.labels().zip(objective.predictions(x)).unzip();
+    let (labels, predictions) = (labels.map_or(&[][..], |labels| labels), predictions.unwrap_or_default());
+    if labels.len() != predictions.len() {
+        let told = format!("{} predictions for {} labels", predictions.len(), labels.len());
+        return Err(LearnerError::Model(told));
+    }
+    if let Some(strange) = predictions.iter().find(|class| usize::from(**class) >= classes) {
+        return Err(LearnerError::Model(format!("it predicts class {strange} of {classes}")));
+    }
+    let mut confusion = Confusion::new(classes);
+    labels.iter().zip(predictions).for_each(|(label, class)| confusion.count((*label).into(), class.into()));
+    Ok(confusion)
 }

@@ -13,7 +13,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Objective, ObjectiveError, ObjectiveRule, Sampled, axpy, dot, geometry,
+    Objective, ObjectiveError, ObjectiveRule, Sampled, axpy, dot, fraction, geometry,
     newton::{self, Newton},
     norm, vectors,
 };
@@ -152,17 +152,18 @@ impl Data {
 
     /// Mean gradient, loss and accuracy over samples, with the regularisation.
     fn mean<'a>(&self, x: &[f64], samples: impl ExactSizeIterator<Item = (&'a [f64], f64)>) -> Sampled {
-        let share = 1.0 / samples.len() as f64;
+        let count = samples.len();
+        let share = 1.0 / count as f64;
         let mut gradient: Vec<f64> = x.iter().map(|value| self.l2 * value).collect();
-        let (mut loss, mut right) = (0.0, 0usize);
+        let (mut loss, mut right) = (0.0, 0);
         for (a, y) in samples {
             let margin = y * dot(a, x);
             loss += softplus(-margin);
-            right += usize::from(margin > 0.0);
+            right += u64::from(margin > 0.0);
             axpy(&mut gradient, -share * y * sigmoid(-margin), a);
         }
         let loss = loss * share + 0.5 * self.l2 * dot(x, x);
-        Sampled { gradient, loss, accuracy: right as f64 * share }
+        Sampled { gradient, loss, accuracy: fraction(right, count as u64) }
     }
 
     fn whole(&self, x: &[f64]) -> Sampled {
@@ -260,7 +261,10 @@ impl Objective for Logistic {
         Some(&self.data.labels)
     }
 
-    fn accuracy(&self, x: &[f64]) -> f64 {
-        self.data.whole(x).accuracy
+    /// What lies on the plane itself, or nowhere, is taken for the other class.
+    fn predictions(&self, x: &[f64]) -> Option<Vec<u8>> {
+        let class =
+            |(label, (a, y)): (&u8, (&[f64], f64))| if y * dot(a, x) > 0.0 { *label } else { 1 - label };
+        Some(self.data.labels.iter().zip(self.data.all()).map(class).collect())
     }
 }

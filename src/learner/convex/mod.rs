@@ -227,16 +227,29 @@ pub trait Objective: Send + Sync {
         None
     }
 
-    /// Fraction of all samples that x classifies as labelled; NaN without classes.
-    fn accuracy(&self, x: &[f64]) -> f64 {
+    /// The class that x predicts of each sample of `labels`; none, as here, for an objective that makes its own noise, and
+    /// for one of which `evaluation.per_class` cannot be had. With it the accuracy of an evaluation is that of these.
+    fn predictions(&self, x: &[f64]) -> Option<Vec<u8>> {
         let _ = x;
-        f64::NAN
+        None
+    }
+
+    /// Fraction of all samples that x classifies as labelled; NaN without predictions.
+    fn accuracy(&self, x: &[f64]) -> f64 {
+        let Some((labels, predictions)) = self.labels().zip(self.predictions(x)) else { return f64::NAN };
+        let right = labels.iter().zip(&predictions).filter(|(label, predicted)| label == predicted);
+        fraction(right.count() as u64, labels.len() as u64)
     }
 }
 
 /// Bytes of `count` vectors of `dim` numbers.
 fn vectors(count: u64, dim: usize) -> u64 {
     count.saturating_mul(dim as u64).saturating_mul(size_of::<f64>() as u64)
+}
+
+/// Part of all samples.
+fn fraction(right: u64, samples: u64) -> f64 {
+    right as f64 * (1.0 / samples as f64)
 }
 
 fn dot(a: &[f64], b: &[f64]) -> f64 {

@@ -50,17 +50,19 @@ impl<'a> Ready<'a> {
         }
     }
 
-    /// Sum of losses and number of right answers for samples of the test set, with running means and variances.
+    /// Sum of losses and number of right answers for samples of the test set, with running means and variances; `predicted`
+    /// is told the class of every sample.
     pub fn score(
         &self,
         test: &Inputs,
         picks: &[Pick],
         running: &(Vec<f64>, Vec<f64>),
         spares: &Spares,
+        predicted: impl FnMut(usize),
     ) -> (f64, f64) {
         match self {
-            Self::Single(at) => score(at, test, picks, running, &spares.single),
-            Self::Double(at) => score(at, test, picks, running, &spares.double),
+            Self::Single(at) => score(at, test, picks, running, &spares.single, predicted),
+            Self::Double(at) => score(at, test, picks, running, &spares.double, predicted),
         }
     }
 }
@@ -96,7 +98,8 @@ fn score<T: Real>(
     picks: &[Pick],
     (mean, var): &(Vec<f64>, Vec<f64>),
     spare: &Spare<T>,
+    predicted: impl FnMut(usize),
 ) -> (f64, f64) {
     let x = test.gather_one(picks);
-    at.evaluate(&x, &test.labels(picks), mean, var, spare)
+    at.evaluate(&x, &test.labels(picks), mean, var, spare, predicted)
 }

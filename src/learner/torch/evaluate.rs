@@ -2,7 +2,10 @@
 
 use std::{ops::Range, sync::Arc};
 
-use phalanx_actors::learner::{Evaluation, LearnerError};
+use phalanx_actors::{
+    Confusion,
+    learner::{Evaluation, LearnerError},
+};
 use phalanx_robust::{Dtype, Vector, to_device};
 use rayon::prelude::*;
 use tch::{Device, Kind, TchError, Tensor};
@@ -31,6 +34,8 @@ pub(super) struct Snapshot {
     pub test: Arc<Inputs>,
     pub validation: Option<Arc<Inputs>>,
     pub spares: Arc<Spares>,
+    /// Whether it is counted what of the test set is taken for what.
+    pub per_class: bool,
 }
 
 /// The point, for what computes there.
@@ -46,50 +51,85 @@ struct Part {
     samples: Range<usize>,
 }
 
-/// Sum of losses, and number classified rightly.
-type Sums = (f64, f64);
+/// What a batch adds to the sums, in the order of the samples.
+struct Sums {
+    loss: f64,
+    /// How many were classified rightly.
+    right: f64,
+    /// As what each was classified, if that is asked for.
+    predicted: Vec<usize>,
+}
+
+/// What is known of held-out samples.
+struct Score {
+    loss: f64,
+    accuracy: f64,
+    /// As what each was classified, if that was asked for.
+    predicted: Vec<usize>,
+}
 
 impl Snapshot {
     /// Mean cross-entropy and accuracy over the test set and the validation set.
     pub fn evaluate(self) -> Result<Evaluation, LearnerError> {
-        let (loss, accuracy) = self.score(&self.test)?;
-        let validation = self.validation.as_ref().map(|held| self.score(held)).transpose()?;
-        let (validation_loss, validation_accuracy) = validation.unwrap_or((f64::NAN, f64::NAN));
-        let unknown = Evaluation::unknown(self.round);
-        Ok(Evaluation { loss, accuracy, validation_loss, validation_accuracy, ..unknown })
+        let Score { loss, accuracy, predicted } = self.score(&self.test, self.per_class)?;
+        let confusion = self.per_class.then(|| Arc::new(confusion(&self.test, &predicted)));
+        let mut evaluation = Evaluation { loss, accuracy, confusion, ..Evaluation::unknown(self.round) };
+        if let Some(held) = &self.validation {
+            let Score { loss, accuracy, .. } = self.score(held, false)?;
+            (evaluation.validation_loss, evaluation.validation_accuracy) = (loss, accuracy);
+        }
+        Ok(evaluation)
     }
 
-    /// Mean cross-entropy and accuracy over `held`. The batches are spread over the current rayon pool; the sums are
-    /// taken in their order.
-    fn score(&self, held: &Inputs) -> Result<(f64, f64), LearnerError> {
+    /// Mean cross-entropy and accuracy over `held`, and each prediction if they are `asked` for. The batches are spread over
+    /// the current rayon pool; the sums are taken in their order.
+    fn score(&self, held: &Inputs, asked: bool) -> Result<Score, LearnerError> {
         let sums = match &self.point {
-            Point::Kernels(point, precision) => self.kernels(held, point, *precision),
-            Point::Torch(point) => self.torch(held, point).map_err(failed)?,
+            Point::Kernels(point, precision) => self.kernels(held, asked, point, *precision),
+            Point::Torch(point) => self.torch(held, asked, point).map_err(failed)?,
         };
-        let (loss, right) = sums.iter().fold((0.0, 0.0), |all, part| (all.0 + part.0, all.1 + part.1));
+        let (loss, right) = sums.iter().fold((0.0, 0.0), |all, part| (all.0 + part.loss, all.1 + part.right));
         let n = held.images.len() as f64;
-        Ok((loss / n, right / n))
+        let predicted = sums.into_iter().flat_map(|part| part.predicted).collect();
+        Ok(Score { loss: loss / n, accuracy: right / n, predicted })
     }
 
-    fn kernels(&self, held: &Inputs, point: &Vector, precision: Dtype) -> Vec<Sums> {
+    fn kernels(&self, held: &Inputs, asked: bool, point: &Vector, precision: Dtype) -> Vec<Sums> {
         let Some(network) = self.model.network() else { return Vec::new() };
         let ready = Ready::new(network, point, precision);
         let (running, spares) = (self.running.values(), &*self.spares);
-        let score = |samples| ready.score(held, &Inputs::plain(samples), &running, spares);
+        let score = |samples| {
+            let mut predicted = Vec::new();
+            let tell = |class| {
+                if asked {
+                    predicted.push(class)
+                }
+            };
+            let (loss, right) = ready.score(held, &Inputs::plain(samples), &running, spares, tell);
+            Sums { loss, right, predicted }
+        };
         batches(held, KERNEL_BATCH).into_par_iter().with_max_len(1).map(score).collect()
     }
 
-    fn torch(&self, held: &Inputs, point: &Tensor) -> Result<Vec<Sums>, TchError> {
+    fn torch(&self, held: &Inputs, asked: bool, point: &Tensor) -> Result<Vec<Sums>, TchError> {
         let batch = if point.device() == Device::Cpu { CPU_BATCH } else { DEVICE_BATCH };
         let part = |samples| Part { point: point.shallow_clone(), running: self.running.clone(), samples };
         let parts: Vec<Part> = batches(held, batch).into_iter().map(part).collect();
         let model = &*self.model;
-        let sums = |part: Part| on_one_thread(|| tch::no_grad(|| part.sums(model, held)));
+        let sums = |part: Part| on_one_thread(|| tch::no_grad(|| part.sums(model, held, asked)));
         if point.device() != Device::Cpu {
             return parts.into_iter().map(sums).collect(); // one batch fills the device
         }
         parts.into_par_iter().with_max_len(1).map(sums).collect()
     }
+}
+
+/// What is taken for what, by the predictions of all samples.
+fn confusion(held: &Inputs, predicted: &[usize]) -> Confusion {
+    let mut confusion = Confusion::new(held.images.classes);
+    let labels = held.images.labels.iter().map(|&label| label.into());
+    labels.zip(predicted).for_each(|(label, &class)| confusion.count(label, class));
+    confusion
 }
 
 fn batches(held: &Inputs, batch: usize) -> Vec<Range<usize>> {
@@ -98,7 +138,8 @@ fn batches(held: &Inputs, batch: usize) -> Vec<Range<usize>> {
 }
 
 impl Part {
-    fn sums(self, model: &Model, held: &Inputs) -> Result<Sums, TchError> {
+    /// A device is waited for once.
+    fn sums(self, model: &Model, held: &Inputs, asked: bool) -> Result<Sums, TchError> {
         let parameters = pass::parameters(model, &self.point.f_unsqueeze(0)?, 1)?;
         let picks = Inputs::plain(self.samples);
         let labels = Tensor::f_from_slice(&held.labels(&picks))?;
@@ -107,7 +148,14 @@ impl Part {
         let logits = model.forward(x, &mut pass)?.to_kind(self.point.kind());
         let labels = to_device(&labels, logits.device()).f_unsqueeze(0)?;
         let losses = pass::losses(&logits, &labels)?.f_sum(Kind::Double)?;
-        let right = logits.f_argmax(2, false)?.f_eq_tensor(&labels)?.f_sum(Kind::Double)?;
-        Ok((convert::values(&losses)[0], convert::values(&right)[0]))
+        let predicted = logits.f_argmax(2, false)?;
+        let right = predicted.f_eq_tensor(&labels)?.f_sum(Kind::Double)?;
+        let mut told = vec![losses.f_view(1)?, right.f_view(1)?];
+        if asked {
+            told.push(predicted.to_kind(Kind::Double).f_view(-1)?);
+        }
+        let told = convert::values(&Tensor::f_cat(&told, 0)?);
+        let predicted = told[2..].iter().map(|&class| class as usize).collect();
+        Ok(Sums { loss: told[0], right: told[1], predicted })
     }
 }

@@ -46,6 +46,8 @@ pub struct Settings {
     pub tile: Option<usize>,
     /// What computes; `None` takes the kernels where they can be used. Results differ by rounding alone.
     pub way: Option<Way>,
+    /// Whether evaluations count what of the test set is taken for what.
+    pub per_class: bool,
 }
 
 /// What computes the gradients.
@@ -75,6 +77,7 @@ impl Default for Settings {
             batch_norm: BatchNormPolicy::Tracked,
             tile: None,
             way: None,
+            per_class: false,
         }
     }
 }
@@ -252,8 +255,9 @@ impl TorchLearner {
             Way::Torch => Point::Torch(self.tensor(point)?),
         };
         let (model, test, validation) = (self.model.clone(), self.test.clone(), self.validation.clone());
-        let (running, spares) = (self.running.clone(), self.spares.clone());
-        Ok(Snapshot { round, model, point, running, test, validation, spares })
+        let (running, spares, per_class) =
+            (self.running.clone(), self.spares.clone(), self.settings.per_class);
+        Ok(Snapshot { round, model, point, running, test, validation, spares, per_class })
     }
 
     /// Does the tasks of `jobs`, spread over the threads.

@@ -8,12 +8,14 @@ pub(super) struct Score {
     pub right: usize,
 }
 
-/// The score of `logits` `[b, classes]`; `gradient`, if given, becomes that of the mean loss.
+/// The score of `logits` `[b, classes]`; `gradient`, if given, becomes that of the mean loss, and `predicted` is told the
+/// class of every sample.
 pub(super) fn cross_entropy<T: Real>(
     logits: &[T],
     classes: usize,
     labels: &[i64],
     mut gradient: Option<&mut [T]>,
+    mut predicted: impl FnMut(usize),
 ) -> Score {
     let mut score = Score { loss: 0.0, right: 0 };
     let share = 1.0 / labels.len() as f64;
@@ -24,6 +26,7 @@ pub(super) fn cross_entropy<T: Real>(
         let sum: f64 = logits.iter().map(|z| (z.to_f64() - top).exp()).sum();
         score.loss += sum.ln() - (logits[label].to_f64() - top);
         score.right += usize::from(largest == label);
+        predicted(largest);
         if let Some(gradient) = gradient.as_deref_mut() {
             for (c, (g, z)) in gradient[n * classes..].iter_mut().zip(logits).enumerate() {
                 let hit = if c == label { 1.0 } else { 0.0 };

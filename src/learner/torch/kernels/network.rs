@@ -72,7 +72,7 @@ impl<T: Real> Prepared<'_, T> {
             let mode = Mode::Training { mean: &mut mean, var: &mut var, chance: &mut chance };
             chain.forward(&self.weights, batch, x, mode, memory);
             let (dy, logits) = chain.output_gradient(memory);
-            let score = cross_entropy(logits, self.network.classes, labels, Some(dy));
+            let score = cross_entropy(logits, self.network.classes, labels, Some(dy), |_| ());
             chain.backward(&self.weights, batch, x, None, &mut gradient, memory);
             score
         });
@@ -80,7 +80,7 @@ impl<T: Real> Prepared<'_, T> {
         Learnt { gradient, loss, accuracy, mean, var }
     }
 
-    /// Sum of losses, and number classified rightly, with running statistics.
+    /// Sum of losses, and number classified rightly, with running statistics; `predicted` is told the class of every sample.
     pub fn evaluate(
         &self,
         x: &[T],
@@ -88,11 +88,12 @@ impl<T: Real> Prepared<'_, T> {
         mean: &[f64],
         var: &[f64],
         spare: &Spare<T>,
+        predicted: impl FnMut(usize),
     ) -> (f64, f64) {
         let chain = &self.network.chain;
         let score = spare.with(|memory| {
             chain.forward(&self.weights, labels.len(), x, Mode::Evaluation { mean, var }, memory);
-            cross_entropy(chain.output(memory), self.network.classes, labels, None)
+            cross_entropy(chain.output(memory), self.network.classes, labels, None, predicted)
         });
         (score.loss, score.right as f64)
     }
