@@ -5,9 +5,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
-    ReportError,
+    ReportError, classes,
     facts::Fact,
-    measure::{Digest, Measure},
+    measure::Measure,
     statistics::Estimate,
     study::{Run, counted},
 };
@@ -72,21 +72,24 @@ pub fn compare(a: Vec<RunRecord>, b: Vec<RunRecord>) -> Result<Comparison, Repor
     let settings = |runs: &[Run]| runs.iter().map(|run| setting(run, &[])).collect::<Vec<_>>();
     let (of_a, of_b) = (settings(&a), settings(&b));
     let of_pairs: Vec<Vec<Fact>> = pairs.iter().map(|(a, _)| setting(a, &changed)).collect();
-    let quantity = |name: String, scale: f64, difference_unit, of: fn(&Digest) -> Option<f64>| {
-        let value = |run: &Run| of(&run.digest).map(|value| value * scale);
+    let quantity = |name: String, scale: f64, difference_unit, of: &dyn Fn(&Run) -> Option<f64>| {
+        let value = |run: &Run| of(run).map(|value| value * scale);
         let mean =
             |runs: &[Run], settings| over_seeds(settings, runs.iter().map(|run| (run.seed(), value(run))));
         let difference = |(a, b): &(&Run, &Run)| (a.seed(), value(b).zip(value(a)).map(|(b, a)| b - a));
         let difference = over_seeds(&of_pairs, pairs.iter().map(difference)).and_then(Estimate::finite);
         Quantity { name, a: mean(&a, &of_a), b: mean(&b, &of_b), difference, difference_unit }
     };
-    let quantities = vec![
-        quantity(format!("final {}", measure.label()), scale, points, |digest| digest.settled),
-        quantity(format!("last {}", measure.label()), scale, points, |digest| digest.last),
-        quantity(measure.of_difference("rough"), scale, "", |digest| digest.rough),
-        quantity("rounds/s".to_owned(), 1.0, "", |digest| digest.rounds_per_second),
-        quantity("aggregation (ms)".to_owned(), 1e3, "", |digest| digest.aggregate_seconds),
+    let mut quantities = vec![
+        quantity(format!("final {}", measure.label()), scale, points, &|run| run.digest.settled),
+        quantity(format!("last {}", measure.label()), scale, points, &|run| run.digest.last),
+        quantity(measure.of_difference("rough"), scale, "", &|run| run.digest.rough),
+        quantity("rounds/s".to_owned(), 1.0, "", &|run| run.digest.rounds_per_second),
+        quantity("aggregation (ms)".to_owned(), 1e3, "", &|run| run.digest.aggregate_seconds),
     ];
+    for (name, of) in classes::quantities(a.iter().chain(&b)) {
+        quantities.push(quantity(name, 100.0, "points", &of));
+    }
     let (runs, notes) = ((a.len(), b.len()), (a_notes, b_notes));
     let seeds: BTreeSet<u64> = pairs.iter().map(|(a, _)| a.seed()).collect();
     Ok(Comparison { changes, quantities, runs, pairs: pairs.len(), seeds: seeds.len(), notes })

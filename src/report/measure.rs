@@ -37,6 +37,16 @@ pub const VALIDATION: Measure = Measure {
     higher_is_better: true,
 };
 
+/// Mean recall of the classes, where they are counted.
+pub const BALANCED: Measure =
+    Measure { column: "balanced_accuracy", title: "balanced accuracy", unit: "%", higher_is_better: true };
+/// Mean F1 of the classes, where they are counted.
+pub const MACRO_F1: Measure =
+    Measure { column: "macro_f1", title: "macro F1", unit: "%", higher_is_better: true };
+/// How often attacks on labels come to what they want, where classes are counted.
+pub const ATTACK_SUCCESS: Measure =
+    Measure { column: "attack_success", title: "attack success", unit: "%", higher_is_better: false };
+
 impl Measure {
     /// From the column's number to the one that is shown.
     pub fn scale(&self) -> f64 {

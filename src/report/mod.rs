@@ -2,6 +2,7 @@
 //! a page that traces every number to its run, tidy tables. `phalanx report`
 //! and `phalanx compare` call it. The same runs give the same bytes.
 
+mod classes;
 mod compare;
 mod curves;
 mod factors;

@@ -5,6 +5,7 @@
 use std::{fs, path::Path};
 
 use super::{
+    classes::Recalls,
     curves::{Against, measures},
     factors::{finite, is_given},
     study::{Run, Study, counted_runs},
@@ -66,6 +67,7 @@ impl Tidy {
             };
             tidy.push(measure.column, Values::Real(study.runs.iter().flat_map(of).collect()));
         }
+        tidy.recalls(study);
         tidy.real(study, "final", |run| run.digest.settled);
         tidy.real(study, "rough", |run| run.digest.rough);
         tidy
@@ -87,6 +89,21 @@ impl Tidy {
 
     fn whole(&mut self, study: &Study, name: &str, value: impl Fn(&Run) -> u64) {
         self.push(name, Values::Whole(spread(study, study.runs.iter().map(value))));
+    }
+
+    /// For each class its recall, if classes were counted in some run.
+    fn recalls(&mut self, study: &Study) {
+        let of: Vec<Option<Recalls>> = study.runs.iter().map(|run| Recalls::of(&run.record)).collect();
+        let classes = of.iter().flatten().map(Recalls::classes).max().unwrap_or(0);
+        for class in 0..classes {
+            let runs = study.runs.iter().zip(&of);
+            let values = runs.flat_map(|(run, recalls)| {
+                let curve = recalls.as_ref().map_or(&[][..], |recalls| recalls.curve(class));
+                let known = curve.iter().copied().chain(std::iter::repeat(f64::NAN));
+                known.take(run.record.evaluations.len()).collect::<Vec<f64>>()
+            });
+            self.push(&format!("recall_{class}"), Values::Real(values.collect()));
+        }
     }
 
     fn real(&mut self, study: &Study, name: &str, value: impl Fn(&Run) -> Option<f64>) {

@@ -121,6 +121,15 @@ impl Columns {
         Ok(())
     }
 
+    /// The rows of the last round alone.
+    pub fn last_round(mut self) -> Self {
+        let before =
+            self.round.iter().rposition(|round| Some(round) != self.round.last()).map_or(0, |at| at + 1);
+        self.round.drain(..before);
+        self.columns.iter_mut().for_each(|(_, values)| drop(values.drain(..before)));
+        self
+    }
+
     /// The rounds of the rows.
     pub fn round(&self) -> &[u64] {
         &self.round
@@ -185,6 +194,14 @@ mod tests {
         assert_eq!(table.get("gap"), None, "a column without a number");
         assert_eq!(table.get("validation_loss"), None);
         assert_eq!(table.names().collect::<Vec<_>>(), ["new", "test_loss", "gap"]);
+    }
+
+    #[test]
+    fn the_last_round_has_the_rows_behind_all_others() {
+        let table = |text: &str| parse(text).unwrap().last_round();
+        assert_eq!(table("round,a\n0,1\n0,2\n5,3\n5,4\n"), parse("round,a\n5,3\n5,4\n").unwrap());
+        assert_eq!(table("round,a\n0,1\n0,2\n").get("a").unwrap(), [1.0, 2.0]);
+        assert!(table("round,a\n").is_empty());
     }
 
     #[test]

@@ -34,6 +34,10 @@ pub struct RunRecord {
     pub evaluations: Columns,
     /// `timings.csv`.
     pub timings: Columns,
+    /// `classes.csv`; without rows where classes are not counted.
+    pub classes: Columns,
+    /// The rows of the last evaluation in `confusion.csv`, which can be a large file.
+    pub confusion: Columns,
 }
 
 /// What made the run (`run.json`); a key that is not there is empty.
@@ -90,6 +94,8 @@ impl RunRecord {
             rounds: table("rounds.csv")?,
             evaluations: table("evaluations.csv")?,
             timings: table("timings.csv")?,
+            classes: table("classes.csv")?,
+            confusion: table("confusion.csv")?.last_round(),
             summary: summary.clone(),
             folder: folder.to_owned(),
         })

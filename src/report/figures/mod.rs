@@ -3,6 +3,7 @@
 mod attacks;
 mod breakdown;
 mod cells;
+mod classes;
 mod cost;
 mod heterogeneity;
 mod weights;
@@ -57,6 +58,7 @@ impl Gallery<'_> {
     fn all(&mut self) -> Result<(), DrawError> {
         self.curves()?;
         self.weights()?;
+        self.classes()?;
         self.breakdown()?;
         self.attacks()?;
         self.heterogeneity()?;

@@ -191,6 +191,8 @@ pub(super) mod tests {
             evaluations: Columns::parse(Path::new("evaluations.csv"), b"round,test_accuracy\n1,0.5\n")
                 .unwrap(),
             timings: Columns::default(),
+            classes: Columns::default(),
+            confusion: Columns::default(),
         };
         Run::new(record, ACCURACY)
     }

@@ -76,8 +76,10 @@ impl Run {
         self.facts.value(key).unwrap_or(without)
     }
 
-    /// All that a result depends on; what it is called is not.
+    /// All that a result depends on; what it is called is not, nor whether classes were counted.
     pub(super) fn essence(&self) -> serde_json::Value {
-        Config { name: String::new(), ..self.record.config.clone() }.essence()
+        let mut config = Config { name: String::new(), ..self.record.config.clone() };
+        config.evaluation.per_class = false;
+        config.essence()
     }
 }
