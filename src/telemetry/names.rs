@@ -54,6 +54,8 @@ pub const OUTCOME: &str = "outcome";
 pub const STATUS: &str = "status";
 /// Label of series of one worker: its id.
 pub const WORKER: &str = "worker";
+/// Label of series of one class: its number.
+pub const CLASS: &str = "class";
 /// Label of [`NON_FINITE`]: the metric that has no value.
 pub const VALUE: &str = "value";
 /// Label of the series of a sweep: its name.
@@ -110,6 +112,16 @@ pub const PHASE_SECONDS: Metric = histogram(
 /// Test accuracy.
 pub const TEST_ACCURACY: Metric =
     gauge("phalanx_test_accuracy_ratio", "Fraction of the test set that the last evaluated point got right.");
+/// Accuracy within a class.
+pub const CLASS_RECALL: Metric = gauge(
+    "phalanx_class_recall_ratio",
+    "Fraction of one class of the test set that the last evaluated point got right, if classes are counted.",
+);
+/// Success of attacks on labels.
+pub const ATTACK_SUCCESS: Metric = gauge(
+    "phalanx_attack_success_ratio",
+    "Fraction of the test samples whose class an attack maps to another one that the last evaluated point predicted as that one.",
+);
 /// Accuracy of guessing.
 pub const CHANCE: Metric =
     gauge("phalanx_chance_accuracy_ratio", "Accuracy of guessing: one over the number of classes.");
@@ -211,7 +223,7 @@ pub const THREADS: Metric = gauge("phalanx_threads", "Threads that the run may c
 pub const SWEEP_CELLS: Metric = gauge("phalanx_sweep_cells", "Cells of the sweep by state.");
 
 /// Every metric of ours; those of the process (`process_…`) come from the crate metrics-process.
-pub const ALL: [Metric; 37] = [
+pub const ALL: [Metric; 39] = [
     BUILD,
     ACTIVE,
     ENDED,
@@ -225,6 +237,8 @@ pub const ALL: [Metric; 37] = [
     ROUND_SECONDS,
     PHASE_SECONDS,
     TEST_ACCURACY,
+    CLASS_RECALL,
+    ATTACK_SUCCESS,
     CHANCE,
     TEST_LOSS,
     VALIDATION_ACCURACY,

@@ -3,7 +3,7 @@
 use std::time::SystemTime;
 
 use metrics::{Counter, Gauge, Histogram};
-use phalanx_actors::{Evaluation, Observer, Reason, RoundReport, WorkerReport, report::Phases};
+use phalanx_actors::{Confusion, Evaluation, Observer, Reason, RoundReport, WorkerReport, report::Phases};
 
 use super::{
     meter::{LazyHistogram, Meter, Reading},
@@ -64,6 +64,8 @@ pub struct RunMetrics {
     validation_accuracy: Reading,
     validation_loss: Reading,
     gap: Reading,
+    attack_success: Reading,
+    recalls: Recalls,
     evaluated: Reading,
     /// By outcome.
     submissions: [Counter; 4],
@@ -106,6 +108,8 @@ impl RunMetrics {
             validation_accuracy: reading(names::VALIDATION_ACCURACY),
             validation_loss: reading(names::VALIDATION_LOSS),
             gap: reading(names::GAP),
+            attack_success: reading(names::ATTACK_SUCCESS),
+            recalls: Recalls { meter: meter.clone() },
             evaluated: reading(names::EVALUATED),
             submissions: OUTCOMES
                 .map(|outcome| meter.counter(names::SUBMISSIONS, &[(names::OUTCOME, outcome)])),
@@ -210,6 +214,10 @@ impl Observer for RunMetrics {
         self.validation_accuracy.set_known(evaluation.validation_accuracy);
         self.validation_loss.set_known(evaluation.validation_loss);
         self.gap.set_known(evaluation.gap);
+        self.attack_success.set_known(evaluation.attack_success);
+        if let Some(counts) = &evaluation.confusion {
+            self.recalls.set(counts);
+        }
         self.evaluated.set(evaluation.round as f64);
         Ok(())
     }
@@ -278,6 +286,22 @@ impl Drop for RunState {
             gauge.set(if *status == self.status { 1.0 } else { 0.0 });
         }
         self.active.set(0.0);
+    }
+}
+
+/// The series of single classes, which appear where they are counted.
+struct Recalls {
+    meter: Meter,
+}
+
+impl Recalls {
+    /// A class without samples has no recall.
+    fn set(&self, counts: &Confusion) {
+        let with_samples = counts.each().enumerate().filter(|(_, counts)| counts.samples > 0);
+        for (class, counts) in with_samples {
+            let labels = [(names::CLASS, &*class.to_string())];
+            self.meter.gauge(names::CLASS_RECALL, &labels).set(counts.recall());
+        }
     }
 }
 
@@ -405,6 +429,25 @@ mod tests {
                 "{state}: {states:?}"
             );
         }
+    }
+
+    /// Class 1 has no samples, and so no recall; nobody attacks the labels until the second evaluation.
+    #[test]
+    fn classes_and_the_success_of_attacks_appear_where_they_are_counted() {
+        let (meter, mut metrics) = going_on();
+        let told = || (lines(&meter, names::CLASS_RECALL), lines(&meter, names::ATTACK_SUCCESS));
+        metrics.evaluation(&Evaluation::unknown(1)).unwrap();
+        assert_eq!(told(), (vec![], vec![]));
+        let mut confusion = Confusion::new(3);
+        for (label, predicted) in [(0, 0), (0, 1), (2, 2)] {
+            confusion.count(label, predicted);
+        }
+        let confusion = Some(confusion.into());
+        metrics.evaluation(&Evaluation { confusion, ..Evaluation::unknown(2) }).unwrap();
+        let recalls = [r#"{class="0"} 0.5"#, r#"{class="2"} 1"#].map(str::to_owned);
+        assert_eq!(told(), (recalls.to_vec(), vec![]));
+        metrics.evaluation(&Evaluation { attack_success: 0.25, ..Evaluation::unknown(3) }).unwrap();
+        assert_eq!(told(), (recalls.to_vec(), vec![" 0.25".to_owned()]));
     }
 
     #[test]

@@ -17,7 +17,7 @@ use crate::{
 };
 
 /// Digits under attack: the mean learns for as long as a scraper needs on a fast machine, then three of
-/// twelve workers turn on it. Messages take their time, some come too late, get lost or are repeated. An alert
+/// twelve workers turn on it, with false labels at first. Messages take their time, some come too late, get lost or are repeated. An alert
 /// waits for a quarter of the rounds; all of them take longer than what the test waits for.
 const BROKEN: &str = r#"
 name = "broken-mean"
@@ -35,7 +35,7 @@ count = 9
 batch_size = 16
 [[attackers]]
 count = 3
-attack = { switching = { schedule = [{ from = 1, attack = "none" }, { from = 1300, attack = { ipm = { epsilon = 6.0 } } }] } }
+attack = { switching = { schedule = [{ from = 1, attack = "none" }, { from = 1200, attack = "label-flip" }, { from = 1300, attack = { ipm = { epsilon = 6.0 } } }] } }
 [barrier]
 absence = "drop"
 virtual_deadline_seconds = 0.5
@@ -59,6 +59,7 @@ probability = 0.05
 fault = "duplicate"
 [evaluation]
 every = 5
+per_class = true
 [telemetry]
 worker_series = 12
 "#;
