@@ -5,6 +5,7 @@
 mod bench;
 mod certify;
 mod check;
+mod classes;
 mod cohorts;
 mod endpoint;
 mod faults;
