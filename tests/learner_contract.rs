@@ -121,9 +121,9 @@ fn predicted(settings: Settings, sample: usize) -> usize {
         let mut data = dataset(3, 8);
         let pixels = data.test.image(sample).to_vec();
         (data.test.pixels, data.test.labels) = (Arc::new(pixels), Arc::new(vec![label]));
-        let mut learner = TorchLearner::new(tiny(), &data, settings, Seed(3)).unwrap();
+        let mut learner = TorchLearner::new(tiny(), &data, settings, Seed(3)).expect("a sound test");
         let point = learner.start();
-        learner.evaluation(1, &point)().unwrap().accuracy == 1.0
+        learner.evaluation(1, &point)().expect("a sound test").accuracy == 1.0
     };
     let found: Vec<u8> = (0..10).filter(|label| right(*label)).collect();
     assert_eq!(found.len(), 1, "sample {sample}: {found:?}");
