@@ -142,6 +142,7 @@ fn rare() -> Vec<Line> {
         &["signguard"],
         &["safeguard"],
         &["clipped-clustering"],
+        &["flame"],
         &["norm-clipping"],
         &["robust-lr"],
         &["auto-gm"],

@@ -4,11 +4,13 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Aggregate, Aggregator, Context, Layer, Rule, RuleError, cluster::larger_of_two, order::median,
-    radius::factor,
+    Aggregate, Aggregator, Context, Layer, Rule, RuleError,
+    cluster::larger_of_two,
+    order::{cosine_distances, median},
+    radius::{clipped_mean, norms},
 };
 use crate::{
-    Batch, Matrix, Size, Vector,
+    Batch, Size, Vector,
     describe::{Described, ParameterError},
     state::{State, StateError, Stateful},
 };
@@ -61,18 +63,10 @@ impl Aggregator for Clusterer {
 
     fn aggregate(&mut self, batch: &Batch<'_>, _: &mut Context) -> Result<Aggregate, RuleError> {
         let gram = batch.gram()?;
-        let m = batch.m();
-        let norms: Vec<f64> = (0..m).map(|i| gram.row_norm2(i).sqrt()).collect();
+        let norms = norms(gram);
         self.norms.extend(&norms);
         let radius = median(&self.norms).min(self.rule.max_norm.unwrap_or(f64::INFINITY));
-        // 1 - cos, without the difference of two numbers near 1
-        let apart = |i: usize, j: usize| match norms[i] * norms[j] {
-            0.0 => 1.0, // a zero vector is like none
-            scale => (gram.distance2(i, j) - (norms[i] - norms[j]).powi(2)).max(0.0) / (2.0 * scale),
-        };
-        let kept = larger_of_two(&Matrix::from_fn(m, m, apart));
-        let mut coefficients = vec![0.0; m];
-        kept.iter().for_each(|&i| coefficients[i] = factor(norms[i].powi(2), radius) / kept.len() as f64);
-        Ok(Aggregate::span(coefficients))
+        let kept = larger_of_two(&cosine_distances(gram));
+        Ok(Aggregate::span(clipped_mean(&kept, &norms, radius)))
     }
 }

@@ -1,5 +1,6 @@
-//! The largest of some clusters: Mean-Shift on points, average linkage on distances.
+//! The largest of some clusters: Mean-Shift on points, average linkage and HDBSCAN on distances.
 
+use super::order::{ascending, each};
 use crate::Matrix;
 
 /// The members, ascending, of the largest Mean-Shift cluster (flat kernel): every point climbs to the mean of the
@@ -70,6 +71,59 @@ pub(super) fn larger_of_two(distances: &Matrix) -> Vec<usize> {
         labels.iter_mut().filter(|l| **l == b).for_each(|l| *l = a);
     }
     largest(&labels)
+}
+
+/// The members, ascending, of the cluster of HDBSCAN where a cluster holds more than half of the points and one alone
+/// is allowed; the core distance of a point is that to its `min_samples`-th nearest, itself the first.
+///
+/// Of the parts into which a threshold on the mutual reachability distance cuts the points, one at most holds more than
+/// half. So nothing ever splits into two clusters: as the threshold sinks, points leave the one that holds all, until what
+/// is left of it falls apart into parts that are too small. Of a cluster that is alone, HDBSCAN keeps those that stay
+/// to the last. With the threshold rising from zero, these are the first majority that single linkage joins, with
+/// all that join at the same distance.
+pub(super) fn majority(distances: &Matrix, min_samples: usize) -> Vec<usize> {
+    let n = distances.rows();
+    let core: Vec<f64> = each(n, |i| {
+        let row = distances.row(i);
+        row[ascending(row)[min_samples.clamp(1, n) - 1]]
+    });
+    let reachability = |i: usize, j: usize| distances[(i, j)].max(core[i]).max(core[j]);
+    let mut labels: Vec<usize> = (0..n).collect();
+    let mut sizes = vec![1usize; n];
+    let mut threshold = f64::INFINITY;
+    for (length, i, j) in spanning_tree(n, reachability) {
+        if length > threshold {
+            break;
+        }
+        let (kept, gone) = (labels[i], labels[j]);
+        sizes[kept] += std::mem::take(&mut sizes[gone]);
+        labels.iter_mut().filter(|l| **l == gone).for_each(|l| *l = kept);
+        if sizes[kept] > n / 2 {
+            threshold = length;
+        }
+    }
+    largest(&labels)
+}
+
+/// The edges (length, i, j) of a minimum spanning tree of n points, the shortest first: all that single linkage joins.
+fn spanning_tree(n: usize, length: impl Fn(usize, usize) -> f64) -> Vec<(f64, usize, usize)> {
+    let mut nearest: Vec<(f64, usize)> = (0..n).map(|j| (length(0, j), 0)).collect();
+    let mut outside: Vec<usize> = (1..n).collect();
+    let mut edges = Vec::with_capacity(n);
+    while let Some(at) =
+        (0..outside.len()).min_by(|&a, &b| nearest[outside[a]].0.total_cmp(&nearest[outside[b]].0))
+    {
+        let next = outside.swap_remove(at);
+        edges.push((nearest[next].0, nearest[next].1, next));
+        for &j in &outside {
+            let shorter = length(next, j);
+            if shorter < nearest[j].0 {
+                nearest[j] = (shorter, next);
+            }
+        }
+    }
+    edges.sort_by(|a, b| a.0.total_cmp(&b.0));
+    edges
 }
 
 /// The members of the label that most have; of equals the one that comes first.

@@ -1,11 +1,9 @@
 //! Norm clipping with weak differential privacy.
 
-use rand::RngExt;
-use rand_distr::StandardNormal;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Aggregate, Aggregator, Context, Layer, Rule, RuleError, radius::factor};
+use super::{Aggregate, Aggregator, Context, Layer, Rule, RuleError, noise::noisy, radius::factor};
 use crate::{
     Batch, Size,
     describe::{Described, ParameterError},
@@ -63,12 +61,6 @@ impl Aggregator for NormClipping {
         let m = batch.m() as f64;
         let coefficients: Vec<f64> =
             batch.norms2()?.into_iter().map(|norm2| factor(norm2, self.radius) / m).collect();
-        if self.noise == 0.0 {
-            return Ok(Aggregate::span(coefficients));
-        }
-        let mut output = batch.combine(&coefficients);
-        let noise: Vec<f64> = (0..batch.d()).map(|_| context.rng.sample(StandardNormal)).collect();
-        output.axpy(self.noise, &output.like(&noise));
-        Ok(Aggregate::vector(output))
+        Ok(noisy(batch, coefficients, self.noise, &mut context.rng))
     }
 }

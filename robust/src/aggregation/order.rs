@@ -2,10 +2,14 @@
 
 use rayon::prelude::*;
 
+use super::radius::norms;
 use crate::{Gram, Matrix};
 
 /// From this number on, what is done for each vector is worth handing to threads.
 const MANY: usize = 64;
+
+/// What rounding may make of a difference of squares, as a part of what is subtracted.
+const ROUNDING: f64 = 16.0 * f64::EPSILON;
 
 /// f(0), …, f(m - 1).
 pub(super) fn each<T: Send>(m: usize, f: impl Fn(usize) -> T + Send + Sync) -> Vec<T> {
@@ -49,6 +53,23 @@ pub(super) fn pairwise2(gram: &Gram) -> Matrix {
     let mut all = Matrix::zeros(m, m);
     (0..m).for_each(|i| all.row_mut(i).copy_from_slice(gram.distances2_from(i)));
     all
+}
+
+/// 1 - cos of the angle between every two rows; between a zero vector and any other it is 1.
+pub(super) fn cosine_distances(gram: &Gram) -> Matrix {
+    let norms = norms(gram);
+    // 2 ‖x_i‖ ‖x_j‖ (1 - cos) without the difference of two numbers near 1; what rounding makes of parallel rows is none
+    let apart = |i: usize, j: usize| {
+        let (sum, difference) = (norms[i] + norms[j], (norms[i] - norms[j]).abs());
+        let distance2 = gram.distance2(i, j);
+        let across = distance2 - difference * difference;
+        if across < ROUNDING * distance2 + ROUNDING * sum * difference { 0.0 } else { across }
+    };
+    let distance = |i: usize, j: usize| match norms[i] * norms[j] {
+        0.0 => 1.0,
+        scale => (apart(i, j) / scale / 2.0).min(2.0),
+    };
+    Matrix::from_fn(gram.m(), gram.m(), distance)
 }
 
 /// The middle value; the mean of the two middle ones if their number is even.

@@ -4,8 +4,11 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Aggregate, Aggregator, Context, Layer, Rule, RuleError, cluster::mean_shift, order::median,
-    radius::factor, sample::sampled,
+    Aggregate, Aggregator, Context, Layer, Rule, RuleError,
+    cluster::mean_shift,
+    order::median,
+    radius::{clipped_mean, norms},
+    sample::sampled,
 };
 use crate::{
     Batch, Size,
@@ -71,7 +74,7 @@ impl Aggregator for Signguard {
     fn aggregate(&mut self, batch: &Batch<'_>, context: &mut Context) -> Result<Aggregate, RuleError> {
         let gram = batch.gram()?;
         let m = batch.m();
-        let norms: Vec<f64> = (0..m).map(|i| gram.row_norm2(i).sqrt()).collect();
+        let norms = norms(gram);
         let middle = median(&norms);
         let near = |&i: &usize| norms[i] >= self.lower * middle && norms[i] <= self.upper * middle;
         let in_band: Vec<usize> = (0..m).filter(near).collect();
@@ -81,9 +84,7 @@ impl Aggregator for Signguard {
         let crowd = mean_shift(&signs, (self.quantile * m as f64) as usize);
         let both: Vec<usize> = in_band.iter().copied().filter(|i| crowd.contains(i)).collect();
         let kept = if both.is_empty() { in_band } else { both };
-        let mut coefficients = vec![0.0; m];
-        kept.iter().for_each(|&i| coefficients[i] = factor(norms[i] * norms[i], middle) / kept.len() as f64);
-        Ok(Aggregate::span(coefficients))
+        Ok(Aggregate::span(clipped_mean(&kept, &norms, middle)))
     }
 }
 

@@ -129,6 +129,7 @@ pub fn distance_cases() -> Vec<Case> {
             &[("centered-clipping", json!({ "tau": 2.0, "stateful": false, "start": "median" }))],
             |x, _| naive::centered_clipping(x, cwmed(x), 2.0, 1),
         ),
+        case(&[("flame", json!({ "noise": 0.0 }))], |x, _| selection::flame(x, 1)),
     ]
 }
 
@@ -387,8 +388,9 @@ fn many_rows() {
         let x = gaussian(m, 3, m as u64);
         // oracles that take m³ steps, and second variants, are for the smaller batch
         let first = |at: usize| cases[..at].iter().all(|case| case.rules[0].0 != cases[at].rules[0].0);
-        let quick =
-            |at: usize| first(at) && !["bulyan", "nnm", "clipping", "arc"].contains(&cases[at].rules[0].0);
+        let quick = |at: usize| {
+            first(at) && !["bulyan", "flame", "nnm", "clipping", "arc"].contains(&cases[at].rules[0].0)
+        };
         for at in (0..cases.len()).filter(|&at| m < 1000 || quick(at)) {
             compare(&cases[at], &x, f, Dtype::F64, 1);
         }

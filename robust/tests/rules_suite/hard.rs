@@ -164,6 +164,8 @@ fn a_huge_row_moves_nothing_that_it_must_not() {
         }
         let off_greedily = off(&mut chain(&[("smea", json!({ "search": "greedy" }))]));
         assert!(off_greedily <= reach, "greedy smea with {huge:e} at {at}: off by {off_greedily:e}");
+        let off_in_flame = off(&mut chain(&[("flame", json!({ "noise": 0.0 }))]));
+        assert!(off_in_flame <= reach, "flame with {huge:e} at {at}: off by {off_in_flame:e}");
         for rule in ["centered-clipping", "sequential-centered-clipping", "norm-clipping"] {
             assert!(off(&mut plain(&[rule])) < 12.0, "{rule} with {huge:e} at {at}");
         }

@@ -35,11 +35,12 @@ fn chains() -> Vec<Vec<(&'static str, Value)>> {
     all.push(vec![("gas", json!({ "groups": 3 })), ("cwmed", json!({}))]);
     all.extend([plain(&["arc", "cwtm"]), plain(&["clipping", "cwmed"]), plain(&["centered-clipping"])]);
     all.push(vec![("geometric-median", json!({ "steps": 5, "nu": 0.0 }))]);
+    all.push(vec![("flame", json!({ "noise": 0.0 }))]);
     all
 }
 
 /// Rules that look at the origin.
-const BOUND_TO_ORIGIN: [&str; 8] = [
+const BOUND_TO_ORIGIN: [&str; 9] = [
     "robust-lr",
     "cge",
     "norm-clipping",
@@ -48,6 +49,7 @@ const BOUND_TO_ORIGIN: [&str; 8] = [
     "clipping",
     "centered-clipping",
     "sign-majority",
+    "flame",
 ];
 /// Rules with a length among their parameters, or with a result of its own length.
 const BOUND_TO_UNIT: [&str; 5] =

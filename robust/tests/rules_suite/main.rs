@@ -5,6 +5,7 @@
 
 mod agree;
 mod chain;
+mod federated;
 mod hard;
 mod inequalities;
 mod laws;

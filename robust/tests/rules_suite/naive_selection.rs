@@ -1,7 +1,7 @@
 //! Oracles that choose rows: by distances, norms, subsets, clusters.
 
 use crate::{
-    naive::{average, distance, mean, norm},
+    naive::{average, clipped, distance, mean, mean_all, midpoint, norm},
     stage::Rows,
 };
 
@@ -176,17 +176,14 @@ pub fn largest_mean_shift(x: &Rows, k: usize) -> Vec<usize> {
 
 /// The larger of the last two clusters of average linkage on cosine distances, each mean taken anew from all pairs.
 pub fn larger_cluster(x: &Rows) -> Vec<usize> {
-    let cosine = |a: &[f64], b: &[f64]| {
-        let dot: f64 = a.iter().zip(b).map(|(x, y)| x * y).sum();
-        1.0 - dot / norm(a) / norm(b)
-    };
+    let distances = cosine_distances(x);
     let mut clusters: Vec<Vec<usize>> = (0..x.len()).map(|i| vec![i]).collect();
     while clusters.len() > 2 {
         let mut best = (f64::INFINITY, 0, 0);
         for a in 0..clusters.len() {
             for b in a + 1..clusters.len() {
                 let pairs = clusters[a].iter().flat_map(|&i| clusters[b].iter().map(move |&j| (i, j)));
-                let linkage = average(&pairs.map(|(i, j)| cosine(&x[i], &x[j])).collect::<Vec<_>>());
+                let linkage = average(&pairs.map(|(i, j)| distances[i][j]).collect::<Vec<_>>());
                 if linkage < best.0 {
                     best = (linkage, a, b);
                 }
@@ -199,4 +196,112 @@ pub fn larger_cluster(x: &Rows) -> Vec<usize> {
     let mut first = clusters.swap_remove(0);
     first.sort_unstable();
     first
+}
+
+/// 1 - cos of the angle between every two rows, by definition; parallel rows have 0 in spite of rounding.
+pub fn cosine_distances(x: &Rows) -> Rows {
+    let cosine =
+        |a: &[f64], b: &[f64]| a.iter().zip(b).map(|(x, y)| x * y).sum::<f64>() / (norm(a) * norm(b));
+    let apart = |a: &[f64], b: &[f64]| Some(1.0 - cosine(a, b)).filter(|apart| *apart > 1e-15).unwrap_or(0.0);
+    x.iter().map(|a| x.iter().map(|b| apart(a, b)).collect()).collect()
+}
+
+/// The clusters of HDBSCAN (Campello, Moulavi & Sander, 2013) with clusters of no fewer than `least` points, of which
+/// all may be one: then, as in the library of McInnes, Healy & Astels, it holds the points that stay to the last.
+pub fn hdbscan(distances: &Rows, min_samples: usize, least: usize) -> Vec<Vec<usize>> {
+    let n = distances.len();
+    let core = |i: usize| {
+        let mut all: Vec<f64> = (0..n).map(|j| if i == j { 0.0 } else { distances[i][j] }).collect();
+        all.sort_by(f64::total_cmp);
+        all[min_samples - 1]
+    };
+    let core: Vec<f64> = (0..n).map(core).collect();
+    let reach = |i: usize, j: usize| distances[i][j].max(core[i]).max(core[j]);
+    let all = Cluster::grown((0..n).collect(), 0.0, least, &reach);
+    if all.chosen.is_empty() { vec![all.last] } else { all.chosen }
+}
+
+/// A cluster of the condensed tree.
+struct Cluster {
+    /// Its excess of mass.
+    stability: f64,
+    /// The points that leave it last.
+    last: Vec<usize>,
+    /// The clusters inside it that are more stable together; none if it is itself.
+    chosen: Vec<Vec<usize>>,
+}
+
+impl Cluster {
+    /// The cluster of these points, which begins at density `birth`.
+    fn grown(points: Vec<usize>, birth: f64, least: usize, reach: &impl Fn(usize, usize) -> f64) -> Self {
+        let (mut left, mut stability) = (points, 0.0);
+        loop {
+            let level = connecting(&left, reach);
+            let parts = components(&left, |i, j| reach(i, j) < level);
+            let mut large: Vec<Vec<usize>> = parts.into_iter().filter(|part| part.len() >= least).collect();
+            if left.len() > 1 && large.len() == 1 {
+                let stays = large.remove(0);
+                stability += (left.len() - stays.len()) as f64 * (1.0 / level - birth);
+                left = stays;
+                continue;
+            }
+            stability += left.len() as f64 * (1.0 / level - birth);
+            let children: Vec<(Vec<usize>, Self)> = if left.len() == 1 { Vec::new() } else { large }
+                .into_iter()
+                .map(|part| (part.clone(), Self::grown(part, 1.0 / level, least, reach)))
+                .collect();
+            let inside: f64 = children.iter().map(|(_, child)| child.stability).sum();
+            if inside <= stability {
+                return Self { stability, last: left, chosen: Vec::new() };
+            }
+            let whole = |(part, child): (Vec<usize>, Self)| {
+                if child.chosen.is_empty() { vec![part] } else { child.chosen }
+            };
+            return Self {
+                stability: inside,
+                last: left,
+                chosen: children.into_iter().flat_map(whole).collect(),
+            };
+        }
+    }
+}
+
+/// The least distance up to which the points hang together.
+fn connecting(points: &[usize], reach: &impl Fn(usize, usize) -> f64) -> f64 {
+    let (mut inside, mut outside, mut level) = (vec![points[0]], points[1..].to_vec(), 0.0f64);
+    while !outside.is_empty() {
+        let nearest = |j: usize| inside.iter().map(|&i| reach(i, j)).fold(f64::INFINITY, f64::min);
+        let at = order_by(outside.len(), |at| nearest(outside[at]))[0];
+        level = level.max(nearest(outside[at]));
+        inside.push(outside.remove(at));
+    }
+    level
+}
+
+/// The parts of `points` that hang together by these edges.
+fn components(points: &[usize], joined: impl Fn(usize, usize) -> bool) -> Vec<Vec<usize>> {
+    let mut left = points.to_vec();
+    let mut parts = Vec::new();
+    while let Some(first) = left.pop() {
+        let mut part = vec![first];
+        let mut at = 0;
+        while at < part.len() {
+            let (near, far): (Vec<usize>, Vec<usize>) = left.iter().partition(|&&j| joined(part[at], j));
+            part.extend(near);
+            left = far;
+            at += 1;
+        }
+        part.sort_unstable();
+        parts.push(part);
+    }
+    parts
+}
+
+/// FLAME without noise.
+pub fn flame(x: &Rows, min_samples: usize) -> Vec<f64> {
+    let mut norms: Vec<f64> = x.iter().map(|r| norm(r)).collect();
+    norms.sort_by(f64::total_cmp);
+    let clusters = hdbscan(&cosine_distances(x), min_samples.min(x.len()), x.len() / 2 + 1);
+    assert_eq!(clusters.len(), 1);
+    mean_all(&clusters[0].iter().map(|&i| clipped(&x[i], midpoint(&norms))).collect())
 }

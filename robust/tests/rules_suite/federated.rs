@@ -1,0 +1,121 @@
+//! Rules of federated learning that go by the directions of the vectors.
+
+use phalanx_robust::{Dtype, random::Stream};
+use rand::RngExt;
+use serde_json::json;
+
+use crate::{
+    naive::{mean_all, midpoint, norm},
+    naive_selection::{flame, hdbscan},
+    stage::{Rows, assert_close, chain, difference, gaussian, output, plain, stream, vectors},
+};
+
+/// Rows along the axes, half of them one way, by powers of two long, so that cosines are exact and most of them tie.
+fn along_axes(m: usize, axes: usize, rng: &mut Stream) -> Rows {
+    let mut row = || {
+        let mut row = vec![0.0; axes];
+        let sign = if rng.random_bool(0.9) { 1.0 } else { -1.0 };
+        let axis = rng.random_range(0..axes).min(rng.random_range(0..axes));
+        row[axis] = sign * f64::from(1 << rng.random_range(0..4));
+        row
+    };
+    (0..m).map(|_| row()).collect()
+}
+
+/// Else it would be no oracle, but the rule again.
+#[test]
+fn the_oracle_of_flame_finds_two_clusters_where_there_are_two() {
+    let at = [0.0, 0.1, 0.25, 0.3, 9.0, 9.1, 9.2, 9.25, 40.0];
+    let distances: Rows = at.iter().map(|a| at.iter().map(|b| f64::abs(a - b)).collect()).collect();
+    for min_samples in [1, 3] {
+        let mut found = hdbscan(&distances, min_samples, 3);
+        found.sort();
+        assert_eq!(found, [vec![0, 1, 2, 3], vec![4, 5, 6, 7]], "{min_samples}");
+    }
+    assert_eq!(hdbscan(&distances, 1, 8), [vec![0, 1, 2, 3, 4, 5, 6, 7]]);
+}
+
+#[test]
+fn flame_keeps_all_that_join_its_majority_at_one_distance() {
+    let mut rng = stream(1);
+    let mut dropped = 0;
+    for m in (1..=24).flat_map(|m| [m; 10]) {
+        let x = along_axes(m, 3, &mut rng);
+        let parameters = json!({ "noise": 0.0, "min_samples": 1 + m % 5 });
+        let got = chain(&[("flame", parameters)]).aggregate(&vectors(&x, Dtype::F64), 0, stream(1)).unwrap();
+        assert_close(&got.output.to_f64(), &flame(&x, 1 + m % 5), 1.0, 1e-12, &format!("{x:?}"));
+        dropped += got.weights.unwrap().iter().filter(|weight| **weight == 0.0).count();
+    }
+    assert!(dropped > 100, "{dropped} rows were dropped: nothing is shown");
+}
+
+#[test]
+fn the_core_distance_of_flame_is_that_to_the_nearest_asked_for() {
+    let mut differ = 0;
+    for seed in 0..40 {
+        let x = gaussian(9 + seed % 2, 4, 600 + seed as u64);
+        for min_samples in [1, 2, 3, 5, 9, 30] {
+            let parameters = json!({ "noise": 0.0, "min_samples": min_samples });
+            let got = output(&[("flame", parameters)], &x, 2);
+            assert_close(&got, &flame(&x, min_samples), 1.0, 1e-11, &format!("{seed} and {min_samples}"));
+            differ += usize::from(min_samples == 5 && difference(&got, &flame(&x, 1), 1.0) > 1e-6);
+        }
+    }
+    assert!(differ > 5, "{differ}: it must matter to show anything");
+}
+
+#[test]
+fn flame_drops_who_goes_the_other_way_and_shortens_who_goes_far() {
+    let mut x = gaussian(11, 40, 7);
+    x.iter_mut().flatten().for_each(|v| *v += 2.0);
+    x[3] = x[0].iter().map(|v| 1e6 * v).collect();
+    x[6].iter_mut().for_each(|v| *v = -*v);
+    x[9] = vec![0.0; 40];
+    let mut norms: Vec<f64> = x.iter().map(|row| norm(row)).collect();
+    norms.sort_by(f64::total_cmp);
+    let mut defence = chain(&[("flame", json!({ "noise": 0.0 }))]);
+    let weights = defence.aggregate(&vectors(&x, Dtype::F64), 3, stream(1)).unwrap().weights.unwrap();
+    assert_eq!([weights[6], weights[9]], [0.0, 0.0]);
+    let most = weights.iter().copied().fold(0.0, f64::max);
+    assert!((weights[3] * norm(&x[3]) / most / midpoint(&norms) - 1.0).abs() < 1e-12, "{weights:?}");
+}
+
+#[test]
+fn flame_leaves_equal_vectors_as_they_are() {
+    let quiet = [("flame", json!({ "noise": 0.0 }))];
+    for row in [gaussian(1, 37, 9).remove(0), vec![0.0; 37]] {
+        for m in [1, 2, 7, 8] {
+            assert_close(&output(&quiet, &vec![row.clone(); m], 0), &row, 1.0, 1e-12, "flame");
+        }
+    }
+}
+
+/// Twice the product of their norms is beyond f64, and so is the squared distance of those that are opposed.
+#[test]
+fn flame_tells_directions_apart_at_the_largest_norms() {
+    let x: Rows = [1.2e154, -1.3e154, 1.1e154, -1.2e154, 1.3e154].map(|v| vec![0.0, v, 0.0]).to_vec();
+    let got = output(&[("flame", json!({ "noise": 0.0 }))], &x, 2);
+    assert_close(&got, &[0.0, (1.2e154 + 1.1e154 + 1.2e154) / 3.0, 0.0], 1e154, 1e-12, "flame");
+}
+
+#[test]
+fn the_noise_of_flame_follows_the_median_norm() {
+    for scale in [1.0, 1e-3] {
+        let x: Rows = gaussian(6, 20_000, 82).iter().map(|r| r.iter().map(|v| scale * v).collect()).collect();
+        let mut norms: Vec<f64> = x.iter().map(|row| norm(row)).collect();
+        norms.sort_by(f64::total_cmp);
+        let quiet = output(&[("flame", json!({ "noise": 0.0 }))], &x, 1);
+        for (parameters, lambda) in [(json!({}), 1e-3), (json!({ "noise": 0.05 }), 0.05)] {
+            let noisy = output(&[("flame", parameters)], &x, 1);
+            let noise: Vec<f64> = noisy.iter().zip(&quiet).map(|(a, b)| a - b).collect();
+            let deviation = norm(&noise) / 2e4f64.sqrt() / midpoint(&norms);
+            assert!((deviation / lambda - 1.0).abs() < 0.03, "{deviation} for {lambda}");
+            let mean = mean_all(&noise.iter().map(|v| vec![*v]).collect())[0] / midpoint(&norms);
+            assert!(mean.abs() < 0.03 * lambda, "{mean}");
+        }
+    }
+    let rows = vectors(&gaussian(6, 50, 83), Dtype::F64);
+    let [one, same, other] =
+        [1, 1, 2].map(|seed| plain(&["flame"]).aggregate(&rows, 1, stream(seed)).unwrap().output.to_f64());
+    assert!(one == same && one != other);
+}
