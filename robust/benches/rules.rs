@@ -143,6 +143,7 @@ fn rare() -> Vec<Line> {
         &["safeguard"],
         &["clipped-clustering"],
         &["flame"],
+        &["fools-gold"],
         &["norm-clipping"],
         &["robust-lr"],
         &["auto-gm"],

@@ -13,7 +13,7 @@ use phalanx_robust::{
     Batch, Size, Vector,
     aggregation::{
         Aggregate, Aggregator, CenteredClipping, ClippedClustering, Context as Round, Ctma, Cwmed, Defence,
-        Rule, RuleError, Safeguard,
+        FoolsGold, Rule, RuleError, Safeguard,
     },
     attack::{Alie, Attack, AttackError, AttackRule, Drift, Knowledge, LabelFlip, Mimic, Stale, View},
     estimator::{Estimator, Gradients, Points},
@@ -115,6 +115,11 @@ fn a_clipping_centre_and_a_drift() {
 fn safeguard_sums_and_a_mimic_that_warms_up() {
     let mimic = Mimic { warm_up: 5, ..Mimic::default() };
     resumes_anywhere(|s| twelve(s, vec![Box::new(Safeguard::default())], mimic.clone(), false));
+}
+
+#[test]
+fn the_sums_of_fools_gold() {
+    resumes_anywhere(|s| twelve(s, vec![Box::new(FoolsGold::default())], Drift::default(), true));
 }
 
 #[test]

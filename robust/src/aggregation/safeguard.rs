@@ -10,6 +10,7 @@ use serde_json::json;
 use super::{
     Aggregate, Aggregator, Context, Layer, Rule, RuleError, beside,
     order::{ascending, mean_of},
+    sums::{Sums, entries, plus, taken_back},
 };
 use crate::{
     Batch, Size, Vector,
@@ -87,8 +88,6 @@ struct Guard {
     counts: [BTreeMap<usize, u64>; 2],
 }
 
-type Sums = BTreeMap<usize, Vector>;
-
 const WINDOWS: [&str; 2] = ["short", "long"];
 
 impl Stateful for Guard {
@@ -98,7 +97,7 @@ impl Stateful for Guard {
         state.values.insert("evicted".into(), self.evicted.clone().into());
         state.values.insert("counts".into(), json!(self.counts));
         for (name, sums) in WINDOWS.iter().zip(&self.sums) {
-            state.vectors.extend(sums.iter().map(|(worker, v)| (format!("{name}.{worker}"), v.clone())));
+            state.vectors.extend(entries(name, sums));
         }
         state
     }
@@ -108,11 +107,7 @@ impl Stateful for Guard {
         self.evicted = state.value(Safeguard::NAME, "evicted")?;
         self.counts = state.value(Safeguard::NAME, "counts")?;
         for (name, sums) in WINDOWS.iter().zip(&mut self.sums) {
-            let own = state.vectors.iter().filter_map(|(entry, v)| {
-                let worker = entry.strip_prefix(name)?.strip_prefix('.')?.parse().ok()?;
-                Some((worker, v.clone()))
-            });
-            *sums = own.collect();
+            *sums = taken_back(state, name);
         }
         Ok(())
     }
@@ -190,10 +185,9 @@ impl Guard {
         let sums = &self.sums;
         let added = |(worker, row): (&usize, &Vector)| {
             let [short, long] = sums.each_ref().map(|sums| sums.get(worker));
-            let plus = |sum: Option<&Vector>| sum.map_or_else(|| row.clone(), |sum| sum.plus(row));
             let shared = short.map(Vector::address) == long.map(Vector::address);
-            let first = plus(short);
-            (*worker, if shared { [first.clone(), first] } else { [first, plus(long)] })
+            let first = plus(short, row);
+            (*worker, if shared { [first.clone(), first] } else { [first, plus(long, row)] })
         };
         let added: Vec<_> = workers.par_iter().zip(rows).map(added).collect();
         for (worker, [short, long]) in added {

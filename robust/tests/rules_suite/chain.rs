@@ -217,6 +217,8 @@ fn parameters_out_of_range_are_refused_by_name() {
     refused("dnc", json!({ "iterations": 0 }), "iterations");
     refused("dnc", json!({ "iterations": 10_001 }), "iterations");
     refused("signguard", json!({ "coordinates": 0.0 }), "coordinates");
+    refused("flame", json!({ "min_samples": 0 }), "min_samples");
+    refused("fools-gold", json!({ "confidence": 0.0 }), "confidence");
     refused("safeguard", json!({ "short": 9, "long": 3 }), "long");
     refused("weighted-cwmed", json!({ "weights": [1.0, 0.0] }), "weights");
     refused("weighted-ctma", json!({ "delta": 0.5 }), "delta");
@@ -238,6 +240,7 @@ fn nothing_that_goes_by_workers_stands_under_buckets() {
     };
     for rules in [
         &[("safeguard", json!({}))][..],
+        &[("fools-gold", json!({}))],
         &[("weighted-cwmed", weights.clone())],
         &[("weighted-mean", json!({ "weights": "samples" }))],
         &[("nnm", json!({})), ("weighted-geometric-median", weights.clone())],
@@ -430,7 +433,10 @@ fn what_rules_hold_is_known_before() {
             with.insert(name);
         }
     }
-    assert_eq!(with, BTreeSet::from(["centered-clipping", "safeguard", "sequential-centered-clipping"]));
+    assert_eq!(
+        with,
+        BTreeSet::from(["centered-clipping", "fools-gold", "safeguard", "sequential-centered-clipping"])
+    );
     let chained = plain(&["ctma", "nnm", "safeguard"]);
     assert_eq!(chained.holds(11, 4), plain(&["safeguard"]).holds(11, 4), "of the whole chain");
 }

@@ -1,13 +1,14 @@
-//! Rules of federated learning that go by the directions of the vectors.
+//! Rules of federated learning: by the directions of the vectors.
 
-use phalanx_robust::{Dtype, random::Stream};
+use phalanx_robust::{Dtype, aggregation::Context, random::Stream, state::Stateful};
 use rand::RngExt;
 use serde_json::json;
 
 use crate::{
     naive::{mean_all, midpoint, norm},
+    naive_federated::fools_gold,
     naive_selection::{flame, hdbscan},
-    stage::{Rows, assert_close, chain, difference, gaussian, output, plain, stream, vectors},
+    stage::{Rows, aggregate, assert_close, chain, difference, gaussian, output, plain, stream, vectors},
 };
 
 /// Rows along the axes, half of them one way, by powers of two long, so that cosines are exact and most of them tie.
@@ -118,4 +119,94 @@ fn the_noise_of_flame_follows_the_median_norm() {
     let [one, same, other] =
         [1, 1, 2].map(|seed| plain(&["flame"]).aggregate(&rows, 1, stream(seed)).unwrap().output.to_f64());
     assert!(one == same && one != other);
+}
+
+/// The mean of the rows under these weights, over all rows or over the weights.
+fn weighted(x: &Rows, weights: &[f64], over: &str) -> Vec<f64> {
+    let whole = if over == "weights" { weights.iter().sum() } else { x.len() as f64 };
+    (0..x[0].len()).map(|j| x.iter().zip(weights).map(|(r, w)| w * r[j]).sum::<f64>() / whole).collect()
+}
+
+#[test]
+fn fools_gold_judges_by_the_sums_of_all_rounds() {
+    let mut between = 0;
+    for (m, over, confidence) in [(9, "workers", 1.0), (10, "weights", 0.4), (2, "workers", 2.0)] {
+        let fresh = || chain(&[("fools-gold", json!({ "over": over, "confidence": confidence }))]);
+        let mut defence = fresh();
+        let mut sums = vec![vec![0.0; 6]; m];
+        for round in 0..8 {
+            let mut x = gaussian(m, 6, 40 * m as u64 + round);
+            x[1] = x[0].iter().zip(&x[1]).map(|(a, b)| 3.0 * a + b).collect();
+            sums.iter_mut().zip(&x).for_each(|(s, r)| s.iter_mut().zip(r).for_each(|(s, v)| *s += v));
+            let weights = fools_gold(&sums, confidence);
+            between += weights.iter().filter(|w| **w > 0.0 && **w < 1.0).count();
+            let got = aggregate(&mut defence, &x, 3).unwrap().output.to_f64();
+            assert_close(&got, &weighted(&x, &weights, over), 1.0, 1e-9, &format!("{m} in round {round}"));
+            let mut other = fresh();
+            other.restore(&defence.state()).unwrap();
+            defence = other;
+        }
+    }
+    assert!(between > 30, "{between} weights were neither 0 nor 1");
+}
+
+#[test]
+fn fools_gold_stops_sybils_that_no_single_round_gives_away() {
+    let mut defence = plain(&["fools-gold"]);
+    let target = gaussian(1, 60, 900).remove(0);
+    let mut weights = Vec::new();
+    for round in 0..60 {
+        let mut x = gaussian(8, 60, 901 + round);
+        let own = gaussian(8, 60, 1); // each goes its own way, and three the same
+        x.iter_mut().zip(&own).for_each(|(r, o)| r.iter_mut().zip(o).for_each(|(v, o)| *v += o));
+        x[5..].iter_mut().zip(&own[5..]).for_each(|(r, o)| {
+            r.iter_mut().zip(o.iter().zip(&target)).for_each(|(v, (o, t))| *v += t - o);
+        });
+        weights = aggregate(&mut defence, &x, 3).unwrap().weights.unwrap();
+        assert!(round > 0 || weights[5] > 0.0, "{weights:?}");
+    }
+    assert_eq!(weights[5..], [0.0; 3]);
+    assert!(weights[..5].iter().all(|w| *w > 0.1), "{weights:?}");
+}
+
+#[test]
+fn fools_gold_counts_all_where_none_differ() {
+    let row = gaussian(1, 37, 9).remove(0);
+    for m in [1, 2, 7, 8] {
+        for row in [row.clone(), vec![0.0; 37]] {
+            assert_close(
+                &output(&[("fools-gold", json!({}))], &vec![row.clone(); m], 0),
+                &row,
+                1.0,
+                1e-12,
+                "equal",
+            );
+        }
+    }
+    // two opposite ones and one of a length of its own among them: parallel ones are told apart from none by rounding
+    let x = vec![row.clone(), row.iter().map(|v| 1e5 * v).collect(), row.iter().map(|v| -v).collect()];
+    let weights = aggregate(&mut plain(&["fools-gold"]), &x, 0).unwrap().weights.unwrap();
+    assert_eq!(weights, [0.0, 0.0, 1.0 / 3.0]);
+}
+
+#[test]
+fn fools_gold_knows_workers_when_some_are_absent() {
+    let mut defence = plain(&["fools-gold"]);
+    let rounds = [vec![0, 1, 2, 3, 4], vec![1, 3, 4], vec![4, 2, 0, 1]];
+    let mut sums = vec![vec![0.0; 9]; 5];
+    for (round, present) in rounds.into_iter().enumerate() {
+        let x = gaussian(present.len(), 9, 70 + round as u64);
+        for (&worker, row) in present.iter().zip(&x) {
+            sums[worker].iter_mut().zip(row).for_each(|(sum, v)| *sum += v);
+        }
+        let own: Rows = present.iter().map(|&worker| sums[worker].clone()).collect();
+        let context = Context { workers: present, ..Context::new(1, stream(1)) };
+        let got = defence.aggregate_in(&vectors(&x, Dtype::F64), context).unwrap().output.to_f64();
+        assert_close(&got, &weighted(&x, &fools_gold(&own, 1.0), "workers"), 1.0, 1e-10, "absent");
+    }
+    let before = defence.state().vectors["sum.3"].to_f64();
+    for refused in [gaussian(5, 8, 1), vec![vec![f64::NAN; 9]; 5]] {
+        assert!(aggregate(&mut defence, &refused, 1).is_err());
+        assert_eq!(defence.state().vectors["sum.3"].to_f64(), before);
+    }
 }

@@ -28,6 +28,7 @@ fn chains() -> Vec<Vec<(&'static str, Value)>> {
         "weighted-cwmed",
         "sign-majority",
         "robust-lr",
+        "fools-gold",
     ];
     let plain = |rules: &[&'static str]| rules.iter().map(|r| (*r, json!({}))).collect::<Vec<_>>();
     let mut all: Vec<_> = bases.iter().map(|rule| plain(&[rule])).collect();
@@ -40,7 +41,7 @@ fn chains() -> Vec<Vec<(&'static str, Value)>> {
 }
 
 /// Rules that look at the origin.
-const BOUND_TO_ORIGIN: [&str; 9] = [
+const BOUND_TO_ORIGIN: [&str; 10] = [
     "robust-lr",
     "cge",
     "norm-clipping",
@@ -50,6 +51,7 @@ const BOUND_TO_ORIGIN: [&str; 9] = [
     "centered-clipping",
     "sign-majority",
     "flame",
+    "fools-gold",
 ];
 /// Rules with a length among their parameters, or with a result of its own length.
 const BOUND_TO_UNIT: [&str; 5] =

@@ -12,6 +12,7 @@ mod laws;
 mod memory;
 mod mixing;
 mod naive;
+mod naive_federated;
 mod naive_selection;
 mod naive_spectral;
 mod one_round;
