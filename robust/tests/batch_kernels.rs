@@ -95,6 +95,8 @@ fn by_definition(column: &[f64], rule: &ColumnRule) -> f64 {
             let down = column.iter().filter(|v| **v < 0.0).count();
             if up.abs_diff(down) < votes { -mean(column) } else { mean(column) }
         }
+        ColumnRule::Minimum => sorted[0],
+        ColumnRule::Maximum => sorted[n - 1],
     }
 }
 
@@ -103,8 +105,8 @@ fn rules(n: usize) -> Vec<ColumnRule> {
     let most = (n - 1) / 2;
     let medians = [Median::Lower, Median::Midpoint, Median::Upper];
     let mut rules: Vec<ColumnRule> = medians.into_iter().map(ColumnRule::Median).collect();
-    rules.push(ColumnRule::SignMajority);
     rules.extend([0, 1, most + 1, n, n + 1].map(|votes| ColumnRule::TurnedMean { votes }));
+    rules.extend([ColumnRule::SignMajority, ColumnRule::Minimum, ColumnRule::Maximum]);
     for f in [0, most / 2, most] {
         rules.push(ColumnRule::TrimmedMean { f });
         for keep in [1, (n - f).max(1), n / 3 + 1, n] {

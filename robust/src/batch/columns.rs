@@ -71,6 +71,10 @@ pub enum ColumnRule {
         /// The sum of signs, of either sign, from which the mean stands.
         votes: usize,
     },
+    /// The smallest value.
+    Minimum,
+    /// The largest value.
+    Maximum,
 }
 
 /// What a rule of columns found.
@@ -87,7 +91,11 @@ impl ColumnRule {
     /// If the rule cannot be applied to `n` values: 2f ≥ n, or `keep` not in 1 … n.
     pub(super) fn check(&self, n: usize) {
         let (trimmed, kept) = match *self {
-            Self::Median(_) | Self::SignMajority | Self::TurnedMean { .. } => (0, 1),
+            Self::Median(_)
+            | Self::SignMajority
+            | Self::TurnedMean { .. }
+            | Self::Minimum
+            | Self::Maximum => (0, 1),
             Self::TrimmedMean { f } => (f, 1),
             Self::MeanAroundMedian { keep, .. } => (0, keep),
             Self::MeanAroundTrimmedMean { keep, f } => (f, keep),

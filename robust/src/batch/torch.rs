@@ -246,6 +246,8 @@ fn apply(rule: &ColumnRule, block: &Tensor) -> Tensor {
     let value = match *rule {
         ColumnRule::Median(median) => middle(median),
         ColumnRule::TrimmedMean { f } => trimmed(f),
+        ColumnRule::Minimum => at(0),
+        ColumnRule::Maximum => at(n as usize - 1),
         ColumnRule::MeanAroundMedian { keep, median } => {
             mean(&nearest(&sorted, &middle(median), keep as i64))
         }

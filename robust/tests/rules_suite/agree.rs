@@ -8,6 +8,7 @@ use crate::{
         self, arc, around, average, by_column, clipped, cwmed, cwtm, lower_median, mean_all, midpoint,
         upper_median,
     },
+    naive_federated as federated,
     naive_selection::{
         self as selection, bulyan, ctma, gas, least_norms, mda, multi_krum, nearest_mean, nnm,
     },
@@ -155,6 +156,12 @@ pub fn chain_cases() -> Vec<Case> {
         }),
         case(&[("clipping", json!({ "radius": 1.1 })), ("cwtm", none())], |x, f| {
             cwtm(&x.iter().map(|r| clipped(r, 1.1)).collect(), f)
+        }),
+        case(&[("foundation-fl", none()), ("cwmed", none())], |x, _| {
+            cwmed(&federated::foundation_fl(x, x.len() / 2))
+        }),
+        case(&[("foundation-fl", json!({ "copies": 3 })), ("cwtm", none())], |x, f| {
+            cwtm(&federated::foundation_fl(x, 3), f)
         }),
         case(&[("arc", none()), ("mean", none())], |x, f| mean_all(&arc(x, f))),
         case(&[("arc", none()), ("nnm", none()), ("cwtm", none())], |x, f| cwtm(&nnm(&arc(x, f), f), f)),

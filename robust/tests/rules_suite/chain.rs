@@ -219,6 +219,7 @@ fn parameters_out_of_range_are_refused_by_name() {
     refused("signguard", json!({ "coordinates": 0.0 }), "coordinates");
     refused("flame", json!({ "min_samples": 0 }), "min_samples");
     refused("fools-gold", json!({ "confidence": 0.0 }), "confidence");
+    refused("foundation-fl", json!({ "copies": 0 }), "copies");
     refused("safeguard", json!({ "short": 9, "long": 3 }), "long");
     refused("weighted-cwmed", json!({ "weights": [1.0, 0.0] }), "weights");
     refused("weighted-ctma", json!({ "delta": 0.5 }), "delta");
@@ -462,6 +463,16 @@ fn rules_that_need_no_pairs_make_no_gram_matrix() {
     }
     let coordinates = ["cwmed", "cwtm", "meamed", "phocas", "sign-majority", "robust-lr", "weighted-cwmed"];
     let norms = ["arc", "cge", "clipping", "norm-clipping"];
-    let others = ["aksel", "bucketing", "ctma", "fltrust", "gas", "mean", "weighted-ctma", "weighted-mean"];
+    let others = [
+        "aksel",
+        "bucketing",
+        "ctma",
+        "fltrust",
+        "foundation-fl",
+        "gas",
+        "mean",
+        "weighted-ctma",
+        "weighted-mean",
+    ];
     assert_eq!(without, [&coordinates[..], &norms, &others].concat().into_iter().collect());
 }

@@ -1,14 +1,21 @@
-//! Rules of federated learning: by the directions of the vectors.
+//! Rules of federated learning: by the directions of the vectors, and with synthetic ones beside them.
 
-use phalanx_robust::{Dtype, aggregation::Context, random::Stream, state::Stateful};
+use phalanx_robust::{
+    Dtype, Size, Vector,
+    aggregation::{Context, Mixer},
+    random::Stream,
+    state::Stateful,
+};
 use rand::RngExt;
 use serde_json::json;
 
 use crate::{
-    naive::{mean_all, midpoint, norm},
-    naive_federated::fools_gold,
-    naive_selection::{flame, hdbscan},
-    stage::{Rows, aggregate, assert_close, chain, difference, gaussian, output, plain, stream, vectors},
+    naive::{cwtm, mean_all, midpoint, norm},
+    naive_federated::{fools_gold, foundation_fl},
+    naive_selection::{flame, hdbscan, nnm},
+    stage::{
+        Rows, aggregate, assert_close, chain, difference, gaussian, layer, output, plain, stream, vectors,
+    },
 };
 
 /// Rows along the axes, half of them one way, by powers of two long, so that cosines are exact and most of them tie.
@@ -208,5 +215,37 @@ fn fools_gold_knows_workers_when_some_are_absent() {
     for refused in [gaussian(5, 8, 1), vec![vec![f64::NAN; 9]; 5]] {
         assert!(aggregate(&mut defence, &refused, 1).is_err());
         assert_eq!(defence.state().vectors["sum.3"].to_f64(), before);
+    }
+}
+
+#[test]
+fn foundation_fl_copies_the_first_of_those_that_are_equally_far_from_the_extremes() {
+    // 1 and 2 are as far from both extremes
+    let x: Rows = [[0.0, 4.0], [1.0, 2.0], [2.0, 1.0], [4.0, 0.0], [-9.0, -9.0]].map(|r| r.to_vec()).to_vec();
+    let extremes = [[4.0f64, 4.0], [-9.0, -9.0]];
+    let scores: Vec<f64> = x
+        .iter()
+        .map(|r| extremes.iter().map(|e| (r[0] - e[0]).powi(2) + (r[1] - e[1]).powi(2)).fold(1e9, f64::min))
+        .collect();
+    assert_eq!(scores, [16.0, 13.0, 13.0, 16.0, 0.0]);
+    for copies in [1, 2, 7] {
+        let mixer = || Mixer::new(vec![layer("foundation-fl", &json!({ "copies": copies }))]).unwrap();
+        let mixed = mixer().mix(&vectors(&x, Dtype::F64), 1, stream(1)).unwrap();
+        let got: Rows = mixed.rows.iter().map(Vector::to_f64).collect();
+        assert_eq!(got, foundation_fl(&x, copies));
+        assert_eq!(got[5], x[0]);
+        assert_eq!(mixed.size, Size::new(5 + copies, 1));
+    }
+    let refused = plain(&["foundation-fl", "cwmed"]).check(Size::new(6, 3)).unwrap_err().to_string();
+    assert_eq!(refused, "foundation-fl needs m > 2f, which m = 6, f = 3 does not meet");
+}
+
+#[test]
+fn foundation_fl_looks_at_the_rows_that_it_is_given() {
+    for (m, f) in [(8, 1), (9, 3), (12, 5)] {
+        let x = gaussian(m, 40, 200 + m as u64);
+        let rules = ["nnm", "foundation-fl", "cwtm"].map(|rule| (rule, json!({})));
+        let expected = cwtm(&foundation_fl(&nnm(&x, f), m / 2), f);
+        assert_close(&output(&rules, &x, f), &expected, 1.0, 1e-11, &format!("{m} and {f}"));
     }
 }

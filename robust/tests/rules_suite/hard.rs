@@ -109,7 +109,7 @@ fn identical_rows_come_back_as_they_are() {
         ] {
             assert_close(&output(&[(rule, json!({}))], &x, f), &row, 1.0, 1e-12, rule);
         }
-        for pre in ["nnm", "bucketing", "arc", "ctma", "gas"] {
+        for pre in ["nnm", "bucketing", "arc", "ctma", "gas", "foundation-fl"] {
             assert_close(&output(&[(pre, json!({})), ("cwmed", json!({}))], &x, f), &row, 1.0, 1e-12, pre);
         }
     }
@@ -152,6 +152,8 @@ fn a_huge_row_moves_nothing_that_it_must_not() {
             &["gas", "krum"],
             &["weighted-cwmed"],
             &["arc", "cwmed"],
+            &["foundation-fl", "cwmed"],
+            &["foundation-fl", "cwtm"],
             // the geometric median goes on until the huge row weighs next to nothing
             &["geometric-median"],
             &["auto-gm"],

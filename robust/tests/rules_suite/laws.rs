@@ -35,6 +35,7 @@ fn chains() -> Vec<Vec<(&'static str, Value)>> {
     all.extend([plain(&["nnm", "cwmed"]), plain(&["ctma", "cwmed"]), plain(&["ctma", "nnm", "cwtm"])]);
     all.push(vec![("gas", json!({ "groups": 3 })), ("cwmed", json!({}))]);
     all.extend([plain(&["arc", "cwtm"]), plain(&["clipping", "cwmed"]), plain(&["centered-clipping"])]);
+    all.push(plain(&["foundation-fl", "cwtm"]));
     all.push(vec![("geometric-median", json!({ "steps": 5, "nu": 0.0 }))]);
     all.push(vec![("flame", json!({ "noise": 0.0 }))]);
     all

@@ -1,6 +1,10 @@
-//! Oracles of rules of federated learning: weights by history.
+//! Oracles of rules of federated learning: weights by history, synthetic vectors.
 
-use crate::{naive::norm, stage::Rows};
+use crate::{
+    naive::{by_column, distance, norm},
+    naive_selection::order_by,
+    stage::Rows,
+};
 
 /// The weights of FoolsGold for workers whose vectors have these sums.
 pub fn fools_gold(sums: &Rows, confidence: f64) -> Vec<f64> {
@@ -26,4 +30,11 @@ pub fn fools_gold(sums: &Rows, confidence: f64) -> Vec<f64> {
     let largest = unlike.iter().copied().fold(f64::MIN, f64::max);
     let logit = |a: f64| confidence * ((a / (1.0 - a)).ln() + 0.5);
     unlike.iter().map(|a| logit(a / largest).clamp(0.0, 1.0)).collect()
+}
+
+/// All vectors, and copies of the one that is farthest from both extremes.
+pub fn foundation_fl(x: &Rows, copies: usize) -> Rows {
+    let (low, high) = (by_column(x, |v| v[0]), by_column(x, |v| v[v.len() - 1]));
+    let best = order_by(x.len(), |i| -f64::min(distance(&x[i], &low), distance(&x[i], &high)))[0];
+    x.iter().cloned().chain(vec![x[best].clone(); copies]).collect()
 }

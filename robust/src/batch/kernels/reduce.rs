@@ -13,7 +13,10 @@ pub(super) fn uses(rule: &ColumnRule, n: usize) -> Option<Vec<Use>> {
         uses
     };
     match *rule {
-        ColumnRule::SignMajority | ColumnRule::TurnedMean { .. } => None,
+        ColumnRule::SignMajority
+        | ColumnRule::TurnedMean { .. }
+        | ColumnRule::Minimum
+        | ColumnRule::Maximum => None,
         ColumnRule::Median(_) => Some(ends(lower, Use::Dropped, Use::Exact)),
         ColumnRule::TrimmedMean { f } => Some(ends(f, Use::Dropped, Use::Summed)),
         ColumnRule::MeanAroundMedian { keep, .. } => {
@@ -61,6 +64,8 @@ pub(super) fn reduce<T: Real>(rule: &ColumnRule, tile: &mut Tile<T>, sums: &mut 
             sum_signs(tile, out);
             turned_mean(sums, n, votes, out);
         }
+        ColumnRule::Minimum => extreme(tile, out, |x, y| x < y),
+        ColumnRule::Maximum => extreme(tile, out, |x, y| x > y),
     }
 }
 
@@ -126,6 +131,15 @@ fn sum_signs<T: Real>(tile: &Tile<T>, out: &mut [T]) {
     out.fill(T::default());
     for i in 0..tile.rows() {
         out.iter_mut().zip(tile.row(i)).for_each(|(sum, &x)| *sum = *sum + sign(x));
+    }
+}
+
+/// The value of every column that goes `before` all others.
+#[inline(always)]
+fn extreme<T: Real>(tile: &Tile<T>, out: &mut [T], before: impl Fn(T, T) -> bool) {
+    out.copy_from_slice(&tile.row(0)[..out.len()]);
+    for i in 1..tile.rows() {
+        out.iter_mut().zip(tile.row(i)).for_each(|(out, &x)| *out = if before(x, *out) { x } else { *out });
     }
 }
 
