@@ -144,6 +144,7 @@ fn rare() -> Vec<Line> {
         &["clipped-clustering"],
         &["flame"],
         &["fools-gold"],
+        &["fedseca"],
         &["foundation-fl", "cwtm"],
         &["norm-clipping"],
         &["robust-lr"],

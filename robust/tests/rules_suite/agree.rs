@@ -131,6 +131,8 @@ pub fn distance_cases() -> Vec<Case> {
             |x, _| naive::centered_clipping(x, cwmed(x), 2.0, 1),
         ),
         case(&[("flame", json!({ "noise": 0.0 }))], |x, _| selection::flame(x, 1)),
+        one("fedseca", |x, _| federated::fedseca(x, 0.9)),
+        case(&[("fedseca", json!({ "sparsity": 0.25 }))], |x, _| federated::fedseca(x, 0.25)),
     ]
 }
 

@@ -219,6 +219,7 @@ fn parameters_out_of_range_are_refused_by_name() {
     refused("signguard", json!({ "coordinates": 0.0 }), "coordinates");
     refused("flame", json!({ "min_samples": 0 }), "min_samples");
     refused("fools-gold", json!({ "confidence": 0.0 }), "confidence");
+    refused("fedseca", json!({ "sparsity": 1.0 }), "sparsity");
     refused("foundation-fl", json!({ "copies": 0 }), "copies");
     refused("safeguard", json!({ "short": 9, "long": 3 }), "long");
     refused("weighted-cwmed", json!({ "weights": [1.0, 0.0] }), "weights");

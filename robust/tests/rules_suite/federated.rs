@@ -1,4 +1,4 @@
-//! Rules of federated learning: by the directions of the vectors, and with synthetic ones beside them.
+//! Rules of federated learning: by the directions of the vectors, by their signs, and with synthetic ones beside them.
 
 use phalanx_robust::{
     Dtype, Size, Vector,
@@ -11,7 +11,7 @@ use serde_json::json;
 
 use crate::{
     naive::{cwtm, mean_all, midpoint, norm},
-    naive_federated::{fools_gold, foundation_fl},
+    naive_federated::{fedseca, fools_gold, foundation_fl},
     naive_selection::{flame, hdbscan, nnm},
     stage::{
         Rows, aggregate, assert_close, chain, difference, gaussian, layer, output, plain, stream, vectors,
@@ -248,4 +248,43 @@ fn foundation_fl_looks_at_the_rows_that_it_is_given() {
         let expected = cwtm(&foundation_fl(&nnm(&x, f), m / 2), f);
         assert_close(&output(&rules, &x, f), &expected, 1.0, 1e-11, &format!("{m} and {f}"));
     }
+}
+
+/// Values on a grid: signs and votes that cancel, zeros, lengths at the threshold, and one huge row.
+#[test]
+fn fedseca_agrees_where_values_tie() {
+    let mut zeros = 0;
+    for seed in 0..40 {
+        let m = 4 + seed as usize % 6;
+        let mut x: Rows =
+            gaussian(m, 23, 300 + seed).iter().map(|r| r.iter().map(|v| v.round()).collect()).collect();
+        x[seed as usize % m].iter_mut().for_each(|v| *v *= 1e12);
+        x[(seed as usize + 2) % m] = vec![0.0; 23];
+        for sparsity in [0.0, 0.3, 0.9] {
+            let got = output(&[("fedseca", json!({ "sparsity": sparsity }))], &x, 1);
+            assert_close(&got, &fedseca(&x, sparsity), 1.0, 1e-12, &format!("{seed} and {sparsity}"));
+            zeros += got.iter().filter(|v| **v == 0.0).count();
+        }
+    }
+    assert!((100..2660).contains(&zeros), "{zeros}");
+}
+
+/// Rows of several pieces, each of which has agreements of its own.
+#[test]
+fn fedseca_agrees_on_long_rows() {
+    for dtype in [Dtype::F64, Dtype::F32] {
+        let x = crate::stage::rounded(&gaussian(7, 9_001, 55), dtype);
+        let got = plain(&["fedseca"]).aggregate(&vectors(&x, dtype), 2, stream(1)).unwrap();
+        assert_close(&got.output.to_f64(), &fedseca(&x, 0.9), 1.0, 1e-6, "long");
+    }
+}
+
+#[test]
+fn fedseca_keeps_to_the_sign_of_those_who_agree() {
+    let mut x = gaussian(9, 200, 12);
+    x.iter_mut().flatten().for_each(|v| *v = 2.0 + 0.1 * *v);
+    x[6..].iter_mut().flatten().for_each(|v| *v *= -1e6);
+    let got = output(&[("fedseca", json!({ "sparsity": 0.2 }))], &x, 3);
+    assert!(got.iter().all(|v| *v == 0.0 || (1.5..2.5).contains(v)), "{got:?}");
+    assert!(got.iter().filter(|v| **v > 0.0).count() > 150);
 }

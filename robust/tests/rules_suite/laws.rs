@@ -29,6 +29,7 @@ fn chains() -> Vec<Vec<(&'static str, Value)>> {
         "sign-majority",
         "robust-lr",
         "fools-gold",
+        "fedseca",
     ];
     let plain = |rules: &[&'static str]| rules.iter().map(|r| (*r, json!({}))).collect::<Vec<_>>();
     let mut all: Vec<_> = bases.iter().map(|rule| plain(&[rule])).collect();
@@ -42,7 +43,7 @@ fn chains() -> Vec<Vec<(&'static str, Value)>> {
 }
 
 /// Rules that look at the origin.
-const BOUND_TO_ORIGIN: [&str; 10] = [
+const BOUND_TO_ORIGIN: [&str; 11] = [
     "robust-lr",
     "cge",
     "norm-clipping",
@@ -53,6 +54,7 @@ const BOUND_TO_ORIGIN: [&str; 10] = [
     "sign-majority",
     "flame",
     "fools-gold",
+    "fedseca",
 ];
 /// Rules with a length among their parameters, or with a result of its own length.
 const BOUND_TO_UNIT: [&str; 5] =
