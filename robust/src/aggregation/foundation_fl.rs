@@ -15,7 +15,8 @@ use crate::{
 ///
 /// The extremes are the largest and the smallest value at every coordinate; the copied x_i has the largest
 /// min(‖x_i - max‖, ‖x_i - min‖), of equal ones the first. The rule inside meets m + `copies` vectors and is told the same f,
-/// as if no Byzantine vector were ever copied: nothing is proved where one is.
+/// as if no Byzantine vector were ever copied. Two that are far off at opposite corners, (1, -1) and (-1, 1) around zeros, are:
+/// then the rule inside can be moved anywhere.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct FoundationFl {
