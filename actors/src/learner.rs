@@ -72,7 +72,7 @@ pub struct Evaluation {
     pub round: u64,
     /// Mean loss; for a convex task the objective value.
     pub loss: f64,
-    /// Fraction classified rightly; NaN for a task without classes.
+    /// Fraction classified rightly, for a convex task of the samples that workers train on; NaN without classes.
     pub accuracy: f64,
     /// f(x) - f(x*), where the optimum is known; NaN otherwise.
     pub gap: f64,

@@ -50,10 +50,10 @@ impl Observer for Progress {
     fn round(&mut self, report: &RoundReport) -> Result<(), String> {
         self.loss = report.honest_loss;
         let mut message = format!("loss {:.4}", self.loss);
-        if !self.accuracy.is_nan() {
-            message += &format!("  accuracy {:.2} %", 100.0 * self.accuracy);
-        } else if !self.gap.is_nan() {
+        if !self.gap.is_nan() {
             message += &format!("  gap {:.3e}", self.gap);
+        } else if !self.accuracy.is_nan() {
+            message += &format!("  accuracy {:.2} %", 100.0 * self.accuracy);
         }
         self.bar.set_message(message);
         self.bar.set_position(report.round);

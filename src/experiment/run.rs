@@ -353,6 +353,7 @@ fn summary(end: Result<RunEnd, RunError>, rounds: u64, elapsed_seconds: f64, con
     Summary {
         status,
         error,
+        convex: config.task.objective.is_some(),
         rounds,
         test_loss: told(|e| e.loss),
         test_accuracy: told(|e| e.accuracy),

@@ -4,7 +4,7 @@
 use super::{
     layout::Layout,
     losses::Losses,
-    measure::{ACCURACY, ATTACK_SUCCESS, BALANCED, GAP, MACRO_F1, Measure, OBJECTIVE, VALIDATION},
+    measure::{ATTACK_SUCCESS, BALANCED, GAP, MACRO_F1, Measure, OBJECTIVE, VALIDATION},
     plot::{Axis, Entry, Grid, Line, Point},
     statistics::Estimate,
     study::{Run, Series, Study, combinations, having, pick},
@@ -120,8 +120,8 @@ pub fn common<'a>(runs: &'a [&RunRecord]) -> impl Iterator<Item = (u64, Vec<usiz
 pub fn measures(study: &Study) -> Vec<Measure> {
     let records = || study.runs.iter().map(|run| &run.record);
     let has = |measure: &Measure| records().any(|record| measure.of(record).is_some());
-    let loss = Measure::loss(records());
-    [ACCURACY, VALIDATION, BALANCED, MACRO_F1, ATTACK_SUCCESS, loss, GAP].into_iter().filter(has).collect()
+    let (accuracy, loss) = (Measure::accuracy(records()), Measure::loss(records()));
+    [accuracy, VALIDATION, BALANCED, MACRO_F1, ATTACK_SUCCESS, loss, GAP].into_iter().filter(has).collect()
 }
 
 /// The measures that curves are drawn of: without the objective where its least value is 0, so that it is the gap.

@@ -21,6 +21,10 @@ pub struct Measure {
 /// Test accuracy, a fraction shown in per cent.
 pub const ACCURACY: Measure =
     Measure { column: "test_accuracy", title: "test accuracy", unit: "%", higher_is_better: true };
+/// The accuracy of convex tasks, in the column of the test accuracy: on the samples that their workers train on.
+pub const TRAINING: Measure = Measure { title: "training accuracy", ..ACCURACY };
+/// The same column of tasks of both kinds.
+const EITHER: Measure = Measure { title: "accuracy", ..ACCURACY };
 /// Mean loss on the test set.
 pub const LOSS: Measure =
     Measure { column: "test_loss", title: "test loss", unit: "", higher_is_better: false };
@@ -95,10 +99,20 @@ impl Measure {
 
     /// The column of the test loss of `runs`: the objective's value, if all of them have one.
     pub fn loss<'a>(mut runs: impl Iterator<Item = &'a RunRecord>) -> Self {
-        if runs.all(|run| run.config.task.objective.is_some()) { OBJECTIVE } else { LOSS }
+        if runs.all(is_convex) { OBJECTIVE } else { LOSS }
     }
 
-    /// What all of `runs` can be judged by: accuracy, else the gap, else the loss or the objective.
+    /// The column of the test accuracy of `runs`, called after the samples that it is on.
+    pub fn accuracy<'a>(mut runs: impl Iterator<Item = &'a RunRecord> + Clone) -> Self {
+        match (runs.clone().any(is_convex), runs.all(is_convex)) {
+            (false, _) => ACCURACY,
+            (true, false) => EITHER,
+            (true, true) => TRAINING,
+        }
+    }
+
+    /// What all of `runs` can be judged by: the gap, which tells how far they have come, else accuracy, else the loss or
+    /// the objective.
     ///
     /// # Errors
     /// [`ReportError::Mixed`] if some runs have an accuracy and others none.
@@ -106,15 +120,21 @@ impl Measure {
         let evaluated = || runs.clone().filter(|run| !run.evaluations.is_empty());
         let lacks = |measure: Self| evaluated().find(|run| measure.of(run).is_none());
         let has = |measure: Self| evaluated().find(|run| measure.of(run).is_some());
+        if has(GAP).is_some() && lacks(GAP).is_none() {
+            return Ok(GAP);
+        }
         match (has(ACCURACY), lacks(ACCURACY)) {
             (Some(with), Some(without)) => {
                 Err(ReportError::Mixed { with: with.folder.clone(), without: without.folder.clone() })
             }
-            (Some(_), None) => Ok(ACCURACY),
-            (None, _) if has(GAP).is_some() && lacks(GAP).is_none() => Ok(GAP),
+            (Some(_), None) => Ok(Self::accuracy(runs.clone())),
             (None, _) => Ok(Self::loss(runs.clone())),
         }
     }
+}
+
+fn is_convex(run: &RunRecord) -> bool {
+    run.config.task.objective.is_some()
 }
 
 fn labelled(what: &str, unit: &str) -> String {
@@ -186,7 +206,40 @@ pub fn number(value: f64) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{number, rough, settled};
+    use std::path::Path;
+
+    use super::{Measure, number, rough, settled};
+    use crate::{
+        report::study::tests::{altered, run},
+        results::{Columns, read::RunRecord},
+    };
+
+    /// A run of `task` with a table of evaluations; without a task, of a model.
+    fn evaluated(task: Option<&str>, table: &str) -> RunRecord {
+        let run = run(1, "'mean'", "ipm", "");
+        let model = "dataset = \"digits\"\nmodel = \"mlp\"";
+        let run =
+            task.into_iter().fold(run, |run, task| altered(run, model, &format!("objective = \"{task}\"")));
+        let evaluations = Columns::parse(Path::new("evaluations.csv"), table.as_bytes()).unwrap();
+        RunRecord { evaluations, ..run.record }
+    }
+
+    /// At 49 % of the samples that are learned from a run may be at any distance from the optimum, and it is the one
+    /// number that objectives with classes have in common with those without.
+    #[test]
+    fn the_gap_is_what_convex_tasks_are_judged_by() {
+        let classes =
+            evaluated(Some("logistic-regression"), "round,test_accuracy,gap\n0,0.5,1\n9,0.49,inf\n");
+        let none = evaluated(Some("least-squares"), "round,test_accuracy,gap\n0,,1\n9,,2\n");
+        let model = evaluated(None, "round,test_accuracy,gap\n0,0.5,\n9,0.9,\n");
+        let title =
+            |runs: &[&RunRecord]| Measure::common(runs.iter().copied()).map(|measure| measure.title).ok();
+        assert_eq!(title(&[&classes]), Some("f(x) − f(x*)"));
+        assert_eq!(title(&[&classes, &none]), Some("f(x) − f(x*)"));
+        assert_eq!(title(&[&model]), Some("test accuracy"));
+        assert_eq!(title(&[&classes, &model]), Some("accuracy"));
+        assert_eq!(title(&[&none, &model]), None);
+    }
 
     #[test]
     fn final_and_rough_by_hand() {

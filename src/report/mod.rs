@@ -55,7 +55,7 @@ pub enum ReportError {
     Read(#[from] ReadError),
     /// Runs of tasks that have no measure in common.
     #[error(
-        "{} has a test accuracy and {} has none: tasks of both kinds cannot share a report; name the runs of one kind",
+        "{} has an accuracy and {} has none: tasks of both kinds cannot share a report; name the runs of one kind",
         with.display(), without.display()
     )]
     Mixed {

@@ -87,7 +87,8 @@ table! {
     EVALUATIONS "evaluations", evaluation(taken: &Evaluation):
     "round", "", "after which it was taken; 0 is the initial point" => taken.round.to_string();
     "test_loss", "loss", "mean over the test set; for a convex task the objective" => number(taken.loss);
-    "test_accuracy", "fraction", "classified rightly" => number(taken.accuracy);
+    "test_accuracy", "fraction", "classified rightly, of the test set; for a convex task of all its samples, which are those that workers train on"
+        => number(taken.accuracy);
     "gap", "loss", "f(x) − f(x*) where x* is known" => number(taken.gap);
     "validation_loss", "loss", "on training data held out, where `task.validation` holds some out"
         => number(taken.validation_loss);

@@ -34,6 +34,9 @@ pub struct Summary {
     pub status: Status,
     /// What went wrong, if something did.
     pub error: Option<String>,
+    /// Whether the task is convex: the loss is then f(x), and the accuracy that on the samples that workers train on.
+    #[serde(default)]
+    pub convex: bool,
     /// Rounds completed.
     pub rounds: u64,
     /// Loss of the last evaluation.
@@ -95,10 +98,11 @@ impl Summary {
         let diverged = if self.diverged { ", diverged: the loss is not finite" } else { "" };
         let status = format!("{}{diverged}", self.status.name());
         let mut rows = vec![("status", status), ("rounds", self.rounds.to_string())];
-        rows.extend(self.test_accuracy.map(|v| ("test accuracy", format!("{:.2} %", 100.0 * v))));
-        rows.extend(self.test_loss.map(|v| match self.gap {
-            Some(_) => ("f(x)", format!("{v:.3e}")),
-            None => ("test loss", format!("{v:.4}")),
+        let accuracy = if self.convex { "training accuracy" } else { "test accuracy" };
+        rows.extend(self.test_accuracy.map(|v| (accuracy, format!("{:.2} %", 100.0 * v))));
+        rows.extend(self.test_loss.map(|v| match self.convex {
+            true => ("f(x)", format!("{v:.3e}")),
+            false => ("test loss", format!("{v:.4}")),
         }));
         rows.extend(self.validation_accuracy.map(|v| ("validation accuracy", format!("{:.2} %", 100.0 * v))));
         rows.extend(self.attack_success.map(|v| ("attack success", format!("{:.2} %", 100.0 * v))));

@@ -51,7 +51,7 @@ pub struct Record {
     pub status: Standing,
     /// Seconds that its process took.
     pub seconds: Option<f64>,
-    /// Test accuracy of the last evaluation, as a fraction.
+    /// Accuracy of the last evaluation, as a fraction.
     pub test_accuracy: Option<f64>,
     /// f(x) - f(x*) of the last evaluation.
     pub gap: Option<f64>,

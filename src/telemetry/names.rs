@@ -110,8 +110,10 @@ pub const PHASE_SECONDS: Metric = histogram(
 );
 
 /// Test accuracy.
-pub const TEST_ACCURACY: Metric =
-    gauge("phalanx_test_accuracy_ratio", "Fraction of the test set that the last evaluated point got right.");
+pub const TEST_ACCURACY: Metric = gauge(
+    "phalanx_test_accuracy_ratio",
+    "Fraction of the test set that the last evaluated point got right; for a convex task of its training samples.",
+);
 /// Accuracy within a class.
 pub const CLASS_RECALL: Metric = gauge(
     "phalanx_class_recall_ratio",

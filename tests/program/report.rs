@@ -163,7 +163,7 @@ fn a_table_says_how_many_seeds_failed() {
         let run = folder.path().join(format!("{rule}-{seed}"));
         fs::create_dir_all(&run).unwrap();
         let config = format!(
-            "name = \"a\"\nseed = {seed}\n[task]\nobjective = \"least-squares\"\n[aggregator]\nrule = [\"{rule}\"]\n\
+            "name = \"a\"\nseed = {seed}\n[task]\ndataset = \"digits\"\nmodel = \"mlp\"\n[aggregator]\nrule = [\"{rule}\"]\n\
              [[workers]]\ncount = 3\n"
         );
         fs::write(run.join("config.toml"), config).unwrap();
@@ -217,6 +217,26 @@ fn the_verdicts_on_the_paper_are_by_the_same_definitions() {
         "import verdicts as v; a = [10, 50, 60, 80, 70, 90]; print(f'{v.final(a):.2f} {v.rough(a):.2f}')";
     let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/experiments/paper");
     let python = Command::new("python3").args(["-B", "-c", code]).current_dir(folder).output();
+/// What a convex task classifies rightly are samples that its workers train on: it is called that, and judges nobody.
+#[test]
+fn convex_tasks_are_judged_by_their_gap() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = experiment(folder.path(), "experiment.toml", harness::CONVEX);
+    let out = folder.path().display().to_string();
+    let run = |task: &str| {
+        let objective = format!("task.objective={task}");
+        Program::run(&["run", &file, "--out", &out, "--set", &objective, "--set", "rounds=10"])
+    };
+    let told = run("{ logistic-regression = { dim = 30 } }").stderr;
+    assert!(told.contains("training accuracy  ") && !told.contains("test accuracy"), "{told}");
+    let page = report(folder.path(), "alone", &[]);
+    assert!(page.contains("final f(x) − f(x*)</th>") && page.contains(">Training accuracy"), "{page}");
+    assert!(!page.contains("est accuracy"), "{page}");
+    run("{ least-squares = { dim = 30 } }");
+    let page = report(folder.path(), "both", &[]);
+    assert!(page.contains("final f(x) − f(x*)</th>"), "{page}");
+}
+
     let Ok(done) = python else { return println!("skipped: there is no python3") };
     let said = String::from_utf8(done.stderr).unwrap();
     if said.contains("No module named 'tomllib'") {

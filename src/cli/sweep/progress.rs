@@ -57,8 +57,8 @@ impl Audience for Lines {
         self.shown.iter().for_each(Shown::look);
         self.bar.set_message(format!("{}/{} cells", self.ended, self.cells));
         let result = match (record.status, record.test_accuracy, record.gap) {
-            (Standing::Completed, Some(accuracy), _) => format!("accuracy {:.2} %", 100.0 * accuracy),
-            (Standing::Completed, None, Some(gap)) => format!("gap {gap:.3e}"),
+            (Standing::Completed, _, Some(gap)) => format!("gap {gap:.3e}"),
+            (Standing::Completed, Some(accuracy), None) => format!("accuracy {:.2} %", 100.0 * accuracy),
             (standing, ..) => standing.name().to_owned(),
         };
         let diverged = if record.diverged { ", diverged" } else { "" };

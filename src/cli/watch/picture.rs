@@ -24,7 +24,7 @@ pub struct Picture {
     pub rounds: (u64, u64),
     /// Rounds a second, lately.
     pub pace: Option<f64>,
-    /// Test accuracy, and accuracy on the honest workers' batches.
+    /// Accuracy of the evaluations, and that on the honest workers' batches.
     pub accuracy: [Curve; 2],
     /// Test loss, and loss on the honest workers' batches.
     pub loss: [Curve; 2],
