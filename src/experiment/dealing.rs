@@ -108,8 +108,10 @@ pub(super) struct Hands {
     pub samplers: Vec<Box<dyn Sampler>>,
     /// Sizes of their shards; None where they hold none.
     pub held: Option<Vec<usize>>,
+    /// How many different samples honest workers hold; None where they hold none.
+    pub honest: Option<usize>,
     /// What whoever starts the run should know of who holds what.
-    pub remark: Option<String>,
+    pub remarks: Vec<String>,
 }
 
 /// The samplers of all workers, over the training set with these labels.
@@ -123,11 +125,21 @@ pub(super) fn hands(
     let samplers = deal
         .samplers(&dealt, &batches(groups), Seed(planner.config.seed))
         .map_err(|error| planner.error(&named_key(planner), error.to_string()))?;
-    let remark = match &deal {
-        Deal::Shards(Shards { shards, .. }) => withheld(groups, shards, &dealt),
-        Deal::Stream => None,
+    let (honest, remark) = match &deal {
+        Deal::Shards(Shards { shards, .. }) => {
+            (Some(within_reach(groups, shards, dealt.len())), withheld(groups, shards, &dealt))
+        }
+        Deal::Stream => (None, None),
     };
-    Ok(Hands { samplers, held: deal.held(), remark })
+    Ok(Hands { samplers, held: deal.held(), honest, remarks: remark.into_iter().collect() })
+}
+
+/// How many of so many `samples` some honest worker holds.
+fn within_reach(groups: &[Group], shards: &[Arc<[u32]>], samples: usize) -> usize {
+    let mut held = vec![false; samples];
+    let honest = groups.iter().filter(|group| group.is_honest()).flat_map(|group| group.ids.clone());
+    honest.flat_map(|id| shards[id].iter()).for_each(|&at| held[at as usize] = true);
+    held.into_iter().filter(|held| *held).count()
 }
 
 /// That attackers hold most of some classes, if they do: no rule can make up for what honest workers never see.
@@ -195,9 +207,38 @@ mod weights {
             plan.remarks().to_vec()
         };
         let remarks = told("extreme", "all");
-        assert!(remarks.len() == 1 && remarks[0].contains("of the samples of class 1;"), "{remarks:?}");
+        assert!(remarks.len() == 2 && remarks[0].contains("of the samples of class 1;"), "{remarks:?}");
         assert!(told("extreme", "honest").is_empty());
-        assert!(told("iid", "all").is_empty());
+        let remarks = told("iid", "all");
+        assert!(remarks.len() == 1 && !remarks[0].contains("class"), "{remarks:?}");
+    }
+
+    /// Of 400 samples nine get 44 each, four of them attackers. Where honest workers learn of all, nothing is said.
+    #[test]
+    fn samples_that_no_honest_worker_holds_are_told() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("skewed.toml");
+        std::fs::write(&file, SKEWED).unwrap();
+        let told = |attackers: usize, partition: &str, holders: &str, samples: usize| {
+            let sets = [
+                format!("attackers.0.count={attackers}"),
+                format!("task.partition={partition}"),
+                format!("task.holders={holders}"),
+                format!("task.objective={{ logistic-regression = {{ dim = 3, samples = {samples} }} }}"),
+                "aggregator.rule=['mean']".to_owned(),
+            ];
+            Plan::read(&Registry::default(), &file, &sets, None).unwrap().remarks().to_vec()
+        };
+        let floor = |samples, held| {
+            vec![format!(
+                "task.objective.logistic-regression: f and its optimum are those of {samples} samples, of which honest \
+                 workers hold {held}: the gap has a floor, whatever the rule"
+            )]
+        };
+        assert_eq!(told(4, "iid", "all", 400), floor(400, 220));
+        assert_eq!(told(4, "iid", "honest", 402), floor(402, 400));
+        assert!(told(4, "iid", "honest", 400).is_empty());
+        assert!(told(4, "shared-stream", "all", 400).is_empty());
     }
 
     #[test]

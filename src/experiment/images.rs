@@ -65,7 +65,7 @@ pub(super) fn images(
     let classes = images.classes();
     let Images { device, network, dataset } = images;
     let dataset = dealing::hold_out(planner, dataset)?;
-    let Hands { samplers, held, remark } = dealing::hands(planner, groups, &dataset.train.labels)?;
+    let Hands { samplers, held, remarks, .. } = dealing::hands(planner, groups, &dataset.train.labels)?;
     let root = dealing::root(planner, samplers.len(), &dataset.train.labels)?;
     let task = &planner.config.task;
     let name = task.model.as_ref().map_or("", |model| &model.name);
@@ -94,7 +94,7 @@ pub(super) fn images(
         learner: walking(&planner.config.task, Box::new(learner)),
         samplers,
         held,
-        remark,
+        remarks,
         root,
         domain: Domain::Everywhere,
         classes,

@@ -195,7 +195,7 @@ impl Planner<'_> {
         let need = self.fitting(self.need(&found)?)?; // before anything of that size is made
         let Found { size, groups, mut defence, step, faults, closing, subject, mut remarks } = found;
         let mut workload = Workload::plan(&mut self, &groups, subject)?;
-        remarks.extend(workload.remark.take());
+        remarks.append(&mut workload.remarks);
         self.guarded("aggregator.rule", || defence.count_samples(workload.held.as_deref()))?
             .map_err(|error| self.error("aggregator.rule", error.to_string()))?;
         // Without passes it has fitted, and what an objective took since then was counted.

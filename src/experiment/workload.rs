@@ -35,7 +35,7 @@ pub(super) struct Workload {
     /// How many samples each of them draws from; None without shards.
     pub held: Option<Vec<usize>>,
     /// What whoever starts the run should know of who holds what.
-    pub remark: Option<String>,
+    pub remarks: Vec<String>,
     /// The sampler of the server's own batches, if it has a root set.
     pub root: Option<Box<dyn Sampler>>,
     /// The convex set of the problem.
@@ -190,14 +190,17 @@ fn convex(
     let name = planner.config.task.objective.as_ref().map_or(String::new(), |named| named.name.clone());
     let objective = draw(planner, &name, found)?;
     let noise = |worker| Box::new(NoiseSampler::new(worker, seed)) as Box<dyn Sampler>;
-    let Hands { samplers, held, remark } = match objective.labels() {
+    let Hands { samplers, held, honest, mut remarks } = match objective.labels() {
         Some(labels) => dealing::hands(planner, groups, labels)?,
         None => Hands {
             samplers: groups.iter().flat_map(|group| group.ids.clone()).map(noise).collect(),
             held: None,
-            remark: None,
+            honest: None,
+            remarks: Vec::new(),
         },
     };
+    let samples = objective.labels().map_or(0, |labels| labels.len());
+    remarks.extend(honest.filter(|held| *held < samples).map(|held| floor(&name, samples, held)));
     let root = objective.labels().map(|labels| dealing::root(planner, samplers.len(), labels));
     let task = &planner.config.task;
     let mut learner = ConvexLearner::new(objective.clone(), dtype(task.precision), task.clip);
@@ -209,7 +212,7 @@ fn convex(
         learner: walking(task, Box::new(learner)),
         samplers,
         held,
-        remark,
+        remarks,
         root: root.transpose()?.flatten(),
         domain: objective.domain(),
         classes: found.classes as i64,
@@ -237,6 +240,14 @@ fn tells_predictions(
     }
     let message = format!("the objective `{name}` does not tell what a point predicts; false is accepted");
     Err(planner.error("evaluation.per_class", message))
+}
+
+/// That honest workers do not hold all samples of an objective: what is best for theirs is not its optimum.
+fn floor(name: &str, samples: usize, held: usize) -> String {
+    format!(
+        "task.objective.{name}: f and its optimum are those of {samples} samples, of which honest workers hold {held}: \
+         the gap has a floor, whatever the rule"
+    )
 }
 
 /// The learner; that of local steps, if workers walk.

@@ -27,8 +27,10 @@ const MOST_FEATURES: usize = 200_000_000;
 ///
 /// The features a are normal, scaled so that the longest one makes its own loss exactly `smoothness`-smooth:
 /// max ‖a‖²/4 + l2 = smoothness. The labels y = ±1 tell on which side of a random plane through the origin a lies,
-/// but a fraction `label_noise` of them, drawn at random, is wrong. f is the mean over all samples; the minimiser is
-/// found by Newton's method to machine precision.
+/// but a fraction `label_noise` of them, drawn at random, is wrong. f is the mean over all samples, whoever holds them;
+/// the minimiser is found by Newton's method to machine precision. What honest workers hold has a minimum of its own where
+/// that is not all samples (attackers hold some with `task.holders = "all"`, and `iid` leaves some over), or where their
+/// shards are not of one size: f(x) - f(x*) then has a floor, which is no fault of the rule.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct LogisticRegression {
