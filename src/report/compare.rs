@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::{
     ReportError, classes,
     facts::Fact,
-    measure::Measure,
+    measure::{Measure, count},
     statistics::Estimate,
     study::{Run, counted},
 };
@@ -118,7 +118,7 @@ fn over_seeds<S: Ord>(settings: &[S], values: impl Iterator<Item = (u64, Option<
 fn side(records: Vec<RunRecord>, measure: Measure) -> Result<(Vec<Run>, Vec<String>), ReportError> {
     let folders = records.len();
     let (runs, notes) = counted(records, measure);
-    let notes = notes.into_iter().map(|note| note.text).chain(lacking(&runs)).collect();
+    let notes = notes.into_iter().map(|note| note.text).chain(lacking(&runs)).chain(nan(&runs)).collect();
     if runs.is_empty() { Err(ReportError::Empty { folders }) } else { Ok((runs, notes)) }
 }
 
@@ -129,6 +129,12 @@ fn lacking(runs: &[Run]) -> Option<String> {
     let all: BTreeSet<&Vec<Fact>> = seeds.values().flatten().collect();
     let lacking = seeds.values().filter(|settings| settings.len() < all.len()).count();
     (lacking > 0).then(|| format!("{lacking} of {} seeds lack a setting that others have.", seeds.len()))
+}
+
+/// How many runs have a final value that is no number.
+fn nan(runs: &[Run]) -> Option<String> {
+    let nan = runs.iter().filter(|run| run.is_nan()).count();
+    (nan > 0).then(|| format!("{nan} of {} came to NaN, which is in no mean.", count(runs.len(), "run")))
 }
 
 /// What a run says of itself but for the keys `changed` and its seed.
@@ -184,13 +190,18 @@ fn values(runs: &[Run], key: &str) -> Vec<String> {
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
     use super::{Quantity, changes, compare, over_seeds, without_parts};
-    use crate::report::{
-        Estimate,
-        study::{
-            Run,
-            tests::{altered, ended_at, failed, run},
+    use crate::{
+        report::{
+            Estimate,
+            study::{
+                Run,
+                tests::{altered, ended_at, failed, run},
+            },
         },
+        results::{Columns, read::RunRecord},
     };
 
     /// What `run` came to beside a complete one of another rule.
@@ -210,6 +221,21 @@ mod tests {
     fn there_is_no_difference_to_what_diverged() {
         let settled = &beside(ended_at(run(1, "'cwmed'", "ipm", ""), f64::INFINITY))[0];
         assert_eq!((settled.b.unwrap().mean, settled.difference), (f64::INFINITY, None));
+    }
+
+    #[test]
+    fn runs_that_came_to_nan_are_told() {
+        let seeds = |accuracies: [f64; 2]| {
+            let of = |(accuracy, seed)| {
+                let table = format!("round,test_accuracy\n0,0.1\n1,{accuracy}\n");
+                let evaluations = Columns::parse(Path::new("evaluations.csv"), table.as_bytes()).unwrap();
+                RunRecord { evaluations, ..run(seed, "'mean'", "ipm", "").record }
+            };
+            accuracies.into_iter().zip(1..).map(of).collect()
+        };
+        let comparison = compare(seeds([0.5, 0.5]), seeds([0.5, f64::NAN])).unwrap();
+        let told = vec!["1 of 2 runs came to NaN, which is in no mean.".to_owned()];
+        assert_eq!(comparison.notes, (Vec::new(), told));
     }
 
     /// Settings 'x' and 'y' under three seeds: the interval is that of the seeds' means, and a seed without one of them

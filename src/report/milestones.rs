@@ -2,6 +2,7 @@
 
 use super::{
     curves::{Against, common},
+    losses::Losses,
     measure::Measure,
     statistics::Estimate,
     study::{Series, Study},
@@ -47,6 +48,8 @@ pub struct Reached {
     pub never: usize,
     /// Of how many.
     pub of: usize,
+    /// How many seeds failed beside them.
+    pub losses: Losses,
 }
 
 impl Reached {
@@ -66,12 +69,18 @@ impl Reached {
             bytes: mean(Against::Bytes),
             never: runs.len() - rows.len(),
             of: runs.len(),
+            losses: series.losses.failures(),
         }
     }
 
-    /// `text`, and behind it in brackets how many never do, if any.
+    /// `text`, and behind it in brackets how many never do and how many failed, if any.
     pub fn beside(&self, text: String) -> String {
-        if self.never > 0 { format!("{text} ({} of {} never)", self.never, self.of) } else { text }
+        let Self { never, of, losses, .. } = self;
+        match never {
+            0 => losses.beside(text),
+            _ if losses.any() => format!("{text} ({never} of {of} never, {} failed)", losses.failed),
+            _ => format!("{text} ({never} of {of} never)"),
+        }
     }
 }
 
@@ -139,7 +148,24 @@ mod tests {
         assert_eq!(some.gradients, Estimate::of(&[30.0, 60.0]));
         assert_eq!(some.bytes, Estimate::of(&[400.0, 800.0]));
         assert_eq!(some.beside("15".to_owned()), "15 (1 of 3 never)");
+        assert_eq!(reached(10.0).beside("0".to_owned()), "0");
         assert_eq!((reached(95.0).rounds, reached(95.0).never), (None, 3));
         assert_eq!((reached(10.0).rounds.unwrap().mean, reached(10.0).never), (0.0, 0));
+    }
+
+    /// Of a seed that failed nobody knows whether it would have come there.
+    #[test]
+    fn who_failed_is_not_among_those_who_never_come_there() {
+        let ended = |lost| {
+            let runs = [with(1, &[0.1, 0.57]), with(2, &[0.1, 0.2]), failed(with(3, &[0.1, 0.2]))];
+            let study = study(runs.into_iter().chain(lost).collect());
+            move |target| Reached::of(&study, &study.series[0], target).beside("10".to_owned())
+        };
+        let (one, two) = (ended(None), ended(Some(failed(with(4, &[0.9])))));
+        assert_eq!(
+            (one(57.0), two(57.0)),
+            ("10 (1 of 2 never, 1 failed)".into(), "10 (1 of 2 never, 2 failed)".into())
+        );
+        assert_eq!(two(20.0), "10 (2 of 4 failed)");
     }
 }

@@ -116,9 +116,15 @@ fn item(note: &Note) -> String {
 /// What lines, bands and numbers mean.
 fn legend(study: &Study, table: &Table) -> String {
     let points = if study.measure.unit == "%" { " Points are percentage points." } else { "" };
-    let failed = if Losses::over(&study.series).any() {
+    let losses = Losses::over(&study.series);
+    let failed = if losses.failed > 0 {
         " Where seeds failed, numbers and lines are of the others alone, which flatters them; how many failed is said \
          beside, and such points of a breakdown are hollow."
+    } else {
+        ""
+    };
+    let nan = if losses.nan > 0 {
+        " A seed that came to NaN is in no mean of final values; how many did is said beside, and lines end there."
     } else {
         ""
     };
@@ -146,7 +152,7 @@ fn legend(study: &Study, table: &Table) -> String {
         "<p>Lines are means over seeds; bands and ± are 95 % confidence intervals of the mean by Student’s t. \
          <b>final</b> is the mean of the last 20 % of the evaluations, <b>last</b> the last of them, <b>best</b> the \
          {most} mean over seeds at an evaluation that all of them have, with its round, <b>rough</b> the mean \
-         |a<sub>k</sub> − a<sub>k−1</sub>| over their last 50 %.{points}{failed}{diverged}{attacks}</p>\n<p>The table \
+         |a<sub>k</sub> − a<sub>k−1</sub>| over their last 50 %.{points}{failed}{nan}{diverged}{attacks}</p>\n<p>The table \
          is of complete runs alone. <b>rounds/s</b> is the rounds over the elapsed time of the whole run, evaluations \
          included (<code>phalanx bench</code> goes by the median round); <b>aggregation</b> is the median over rounds \
          of the time that the rule took. Against time, a point stands at the mean over seeds of the time at its round. \
@@ -209,7 +215,7 @@ fn results(study: &Study, table: &Table) -> String {
     if let Some(baseline) = &table.baseline {
         html += &format!(
             "<p>Differences are to <i>{}</i> with all else the same, paired by seed; bold where the 95 % interval leaves \
-             zero out (each difference by itself, not corrected for their number) and no seed of either failed.</p>\n",
+             zero out (each difference by itself, not corrected for their number) and no seed of either failed or came to NaN.</p>\n",
             escape(baseline)
         );
     }
@@ -252,16 +258,19 @@ fn result(study: &Study, table: &Table, row: &Row) -> String {
         let text = match row.difference {
             _ if row.is_baseline => "baseline".to_owned(),
             Some(Estimate { mean, half, .. }) => {
-                signed(mean) + &half.map_or_else(String::new, |half| format!(" ± {}", measure(half)))
+                let half = half.map_or_else(String::new, |half| format!(" ± {}", measure(half)));
+                row.of_both.beside(signed(mean) + &half)
             }
             None => "–".to_owned(),
         };
         html += &cell(if row.is_sure { " sure" } else { "" }, text);
     }
     let mean = |estimate: Option<Estimate>, show: &dyn Fn(f64) -> String| {
-        estimate.map_or_else(|| "–".to_owned(), |estimate| show(estimate.mean))
+        let told = |estimate: Estimate| row.losses.among(estimate.n).beside(show(estimate.mean));
+        estimate.map_or_else(|| "–".to_owned(), told)
     };
-    let best = |best: Best| format!("{} (round {})", measure(best.mean), best.round);
+    let best =
+        |best: Best| row.losses.failures().beside(format!("{} (round {})", measure(best.mean), best.round));
     html += &cell("", row.best.map_or_else(|| "–".to_owned(), best));
     html += &cell("", mean(row.last, &measure));
     html += &cell("", mean(row.rough, &measure));

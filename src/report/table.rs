@@ -14,15 +14,17 @@ use super::{
 pub struct Row {
     /// Values of the factors.
     pub values: Vec<String>,
-    /// How its runs ended, if none is complete; then there is no final value.
+    /// How its runs ended, if none came to a number; then there is no final value.
     pub ending: Option<&'static str>,
     /// Mean of the last 20 % of the evaluations.
     pub settled: Option<Estimate>,
-    /// How many of its seeds failed, and are not in the means.
+    /// How many of its seeds failed or came to NaN, and are not in the means.
     pub losses: Losses,
     /// Difference of that to the baseline, over the seeds that both have; none if it is not finite.
     pub difference: Option<Estimate>,
-    /// Whether its interval leaves zero out and no seed of either failed.
+    /// The same of the two together, which are not in the difference.
+    pub of_both: Losses,
+    /// Whether its interval leaves zero out, and no seed of either failed or came to NaN.
     pub is_sure: bool,
     /// Whether the row is a baseline.
     pub is_baseline: bool,
@@ -96,13 +98,14 @@ fn row(study: &Study, series: &Series, base: Option<Option<&Series>>) -> Row {
     let every: Vec<usize> = (0..study.factors.len()).collect();
     let value = |(&factor, level): (&usize, usize)| study.factors[factor].values[level].clone();
     let difference = base.filter(|_| !is_baseline).and_then(|base| paired(study, series, base));
-    let have_failed = Losses::over(base.into_iter().chain([series])).any();
+    let of_both = Losses::over(base.into_iter().chain([series]));
     Row {
         values: every.iter().zip(pick(series, &every)).map(value).collect(),
         ending: study.ending(series),
         settled: study.settled([series]),
         losses: series.losses,
-        is_sure: !have_failed && difference.is_some_and(|difference| difference.excludes_zero()),
+        is_sure: !of_both.any() && difference.is_some_and(|difference| difference.excludes_zero()),
+        of_both,
         difference,
         is_baseline,
         best: Best::of(study, series),

@@ -171,6 +171,7 @@ fn a_table_says_how_many_seeds_failed() {
         let [first, last] = accuracies;
         let rows = format!("round,test_accuracy\n0,{first}\n1,{last}\n");
         fs::write(run.join("evaluations.csv"), rows).unwrap();
+        fs::write(run.join("timings.csv"), "round,aggregate_seconds\n1,0.002\n").unwrap();
         let summary =
             format!(r#"{{"status": "{status}", "rounds": 1, "elapsed_seconds": 1, "rounds_per_second": 1}}"#);
         fs::write(run.join("summary.json"), summary).unwrap();
@@ -180,19 +181,60 @@ fn a_table_says_how_many_seeds_failed() {
     run("mean", 3, "failed", [0.1, 0.1]);
     (1..=3).for_each(|seed| run("cwmed", seed, "completed", [0.1, 0.8]));
     let page = || {
-        let done = Program::run(&["report", &folder.path().display().to_string()]);
+        let done = Program::run(&["report", &folder.path().display().to_string(), "--target", "85"]);
         assert_eq!(done.status, 0, "{}", done.stderr);
         fs::read_to_string(done.stdout.trim()).unwrap()
     };
     let told = page();
-    assert!(told.contains("<td class=\"n\">90.00 (2 of 3 failed)</td>"), "{told}");
+    let one = ["90.00", "90.00 (round 1)", "90.00", "80.00", "1.000", "2.000", "1.000", "–", "–"];
+    let mut cells = one.map(|number| format!("{number} (2 of 3 failed)")).to_vec();
+    cells.insert(1, "baseline".to_owned());
+    let row: String = cells.iter().map(|cell| format!("<td class=\"n\">{cell}</td>")).collect();
+    assert!(
+        told.contains(&row) && told.contains("<td class=\"n\">−10.00 (2 of 6 failed)</td>"),
+        "{row} in {told}"
+    );
     assert!(told.contains("<td class=\"n\">80.00 ± 0.00</td>"), "{told}");
     assert!(told.contains("Test accuracy (2 of 6 failed)") && told.contains("which flatters them"), "{told}");
     assert!(told.contains("<summary>2 runs failed and are left out.</summary>"), "{told}");
+    // One that came to NaN has rounds and times all the same.
+    run("mean", 2, "completed", [0.1, f64::NAN]);
+    let told = page();
+    let cells = [
+        "90.00 (1 of 3 failed, 1 NaN)",
+        "baseline",
+        "10.00 (round 0) (1 of 3 failed)",
+        "90.00 (1 of 3 failed, 1 NaN)",
+        "80.00 (1 of 3 failed, 1 NaN)",
+        "1.000 (1 of 3 failed)",
+    ];
+    let row: String = cells.iter().map(|cell| format!("<td class=\"n\">{cell}</td>")).collect();
+    assert!(told.contains(&row) && told.contains("−10.00 (1 of 6 failed, 1 NaN)"), "{told}");
+    assert!(told.contains("A seed that came to NaN is in no mean"), "{told}");
     // What was stopped may still come to anything.
     [2, 3].iter().for_each(|seed| run("mean", *seed, "interrupted", [0.1, 0.1]));
     let told = page();
     assert!(told.contains("<td class=\"n\">90.00</td>") && !told.contains("which flatters them"), "{told}");
+}
+
+/// What a convex task classifies rightly are samples that its workers train on: it is called that, and judges nobody.
+#[test]
+fn convex_tasks_are_judged_by_their_gap() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = experiment(folder.path(), "experiment.toml", harness::CONVEX);
+    let out = folder.path().display().to_string();
+    let run = |task: &str| {
+        let objective = format!("task.objective={task}");
+        Program::run(&["run", &file, "--out", &out, "--set", &objective, "--set", "rounds=10"])
+    };
+    let told = run("{ logistic-regression = { dim = 30 } }").stderr;
+    assert!(told.contains("training accuracy  ") && !told.contains("test accuracy"), "{told}");
+    let page = report(folder.path(), "alone", &[]);
+    assert!(page.contains("final f(x) − f(x*)</th>") && page.contains(">Training accuracy"), "{page}");
+    assert!(!page.contains("est accuracy"), "{page}");
+    run("{ least-squares = { dim = 30 } }");
+    let page = report(folder.path(), "both", &[]);
+    assert!(page.contains("final f(x) − f(x*)</th>"), "{page}");
 }
 
 #[test]
@@ -217,26 +259,6 @@ fn the_verdicts_on_the_paper_are_by_the_same_definitions() {
         "import verdicts as v; a = [10, 50, 60, 80, 70, 90]; print(f'{v.final(a):.2f} {v.rough(a):.2f}')";
     let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/experiments/paper");
     let python = Command::new("python3").args(["-B", "-c", code]).current_dir(folder).output();
-/// What a convex task classifies rightly are samples that its workers train on: it is called that, and judges nobody.
-#[test]
-fn convex_tasks_are_judged_by_their_gap() {
-    let folder = tempfile::tempdir().unwrap();
-    let file = experiment(folder.path(), "experiment.toml", harness::CONVEX);
-    let out = folder.path().display().to_string();
-    let run = |task: &str| {
-        let objective = format!("task.objective={task}");
-        Program::run(&["run", &file, "--out", &out, "--set", &objective, "--set", "rounds=10"])
-    };
-    let told = run("{ logistic-regression = { dim = 30 } }").stderr;
-    assert!(told.contains("training accuracy  ") && !told.contains("test accuracy"), "{told}");
-    let page = report(folder.path(), "alone", &[]);
-    assert!(page.contains("final f(x) − f(x*)</th>") && page.contains(">Training accuracy"), "{page}");
-    assert!(!page.contains("est accuracy"), "{page}");
-    run("{ least-squares = { dim = 30 } }");
-    let page = report(folder.path(), "both", &[]);
-    assert!(page.contains("final f(x) − f(x*)</th>"), "{page}");
-}
-
     let Ok(done) = python else { return println!("skipped: there is no python3") };
     let said = String::from_utf8(done.stderr).unwrap();
     if said.contains("No module named 'tomllib'") {

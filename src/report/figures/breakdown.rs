@@ -40,8 +40,8 @@ fn against(study: &Study, f: usize, layout: &Layout, series: &[&Series]) -> Grid
     let means = series.iter().filter_map(|series| shown(study, [*series])).map(|estimate| estimate.mean);
     let y = axis_of(study.measure, means.collect::<Vec<f64>>().into_iter());
     let marks = study.factors[f].values.iter().filter_map(|value| value.parse().ok()).collect();
-    let some_failed = Losses::over(series.iter().copied()).any();
-    let hollow = if some_failed { " (hollow points: seeds failed)" } else { "" };
+    let some_lack = Losses::over(series.iter().copied()).any();
+    let hollow = if some_lack { " (hollow points: seeds failed or came to NaN)" } else { "" };
     Grid {
         x: Axis { label: format!("Byzantine workers f{hollow}"), marks, ..Axis::default() },
         y: Axis { label: format!("final {}", y.label), ..y },

@@ -63,7 +63,7 @@ fn bars(study: &Study) -> Vec<Bar> {
         let runs = those.iter().flat_map(|series| &series.runs).map(|&run| &study.runs[run]);
         let runs: Vec<&Run> = runs.filter(|run| run.is_complete()).collect();
         let parts = Phases::ALL.iter().map(|part| milliseconds(&runs, &timing(part))).collect();
-        let note = Losses::over(those).beside(String::new());
+        let note = Losses::over(those).failures().beside(String::new());
         (!runs.is_empty()).then(|| Bar { label: label.clone(), parts, note })
     };
     labels.filter_map(bar).collect()

@@ -3,7 +3,6 @@
 use super::{
     super::{
         curves::{common, point},
-        losses::Losses,
         plot::{Axis, DrawError, Entry, Grid, Line, Point},
         statistics::Estimate,
     },
@@ -31,7 +30,7 @@ impl Gallery<'_> {
             SHARES.iter().zip(0..).map(|((of, _), at)| (format!("Byzantine share {of}"), at)).collect();
         let alone = || vec![String::new()];
         let grid = Grid {
-            title: Losses::over([series]).beside("Weight of the Byzantine workers".to_owned()),
+            title: series.losses.failures().beside("Weight of the Byzantine workers".to_owned()),
             x: Axis { label: "round".to_owned(), ..Axis::default() },
             y: Axis {
                 label: "mean since the last evaluation (%)".to_owned(),

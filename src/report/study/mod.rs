@@ -133,11 +133,16 @@ impl Study {
         (0..self.factors.len()).filter(|&at| is_below(&self.factors[at].key, name)).collect()
     }
 
-    /// How the runs of `series` ended, if they did not come to an end that counts: a failure says most.
+    /// How the runs of `series` ended, if none came to a number: a failure says most.
     pub fn ending(&self, series: &Series) -> Option<&'static str> {
-        let first = series.runs.first().map(|&run| &self.runs[run])?;
-        let told = || if series.losses.any() { Status::Failed.name() } else { first.status() };
-        (!first.is_complete()).then(told)
+        let mut runs = series.runs.iter().map(|&run| &self.runs[run]);
+        let first = runs.clone().next()?;
+        let told = || match series.losses.failed {
+            0 if first.is_nan() => "NaN",
+            0 => first.status(),
+            _ => Status::Failed.name(),
+        };
+        runs.all(|run| run.digest.settled.is_none()).then(told)
     }
 
     /// What all runs have in common, by key; a parameter is common to those that have its component.
@@ -402,6 +407,31 @@ pub(super) mod tests {
         assert_eq!(endings, [None, Some("failed")]);
     }
 
+    /// NaN is no value that a mean could be of: as much is said of it as of a failure.
+    #[test]
+    fn seeds_that_came_to_nan_are_counted() {
+        let seed = |seed, accuracy| ended_at(run(seed, "'mean'", "ipm", ""), accuracy);
+        let lost = || failed(run(4, "'mean'", "ipm", ""));
+        let told = |runs| {
+            let study = study(runs);
+            let series = &study.series[0];
+            (
+                study.settled([series]).map(|estimate| estimate.mean),
+                series.losses.note(),
+                study.ending(series),
+            )
+        };
+        let nan = f64::NAN;
+        assert_eq!(told(vec![seed(1, 0.5), seed(2, nan)]), (Some(0.5), "1 of 2 NaN".to_owned(), None));
+        let three = vec![seed(1, 0.5), seed(2, nan), seed(3, nan), lost()];
+        assert_eq!(told(three), (Some(0.5), "1 of 4 failed, 2 NaN".to_owned(), None));
+        assert_eq!(told(vec![seed(1, nan)]), (None, "1 of 1 NaN".to_owned(), Some("NaN")));
+        assert_eq!(
+            told(vec![seed(1, nan), lost()]),
+            (None, "1 of 2 failed, 1 NaN".to_owned(), Some("failed"))
+        );
+    }
+
     /// Of a seed that was run again, and of one that was interrupted, nothing is known to have failed.
     #[test]
     fn seeds_that_failed_are_counted_among_those_that_ended() {
@@ -412,8 +442,8 @@ pub(super) mod tests {
         }
         let runs = vec![failed(seed(1)), seed(1), failed(seed(2)), failed(seed(3)), interrupted, seed(5)];
         let mixed = study(runs);
-        let Losses { failed: lost, of } = mixed.series[0].losses;
-        assert_eq!((lost, of, mixed.series[0].runs.len()), (2, 4, 2), "{:?}", mixed.notes);
+        let losses = Losses { failed: 2, nan: 0, of: 4 };
+        assert_eq!((mixed.series[0].losses, mixed.series[0].runs.len()), (losses, 2), "{:?}", mixed.notes);
         assert_eq!(mixed.ending(&mixed.series[0]), None);
         assert_eq!(mixed.series[0].losses.beside("90.00".to_owned()), "90.00 (2 of 4 failed)");
         assert_eq!(study(vec![seed(1)]).series[0].losses.beside("90.00".to_owned()), "90.00");

@@ -55,6 +55,11 @@ impl Run {
         self.record.summary.as_ref().is_some_and(completed) && !self.record.evaluations.is_empty()
     }
 
+    /// Whether it is complete, and yet its final value is not a number.
+    pub fn is_nan(&self) -> bool {
+        self.is_complete() && self.digest.settled.is_none()
+    }
+
     /// What went wrong, if something did.
     pub fn error(&self) -> Option<&str> {
         self.record.summary.as_ref()?.error.as_deref()

@@ -20,7 +20,7 @@ pub struct Series {
     pub levels: Vec<usize>,
     /// The runs that count, by seed.
     pub runs: Vec<usize>,
-    /// How many of its seeds failed.
+    /// How many of its seeds failed, or have no final value.
     pub losses: Losses,
 }
 
@@ -126,10 +126,11 @@ fn doubled(repeated: usize, unlike: usize) -> impl Iterator<Item = Note> {
     repeats.into_iter().chain(looks_alike).map(Note::from)
 }
 
-/// How many of `seeds` failed.
+/// How many of `seeds` failed, or have no final value.
 fn losses<'a>(runs: &[Run], seeds: impl Iterator<Item = &'a usize>) -> Losses {
-    seeds.map(|&run| &runs[run]).fold(Losses::default(), |Losses { failed, of }, run| Losses {
+    seeds.map(|&run| &runs[run]).fold(Losses::default(), |Losses { failed, nan, of }, run| Losses {
         failed: failed + usize::from(run.has_failed()),
+        nan: nan + usize::from(run.is_nan()),
         of: of + usize::from(run.has_failed() || run.is_complete()),
     })
 }
