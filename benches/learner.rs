@@ -83,7 +83,7 @@ fn jobs(workers: usize, batch: usize) -> Vec<Job> {
         let indices: Vec<usize> = (0..batch).map(|i| (worker * batch + i) % 4096).collect();
         let labels = indices.iter().map(|i| (i * 7 % 10) as i64).collect();
         let rng = Seed(1).stream("worker", worker as u64, "batch", 1);
-        Job { worker, draw: Draw { indices, labels, rng }, points: Points::Current }
+        Job { worker, draw: Draw { indices, labels, rng }, points: Points::Current, root: false }
     };
     (0..workers).map(job).collect()
 }

@@ -40,7 +40,7 @@ fn noise(round: u64) -> Draw {
 }
 
 fn job(draw: Draw, points: Points) -> Job {
-    Job { worker: 0, draw, points }
+    Job { worker: 0, draw, points, root: false }
 }
 
 #[test]

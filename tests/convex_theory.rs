@@ -33,7 +33,7 @@ fn errors(
         let query = Query { round, current: current.clone(), previous: previous.take() };
         let asked = estimators.iter().zip(&mut samplers).enumerate();
         let jobs: Vec<Job> = asked
-            .map(|(worker, (e, s))| Job { worker, draw: s.draw(round), points: e.points(round) })
+            .map(|(worker, (e, s))| Job { worker, draw: s.draw(round), points: e.points(round), root: false })
             .collect();
         let learned = learner.gradients(&query, &jobs).unwrap();
         let exact = Vector::from(objective.gradient(&current.to_f64()));

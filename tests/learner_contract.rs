@@ -232,6 +232,31 @@ fn the_median_policy_makes_one_update_by_the_median() {
     }
 }
 
+/// The server's root batch is no worker's: it gets its gradient, and leaves no statistics.
+#[test]
+fn the_servers_own_job_leaves_no_statistics() {
+    let workers = jobs(3, 4, BOTH);
+    let root = phalanx_actors::learner::Job { root: true, ..job(3, 50, 4, Points::Current) };
+    let all: Vec<_> = workers.iter().chain([&root]).cloned().collect();
+    for (way, batch_norm) in [Way::Kernels, Way::Torch]
+        .into_iter()
+        .flat_map(|way| [BatchNormPolicy::Tracked, BatchNormPolicy::Cwmed].map(|policy| (way, policy)))
+    {
+        let settings = Settings { tile: Some(4), way: Some(way), batch_norm, ..F64 };
+        let statistics = |learner: &TorchLearner| {
+            ["running_mean", "running_var"].map(|key| learner.state().vectors[key].to_f64())
+        };
+        let ((alone, _), (beside, learned)) = (tiny_round(settings, &workers), tiny_round(settings, &all));
+        assert_eq!((learned.len(), statistics(&alone)), (4, statistics(&beside)));
+        let (of_root, _) = tiny_round(settings, std::slice::from_ref(&root));
+        assert_eq!(statistics(&of_root), statistics(&tiny_learner(settings)));
+        let mut walking = tiny_learner(settings);
+        let point = walking.start();
+        walking.gradients_at(&[point], std::slice::from_ref(&root)).unwrap();
+        assert_eq!(statistics(&walking), statistics(&tiny_learner(settings)));
+    }
+}
+
 #[test]
 fn one_value_a_channel_is_refused_by_batch_normalisation() {
     for way in [Way::Kernels, Way::Torch] {

@@ -48,7 +48,12 @@ fn samplers(objective: &Arc<dyn Objective>) -> Vec<Box<dyn Sampler>> {
 }
 
 fn jobs(samplers: &mut [Box<dyn Sampler>], round: u64, points: Points) -> Vec<Job> {
-    let job = |(worker, s): (usize, &mut Box<dyn Sampler>)| Job { worker, draw: s.draw(round), points };
+    let job = |(worker, s): (usize, &mut Box<dyn Sampler>)| Job {
+        worker,
+        draw: s.draw(round),
+        points,
+        root: false,
+    };
     samplers.iter_mut().enumerate().map(job).collect()
 }
 
@@ -166,7 +171,7 @@ fn corrected_momentum_follows_a_schedule_of_local_steps() {
     let mut storm = Storm::default().build().unwrap();
     let (mut x, mut previous) = (learner.start(), None);
     for round in 1..=4 {
-        let job = Job { worker: 0, draw: sampler.draw(round), points: storm.points(round) };
+        let job = Job { worker: 0, draw: sampler.draw(round), points: storm.points(round), root: false };
         let query = Query { round, current: x.clone(), previous: previous.take() };
         let Learned { gradients, .. } = learner.gradients(&query, &[job]).unwrap().remove(0);
         let sgd = gradients.current.to_f64();
@@ -181,7 +186,7 @@ fn corrected_momentum_follows_a_schedule_of_local_steps() {
 fn every_step_has_noise_of_its_own() {
     let objective = noisy();
     let mut sampler = LocalSampler::new(Box::new(NoiseSampler::new(0, SEED)), 2);
-    let job = Job { worker: 0, draw: sampler.draw(1), points: Points::Current };
+    let job = Job { worker: 0, draw: sampler.draw(1), points: Points::Current, root: false };
     let start = convex(&objective, 0.0).start();
     let learned = local(convex(&objective, 0.0), 2, 0.1)
         .gradients(&query(&start, None), std::slice::from_ref(&job))

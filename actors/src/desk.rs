@@ -212,7 +212,12 @@ mod tests {
 
     fn job(worker: usize) -> Job {
         let rng = Seed(1).stream("worker", worker as u64, "noise", 2);
-        Job { worker, draw: Draw { indices: vec![], labels: vec![], rng }, points: Points::Current }
+        Job {
+            worker,
+            draw: Draw { indices: vec![], labels: vec![], rng },
+            points: Points::Current,
+            root: false,
+        }
     }
 
     fn ask(desk: &mut Desk<usize>, round: u64, workers: &[usize]) -> Result<bool, Refusal> {

@@ -70,7 +70,7 @@ enum ToDesk {
 
 fn job(worker: usize) -> Job {
     let rng = Seed(1).stream("worker", worker as u64, "noise", ROUND);
-    Job { worker, draw: Draw { indices: vec![], labels: vec![], rng }, points: Points::Current }
+    Job { worker, draw: Draw { indices: vec![], labels: vec![], rng }, points: Points::Current, root: false }
 }
 
 /// The desk as the learner's actor serves it, and what came of every message.

@@ -45,12 +45,14 @@ pub trait Sampler: Send {
 /// What one worker asks of the learner.
 #[derive(Clone, Debug)]
 pub struct Job {
-    /// Id of the worker.
+    /// Id of the worker; of the server one behind the last.
     pub worker: usize,
     /// Its batch.
     pub draw: Draw,
     /// The points at which it needs the gradient.
     pub points: Points,
+    /// Whether it is the server's own, on its root set: no worker's gradient, and nothing that a learner remembers.
+    pub root: bool,
 }
 
 /// What one worker gets.

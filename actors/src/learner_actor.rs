@@ -133,7 +133,8 @@ impl Bureau {
             return Err(LearnerError::Count { jobs: jobs.len(), answers: answers.len() });
         }
         let count = |learned: &Learned| 1 + u64::from(learned.gradients.previous.is_some());
-        self.tally.gradients += effort * answers.iter().map(count).sum::<u64>();
+        let of_workers = answers.iter().zip(jobs).filter(|(_, job)| !job.root);
+        self.tally.gradients += effort * of_workers.map(|(learned, _)| count(learned)).sum::<u64>();
         Ok(answers)
     }
 

@@ -221,7 +221,7 @@ pub struct Tally {
     pub missing: Vec<usize>,
     /// How long the learner computed.
     pub computing: Duration,
-    /// How many gradients it computed.
+    /// How many gradients it computed for workers.
     pub gradients: u64,
     /// The gradient at x_t of the server's own job, if it gave one.
     pub reference: Option<Vector>,

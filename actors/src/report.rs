@@ -99,7 +99,7 @@ pub struct RoundReport {
     pub honest_variance: f64,
     /// The workers, by id.
     pub workers: Vec<WorkerReport>,
-    /// Gradients computed.
+    /// Gradients computed for workers.
     pub gradients: u64,
     /// Bytes of this round's vectors that the server had.
     pub bytes: u64,

@@ -39,7 +39,7 @@ impl Protocol {
     /// Draws the batch of a round: what the worker asks of the learner.
     pub fn job(&mut self, query: &Query) -> Job {
         let draw = self.sampler.draw(query.round);
-        Job { worker: self.id, draw, points: self.estimator.points(query.round) }
+        Job { worker: self.id, draw, points: self.estimator.points(query.round), root: false }
     }
 
     /// Its id.

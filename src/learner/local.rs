@@ -89,6 +89,7 @@ impl LocalSteps {
             worker: job.worker,
             draw: piece(&job.draw, step, self.walk.steps),
             points: Points::Current,
+            root: job.root,
         };
         jobs.iter().map(piece).collect()
     }

@@ -59,7 +59,7 @@ table! {
         => known(report.byzantine_weight());
     "set_aside", "vectors", "how many were not finite" => count(report, |worker| worker.set_aside);
     "absent", "workers", "how many took no part" => count(report, |worker| worker.absence.is_some());
-    "gradients", "gradients", "computed so far in the run, each of one batch, those of attackers who follow the protocol too"
+    "gradients", "gradients", "computed by workers so far in the run, each of one batch, those of attackers who follow the protocol too"
         => gradients.to_string();
     "bytes", "B", "of vectors sent so far in the run, whatever became of them; each message counts as one vector of the task"
         => bytes.to_string();

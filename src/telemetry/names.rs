@@ -93,8 +93,10 @@ pub const LAST_ROUND: Metric = gauge(
     "When the last round was completed, in Unix time; before the first one of this process, when it began.",
 );
 /// Gradients computed.
-pub const GRADIENTS: Metric =
-    counter("phalanx_gradients_total", "Gradients that this process has computed, of one batch each.");
+pub const GRADIENTS: Metric = counter(
+    "phalanx_gradients_total",
+    "Gradients that this process has computed for workers, of one batch each.",
+);
 /// Bytes of the vectors that were submitted.
 pub const AGGREGATED: Metric = counter(
     "phalanx_aggregated_bytes_total",

@@ -54,6 +54,7 @@ pub fn job(worker: usize, start: usize, batch: usize, points: Points) -> Job {
         worker,
         draw: Draw { indices, labels, rng: Seed(5).stream("worker", worker as u64, "batch", 1) },
         points,
+        root: false,
     }
 }
 

@@ -225,7 +225,7 @@ impl Floor {
         let Some(root) = &mut self.root else { return Ok(None) };
         let draw = of_part(self.round, Part::Root, || root.draw(self.round))?;
         let worker = self.seats.last().map_or(0, |seat| seat.ids.end);
-        Ok(Some(Job { worker, draw, points: Points::Current }))
+        Ok(Some(Job { worker, draw, points: Points::Current, root: true }))
     }
 
     /// The seat of a worker of this floor.

@@ -153,7 +153,7 @@ impl Seating for Insistent {
                 let mut draw = Noise(id);
                 let job = |round| {
                     let draw = phalanx_actors::learner::Sampler::draw(&mut draw, round);
-                    Job { worker: id, draw, points: phalanx_robust::estimator::Points::Current }
+                    Job { worker: id, draw, points: phalanx_robust::estimator::Points::Current, root: false }
                 };
                 let mut ask = {
                     let mut job = job;

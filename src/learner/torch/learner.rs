@@ -279,8 +279,9 @@ impl TorchLearner {
             .collect::<Result<_, TchError>>()
             .map_err(failed)?;
         let done: Vec<Done<'t>> = done.into_iter().flatten().collect();
-        self.track(&done, true).map_err(failed)?;
-        self.track(&done, false).map_err(failed)?;
+        for previous in [true, false] {
+            self.track(jobs, &done, previous).map_err(failed)?;
+        }
         answers(done, jobs.len()).map_err(failed)
     }
 
@@ -289,16 +290,14 @@ impl TorchLearner {
         model.network().filter(|_| self.way() == Way::Kernels)
     }
 
-    /// Takes in the statistics of all jobs at one point, in the order of the jobs.
-    fn track(&mut self, done: &[Done<'_>], previous: bool) -> Result<(), TchError> {
+    /// Takes in the statistics that workers' jobs found at one point, in the order of the jobs.
+    fn track(&mut self, jobs: &[Job], done: &[Done<'_>], previous: bool) -> Result<(), TchError> {
         let here = || done.iter().filter(|d| d.previous == previous);
         let found: Vec<&(Tensor, Tensor)> = here().filter_map(|d| d.statistics.as_ref()).collect();
-        if found.is_empty() {
+        let order = of_workers(jobs, here().flat_map(|d| d.tile.iter().copied()));
+        if found.is_empty() || order.is_empty() {
             return Ok(());
         }
-        let jobs: Vec<usize> = here().flat_map(|d| d.tile.iter().copied()).collect();
-        let mut order: Vec<i64> = (0..jobs.len() as i64).collect();
-        order.sort_by_key(|&row| jobs[row as usize]);
         let means: Vec<&Tensor> = found.iter().map(|(mean, _)| mean).collect();
         let vars: Vec<&Tensor> = found.iter().map(|(_, var)| var).collect();
         let order = to_device(&Tensor::f_from_slice(&order)?, self.settings.device);
@@ -342,6 +341,13 @@ impl LocalLearner for TorchLearner {
         let (tiles, model) = (self.cut(jobs), self.model.clone());
         self.answer(&model, jobs, tiles.iter().collect(), |round, tile| round.run_at(tile, points))
     }
+}
+
+/// Where among `rows`, which are of these of the `jobs`, those of workers stand, in the order of the jobs.
+fn of_workers(jobs: &[Job], rows: impl Iterator<Item = usize>) -> Vec<i64> {
+    let mut order: Vec<(usize, i64)> = rows.zip(0..).filter(|(job, _)| !jobs[*job].root).collect();
+    order.sort_unstable();
+    order.into_iter().map(|(_, row)| row).collect()
 }
 
 /// Brings what the tasks found into the order of the jobs. A device is waited for once.

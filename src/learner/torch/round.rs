@@ -197,7 +197,12 @@ mod tests {
     fn job(worker: usize) -> Job {
         let (indices, labels) = (vec![worker, worker + 1], vec![worker as i64, 9 - worker as i64]);
         let rng = Seed(1).stream("worker", worker as u64, "batch", 1);
-        Job { worker, draw: Draw { indices, labels, rng }, points: estimator::Points::CurrentAndPrevious }
+        Job {
+            worker,
+            draw: Draw { indices, labels, rng },
+            points: estimator::Points::CurrentAndPrevious,
+            root: false,
+        }
     }
 
     /// A device takes both points in one pass; the CPU does here what it does.

@@ -13,7 +13,7 @@ use tch::{Device, Kind, TchError, Tensor};
 const MOMENTUM: f64 = 0.1;
 
 /// What becomes of the running statistics when workers report those of their
-/// batches. Neither way is attacked: the statistics are those that forward passes found.
+/// batches, the server's own not among them. Neither way is attacked: the statistics are those that forward passes found.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum BatchNormPolicy {
