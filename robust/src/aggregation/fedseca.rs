@@ -23,6 +23,8 @@ use crate::{
 /// The sign of coordinate j is that of Σ_i vote_i sign(x_ij). Vectors are scaled down to the median norm, their coordinates
 /// clamped to the median length there (both midpoints), and of x_i only the coordinates longer than the
 /// `sparsity`-quantile of its own lengths (interpolated) are left. Where nobody is left, or no sign is elected, there is 0.
+///
+/// What lies on a device comes to the host for it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Fedseca {
