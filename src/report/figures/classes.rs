@@ -5,7 +5,6 @@ use super::{
     super::{
         classes::{MOST, Recalls, taken},
         curves::{common, point},
-        losses::Losses,
         plot::{Axis, Cell, DrawError, Entry, Grid, Heat, Line, Point},
         statistics::Estimate,
         study::{Series, Study},
@@ -21,6 +20,8 @@ struct Counted<'a> {
     recalls: Vec<Recalls>,
     /// The classes that are shown, ascending.
     shown: Vec<usize>,
+    /// How many have a recall.
+    known: usize,
     classes: usize,
 }
 
@@ -29,9 +30,10 @@ impl<'a> Counted<'a> {
         let runs: Vec<&RunRecord> = series.runs.iter().map(|&run| &study.runs[run].record).collect();
         let recalls: Vec<Recalls> = runs.iter().map(|run| Recalls::of(run)).collect::<Option<_>>()?;
         let classes = recalls.iter().map(Recalls::classes).max()?;
-        let mut counted = Self { runs, recalls, shown: Vec::new(), classes };
+        let mut counted = Self { runs, recalls, shown: Vec::new(), known: 0, classes };
         let mut all: Vec<usize> = (0..classes).filter(|class| counted.settled(*class).is_some()).collect();
         all.sort_by(|a, b| counted.settled(*a).partial_cmp(&counted.settled(*b)).unwrap_or(a.cmp(b)));
+        counted.known = all.len();
         all.truncate(MOST);
         all.sort_unstable();
         counted.shown = all;
@@ -57,9 +59,9 @@ impl<'a> Counted<'a> {
 
     /// What of all is shown, to be said behind what it is of.
     fn part(&self) -> String {
-        match self.classes - self.shown.len() {
+        match self.known - self.shown.len() {
             0 => String::new(),
-            _ => format!(", the {} lowest of {} classes", self.shown.len(), self.classes),
+            _ => format!(", the {} lowest of {} classes", self.shown.len(), self.known),
         }
     }
 }
@@ -83,7 +85,7 @@ impl Gallery<'_> {
         let lines = lines.map(|(colour, &class)| Line { colour, points: counted.line(class) });
         let title = format!("Recall by class{}", counted.part());
         let grid = Grid {
-            title: Losses::over([series]).beside(title),
+            title: series.losses.failures().beside(title),
             x: Axis { label: "round".to_owned(), ..Axis::default() },
             y: Axis { label: "recall (%)".to_owned(), limits: Some((0.0, 100.0)), ..Axis::default() },
             columns: alone(),
@@ -94,7 +96,7 @@ impl Gallery<'_> {
         };
         self.add("class-recall-rounds".to_owned(), grid.title.clone(), "rounds", grid.draw()?);
         let Some(mut heat) = pairs(counted) else { return Ok(()) };
-        heat.title = Losses::over([series]).beside(heat.title);
+        heat.title = series.losses.failures().beside(heat.title);
         self.add("confusion".to_owned(), heat.title.clone(), "", heat.draw()?);
         Ok(())
     }
@@ -110,13 +112,14 @@ impl Gallery<'_> {
         if classes == 0 || classes > MOST {
             return Ok(());
         }
+        let label = |series: &Series| series.losses.failures().beside(study.label(&all, &series.levels));
         let cell = |counted: &Counted<'_>, class| counted.settled(class).map_or(Cell::Empty, percent);
         let heat = Heat {
             title: "Recall by class and setting".to_owned(),
             what: "final recall (%), mean over seeds".to_owned(),
             across: "class".to_owned(),
             columns: (0..classes).map(|class| class.to_string()).collect(),
-            rows: counted.iter().map(|(series, _)| study.label(&all, &series.levels)).collect(),
+            rows: counted.iter().map(|(series, _)| label(series)).collect(),
             cells: counted
                 .iter()
                 .map(|(_, of)| (0..classes).map(|class| cell(of, class)).collect())
@@ -179,7 +182,7 @@ mod tests {
         super::{
             super::study::{
                 Run,
-                tests::{run, study},
+                tests::{failed, run, study},
             },
             Figure, figures,
             tests::count,
@@ -221,7 +224,23 @@ mod tests {
         assert_eq!(["class 0", "class 1", "class 2"].map(named), [1, 0, 1], "class 1 has no samples");
         // Three and five eighths of class 0, all of class 2.
         assert_eq!(["37.5", "62.5", "100.0"].map(|text| count(&figures, "confusion", text)), [1, 1, 1]);
+        let titles: Vec<&str> = figures.iter().map(|figure| figure.group.as_str()).collect();
+        assert_eq!(titles, ["Recall by class", "Confusion matrix"], "all that have samples are shown");
         assert!(drawn(vec![counted(1, "'mean'", 1), run(2, "'mean'", "label-flip", "")]).is_empty());
+    }
+
+    #[test]
+    fn seeds_that_failed_are_told_beside_what_the_others_came_to() {
+        let seeds = |rule| [counted(1, rule, 1), failed(counted(2, rule, 1))];
+        let one = drawn(seeds("'mean'").into());
+        assert!(one.iter().all(|figure| figure.group.ends_with("(1 of 2 failed)")), "{:?}", stems(&one));
+        let two = drawn(seeds("'mean'").into_iter().chain([counted(1, "'cwmed'", 3)]).collect());
+        assert_eq!(count(&two, "class-recall", "mean (1 of 2 failed)"), 1);
+        // What came to NaN in what runs are judged by has its recalls all the same.
+        let mut lost = counted(2, "'mean'", 1);
+        lost.digest.settled = None;
+        let nan = drawn(vec![counted(1, "'mean'", 1), lost]);
+        assert_eq!(nan[0].group, "Recall by class");
     }
 
     #[test]
