@@ -6,7 +6,7 @@
 
 use std::{
     fmt::Debug,
-    ops::{Add, Sub},
+    ops::{Add, Mul, Sub},
 };
 
 use pulp::{Arch, Simd, WithSimd};
@@ -15,7 +15,16 @@ use crate::Vector;
 
 /// f32 or f64, alone and in SIMD lanes.
 pub trait Real:
-    Copy + Debug + Default + PartialOrd + Send + Sync + Add<Output = Self> + Sub<Output = Self> + 'static
+    Copy
+    + Debug
+    + Default
+    + PartialOrd
+    + Send
+    + Sync
+    + Add<Output = Self>
+    + Mul<Output = Self>
+    + Sub<Output = Self>
+    + 'static
 {
     /// One SIMD register of these.
     type Lanes<S: Simd>: Copy;
@@ -30,6 +39,16 @@ pub trait Real:
     fn to_f64(self) -> f64;
     /// The nearest value; overflow becomes infinite.
     fn from_f64(value: f64) -> Self;
+    /// |x|.
+    fn abs(self) -> Self;
+    /// -1, 0 or 1.
+    #[inline(always)]
+    fn sign(self) -> Self {
+        let (zero, one) = (Self::default(), Self::from_f64(1.0));
+        let up = if self > zero { one } else { zero };
+        let down = if self < zero { one } else { zero };
+        up - down
+    }
     /// The nearest to a value of either format.
     #[inline(always)]
     fn nearest<R: Real>(value: R) -> Self {
@@ -109,6 +128,11 @@ macro_rules! real {
             #[inline(always)]
             fn from_f64(value: f64) -> Self {
                 value as Self
+            }
+
+            #[inline(always)]
+            fn abs(self) -> Self {
+                Self::abs(self)
             }
 
             #[inline(always)]

@@ -1,16 +1,17 @@
 //! Gradient splitting: a rule judges the vectors by random groups of their coordinates.
 
-use rand::seq::SliceRandom;
+use rand::{SeedableRng, seq::SliceRandom};
+use rayon::prelude::*;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{
     Aggregate, Aggregator, Context, Layer, MetaAggregator, Rule, RuleError, beside,
     ctma::Anchor,
-    order::{mean_of, smallest},
+    order::{each, mean_of, smallest},
 };
 use crate::{
-    Batch, BatchError, Size,
+    Batch, BatchError, Pass, Size,
     describe::{Described, ParameterError},
     random::Stream,
     state::Stateful,
@@ -75,7 +76,6 @@ impl MetaAggregator for Gas {
         context: &mut Context,
     ) -> Result<Aggregate, RuleError> {
         let scores = self.scores(inner, batch, context).map_err(|error| all_named(batch, error))?;
-        self.accepts(inner)?; // also of one that had nothing to tell before its first round
         Ok(Aggregate::span(mean_of(&smallest(&scores, batch.m() - context.f), batch.m())))
     }
 
@@ -92,37 +92,55 @@ impl Gas {
         batch: &Batch<'_>,
         context: &mut Context,
     ) -> Result<Vec<f64>, RuleError> {
-        let mut scores = vec![0.0; batch.m()];
-        let mut add = |distances2: Vec<f64>| {
-            scores.iter_mut().zip(distances2).for_each(|(score, d2)| *score += d2.sqrt());
+        let distances = if self.groups.min(batch.d()) == 1 {
+            vec![Anchor::of(inner, batch, context)?.distances2]
+        } else {
+            self.by_group(&*inner, batch, context)?
         };
-        if self.groups.min(batch.d()) == 1 {
-            add(Anchor::of(inner, batch, context)?.distances2);
-            return Ok(scores);
-        }
-        for places in dealt(batch.d(), self.groups, &mut context.rng) {
-            add(within(&places, inner, batch, context)?);
-        }
-        Ok(scores)
+        Ok(each(batch.m(), |i| distances.iter().map(|distances2| distances2[i].sqrt()).sum()))
     }
-}
 
-/// The squared distances of the vectors to the result of `inner`, both at these places alone.
-fn within(
-    places: &[usize],
-    inner: &mut dyn Aggregator,
-    batch: &Batch<'_>,
-    context: &mut Context,
-) -> Result<Vec<f64>, RuleError> {
-    let rows = batch.raw_at(places);
-    let whole = context.reference.clone();
-    if let Some(reference) = &whole {
-        beside::check(batch, reference, Gas::NAME)?;
-        context.reference = Some(reference.picked(places));
+    /// The squared distances of the vectors to the result of `inner` within every group. It is one walk over the numbers for
+    /// who watches: the groups are worked on side by side.
+    fn by_group(
+        &self,
+        inner: &dyn Aggregator,
+        batch: &Batch<'_>,
+        context: &mut Context,
+    ) -> Result<Vec<Vec<f64>>, RuleError> {
+        if let Some(reference) = &context.reference {
+            beside::check(batch, reference, Self::NAME)?;
+        }
+        let groups = dealt(batch.d(), self.groups, &mut context.rng);
+        let rngs: Vec<Stream> = groups.iter().map(|_| Stream::from_rng(&mut context.rng)).collect();
+        let distances = |(places, rng): (&Vec<usize>, &Stream)| {
+            let reference = context.reference.as_ref().map(|reference| reference.picked(places));
+            let part = Context { rng: rng.clone(), reference, watch: None, ..context.clone() };
+            self.within(places, dyn_clone::clone_box(inner), batch, part)
+        };
+        let all: Vec<_> = Pass::Distances.seen(context.watch.as_deref(), || {
+            if batch.raw()[0].is_on_host() {
+                groups.par_iter().zip(&rngs).map(distances).collect()
+            } else {
+                groups.iter().zip(&rngs).map(distances).collect()
+            }
+        });
+        all.into_iter().collect() // the error of the first group that has one
     }
-    let anchor = Anchor::of(inner, &batch.over(&rows)?, context);
-    context.reference = whole;
-    Ok(anchor?.distances2)
+
+    /// The squared distances of the vectors to the result of `inner`, both at these places alone.
+    fn within(
+        &self,
+        places: &[usize],
+        mut inner: Box<dyn Aggregator + '_>,
+        batch: &Batch<'_>,
+        mut context: Context,
+    ) -> Result<Vec<f64>, RuleError> {
+        let rows = batch.raw_at(places);
+        let anchor = Anchor::of(inner.as_mut(), &batch.over(&rows)?.watched(None), &mut context)?;
+        self.accepts(inner.as_ref())?; // also of one that had nothing to tell before its first round
+        Ok(anchor.distances2)
+    }
 }
 
 /// d places in so many groups of random ones, ascending in each; in d groups if there are no more places.

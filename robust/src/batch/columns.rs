@@ -77,6 +77,17 @@ pub enum ColumnRule {
     Maximum,
 }
 
+/// How a row takes part in [`Batch::elected_mean`](crate::Batch::elected_mean).
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Elector {
+    /// Votes for the sign of its value, a whole number.
+    pub votes: f64,
+    /// What its values are multiplied with before they are averaged, from 0 to 1.
+    pub factor: f64,
+    /// The length that a value must exceed, before it is multiplied: one that the row has.
+    pub threshold: f64,
+}
+
 /// What a rule of columns found.
 #[derive(Clone, Debug)]
 pub struct Columns {

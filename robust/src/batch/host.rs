@@ -3,7 +3,7 @@
 use std::{borrow::Cow, cell::Cell};
 
 use super::{
-    BatchError, ColumnRule, Columns, Gram, Map, Matrix, Median, Places, kernels,
+    BatchError, ColumnRule, Columns, Elector, Gram, Map, Matrix, Median, Places, kernels,
     measure::{self, Rows, Trust},
 };
 use crate::{Vector, simd::Real, vector::dot};
@@ -81,6 +81,23 @@ pub(super) fn dots<T: Real>(rows: &[Vector], point: &Vector) -> Vec<f64> {
 /// The squared distances of these pairs of rows.
 pub(super) fn distances_between<T: Real>(rows: &[Vector], pairs: &[(usize, Option<usize>)]) -> Vec<f64> {
     kernels::differences(&views::<T>(rows), pairs)
+}
+
+/// The inner products of the signs of the rows.
+pub(super) fn sign_products<T: Real>(rows: &[Vector]) -> Matrix {
+    kernels::sign_products(&views::<T>(rows))
+}
+
+/// The k-th smallest absolute value of every row.
+pub(super) fn ranked_lengths<T: Real>(rows: &[Vector], k: usize) -> Vec<f64> {
+    kernels::ranked(&views::<T>(rows), k)
+}
+
+/// The mean of what has the elected sign.
+pub(super) fn elected_mean<T: Real>(rows: &[Vector], electors: &[Elector]) -> Vector {
+    let mut output = vec![T::default(); rows[0].len()];
+    kernels::elected_mean(&views::<T>(rows), electors, &mut output);
+    T::vector(output)
 }
 
 /// The squared norm of every row.

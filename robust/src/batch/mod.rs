@@ -23,6 +23,7 @@ use std::sync::{Arc, OnceLock};
 
 use rayon::prelude::*;
 
+pub(crate) use columns::Elector;
 pub use columns::{ColumnRule, Columns, Median};
 pub use gram::Gram;
 pub use map::Map;
@@ -327,6 +328,59 @@ impl<'a> Batch<'a> {
         });
         self.found_finite(found.is_ok());
         found
+    }
+
+    /// For every two raw rows, in how many coordinates their signs are equal, less in how many they are opposite. One
+    /// pass over memory.
+    pub(crate) fn sign_products(&self) -> Matrix {
+        self.pass(Pass::Gram, || {
+            on_form!(
+                self.rows,
+                T => host::sign_products::<T>(self.rows),
+                torch => torch::sign_products(self.stack())
+            )
+        })
+    }
+
+    /// The k-th smallest, counted from 0, of the absolute values of every raw row. One pass over memory, a row
+    /// at a time.
+    ///
+    /// # Errors
+    /// [`BatchError::NonFinite`] as [`check_finite`](Self::check_finite).
+    ///
+    /// # Panics
+    /// Unless k < d.
+    pub(crate) fn ranked_lengths(&self, k: usize) -> Result<Vec<f64>, BatchError> {
+        assert!(k < self.d(), "length {k} of {}", self.d());
+        self.check_finite()?;
+        Ok(self.pass(Pass::Columns, || {
+            on_form!(
+                self.rows,
+                T => host::ranked_lengths::<T>(self.rows, k),
+                torch => torch::ranked_lengths(self.stack(), k)
+            )
+        }))
+    }
+
+    /// At every coordinate, the mean of what of the raw rows has the sign of Σ votes_i sign(x_ij), or 0 of nothing: those
+    /// longer than the threshold of their row, scaled by its factor and cut to the median length of all scaled values
+    /// (midpoint), without those that are 0 then. One pass over memory.
+    ///
+    /// # Errors
+    /// [`BatchError::NonFinite`] as [`check_finite`](Self::check_finite).
+    ///
+    /// # Panics
+    /// Unless there is one elector for each raw row.
+    pub(crate) fn elected_mean(&self, electors: &[Elector]) -> Result<Vector, BatchError> {
+        assert_eq!(electors.len(), self.rows.len(), "one elector for each row");
+        self.check_finite()?;
+        Ok(self.pass(Pass::Columns, || {
+            on_form!(
+                self.rows,
+                T => host::elected_mean::<T>(self.rows, electors),
+                torch => torch::elected_mean(self.stack(), electors)
+            )
+        }))
     }
 
     /// Squared distance of every (mapped) row to `point`. One pass over memory.

@@ -178,7 +178,9 @@ mod tests {
                     (0..m / 2).map(|i| vec![(i, 0.5), (i + 1, 0.5)]).collect();
                 let mapped = batch.mapped(crate::batch::Map::from_rows(m, means));
                 let means: Vec<Vec<f64>> = mapped.to_rows().iter().map(Vector::to_f64).collect();
-                check(&means, &samples[1], &mapped.grams_at(&samples).unwrap()[1], 10.0 * tolerance);
+                // of mixtures nothing is computed from the difference: twice as many roundings in registers of eight as of
+                // sixteen are seen
+                check(&means, &samples[1], &mapped.grams_at(&samples).unwrap()[1], 20.0 * tolerance);
             }
         }
     }

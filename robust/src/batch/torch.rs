@@ -7,7 +7,7 @@
 use tch::{Kind, Tensor, no_grad};
 
 use super::{
-    BatchError, ColumnRule, Columns, Gram, Map, Matrix, Median, Places,
+    BatchError, ColumnRule, Columns, Elector, Gram, Map, Matrix, Median, Places,
     measure::{self, Rows, Trust},
     rounding,
 };
@@ -141,6 +141,49 @@ pub(super) fn distances(stack: &Shared, map: Option<&Map>, point: &Vector) -> Ve
             })
             .collect();
         to_host(&sum(&parts))
+    })
+}
+
+/// The inner products of the signs of the rows.
+pub(super) fn sign_products(stack: &Shared) -> Matrix {
+    let m = stack.tensor().size()[0] as usize;
+    let part = |block: Tensor| {
+        let signs = block.sign().to_kind(Kind::Double);
+        signs.matmul(&signs.tr())
+    };
+    let products = no_grad(|| to_host(&sum(&blocks(stack.tensor()).map(part).collect::<Vec<_>>())));
+    Matrix::from_fn(m, m, |i, j| products[i * m + j])
+}
+
+/// The k-th smallest absolute value of every row, one row after the other.
+pub(super) fn ranked_lengths(stack: &Shared, k: usize) -> Vec<f64> {
+    let one = |row: Tensor| row.abs().kthvalue(k as i64 + 1, 0, false).0;
+    no_grad(|| to_host(&Tensor::stack(&stack.tensor().unbind(0).into_iter().map(one).collect::<Vec<_>>(), 0)))
+}
+
+/// The mean of what has the elected sign.
+pub(super) fn elected_mean(stack: &Shared, electors: &[Elector]) -> Vector {
+    let rows = stack.tensor();
+    let column = |of: fn(&Elector) -> f64| {
+        let values: Vec<f64> = electors.iter().map(of).collect();
+        to_device(&Tensor::from_slice(&values).unsqueeze(1), rows.device())
+    };
+    no_grad(|| {
+        let [votes, factors, thresholds] =
+            [column(|e| e.votes), column(|e| e.factor), column(|e| e.threshold)];
+        let mean = |block: Tensor| {
+            let block = block.to_kind(Kind::Double);
+            let elected = (&votes * block.sign()).sum_dim_intlist(0, false, Kind::Double).sign();
+            let clamp = apply(&ColumnRule::Median(Median::Midpoint), &(block.abs() * &factors));
+            let along = block * &elected;
+            let is_long = along.gt_tensor(&thresholds).to_kind(Kind::Double);
+            let values = (&along * &factors).minimum(&clamp) * is_long;
+            let count = values.gt(0.0).sum_dim_intlist(0, false, Kind::Double).clamp_min(1.0);
+            (elected * values.sum_dim_intlist(0, false, Kind::Double) / count).to_kind(rows.kind())
+        };
+        // several copies of a block are there at once
+        let means: Vec<Tensor> = blocks_for(rows, 4 * electors.len()).map(mean).collect();
+        Tensor::cat(&means, 0).into()
     })
 }
 

@@ -13,11 +13,13 @@
 mod cells;
 mod chunks;
 mod columns;
+mod elected;
 mod linear;
 mod mix;
 mod mixed;
 mod network;
 mod products;
+mod ranked;
 mod reduce;
 mod sampled;
 mod seen;
@@ -27,9 +29,11 @@ mod weighted;
 
 pub(super) use chunks::are_few;
 pub(super) use columns::columns;
+pub(super) use elected::elected_mean;
 pub(super) use linear::{combine, differences, distances, dots, norms2};
 pub(super) use mix::product;
 pub(super) use mixed::mixed;
-pub(super) use products::centred;
+pub(super) use products::{centred, sign_products};
+pub(super) use ranked::ranked;
 pub(super) use sampled::centred_at;
 pub(super) use weighted::weighted_median;

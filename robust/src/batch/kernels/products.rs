@@ -1,6 +1,6 @@
-//! The inner products of the rows, relative to a centre, in one pass.
+//! The inner products of the rows, relative to a centre, or of their signs, in one pass.
 //!
-//! Tiles of x_i - c, with c as the last row, are packed; products of three by
+//! Tiles of x_i - c, with c as the last row, or of signs are packed; products of three by
 //! four rows are summed in registers over a tile, and in f64 over the tiles.
 
 use std::ops::Range;
@@ -33,10 +33,19 @@ const BAND: usize = 12;
 /// The (m+1)×(m+1) products of x_1 - c, …, x_m - c and c, where c is row `centre`. Rows of R are packed and multiplied
 /// as A. One pass over the rows.
 pub(in crate::batch) fn centred<R: Real, A: Real>(rows: &[&[R]], centre: usize) -> Matrix {
-    let (n, d) = (rows.len() + 1, rows[0].len());
+    products::<R, A>(&Factors { rows, form: Form::Around(centre) })
+}
+
+/// The m×m products of the signs -1, 0 and 1 of the rows, exactly. One pass over the rows.
+pub(in crate::batch) fn sign_products<R: Real>(rows: &[&[R]]) -> Matrix {
+    products::<R, R>(&Factors { rows, form: Form::Signs })
+}
+
+fn products<R: Real, A: Real>(factors: &Factors<'_, R>) -> Matrix {
+    let (n, d) = (factors.count(), factors.rows[0].len());
     if n > FEW {
         // in the pool as a whole, else every tile would wait for its threads
-        let sums = rayon::scope(|_| together::<R, A>(rows, centre, tiles(0..d).map(Seen::Range)));
+        let sums = rayon::scope(|_| together::<R, A>(factors, tiles(0..d).map(Seen::Range)));
         return Matrix::symmetric(n, sums);
     }
     let chunk = chunks::size(n, WIDTH).max(d.div_ceil(CHUNKS)).next_multiple_of(WIDTH);
@@ -48,14 +57,61 @@ pub(in crate::batch) fn centred<R: Real, A: Real>(rows: &[&[R]], centre: usize) 
             let mut sums = vec![0.0; n * n];
             let mut tiles = tiles(range).peekable();
             while let Some(range) = tiles.next() {
-                let ahead =
-                    tiles.peek().into_iter().flat_map(|next| rows.iter().map(|row| &row[next.clone()]));
-                add(rows, centre, &Seen::Range(range), tile, &mut sums, ahead.collect());
+                let ahead = tiles
+                    .peek()
+                    .into_iter()
+                    .flat_map(|next| factors.rows.iter().map(|row| &row[next.clone()]))
+                    .collect();
+                add(factors, &Seen::Range(range), tile, &mut sums, ahead);
             }
             sums
         },
     );
     Matrix::symmetric(n, chunks::total(parts))
+}
+
+/// What is multiplied of the rows.
+pub(super) struct Factors<'a, R> {
+    pub rows: &'a [&'a [R]],
+    pub form: Form,
+}
+
+/// What of a row is multiplied.
+#[derive(Clone, Copy)]
+pub(super) enum Form {
+    /// x_i - c, and c behind the last x_i, where c is this row.
+    Around(usize),
+    /// -1, 0 or 1 for each coordinate.
+    Signs,
+}
+
+impl<R: Real> Factors<'_, R> {
+    /// How many vectors there are.
+    fn count(&self) -> usize {
+        match self.form {
+            Form::Around(_) => self.rows.len() + 1,
+            Form::Signs => self.rows.len(),
+        }
+    }
+
+    /// Fills the rows `first` … of a tile with what is seen, and zeros behind it.
+    #[inline(always)]
+    fn pack<A: Real>(&self, seen: &Seen<'_>, first: usize, tile: &mut [A]) {
+        let count = seen.len();
+        let mut around = [A::default(); WIDTH];
+        if let Form::Around(centre) = self.form {
+            seen.write(self.rows[centre], &mut around[..count]);
+        }
+        for (i, target) in (first..self.count()).zip(tile.chunks_exact_mut(WIDTH)) {
+            let (target, rest) = target.split_at_mut(count);
+            match (self.rows.get(i), self.form) {
+                (Some(row), Form::Around(_)) => seen.write_around(row, &around[..count], target),
+                (Some(row), Form::Signs) => seen.write_signs(row, target),
+                (None, _) => target.copy_from_slice(&around[..count]),
+            }
+            rest.fill(A::default());
+        }
+    }
 }
 
 /// Rows of a tile for n vectors: room for whole blocks.
@@ -70,17 +126,16 @@ pub(super) fn tiles(range: Range<usize>) -> impl Iterator<Item = Range<usize>> {
 
 /// The lower triangle, where the threads go through the tiles side by side and each sums rows of its own.
 pub(super) fn together<'a, R: Real, A: Real>(
-    rows: &[&[R]],
-    centre: usize,
+    factors: &Factors<'_, R>,
     tiles: impl Iterator<Item = Seen<'a>>,
 ) -> Vec<f64> {
-    let n = rows.len() + 1;
+    let n = factors.count();
     let (mut tile, mut sums) = (Tile::<A>::new(blocks(n), WIDTH), vec![0.0; n * n]);
     for seen in tiles {
         tile.all_mut().par_chunks_mut(BAND * WIDTH).enumerate().for_each(|(band, target)| {
             vectorised(
                 #[inline(always)]
-                || _ = pack(rows, centre, &seen, band * BAND, target),
+                || factors.pack(&seen, band * BAND, target),
             );
         });
         let tile = &tile;
@@ -102,43 +157,18 @@ pub(super) fn together<'a, R: Real, A: Real>(
 
 /// Adds the products of what is seen to the lower triangle, and asks for the memory `ahead`.
 fn add<R: Real, A: Real>(
-    rows: &[&[R]],
-    centre: usize,
+    factors: &Factors<'_, R>,
     seen: &Seen<'_>,
     tile: &mut Tile<A>,
     sums: &mut [f64],
     ahead: Vec<&[R]>,
 ) {
-    let used = vectorised(
+    vectorised(
         #[inline(always)]
-        || pack(rows, centre, seen, 0, tile.all_mut()),
+        || factors.pack(seen, 0, tile.all_mut()),
     );
-    let n = rows.len() + 1;
-    Arch::new().dispatch(Multiply { tile, columns: 0..used, n, band: 0..n, sums, ahead });
-}
-
-/// Fills the rows `first` … of a tile with what is seen of x_i - c, and of c behind the last x_i; says how many values
-/// of each row to use, a multiple of [`GROUP`].
-#[inline(always)]
-fn pack<R: Real, A: Real>(
-    rows: &[&[R]],
-    centre: usize,
-    seen: &Seen<'_>,
-    first: usize,
-    tile: &mut [A],
-) -> usize {
-    let count = seen.len();
-    let mut around = [A::default(); WIDTH];
-    seen.write(rows[centre], &mut around[..count]);
-    for (i, target) in (first..=rows.len()).zip(tile.chunks_exact_mut(WIDTH)) {
-        let (target, rest) = target.split_at_mut(count);
-        match rows.get(i) {
-            Some(row) => seen.write_around(row, &around[..count], target),
-            None => target.copy_from_slice(&around[..count]),
-        }
-        rest.fill(A::default());
-    }
-    count.next_multiple_of(GROUP)
+    let (n, columns) = (factors.count(), 0..seen.len().next_multiple_of(GROUP));
+    Arch::new().dispatch(Multiply { tile, columns, n, band: 0..n, sums, ahead });
 }
 
 /// Adds the products of the rows `band` of a tile, of which the first `n` count, to those rows of the lower triangle.

@@ -5,7 +5,6 @@ use crate::{batch::ColumnRule, simd::Real};
 
 /// The outputs of a sorting network over `n` values that a rule uses; `None` if it needs no order.
 pub(super) fn uses(rule: &ColumnRule, n: usize) -> Option<Vec<Use>> {
-    let (lower, upper) = ((n - 1) / 2, n / 2);
     let ends = |count: usize, ends: Use, middle: Use| {
         let mut uses = vec![middle; n];
         uses[..count].fill(ends);
@@ -17,15 +16,22 @@ pub(super) fn uses(rule: &ColumnRule, n: usize) -> Option<Vec<Use>> {
         | ColumnRule::TurnedMean { .. }
         | ColumnRule::Minimum
         | ColumnRule::Maximum => None,
-        ColumnRule::Median(_) => Some(ends(lower, Use::Dropped, Use::Exact)),
+        ColumnRule::Median(_) => Some(uses_of_median(n)),
         ColumnRule::TrimmedMean { f } => Some(ends(f, Use::Dropped, Use::Summed)),
         ColumnRule::MeanAroundMedian { keep, .. } => {
             let mut uses = ends(n - keep, Use::Exact, Use::Summed);
-            uses[lower..=upper].fill(Use::Exact);
+            uses[(n - 1) / 2..=n / 2].fill(Use::Exact);
             Some(uses)
         }
         ColumnRule::MeanAroundTrimmedMean { keep, f } => Some(ends(f.max(n - keep), Use::Exact, Use::Summed)),
     }
+}
+
+/// The same for a median of any kind.
+pub(super) fn uses_of_median(n: usize) -> Vec<Use> {
+    let mut uses = vec![Use::Dropped; n];
+    uses[(n - 1) / 2..=n / 2].fill(Use::Exact);
+    uses
 }
 
 /// The rule's value of every column of `tile`, as far as `out` goes. `sums` has room for one row.
@@ -57,7 +63,7 @@ pub(super) fn reduce<T: Real>(rule: &ColumnRule, tile: &mut Tile<T>, sums: &mut 
         }
         ColumnRule::SignMajority => {
             sum_signs(tile, out);
-            out.iter_mut().for_each(|sum| *sum = sign(*sum));
+            out.iter_mut().for_each(|sum| *sum = sum.sign());
         }
         ColumnRule::TurnedMean { votes } => {
             sum(tile, 0..n, sums);
@@ -130,7 +136,7 @@ fn turned_mean<T: Real>(sums: &[f64], count: usize, votes: usize, out: &mut [T])
 fn sum_signs<T: Real>(tile: &Tile<T>, out: &mut [T]) {
     out.fill(T::default());
     for i in 0..tile.rows() {
-        out.iter_mut().zip(tile.row(i)).for_each(|(sum, &x)| *sum = *sum + sign(x));
+        out.iter_mut().zip(tile.row(i)).for_each(|(sum, &x)| *sum = *sum + x.sign());
     }
 }
 
@@ -141,12 +147,4 @@ fn extreme<T: Real>(tile: &Tile<T>, out: &mut [T], before: impl Fn(T, T) -> bool
     for i in 1..tile.rows() {
         out.iter_mut().zip(tile.row(i)).for_each(|(out, &x)| *out = if before(x, *out) { x } else { *out });
     }
-}
-
-#[inline(always)]
-fn sign<T: Real>(x: T) -> T {
-    let (zero, one) = (T::default(), T::from_f64(1.0));
-    let up = if x > zero { one } else { zero };
-    let down = if x < zero { one } else { zero };
-    up - down
 }

@@ -10,7 +10,7 @@ use pulp::Arch;
 use super::{
     cells::{Cell, Cells},
     chunks,
-    products::{CHUNKS, FEW, Multiply, WIDTH, blocks, tiles, together},
+    products::{CHUNKS, FEW, Factors, Form, Multiply, WIDTH, blocks, tiles, together},
     seen::Seen,
     tile::{Tile, with_kept},
 };
@@ -34,7 +34,8 @@ pub(in crate::batch) fn centred_at<R: Real, A: Real>(
     if n > FEW {
         let one = |set: &&Places| {
             let listed: Vec<usize> = set.iter().collect();
-            Matrix::symmetric(n, together::<R, A>(rows, centre, listed.chunks(WIDTH).map(Seen::Listed)))
+            let factors = Factors { rows, form: Form::Around(centre) };
+            Matrix::symmetric(n, together::<R, A>(&factors, listed.chunks(WIDTH).map(Seen::Listed)))
         };
         return rayon::scope(|_| sets.iter().map(one).collect()); // in the pool as a whole
     }

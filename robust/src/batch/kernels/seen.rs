@@ -30,6 +30,13 @@ impl Seen<'_> {
         }
     }
 
+    /// Writes the signs of this of a row: -1, 0 or 1.
+    #[inline(always)]
+    pub fn write_signs<R: Real, A: Real>(&self, row: &[R], out: &mut [A]) {
+        self.write(row, out);
+        out.iter_mut().for_each(|y| *y = y.sign());
+    }
+
     /// Writes this of a row less `centre`, which is this of another.
     #[inline(always)]
     pub fn write_around<R: Real, A: Real>(&self, row: &[R], centre: &[A], out: &mut [A]) {
