@@ -21,8 +21,8 @@ use crate::{
 /// of coordinates, where z is what the rule inside makes of the vectors there; equal scores go by index.
 ///
 /// The coordinates are dealt at random into `groups`, anew in every round, whose sizes differ by one at most. In one
-/// group of all of them the score is the distance to the result of the rule inside; the groups are read one by one, each
-/// in a copy. A rule that remembers cannot stand inside, for what it remembers is of other coordinates in the next round.
+/// group of all of them the score is the distance to the result of the rule inside; else each thread copies one group after
+/// the other. A rule that remembers cannot stand inside, for what it remembers is of other coordinates in the next round.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Gas {

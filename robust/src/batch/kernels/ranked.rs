@@ -20,7 +20,8 @@ const SEGMENT: usize = 1024;
 /// Values that are taken aside if one of them is among those sought: a test for each would mislead the processor.
 const GROUP: usize = 8;
 
-/// The k-th smallest, counted from 0, of |x_ij| over j for every row, which is finite. Three passes over the rows, one row after the other.
+/// The k-th smallest, counted from 0, of |x_ij| over j for every row, which is finite. A row is walked over three times
+/// before the next one.
 pub(in crate::batch) fn ranked<T: Real>(rows: &[&[T]], k: usize) -> Vec<f64> {
     let one = |row: &&[T]| of(row, k).to_f64();
     if chunks::are_few(rows.len() * rows[0].len()) {
