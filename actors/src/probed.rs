@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use phalanx_robust::{
-    Batch, BatchError, Size,
+    Batch, BatchError, Layout, Size,
     aggregation::{Aggregate, Aggregation, Aggregator, Bound, Context, Defence, Output, RuleError},
     state::{State, StateError, Stateful},
 };
@@ -85,6 +85,14 @@ impl Aggregator for Probed {
 
     fn count_samples(&mut self, held: Option<&[usize]>) -> Result<(), RuleError> {
         Arc::make_mut(&mut self.defence).count_samples(held)
+    }
+
+    fn needs_layout(&self) -> bool {
+        self.defence.needs_layout()
+    }
+
+    fn know_layout(&mut self, layout: &Layout) -> Result<(), RuleError> {
+        Arc::make_mut(&mut self.defence).know_layout(layout)
     }
 }
 

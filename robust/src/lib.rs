@@ -33,6 +33,7 @@ mod contain;
 mod decimals;
 pub mod describe;
 pub mod estimator;
+mod layout;
 pub mod random;
 pub mod simd;
 pub mod state;
@@ -42,6 +43,7 @@ mod vector;
 
 pub use batch::{Batch, BatchError, ColumnRule, Columns, Gram, Map, Matrix, Median, Pass, Watch};
 pub use contain::{contained, panic_message};
+pub use layout::{Block, Layout};
 #[cfg(feature = "torch")]
 pub use vector::{Copied, Shared, copied_to_host, to_device};
 pub use vector::{Dtype, Vector};

@@ -18,7 +18,7 @@ use serde::Serialize;
 
 use super::{
     at_least,
-    matrices::{Chain, Failure, ended, npy, preset, reference, spare},
+    matrices::{Chain, Failure, ended, layout, npy, preset, reference, spare},
     stopwatch::{Lap, Stopwatch},
 };
 use crate::{
@@ -49,6 +49,9 @@ pub struct Arguments {
     /// The server's own vector, which rules such as `fltrust` need: of length d, or a 1 x d matrix.
     #[arg(long, value_name = "REFERENCE.npy")]
     reference: Option<PathBuf>,
+    /// Coordinates of every layer, for rules that go by layers, such as `lasa`: 100,20. Without it a vector is one layer.
+    #[arg(long, value_name = "D1,D2", value_delimiter = ',', allow_negative_numbers = true, value_parser = at_least(1_usize))]
+    layers: Vec<usize>,
     /// Where the result goes: a .npy file of the same number format.
     #[arg(long, short, value_name = "OUT.npy")]
     out: PathBuf,
@@ -64,9 +67,10 @@ pub fn main(registry: &Registry, arguments: &Arguments) -> ExitCode {
 
 fn aggregate(registry: &Registry, arguments: &Arguments) -> Result<(), Failure> {
     check_files(arguments)?;
-    let (chain, rule) = Chain::parse(registry, &arguments.rule, arguments.preset)?;
+    let (mut chain, rule) = Chain::parse(registry, &arguments.rule, arguments.preset)?;
     let file = MatrixFile::open(&arguments.input)?;
     let size = size(file.m(), arguments.f)?;
+    chain.know_layout(&layout(&arguments.layers, file.d())?)?;
     chain.check(size).map_err(Failure::rule(&arguments.input))?;
     let reference = reference(arguments.reference.as_deref(), chain.needs_reference(), &file)?;
     let (d, dtype) = (file.d(), file.dtype());

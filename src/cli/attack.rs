@@ -13,7 +13,8 @@ use phalanx_robust::{
 use super::{
     at_least,
     matrices::{
-        Chain, Failure, beside, elements, ended, finite, fit, make, npy, parameter, preset, reference, spare,
+        Chain, Failure, beside, elements, ended, finite, fit, layout, make, npy, parameter, preset,
+        reference, spare, tell_layout,
     },
 };
 use crate::{
@@ -42,6 +43,9 @@ pub struct Arguments {
     /// The server's own vector, which rules such as `fltrust` need when they are probed: of length d, or a 1 x d matrix.
     #[arg(long, value_name = "REFERENCE.npy")]
     reference: Option<PathBuf>,
+    /// Coordinates of every layer, for rules that go by layers, such as `lasa`: 100,20. Without it a vector is one layer.
+    #[arg(long, value_name = "D1,D2", value_delimiter = ',', allow_negative_numbers = true, value_parser = at_least(1_usize))]
+    layers: Vec<usize>,
     /// Whose meaning the names take: paper, dahan or byzfl.
     #[arg(long, value_name = "PRESET", default_value = "paper", value_parser = preset)]
     preset: Preset,
@@ -65,7 +69,8 @@ fn forge(registry: &Registry, arguments: &Arguments) -> Result<(), Failure> {
     let file = MatrixFile::open(&arguments.honest)?;
     let size = size(&file, arguments.f)?;
     let mut attack = attack(registry, arguments, size)?;
-    let defence = defence(registry, arguments, attack.as_ref(), size)?;
+    let mut defence = defence(registry, arguments, attack.as_ref(), size)?;
+    tell_layout(&mut defence, &layout(&arguments.layers, file.d())?)?;
     let own = own(arguments, attack.as_ref(), &file)?;
     let probed = attack.knowledge() == Knowledge::Defence && defence.needs_reference();
     let reference = reference(arguments.reference.as_deref(), probed, &file)?;

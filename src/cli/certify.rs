@@ -21,7 +21,7 @@ use phalanx_robust::{
 
 use super::{
     at_least,
-    matrices::{Chain, Failure, ended, fit, npy, preset},
+    matrices::{Chain, Failure, ended, fit, layout, npy, preset, tell_layout},
 };
 use crate::{config::Named, interop::write_matrix, registry::Registry};
 
@@ -40,6 +40,9 @@ pub struct Arguments {
     /// Length of a vector.
     #[arg(long, value_name = "D", default_value_t = 8, allow_negative_numbers = true, value_parser = clap::value_parser!(u32).range(1..=1 << 20))]
     d: u32,
+    /// Coordinates of every layer, for rules that go by layers, such as `lasa`: 100,20. Without it a vector is one layer.
+    #[arg(long, value_name = "D1,D2", value_delimiter = ',', allow_negative_numbers = true, value_parser = at_least(1_usize))]
+    layers: Vec<usize>,
     /// How often the rule is applied, beside what attacks probe.
     #[arg(long, value_name = "N", default_value_t = 2000, allow_negative_numbers = true, value_parser = at_least(1_u32))]
     budget: u32,
@@ -62,8 +65,9 @@ pub fn main(registry: &Registry, arguments: &Arguments) -> ExitCode {
 
 fn certify(registry: &Registry, arguments: &Arguments) -> Result<(), Failure> {
     npy(&arguments.out)?;
-    let (defence, _) = Chain::defence(registry, &arguments.rule, arguments.preset)?;
+    let (mut defence, _) = Chain::defence(registry, &arguments.rule, arguments.preset)?;
     let &Arguments { m, f, d, budget, seed, .. } = arguments;
+    tell_layout(&mut defence, &layout(&arguments.layers, d as usize)?)?;
     if f == 0 || f >= m.div_ceil(2) {
         return Err(Failure::flag("--f", format!("f = {f} of m = {m} vectors; 0 < f < m/2 is needed")));
     }

@@ -9,11 +9,11 @@ use std::{
 };
 
 use phalanx_robust::{
-    BatchError, Size, Vector,
+    BatchError, Layout, Size, Vector,
     aggregation::{Defence, Layer, Mixer, RuleError},
     attack::AttackError,
     contained,
-    describe::{ParameterError, Preset},
+    describe::{ParameterError, Preset, counted},
 };
 use serde::{Deserialize, de::value::StrDeserializer};
 
@@ -155,6 +155,17 @@ impl Chain {
         }
     }
 
+    /// Tells the chain where the tensors lie; pre-aggregators alone do not ask.
+    ///
+    /// # Errors
+    /// [`Failure::Flag`].
+    pub fn know_layout(&mut self, layout: &Layout) -> Result<(), Failure> {
+        match self {
+            Self::Defence(defence) => tell_layout(defence, layout),
+            Self::Mixer(_) => Ok(()),
+        }
+    }
+
     /// The condition on (m, f) under which every layer is defined.
     ///
     /// # Errors
@@ -170,6 +181,31 @@ impl Chain {
     pub fn needs_reference(&self) -> bool {
         matches!(self, Self::Defence(defence) if defence.needs_reference())
     }
+}
+
+/// Tells `defence`, after `--rule`, where the tensors lie.
+///
+/// # Errors
+/// [`Failure::Flag`].
+pub fn tell_layout(defence: &mut Defence, layout: &Layout) -> Result<(), Failure> {
+    defence.know_layout(layout).map_err(|error| Failure::flag("--rule", error))
+}
+
+/// Tensors of these lengths, after `--layers`, in vectors of length `d`; one of all coordinates where none are given.
+///
+/// # Errors
+/// [`Failure::Flag`] if they are not of that length together.
+pub fn layout(lengths: &[usize], d: usize) -> Result<Layout, Failure> {
+    if lengths.is_empty() {
+        return Ok(Layout::whole(d));
+    }
+    let sum = lengths.iter().fold(0, |sum: usize, length| sum.saturating_add(*length));
+    if sum == d {
+        return Ok(Layout::new((1..).map(|at: usize| at.to_string()).zip(lengths.iter().copied())));
+    }
+    let given = counted(lengths.len(), "layer");
+    let message = format!("{given} of {sum} coordinates together; the vectors have {d}");
+    Err(Failure::flag("--layers", message))
 }
 
 /// Makes the component `named` after `flag`.

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, path::Path};
 
-use phalanx_robust::{random::Seed, step::Domain};
+use phalanx_robust::{Layout, random::Seed, step::Domain};
 use tch::{Cuda, Device};
 
 use super::{
@@ -72,6 +72,7 @@ pub(super) fn images(
     let summary = format!("{name} ({} parameters) on {}{}", network.dim(), dataset.name, steps(task));
     let precision = precision(task.precision);
     let arithmetic = Some(arithmetic(&network, precision, device));
+    let layout = Layout::new(network.parameters().iter().map(|one| (&one.name, one.len)));
     let settings = Settings {
         precision,
         device,
@@ -94,6 +95,7 @@ pub(super) fn images(
         learner: walking(&planner.config.task, Box::new(learner)),
         samplers,
         held,
+        layout,
         remarks,
         root,
         domain: Domain::Everywhere,

@@ -196,7 +196,11 @@ impl Planner<'_> {
         let Found { size, groups, mut defence, step, faults, closing, subject, mut remarks } = found;
         let mut workload = Workload::plan(&mut self, &groups, subject)?;
         remarks.append(&mut workload.remarks);
-        self.guarded("aggregator.rule", || defence.count_samples(workload.held.as_deref()))?
+        let tell = || {
+            defence.count_samples(workload.held.as_deref())?;
+            defence.know_layout(&workload.layout)
+        };
+        self.guarded("aggregator.rule", tell)?
             .map_err(|error| self.error("aggregator.rule", error.to_string()))?;
         // Without passes it has fitted, and what an objective took since then was counted.
         let need = match workload.passes {

@@ -4,7 +4,7 @@
 use std::{collections::BTreeMap, path::Path, sync::Arc};
 
 use phalanx_actors::{Learner, learner::Sampler};
-use phalanx_robust::{Dtype, random::Seed, step::Domain};
+use phalanx_robust::{Dtype, Layout, random::Seed, step::Domain};
 
 use super::{
     Arithmetic,
@@ -34,6 +34,8 @@ pub(super) struct Workload {
     pub samplers: Vec<Box<dyn Sampler>>,
     /// How many samples each of them draws from; None without shards.
     pub held: Option<Vec<usize>>,
+    /// Where the parameter tensors lie in the vectors.
+    pub layout: Layout,
     /// What whoever starts the run should know of who holds what.
     pub remarks: Vec<String>,
     /// The sampler of the server's own batches, if it has a root set.
@@ -212,6 +214,7 @@ fn convex(
         learner: walking(task, Box::new(learner)),
         samplers,
         held,
+        layout: Layout::whole(found.dim),
         remarks,
         root: root.transpose()?.flatten(),
         domain: objective.domain(),

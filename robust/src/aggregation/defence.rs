@@ -4,7 +4,7 @@ use std::{collections::HashSet, fmt, sync::Arc};
 
 use super::{Aggregate, Aggregator, Bound, Context, Layer, MetaAggregator, Output, PreAggregator, RuleError};
 use crate::{
-    Batch, BatchError, Size, Vector,
+    Batch, BatchError, Layout, Size, Vector,
     batch::in_pool,
     random::Stream,
     state::{State, StateError, Stateful},
@@ -107,6 +107,20 @@ impl Defence {
     /// [`RuleError::Parameter`] of the first layer that weighs by samples, if there are none.
     pub fn count_samples(&mut self, held: Option<&[usize]>) -> Result<(), RuleError> {
         self.root.count_samples(held)
+    }
+
+    /// Whether a layer of the chain goes by the tensors of the model.
+    pub fn needs_layout(&self) -> bool {
+        self.root.needs_layout()
+    }
+
+    /// Tells the chain where the parameter tensors lie in the vectors. Whoever plans a run does so before its first round;
+    /// rules that are not told take a vector as one tensor.
+    ///
+    /// # Errors
+    /// [`RuleError`] of the first rule that has no use for such a model.
+    pub fn know_layout(&mut self, layout: &Layout) -> Result<(), RuleError> {
+        self.root.know_layout(layout)
     }
 
     /// The published bound of the whole chain, if every layer has one that fits the next.
@@ -284,6 +298,15 @@ impl Aggregator for Over {
         self.inner.count_samples(held)
     }
 
+    fn needs_layout(&self) -> bool {
+        self.meta.needs_layout() || self.inner.needs_layout()
+    }
+
+    fn know_layout(&mut self, layout: &Layout) -> Result<(), RuleError> {
+        self.meta.know_layout(layout)?;
+        self.inner.know_layout(layout)
+    }
+
     fn bound(&self, size: Size) -> Option<Bound> {
         self.meta.bound(size, &self.inner.bound(size)?)
     }
@@ -350,6 +373,14 @@ impl Aggregator for Under {
 
     fn count_samples(&mut self, held: Option<&[usize]>) -> Result<(), RuleError> {
         self.inner.count_samples(held)
+    }
+
+    fn needs_layout(&self) -> bool {
+        self.inner.needs_layout()
+    }
+
+    fn know_layout(&mut self, layout: &Layout) -> Result<(), RuleError> {
+        self.inner.know_layout(layout)
     }
 
     fn bound(&self, size: Size) -> Option<Bound> {

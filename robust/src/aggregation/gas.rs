@@ -22,7 +22,8 @@ use crate::{
 ///
 /// The coordinates are dealt at random into `groups`, anew in every round, whose sizes differ by one at most. In one
 /// group of all of them the score is the distance to the result of the rule inside; else each thread copies one group after
-/// the other. A rule that remembers cannot stand inside, for what it remembers is of other coordinates in the next round.
+/// the other. A rule that remembers cannot stand inside, for what it remembers is of other coordinates in the next round,
+/// nor one that goes by the tensors of the model, of which a group has pieces.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Gas {
@@ -49,7 +50,7 @@ impl Rule for Gas {
     }
 
     fn condition() -> &'static str {
-        "m > 2f, and a rule inside that remembers nothing"
+        "m > 2f, and a rule inside that remembers nothing and knows no tensors"
     }
 }
 
@@ -61,12 +62,19 @@ impl MetaAggregator for Gas {
     }
 
     fn accepts(&self, inner: &dyn Aggregator) -> Result<(), RuleError> {
-        if inner.state().is_empty() && inner.holds(1, 1) == 0 {
-            return Ok(());
+        let refused = |rule: &str| {
+            let message = format!(
+                "a rule that {rule}, cannot stand under `gas`, whose groups of coordinates are others in every round"
+            );
+            Err(RuleError::Chain(message))
+        };
+        if inner.needs_layout() {
+            return refused("goes by the tensors of the model, such as `lasa`");
         }
-        let message = "a rule that remembers, such as `centered-clipping`, cannot stand under `gas`, whose groups of \
-                       coordinates are others in every round";
-        Err(RuleError::Chain(message.into()))
+        if !inner.state().is_empty() || inner.holds(1, 1) > 0 {
+            return refused("remembers, such as `centered-clipping`");
+        }
+        Ok(())
     }
 
     fn aggregate(

@@ -116,7 +116,7 @@ use dyn_clone::DynClone;
 
 pub use crate::batch::Median;
 use crate::{
-    Batch, Map, Size,
+    Batch, Layout, Map, Size,
     describe::{Described, ParameterError},
     state::Stateful,
 };
@@ -317,6 +317,21 @@ pub trait Aggregator: DynClone + Stateful + Send + Sync {
         Ok(())
     }
 
+    /// Whether the rule goes by the tensors that coordinates belong to, so that it needs all of them, in their order.
+    fn needs_layout(&self) -> bool {
+        false
+    }
+
+    /// Told before the first round where the parameter tensors lie in the vectors. A rule that is not told takes a vector
+    /// as one tensor.
+    ///
+    /// # Errors
+    /// [`RuleError`] if the rule has no use for such a model.
+    fn know_layout(&mut self, layout: &Layout) -> Result<(), RuleError> {
+        let _ = layout;
+        Ok(())
+    }
+
     /// Whether the rule may ask for [`Batch::gram`] or hold other tables of m × m numbers.
     fn needs_pairs(&self) -> bool {
         true
@@ -407,6 +422,20 @@ pub trait MetaAggregator: DynClone + Stateful + Send + Sync {
     /// As there.
     fn count_samples(&mut self, held: Option<&[usize]>) -> Result<(), RuleError> {
         let _ = held;
+        Ok(())
+    }
+
+    /// As [`Aggregator::needs_layout`], of this layer alone.
+    fn needs_layout(&self) -> bool {
+        false
+    }
+
+    /// As [`Aggregator::know_layout`], for this layer alone.
+    ///
+    /// # Errors
+    /// As there.
+    fn know_layout(&mut self, layout: &Layout) -> Result<(), RuleError> {
+        let _ = layout;
         Ok(())
     }
 

@@ -8,7 +8,7 @@ use super::{
     trial::{D, Pairs, Same, Trial, stream},
 };
 use crate::{
-    Dtype, Size, Vector, Watch,
+    Dtype, Layout, Size, Vector, Watch,
     aggregation::{Aggregation, Context, Defence, Layer, Mean, RuleError},
 };
 
@@ -46,7 +46,7 @@ impl Subject<'_> {
         Trial::drawn(self.size.m, self.size.f, D, dtype, round)
     }
 
-    /// The rule without memory, told that all workers hold as many samples.
+    /// The rule without memory, told that all workers hold as many samples, and of two layers in the vectors of the input.
     fn fresh(&self, trial: &Trial) -> Result<Defence, Broken> {
         let layer = trial.calm(self.make)?;
         let layers = match layer {
@@ -56,6 +56,9 @@ impl Subject<'_> {
         let counted = trial.calm(|| {
             let mut defence = Defence::new(layers)?;
             defence.count_samples(Some(&vec![1; self.size.m.max(MANY)]))?;
+            if let Some(vector) = trial.vectors.first() {
+                defence.know_layout(&two_layers(vector.len()))?;
+            }
             Ok(defence)
         })?;
         counted.map_err(|error: RuleError| trial.breaks(Promise::Works, error.to_string()))
@@ -224,6 +227,12 @@ impl Subject<'_> {
         let other = Context::new(trial.f, stream("others", trial.round));
         Ok(!self.found(&mut self.fresh(trial)?, trial, other)?.is_same(found))
     }
+}
+
+/// Two layers in d coordinates, the first of which has two tensors if there are enough.
+fn two_layers(d: usize) -> Layout {
+    let (weight, bias) = (d / 2, d / 8);
+    Layout::new([("0.weight", weight), ("0.bias", bias), ("1.weight", d - weight - bias)])
 }
 
 /// What a rule is told of the round of an input.
