@@ -145,6 +145,8 @@ fn rare() -> Vec<Line> {
         &["flame"],
         &["fools-gold"],
         &["fedseca"],
+        &["lasa"],
+        &["fl-defender"],
         &["foundation-fl", "cwtm"],
         &["norm-clipping"],
         &["robust-lr"],

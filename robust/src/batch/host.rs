@@ -1,9 +1,9 @@
 //! Batches on the host: the operations of `Batch` by the kernels, over f32 or f64 rows.
 
-use std::{borrow::Cow, cell::Cell};
+use std::{borrow::Cow, cell::Cell, ops::Range};
 
 use super::{
-    BatchError, ColumnRule, Columns, Elector, Gram, Map, Matrix, Median, Places, kernels,
+    BatchError, ColumnRule, Columns, Elector, Gram, Left, Map, Matrix, Median, Places, kernels,
     measure::{self, Rows, Trust},
 };
 use crate::{Vector, simd::Real, vector::dot};
@@ -62,6 +62,21 @@ pub(super) fn weighted_median<T: Real>(
 
 pub(super) fn combine<T: Real>(rows: &[Vector], coefficients: &[f64]) -> Vector {
     T::vector(kernels::combine(&views::<T>(rows), coefficients))
+}
+
+/// What is left of every row in every block without its short coordinates.
+pub(super) fn left<T: Real>(rows: &[Vector], blocks: &[Range<usize>], least: &[f64]) -> Vec<Vec<Left>> {
+    kernels::left(&views::<T>(rows), blocks, least)
+}
+
+/// In every block the combination of the rows without their short coordinates.
+pub(super) fn combine_left<T: Real>(
+    rows: &[Vector],
+    blocks: &[Range<usize>],
+    least: &[f64],
+    coefficients: &[Vec<f64>],
+) -> Vector {
+    T::vector(kernels::combine_left(&views::<T>(rows), blocks, least, coefficients))
 }
 
 /// The rows of `map` times the rows.

@@ -19,7 +19,10 @@ mod places;
 #[cfg(feature = "torch")]
 mod torch;
 
-use std::sync::{Arc, OnceLock};
+use std::{
+    ops::Range,
+    sync::{Arc, OnceLock},
+};
 
 use rayon::prelude::*;
 
@@ -85,6 +88,17 @@ pub(crate) fn in_pool<T: Send>(rows: &[Vector], work: impl FnOnce() -> T + Send)
 /// What rounding may change in a sum of so many weights, as a part of it.
 pub(crate) fn rounding(weights: usize) -> f64 {
     4.0 * weights as f64 * f64::EPSILON
+}
+
+/// What is left of a row in a block of its coordinates, where short ones are left out.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(crate) struct Left {
+    /// The squared norm.
+    pub norm2: f64,
+    /// Number of coordinates above 0.
+    pub up: usize,
+    /// Number of those below 0.
+    pub down: usize,
 }
 
 /// m alike vectors, possibly under a linear map.
@@ -530,6 +544,36 @@ impl<'a> Batch<'a> {
             },
             torch => torch::at(self.stack(), places)
         )
+    }
+
+    /// What is left of every raw row in every one of these blocks of coordinates, where those shorter than `least` of the
+    /// row are left out. One pass over memory.
+    pub(crate) fn raw_left(&self, blocks: &[Range<usize>], least: &[f64]) -> Vec<Vec<Left>> {
+        self.pass(Pass::Distances, || {
+            on_form!(
+                self.rows,
+                T => host::left::<T>(self.rows, blocks, least),
+                torch => torch::left(self.stack(), blocks, least)
+            )
+        })
+    }
+
+    /// In every one of these blocks, which follow each other from the first coordinate to the last, the combination of the
+    /// raw rows with its own coefficients, where coordinates shorter than `least` of the row are left out. One pass over
+    /// memory.
+    pub(crate) fn combine_raw_left(
+        &self,
+        blocks: &[Range<usize>],
+        least: &[f64],
+        coefficients: &[Vec<f64>],
+    ) -> Vector {
+        self.pass(Pass::Combine, || {
+            on_form!(
+                self.rows,
+                T => host::combine_left::<T>(self.rows, blocks, least, coefficients),
+                torch => torch::combine_left(self.stack(), blocks, least, coefficients)
+            )
+        })
     }
 
     /// All (mapped) rows as vectors of their own. Under a map those that are no raw row are computed, in one pass.

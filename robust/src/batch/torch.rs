@@ -4,10 +4,12 @@
 //! The rows are stacked once per batch. Passes go by blocks of columns, so that
 //! copies in f64 and sorted copies stay small beside the batch.
 
+use std::ops::Range;
+
 use tch::{Kind, Tensor, no_grad};
 
 use super::{
-    BatchError, ColumnRule, Columns, Elector, Gram, Map, Matrix, Median, Places,
+    BatchError, ColumnRule, Columns, Elector, Gram, Left, Map, Matrix, Median, Places,
     measure::{self, Rows, Trust},
     rounding,
 };
@@ -164,13 +166,11 @@ pub(super) fn ranked_lengths(stack: &Shared, k: usize) -> Vec<f64> {
 /// The mean of what has the elected sign.
 pub(super) fn elected_mean(stack: &Shared, electors: &[Elector]) -> Vector {
     let rows = stack.tensor();
-    let column = |of: fn(&Elector) -> f64| {
-        let values: Vec<f64> = electors.iter().map(of).collect();
-        to_device(&Tensor::from_slice(&values).unsqueeze(1), rows.device())
+    let of = |of: fn(&Elector) -> f64| {
+        column(&electors.iter().map(of).collect::<Vec<_>>(), Kind::Double, rows)
     };
     no_grad(|| {
-        let [votes, factors, thresholds] =
-            [column(|e| e.votes), column(|e| e.factor), column(|e| e.threshold)];
+        let [votes, factors, thresholds] = [of(|e| e.votes), of(|e| e.factor), of(|e| e.threshold)];
         let mean = |block: Tensor| {
             let block = block.to_kind(Kind::Double);
             let elected = (&votes * block.sign()).sum_dim_intlist(0, false, Kind::Double).sign();
@@ -185,6 +185,67 @@ pub(super) fn elected_mean(stack: &Shared, electors: &[Elector]) -> Vector {
         let means: Vec<Tensor> = blocks_for(rows, 4 * electors.len()).map(mean).collect();
         Tensor::cat(&means, 0).into()
     })
+}
+
+/// What is left of every row in every block without its short coordinates. A device is waited for once.
+pub(super) fn left(stack: &Shared, blocks: &[Range<usize>], least: &[f64]) -> Vec<Vec<Left>> {
+    no_grad(|| {
+        let rows = stack.tensor();
+        let least = column(least, Kind::Double, rows);
+        let told: Vec<Tensor> = blocks.iter().map(|block| told_of(rows, block, &least)).collect();
+        let told = to_host(&Tensor::stack(&told, 0)); // of each block, three numbers of every row
+        let m = rows.size()[0] as usize;
+        let of = |i: usize, block: &[f64]| Left {
+            norm2: block[i],
+            up: block[m + i] as usize,
+            down: block[2 * m + i] as usize,
+        };
+        (0..m).map(|i| told.chunks(3 * m).map(|block| of(i, block)).collect()).collect()
+    })
+}
+
+/// The squared norm and the numbers of both signs of every row in a block without its short coordinates, 3×m.
+fn told_of(rows: &Tensor, block: &Range<usize>, least: &Tensor) -> Tensor {
+    let told = |part: &Tensor| {
+        let long = long(part, least);
+        let count = |is: Tensor| is.sum_dim_intlist(1, false, Kind::Double);
+        Tensor::stack(&[norms2(&long), count(long.gt(0.0)), count(long.lt(0.0))], 0)
+    };
+    sum(&pieces(rows, block).iter().map(told).collect::<Vec<_>>())
+}
+
+/// In every block the combination of the rows without their short coordinates.
+pub(super) fn combine_left(
+    stack: &Shared,
+    blocks: &[Range<usize>],
+    least: &[f64],
+    coefficients: &[Vec<f64>],
+) -> Vector {
+    no_grad(|| {
+        let rows = stack.tensor();
+        let least = column(least, Kind::Double, rows);
+        let of = |(block, coefficients): (&Range<usize>, &Vec<f64>)| {
+            let c = column(coefficients, rows.kind(), rows).squeeze_dim(1);
+            pieces(rows, block).iter().map(|part| c.matmul(&long(part, &least))).collect::<Vec<_>>()
+        };
+        let parts: Vec<Tensor> = blocks.iter().zip(coefficients).flat_map(of).collect();
+        Tensor::cat(&parts, 0).into()
+    })
+}
+
+/// The rows at the coordinates of a block, in pieces.
+fn pieces(rows: &Tensor, block: &Range<usize>) -> Vec<Tensor> {
+    blocks(&rows.narrow(1, block.start as i64, block.len() as i64)).collect()
+}
+
+/// The rows with 0 in place of coordinates shorter than `least` of the row, m×1.
+fn long(rows: &Tensor, least: &Tensor) -> Tensor {
+    rows * rows.abs().ge_tensor(least)
+}
+
+/// One number for each row beside them, m×1.
+fn column(values: &[f64], kind: Kind, rows: &Tensor) -> Tensor {
+    to_device(&Tensor::from_slice(values).to_kind(kind), rows.device()).unsqueeze(1)
 }
 
 /// The inner product of every row and `point`.

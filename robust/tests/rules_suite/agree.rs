@@ -133,6 +133,10 @@ pub fn distance_cases() -> Vec<Case> {
         case(&[("flame", json!({ "noise": 0.0 }))], |x, _| selection::flame(x, 1)),
         one("fedseca", |x, _| federated::fedseca(x, 0.9)),
         case(&[("fedseca", json!({ "sparsity": 0.25 }))], |x, _| federated::fedseca(x, 0.25)),
+        one("lasa", |x, _| federated::lasa(x, &[x[0].len()], 0.3, [1.0, 1.0])),
+        case(&[("lasa", json!({ "sparsity": 0.8, "lambda_n": 2.0, "lambda_s": 1.5 }))], |x, _| {
+            federated::lasa(x, &[x[0].len()], 0.8, [2.0, 1.5])
+        }),
     ]
 }
 

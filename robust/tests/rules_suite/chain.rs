@@ -220,6 +220,9 @@ fn parameters_out_of_range_are_refused_by_name() {
     refused("flame", json!({ "min_samples": 0 }), "min_samples");
     refused("fools-gold", json!({ "confidence": 0.0 }), "confidence");
     refused("fedseca", json!({ "sparsity": 1.0 }), "sparsity");
+    refused("lasa", json!({ "sparsity": 1.0 }), "sparsity");
+    refused("lasa", json!({ "lambda_n": 0.0 }), "lambda_n");
+    refused("lasa", json!({ "lambda_s": -1.0 }), "lambda_s");
     refused("foundation-fl", json!({ "copies": 0 }), "copies");
     refused("safeguard", json!({ "short": 9, "long": 3 }), "long");
     refused("weighted-cwmed", json!({ "weights": [1.0, 0.0] }), "weights");
@@ -243,6 +246,7 @@ fn nothing_that_goes_by_workers_stands_under_buckets() {
     for rules in [
         &[("safeguard", json!({}))][..],
         &[("fools-gold", json!({}))],
+        &[("fl-defender", json!({}))],
         &[("weighted-cwmed", weights.clone())],
         &[("weighted-mean", json!({ "weights": "samples" }))],
         &[("nnm", json!({})), ("weighted-geometric-median", weights.clone())],
@@ -471,6 +475,7 @@ fn rules_that_need_no_pairs_make_no_gram_matrix() {
         "fltrust",
         "foundation-fl",
         "gas",
+        "lasa",
         "mean",
         "weighted-ctma",
         "weighted-mean",

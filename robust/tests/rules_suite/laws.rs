@@ -30,6 +30,8 @@ fn chains() -> Vec<Vec<(&'static str, Value)>> {
         "robust-lr",
         "fools-gold",
         "fedseca",
+        "lasa",
+        "fl-defender",
     ];
     let plain = |rules: &[&'static str]| rules.iter().map(|r| (*r, json!({}))).collect::<Vec<_>>();
     let mut all: Vec<_> = bases.iter().map(|rule| plain(&[rule])).collect();
@@ -43,7 +45,7 @@ fn chains() -> Vec<Vec<(&'static str, Value)>> {
 }
 
 /// Rules that look at the origin.
-const BOUND_TO_ORIGIN: [&str; 11] = [
+const BOUND_TO_ORIGIN: [&str; 13] = [
     "robust-lr",
     "cge",
     "norm-clipping",
@@ -55,6 +57,8 @@ const BOUND_TO_ORIGIN: [&str; 11] = [
     "flame",
     "fools-gold",
     "fedseca",
+    "lasa",
+    "fl-defender",
 ];
 /// Rules with a length among their parameters, or with a result of its own length.
 const BOUND_TO_UNIT: [&str; 5] =

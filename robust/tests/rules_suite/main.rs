@@ -18,4 +18,5 @@ mod naive_spectral;
 mod one_round;
 mod splitting;
 mod stage;
+mod tensors;
 mod theory;

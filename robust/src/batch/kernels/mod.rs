@@ -10,6 +10,7 @@
 //! sums are added in the order of the chunks, so results are the same bits
 //! for any number of threads.
 
+mod blocks;
 mod cells;
 mod chunks;
 mod columns;
@@ -27,6 +28,7 @@ mod sorted;
 mod tile;
 mod weighted;
 
+pub(super) use blocks::{combine_left, left};
 pub(super) use chunks::are_few;
 pub(super) use columns::columns;
 pub(super) use elected::elected_mean;
