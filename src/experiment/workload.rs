@@ -306,3 +306,62 @@ impl Images {
 fn images(_: &Planner<'_>, _: &[Group], found: Images) -> Result<Workload, PlanError> {
     match found {}
 }
+
+#[cfg(test)]
+mod layouts {
+    use phalanx_robust::{
+        Layout, Vector,
+        aggregation::{Aggregation, Context, Defence, Lasa, Rule},
+        random::Seed,
+    };
+    use rand::RngExt;
+
+    use crate::{experiment::Plan, registry::Registry};
+
+    const PLAIN: &str = "name = 'layers'\nrounds = 1\n\
+         [aggregator]\nrule = ['lasa']\nstep = { sgd = { lr = 0.1 } }\n\
+         [[workers]]\ncount = 7\n[[attackers]]\ncount = 2\nattack = 'ipm'\n";
+
+    fn plan(task: &str) -> Plan {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("layers.toml");
+        std::fs::write(&file, format!("{PLAIN}{task}")).unwrap();
+        Plan::read(&Registry::default(), &file, &[], None).unwrap()
+    }
+
+    /// What `defence` makes of vectors of length d that are drawn.
+    fn drawn(defence: &mut Defence, d: usize) -> Aggregation {
+        let mut rng = Seed(1).stream("test", 0, "vectors", 1);
+        let mut row = || Vector::from((0..d).map(|_| rng.random_range(-1.0..1.0)).collect::<Vec<f64>>());
+        let rows: Vec<Vector> = (0..9).map(|_| row()).collect();
+        defence.aggregate_in(&rows, Context::new(2, Seed(1).stream("test", 0, "rule", 1))).unwrap()
+    }
+
+    /// Of as many coordinates as the plan says, the defence makes what one makes that is told this.
+    fn is_told(mut plan: Plan, layout: &Layout) {
+        assert_eq!(plan.workload.layout, *layout);
+        let mut told = Defence::new(vec![Lasa::default().build().unwrap()]).unwrap();
+        told.know_layout(layout).unwrap();
+        let [own, expected] =
+            [&mut plan.defence, &mut told].map(|one| drawn(one, layout.d()).output.to_f64());
+        assert_eq!(own, expected);
+    }
+
+    #[test]
+    fn a_convex_task_is_one_layer() {
+        is_told(plan("[task]\nobjective = { least-squares = { dim = 12 } }\n"), &Layout::whole(12));
+    }
+
+    #[cfg(feature = "torch")]
+    #[test]
+    fn a_model_has_the_layers_of_its_tensors() {
+        let plan = plan("[task]\ndataset = 'digits'\nmodel = { mlp = { hidden = [5] } }\n");
+        let blocks = plan.workload.layout.blocks();
+        let lengths: Vec<usize> = blocks.iter().map(|block| block.range.len()).collect();
+        assert_eq!(lengths, [64 * 5, 5, 5 * 10, 10]);
+        assert!(blocks[2].name.ends_with(".weight") && blocks[3].name.ends_with(".bias"));
+        assert_eq!(plan.workload.layout.last_layer(), 325..385);
+        let layout = plan.workload.layout.clone();
+        is_told(plan, &layout);
+    }
+}

@@ -43,6 +43,18 @@ const TYPED: &[Case] = &[
     ),
     (&["aggregate", "good.npy", "--rule", "cwmed", "-o", "o.npy", "--seed", "x"], &["--seed", "x"]),
     (&["aggregate", "good.npy", "--rule", "cwmed", "-o", "o.npy", "--preset", "x"], &["--preset", "paper"]),
+    (
+        &["aggregate", "good.npy", "--rule", "lasa", "-o", "o.npy", "--layers", "1,,2"],
+        &["--layers", "''", "at least 1"],
+    ),
+    (
+        &["certify", "--rule", "lasa", "--m", "5", "--f", "1", "--layers", "8,-1"],
+        &["--layers", "'-1'", "at least 1"],
+    ),
+    (
+        &["certify", "--rule", "lasa", "--m", "5", "--f", "1", "--layers", "99999999999999999999"],
+        &["--layers", "too large"],
+    ),
     (&["attack", "good.npy", "--attack", "ipm", "-o", "o.npy"], &["--f"]),
     (&["certify", "--rule", "cwmed", "--m", "5"], &["--f"]),
     (&["certify", "--rule", "cwmed", "--m", "5", "--f", "1", "--d", "0"], &["--d", "0"]),
@@ -90,6 +102,10 @@ const MEANT: &[Case] = &[
     (
         &["aggregate", "good.npy", "--rule", "fltrust", "--f", "1", "-o", "o.npy"],
         &["--reference", "must be given"],
+    ),
+    (
+        &["certify", "--rule", "lasa", "--m", "5", "--f", "1", "--layers", "18446744073709551615,9"],
+        &["--layers: 2 layers of 18446744073709551615 coordinates together; the vectors have 8"],
     ),
     (&["attack", "good.npy", "--attack", "ipm", "--f", "18446744073709551615", "-o", "o.npy"], &["--f"]),
     (&["aggregate", "good.npy", "--rule", "cwmed", "--f", "9223372036854775808", "-o", "o.npy"], &["--f"]),

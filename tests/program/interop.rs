@@ -335,6 +335,35 @@ fn arguments_that_cannot_be_used_are_named() {
     assert!(done.stderr.contains("/nowhere/out.npy: failed to write"), "{}", done.stderr);
 }
 
+/// Worker 3 stands out by its signs in the second layer, or in all where there is one.
+#[test]
+fn rules_are_told_of_layers() {
+    let bench = Bench::new();
+    let mut rows = [[3.0, 4.0, 0.5, 0.5]; 5];
+    rows[3] = [4.0, 3.0, 0.5, -0.5];
+    let file = bench.f32(5, rows.as_flattened());
+    let rule = "[{ lasa = { sparsity = 0, lambda_n = 9, lambda_s = 1 } }]";
+    let lasa = ["aggregate", "--f", "1", "--rule", rule, &file];
+    let made = |more: &[&str]| bench.makes(&[&lasa[..], more].concat()).1;
+    assert_eq!(made(&["--layers", "2,2"]), [3.2, 3.8, 0.5, 0.5].map(|v: f32| f64::from(v)));
+    assert_eq!([made(&[]), made(&["--layers", "4"])], [[3.0, 4.0, 0.5, 0.5]; 2]);
+    let defender = ["aggregate", "--f", "1", "--rule", "nnm,fl-defender", &file, "--layers", "1,2,1"];
+    bench.makes(&defender);
+    let probe =
+        ["attack", "--attack", "opt-ipm", "--rule", "fl-defender", "--f", "2", "--layers", "2,2", &file];
+    bench.makes(&probe);
+    bench.makes(&["certify", "--rule", "lasa", "--m", "5", "--f", "1", "--budget", "20", "--layers", "3,5"]);
+    for command in [&lasa[..], &["aggregate", "--f", "1", "--rule", "cwmed", &file], &probe[..7]] {
+        let file = if command[0] == "attack" { &[file.as_str()][..] } else { &[] };
+        fs::remove_file(bench.path("out.npy")).unwrap_or_default();
+        let said = bench.refuses(&[command, file, &["--layers", "2,1"]].concat());
+        let told = "--layers: 2 layers of 3 coordinates together; the vectors have 4";
+        assert!(said.contains(told), "{command:?}: {said}");
+    }
+    let said = bench.refuses(&["aggregate", "--f", "1", "--rule", "gas,lasa", &file]);
+    assert!(said.contains("--rule: the chain is not allowed: a rule that goes by the tensors"), "{said}");
+}
+
 #[test]
 fn files_that_are_no_matrix_are_errors() {
     let bench = Bench::new();

@@ -10,12 +10,14 @@ use phalanx_actors::{
     snapshot,
 };
 use phalanx_robust::{
-    Batch, Size, Vector,
+    Batch, Layout, Size, Vector,
     aggregation::{
         Aggregate, Aggregator, CenteredClipping, ClippedClustering, Context as Round, Ctma, Cwmed, Defence,
-        FoolsGold, Rule, RuleError, Safeguard,
+        FlDefender, FoolsGold, Rule, RuleError, Safeguard,
     },
-    attack::{Alie, Attack, AttackError, AttackRule, Drift, Knowledge, LabelFlip, Mimic, Stale, View},
+    attack::{
+        Alie, Attack, AttackError, AttackRule, Drift, Knowledge, LabelFlip, Mimic, OptIpm, Stale, View,
+    },
     estimator::{Estimator, Gradients, Points},
     state::{State, StateError, Stateful},
     step::Step,
@@ -75,8 +77,13 @@ fn size() -> Size {
 /// Nine honest workers and three attackers.
 fn twelve(settings: Settings, layers: Vec<Box<dyn RuleLayer>>, attack: impl AttackRule, storm: bool) -> Cast {
     let layers = layers.into_iter().map(|layer| layer.layer()).collect();
+    twelve_under(settings, Defence::new(layers).unwrap(), attack, storm)
+}
+
+/// The same under a defence that was told all that it is to know.
+fn twelve_under(settings: Settings, defence: Defence, attack: impl AttackRule, storm: bool) -> Cast {
     let settings = Settings { f: 3, ..settings };
-    let cast = Cast::new(settings, Box::new(Quadratic { d: D }), Defence::new(layers).unwrap(), anytime());
+    let cast = Cast::new(settings, Box::new(Quadratic { d: D }), defence, anytime());
     let honest = if storm { storm_members(0..9) } else { members(0..9) };
     cast.seat(0..9, Workers(honest)).seat(9..12, attackers(9..12, "attack", attack.build(size()).unwrap()))
 }
@@ -120,6 +127,15 @@ fn safeguard_sums_and_a_mimic_that_warms_up() {
 #[test]
 fn the_sums_of_fools_gold() {
     resumes_anywhere(|s| twelve(s, vec![Box::new(FoolsGold::default())], Drift::default(), true));
+}
+
+#[test]
+fn trust_by_the_last_layer_of_which_attackers_know_too() {
+    resumes_anywhere(|s| {
+        let mut defence = Defence::new(vec![FlDefender::default().build().unwrap()]).unwrap();
+        defence.know_layout(&Layout::new([("0.weight", D - 2), ("1.weight", 2)])).unwrap();
+        twelve_under(s, defence, OptIpm::default(), false)
+    });
 }
 
 #[test]

@@ -112,7 +112,7 @@ fn likeness(batch: &Batch<'_>, layout: &Layout) -> Result<Matrix, RuleError> {
     let distances = if last.len() == batch.d() {
         cosine_distances(batch.gram()?)
     } else {
-        batch.norms2()?; // a row that is not finite elsewhere is none of the last layer's
+        batch.check_finite()?; // a row that is not finite elsewhere is none of the last layer's
         let rows: Vec<Vector> = batch.raw_at(&last.collect::<Vec<_>>());
         cosine_distances(batch.over(&rows)?.gram()?)
     };

@@ -31,7 +31,8 @@ const ROUNDING: f64 = 1e-9;
 /// to their medians (midpoint) than `lambda_n` and `lambda_s` standard deviations over all m (ddof 0), and all pass in what
 /// does not differ. In a tensor where nobody passes all count.
 ///
-/// The tensors are those of the task's model. A convex task has one, which is the whole vector.
+/// The tensors are those of the task's model. A convex task has one, which is the whole vector. What lies on a device comes
+/// to the host for the quantiles.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Lasa {
