@@ -2,7 +2,6 @@
 
 use std::ops::Range;
 
-use rayon::prelude::*;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -13,7 +12,7 @@ use super::{
     tensors::layout,
 };
 use crate::{
-    Batch, Block, Layout, Size, Vector,
+    Batch, Block, Layout, Size,
     batch::Left,
     describe::{Described, ParameterError},
     state::Stateful,
@@ -94,7 +93,9 @@ impl Aggregator for Filter {
         let factors: Vec<f64> = norms2.iter().map(|&norm2| factor(norm2, radius)).collect();
         let rows = batch.to_rows();
         let raw = batch.alike(&rows)?;
-        let least = quantiles(&rows, self.rule.sparsity);
+        // between the length before and this one lies the quantile, so that the same coordinates are no shorter than either
+        let place = self.rule.sparsity * (batch.d() - 1) as f64;
+        let least = raw.ranked_lengths(place.ceil() as usize)?;
         let left = raw.raw_left(&blocks, &least);
         let coefficients = |at: usize| {
             let passed = self.rule.passed(&left.iter().map(|row| row[at]).collect::<Vec<_>>(), &factors);
@@ -147,27 +148,4 @@ fn near(mut values: Vec<f64>, lambda: f64) -> Vec<bool> {
     let deviation = (values.iter().map(|value| (value - mean).powi(2)).sum::<f64>() / m).sqrt();
     let reach = if deviation <= ROUNDING { f64::INFINITY } else { lambda * deviation * (1.0 - ROUNDING) };
     values.iter().map(|value| (value - centre).abs() < reach).collect()
-}
-
-/// For each row, the value at the part q of the way through the lengths of its coordinates, in order.
-fn quantiles(rows: &[Vector], q: f64) -> Vec<f64> {
-    rows.par_iter().map(|row| quantile(row, q)).collect()
-}
-
-fn quantile(row: &Vector, q: f64) -> f64 {
-    match row.as_f32() {
-        Some(values) => between(values.iter().map(|v| v.abs().to_bits()).collect(), q, |bits| {
-            f64::from(f32::from_bits(bits))
-        }),
-        None => between(row.to_f64().iter().map(|v| v.abs().to_bits()).collect(), q, f64::from_bits),
-    }
-}
-
-/// The value at the part q of the way through numbers whose bits these are, which are in order as they are.
-fn between<B: Copy + Ord>(mut bits: Vec<B>, q: f64, value: impl Fn(B) -> f64) -> f64 {
-    let place = q * (bits.len() - 1) as f64;
-    let (_, &mut lower, above) = bits.select_nth_unstable(place as usize);
-    let upper = above.iter().copied().min().unwrap_or(lower);
-    let (lower, upper) = (value(lower), value(upper));
-    lower + (upper - lower) * place.fract()
 }

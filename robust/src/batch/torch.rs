@@ -166,9 +166,8 @@ pub(super) fn ranked_lengths(stack: &Shared, k: usize) -> Vec<f64> {
 /// The mean of what has the elected sign.
 pub(super) fn elected_mean(stack: &Shared, electors: &[Elector]) -> Vector {
     let rows = stack.tensor();
-    let of = |of: fn(&Elector) -> f64| {
-        column(&electors.iter().map(of).collect::<Vec<_>>(), Kind::Double, rows)
-    };
+    let of =
+        |of: fn(&Elector) -> f64| column(&electors.iter().map(of).collect::<Vec<_>>(), Kind::Double, rows);
     no_grad(|| {
         let [votes, factors, thresholds] = [of(|e| e.votes), of(|e| e.factor), of(|e| e.threshold)];
         let mean = |block: Tensor| {
