@@ -41,7 +41,8 @@ pub struct Certify {
     pub seed: Seed,
 }
 
-/// How long the rows of the start are that no attack makes, where honest ones are of the order of 1 to 100.
+/// How long the rows of the start are that no attack makes, where honest ones are of the order of 1 to 100, and how far
+/// honest rows lie from the origin where it is to be seen whether a rule goes by it.
 const FAR: f64 = 1e6;
 
 /// The worst input found.
@@ -77,11 +78,20 @@ enum Honest {
     Halves,
     /// Gaussian directions, lengths of very different size.
     Tailed,
+    /// All equal but one.
+    Lone,
+    /// Standard Gaussian around a point that is far from the origin.
+    Displaced,
+}
+
+impl Honest {
+    const ALL: [Self; 6] =
+        [Self::Gaussian, Self::Outvoted, Self::Halves, Self::Tailed, Self::Lone, Self::Displaced];
 }
 
 impl Certify {
-    /// Tries `attacks`, and rows that lie far away, on honest rows of several shapes, and then moves the Byzantine rows
-    /// of the worst input as long as the budget lasts.
+    /// Tries `attacks`, and rows that lie far away, on honest rows of several shapes, and then moves the rows of the worst
+    /// input, honest ones too, as long as the budget lasts.
     ///
     /// # Errors
     /// How the rule failed first, if it gave a finite result on no input; none if there was no input.
@@ -94,7 +104,7 @@ impl Certify {
             failure: None,
             panicked: BTreeMap::new(),
         };
-        for shape in [Honest::Gaussian, Honest::Outvoted, Honest::Halves, Honest::Tailed] {
+        for shape in Honest::ALL {
             search.try_attacks(shape, attacks);
         }
         search.climb();
@@ -116,6 +126,8 @@ impl Certify {
                 Honest::Outvoted if i >= n.saturating_sub(f) => row.axpy(1.0, &apart),
                 Honest::Halves if i >= n / 2 => row.axpy(1.0, &apart),
                 Honest::Tailed => row = row.scaled(0.5 / rng.random_range(0.01..1.0f64)),
+                Honest::Lone if i > 0 => row = apart.clone(),
+                Honest::Displaced => row.axpy(FAR, &apart),
                 _ => {}
             }
             row
@@ -219,7 +231,7 @@ impl Search<'_> {
         false
     }
 
-    /// Moves the Byzantine rows of the worst input, if there are any, at random, in steps that grow while they help.
+    /// Moves the rows of the worst input at random, if there are Byzantine ones, in steps that grow while they help.
     fn climb(&mut self) {
         if self.task.size.f == 0 {
             return;
@@ -229,34 +241,36 @@ impl Search<'_> {
         while self.left > 0 {
             let Some(worst) = self.worst.clone() else { return };
             let rows = self.moved(&worst.rows, step, &mut rng);
-            step *= if self.consider(rows, worst.reference, &worst.start) { 1.5 } else { 0.97 };
+            let reference = self.task.reference(&rows[..self.task.size.honest()]);
+            step *= if self.consider(rows, reference, &worst.start) { 1.5 } else { 0.97 };
             step = f64::clamp(step, 1e-4, 1e3);
         }
     }
 
-    /// One of four moves: all Byzantine rows by a common vector, one of them, one of its coordinates, or
-    /// all towards or away from the first honest row.
+    /// One of five moves: all Byzantine rows by a common vector, all of them towards or away from the first honest row, any
+    /// row, one of its coordinates, or an honest row to where another is.
     fn moved(&self, rows: &[Vector], step: f64, rng: &mut Stream) -> Vec<Vector> {
         let mut rows = rows.to_vec();
         let (honest, m, d) = (self.task.size.honest(), self.task.size.m, self.task.d);
-        let one = rng.random_range(honest..m);
-        match rng.random_range(0..4) {
+        let one = rng.random_range(0..m);
+        match rng.random_range(0..5) {
             0 => {
                 let common = gaussian(d, rng);
                 rows[honest..].iter_mut().for_each(|row| row.axpy(step, &common));
             }
-            1 => rows[one].axpy(step, &gaussian(d, rng)),
-            2 => {
+            1 => {
+                let by: f64 = StandardNormal.sample(rng);
+                let towards = rows[0].clone();
+                rows[honest..].iter_mut().for_each(|row| row.lerp(step.min(1.0) * by, &towards));
+            }
+            2 => rows[one].axpy(step, &gaussian(d, rng)),
+            3 => {
                 let mut values = rows[one].to_f64();
                 let by: f64 = StandardNormal.sample(rng);
                 values[rng.random_range(0..d)] += step * by;
                 rows[one] = Vector::from(values);
             }
-            _ => {
-                let by: f64 = StandardNormal.sample(rng);
-                let towards = rows[0].clone();
-                rows[honest..].iter_mut().for_each(|row| row.lerp(step.min(1.0) * by, &towards));
-            }
+            _ => rows[rng.random_range(0..honest)] = rows[rng.random_range(0..honest)].clone(),
         }
         rows
     }
