@@ -257,6 +257,7 @@ fn seen<T>(
         honest_ids: honest.map_or(&[], |honest| &honest.ids),
         standing_in: exposed.defence.as_ref().map_or(&[], |open| &open.standing_in),
         reference: exposed.defence.as_ref().and_then(|open| open.reference.as_ref()),
+        point: exposed.defence.as_ref().map(|open| &open.point),
     };
     let scene = Scene {
         round: exposed.round,

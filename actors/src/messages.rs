@@ -155,6 +155,8 @@ pub struct ExposedDefence {
     pub standing_in: Vec<(usize, Vector)>,
     /// What the server computed itself, for a rule that needs it.
     pub reference: Option<Vector>,
+    /// x_t, which every worker is told.
+    pub point: Vector,
 }
 
 impl std::fmt::Debug for ExposedDefence {

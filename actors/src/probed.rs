@@ -79,6 +79,10 @@ impl Aggregator for Probed {
         self.defence.needs_reference()
     }
 
+    fn needs_point(&self) -> bool {
+        self.defence.needs_point()
+    }
+
     fn needs_pairs(&self) -> bool {
         self.defence.needs_pairs()
     }

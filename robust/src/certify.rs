@@ -6,7 +6,7 @@
 //! is in its first round, and one that draws random numbers draws those of
 //! the given seed. A rule that needs a vector of the server's own is given one
 //! that lies around the honest mean as an honest vector does: their mean plus
-//! Gaussian noise whose expected squared norm is their variance.
+//! Gaussian noise whose expected squared norm is their variance; one that needs the server's point is given the origin.
 //!
 //! Inputs that the rule fails on have no coefficient. They are counted, for a
 //! rule that an attacker can make fail withstands nothing.
@@ -144,6 +144,11 @@ impl Certify {
         reference.axpy((variance / self.d as f64).sqrt(), &noise);
         Some(reference)
     }
+
+    /// The server's point, for a rule that needs it.
+    fn point(&self) -> Option<Vector> {
+        self.defence.needs_point().then(|| vec![0.0; self.d].into())
+    }
 }
 
 struct Search<'a> {
@@ -165,11 +170,13 @@ impl Search<'_> {
         let mut rng = seed.stream("certify", shape as u64, "own", 0);
         let own: Vec<Vector> = (0..size.f).map(|_| gaussian(*d, &mut rng)).collect();
         let reference = self.task.reference(&honest);
+        let point = self.task.point();
         let stage = FirstRound {
             defence,
             honest: &honest,
             own: Some(&own),
             reference: reference.as_ref(),
+            point: point.as_ref(),
             size: *size,
             seed: *seed,
         };
@@ -196,7 +203,8 @@ impl Search<'_> {
         }
         self.left -= 1;
         let rng = seed.stream("rule", 0, "aggregate", 1);
-        let context = Context { reference: reference.clone(), ..Context::new(size.f, rng) };
+        let (reference_there, point) = (reference.clone(), self.task.point());
+        let context = Context { reference: reference_there, point, ..Context::new(size.f, rng) };
         let output = match defence.clone().aggregate_in(&rows, context) {
             Ok(found) if found.output.is_finite() => found.output,
             Ok(_) => return self.fails(RuleError::NotFinite),

@@ -220,6 +220,7 @@ fn a_probe_has_those_who_stand_in() {
         honest_ids: &[0, 1, 2],
         standing_in: &standing_in,
         reference: None,
+        point: None,
     };
     let found = probe.aggregate(&[4, 5], &own).unwrap();
     let all = [&honest[..], &[old], &own].concat();

@@ -218,6 +218,7 @@ fn an_attack_that_panics_is_named_and_the_rule_is_not_blamed_for_it() {
         honest: &vec![Vector::from(vec![1.0; 3]); 9],
         own: None,
         reference: None,
+        point: None,
         size: SIZE,
         seed: Seed(1),
     };

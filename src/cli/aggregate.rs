@@ -18,7 +18,7 @@ use serde::Serialize;
 
 use super::{
     at_least,
-    matrices::{Chain, Failure, ended, layout, npy, preset, reference, spare},
+    matrices::{Chain, Failure, ended, layout, npy, point, preset, reference, spare},
     stopwatch::{Lap, Stopwatch},
 };
 use crate::{
@@ -52,6 +52,9 @@ pub struct Arguments {
     /// Coordinates of every layer, for rules that go by layers, such as `lasa`: 100,20. Without it a vector is one layer.
     #[arg(long, value_name = "D1,D2", value_delimiter = ',', allow_negative_numbers = true, value_parser = at_least(1_usize))]
     layers: Vec<usize>,
+    /// The server's point at which the vectors were computed, which rules such as `fldetector` need: shaped as REFERENCE.
+    #[arg(long, value_name = "POINT.npy")]
+    point: Option<PathBuf>,
     /// Where the result goes: a .npy file of the same number format.
     #[arg(long, short, value_name = "OUT.npy")]
     out: PathBuf,
@@ -73,11 +76,12 @@ fn aggregate(registry: &Registry, arguments: &Arguments) -> Result<(), Failure> 
     chain.know_layout(&layout(&arguments.layers, file.d())?)?;
     chain.check(size).map_err(Failure::rule(&arguments.input))?;
     let reference = reference(arguments.reference.as_deref(), chain.needs_reference(), &file)?;
+    let point = point(arguments.point.as_deref(), chain.needs_point(), &file)?;
     let (d, dtype) = (file.d(), file.dtype());
     let (rows, read) = timed(|| file.read())?;
     let watch = Arc::new(Stopwatch::default());
     let rng = Seed(arguments.seed).stream("rule", 0, "aggregate", 1);
-    let context = Context { watch: Some(watch.clone()), reference, ..Context::new(size.f, rng) };
+    let context = Context { watch: Some(watch.clone()), reference, point, ..Context::new(size.f, rng) };
     let applied = || Found::by(chain, rows, context).map_err(Failure::rule(&arguments.input));
     let (found, aggregate) = timed(applied)?;
     if !found.set_aside.is_empty() {
@@ -106,7 +110,7 @@ fn aggregate(registry: &Registry, arguments: &Arguments) -> Result<(), Failure> 
 
 /// An error if a result would take the place of an input or of another result.
 fn check_files(arguments: &Arguments) -> Result<(), Failure> {
-    let inputs = || [&arguments.input].into_iter().chain(&arguments.reference);
+    let inputs = || [&arguments.input].into_iter().chain(&arguments.reference).chain(&arguments.point);
     npy(&arguments.out)?;
     spare("--out", &arguments.out, inputs())?;
     let Some(report) = &arguments.report else { return Ok(()) };

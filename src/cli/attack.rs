@@ -13,7 +13,7 @@ use phalanx_robust::{
 use super::{
     at_least,
     matrices::{
-        Chain, Failure, beside, elements, ended, finite, fit, layout, make, npy, parameter, preset,
+        Chain, Failure, beside, elements, ended, finite, fit, layout, make, npy, parameter, point, preset,
         reference, spare, tell_layout,
     },
 };
@@ -46,6 +46,9 @@ pub struct Arguments {
     /// Coordinates of every layer, for rules that go by layers, such as `lasa`: 100,20. Without it a vector is one layer.
     #[arg(long, value_name = "D1,D2", value_delimiter = ',', allow_negative_numbers = true, value_parser = at_least(1_usize))]
     layers: Vec<usize>,
+    /// The server's point, which rules such as `fldetector` need when they are probed: shaped as REFERENCE.
+    #[arg(long, value_name = "POINT.npy")]
+    point: Option<PathBuf>,
     /// Whose meaning the names take: paper, dahan or byzfl.
     #[arg(long, value_name = "PRESET", default_value = "paper", value_parser = preset)]
     preset: Preset,
@@ -63,7 +66,8 @@ pub fn main(registry: &Registry, arguments: &Arguments) -> ExitCode {
 }
 
 fn forge(registry: &Registry, arguments: &Arguments) -> Result<(), Failure> {
-    let inputs = [&arguments.honest].into_iter().chain(&arguments.own).chain(&arguments.reference);
+    let inputs = [&arguments.honest].into_iter().chain(&arguments.own);
+    let inputs = inputs.chain(&arguments.reference).chain(&arguments.point);
     npy(&arguments.out)?;
     spare("--out", &arguments.out, inputs)?;
     let file = MatrixFile::open(&arguments.honest)?;
@@ -72,14 +76,16 @@ fn forge(registry: &Registry, arguments: &Arguments) -> Result<(), Failure> {
     let mut defence = defence(registry, arguments, attack.as_ref(), size)?;
     tell_layout(&mut defence, &layout(&arguments.layers, file.d())?)?;
     let own = own(arguments, attack.as_ref(), &file)?;
-    let probed = attack.knowledge() == Knowledge::Defence && defence.needs_reference();
-    let reference = reference(arguments.reference.as_deref(), probed, &file)?;
+    let probes = attack.knowledge() == Knowledge::Defence;
+    let reference = reference(arguments.reference.as_deref(), probes && defence.needs_reference(), &file)?;
+    let point = point(arguments.point.as_deref(), probes && defence.needs_point(), &file)?;
     let honest = finite(&arguments.honest, file)?;
     let stage = FirstRound {
         defence: &defence,
         honest: &honest,
         own: own.as_deref(),
         reference: reference.as_ref(),
+        point: point.as_ref(),
         size,
         seed: Seed(arguments.seed),
     };

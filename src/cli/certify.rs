@@ -53,7 +53,8 @@ pub struct Arguments {
     #[arg(long, value_name = "SEED", default_value_t = 1, allow_negative_numbers = true, value_parser = at_least(0_u64))]
     seed: u64,
     /// Where the worst input goes: an m x d matrix of float64, the honest rows first. The server's own vector, for a
-    /// rule that needs one, goes beside it to WORST.reference.npy.
+    /// rule that needs one, goes beside it to WORST.reference.npy. A rule that needs the server's point is given the
+    /// origin.
     #[arg(long, short, value_name = "WORST.npy", default_value = "worst.npy")]
     out: PathBuf,
 }

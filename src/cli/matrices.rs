@@ -181,6 +181,11 @@ impl Chain {
     pub fn needs_reference(&self) -> bool {
         matches!(self, Self::Defence(defence) if defence.needs_reference())
     }
+
+    /// Whether a layer needs the point at which the vectors were computed.
+    pub fn needs_point(&self) -> bool {
+        matches!(self, Self::Defence(defence) if defence.needs_point())
+    }
 }
 
 /// Tells `defence`, after `--rule`, where the tensors lie.
@@ -309,13 +314,28 @@ pub fn beside(flag: &str, path: &Path, rows: usize, matrix: &MatrixFile) -> Resu
 /// # Errors
 /// [`Failure::Flag`] if it is missing; as [`beside`].
 pub fn reference(path: Option<&Path>, needs: bool, matrix: &MatrixFile) -> Result<Option<Vector>, Failure> {
+    of_server(("--reference", "a vector of the server's own"), path, needs, matrix)
+}
+
+/// The server's point in the file after `--point`, where the rule `needs` it.
+///
+/// # Errors
+/// As [`reference`].
+pub fn point(path: Option<&Path>, needs: bool, matrix: &MatrixFile) -> Result<Option<Vector>, Failure> {
+    of_server(("--point", "the point at which the vectors were computed"), path, needs, matrix)
+}
+
+fn of_server(
+    (flag, what): (&str, &str),
+    path: Option<&Path>,
+    needs: bool,
+    matrix: &MatrixFile,
+) -> Result<Option<Vector>, Failure> {
     match path {
-        Some(path) => Ok(beside("--reference", path, 1, matrix)?.pop()),
+        Some(path) => Ok(beside(flag, path, 1, matrix)?.pop()),
         None if needs => {
             let d = matrix.d();
-            let message =
-                format!("the rule needs a vector of the server's own, which must be given: of length {d}");
-            Err(Failure::flag("--reference", message))
+            Err(Failure::flag(flag, format!("the rule needs {what}, which must be given: of length {d}")))
         }
         None => Ok(None),
     }

@@ -329,7 +329,8 @@ impl Rounds {
             let defence = probes.of(of_part(round, Part::Rule, || server.defence.clone())?);
             let rng = self.settings.seed.stream("rule", 0, "probe", round);
             let (reference, standing_in) = (reference.cloned(), self.floor.standing_in());
-            let open = ExposedDefence { defence, rng, standing_in, reference };
+            let point = self.point.clone();
+            let open = ExposedDefence { defence, rng, standing_in, reference, point };
             Ok::<_, RunError>(Arc::new(Exposed { defence: Some(open), ..Exposed::clone(honest) }))
         };
         let defence = defence.map(expose).transpose()?;

@@ -89,7 +89,8 @@ impl Server {
         let started = Instant::now();
         // A device is asked later how far the vectors are from the aggregate, together with all the rest.
         let wants_distances = vectors.first().is_none_or(Vector::is_on_host);
-        let context = Context { workers, reference, wants_distances, ..Context::new(f, rng) };
+        let point = Some(self.point.clone());
+        let context = Context { workers, reference, point, wants_distances, ..Context::new(f, rng) };
         self.stepping.store(false, Ordering::Relaxed);
         let mut aggregation = self.defence.aggregate_in(&vectors, context)?;
         let aggregating = started.elapsed();

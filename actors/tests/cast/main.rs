@@ -15,6 +15,7 @@ mod faults;
 mod learner_fails;
 mod memory_fails;
 mod observers;
+mod point;
 mod restarts;
 mod resuming;
 mod root;

@@ -127,7 +127,7 @@ fn a_learner_that_fails_for_the_server_fails_the_run() {
 
 /// Sends the honest mean thrice over, and notes what the server will make of it beside what it made the round before.
 #[derive(Clone, Default)]
-struct Foretell(Arc<Mutex<Vec<[Vec<f64>; 2]>>>);
+pub struct Foretell(pub Arc<Mutex<Vec<[Vec<f64>; 2]>>>);
 
 impl Stateful for Foretell {}
 

@@ -16,6 +16,8 @@ pub struct Context {
     pub wants_distances: bool,
     /// What the server computed itself, e.g. a gradient on data that it trusts.
     pub reference: Option<Vector>,
+    /// x_t, the server's point at which the vectors of the round were computed.
+    pub point: Option<Vector>,
     /// Which worker sent each row, for parameters and memory that belong to workers; empty if row i is worker i's.
     pub workers: Vec<usize>,
     /// Who is told of every pass over the vectors.
@@ -23,9 +25,10 @@ pub struct Context {
 }
 
 impl Context {
-    /// A round in which the rule is told `f`: every worker is there, and the server has no vector of its own.
+    /// A round in which the rule is told `f`: every worker is there, and neither a vector of the server's own nor its
+    /// point is known.
     pub fn new(f: usize, rng: Stream) -> Self {
-        Self { f, rng, wants_distances: true, reference: None, workers: Vec::new(), watch: None }
+        Self { f, rng, wants_distances: true, reference: None, point: None, workers: Vec::new(), watch: None }
     }
 
     /// The worker that sent row i.

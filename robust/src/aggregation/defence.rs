@@ -133,6 +133,11 @@ impl Defence {
         self.root.needs_reference()
     }
 
+    /// Whether a layer needs [`Context::point`].
+    pub fn needs_point(&self) -> bool {
+        self.root.needs_point()
+    }
+
     /// Whether a layer may hold tables of m × m numbers, for a round of m vectors.
     pub fn needs_pairs(&self) -> bool {
         self.root.needs_pairs()
@@ -314,6 +319,10 @@ impl Aggregator for Over {
     fn needs_reference(&self) -> bool {
         self.inner.needs_reference()
     }
+
+    fn needs_point(&self) -> bool {
+        self.meta.needs_point() || self.inner.needs_point()
+    }
 }
 
 /// A pre-aggregator before its inner rule.
@@ -389,6 +398,10 @@ impl Aggregator for Under {
 
     fn needs_reference(&self) -> bool {
         self.inner.needs_reference()
+    }
+
+    fn needs_point(&self) -> bool {
+        self.inner.needs_point()
     }
 
     fn needs_pairs(&self) -> bool {

@@ -49,6 +49,12 @@ pub enum RuleError {
         /// Name of the rule.
         rule: &'static str,
     },
+    /// The rule needs the server's point, and nobody has told it.
+    #[error("{rule} needs the point of the server at which the vectors were computed")]
+    NoPoint {
+        /// Name of the rule.
+        rule: &'static str,
+    },
     /// Every vector has a coordinate that is NaN or infinite, or a squared norm that is and that the rule needs.
     #[error("none of the {m} vectors is finite, with a squared norm that is")]
     NoneFinite {
@@ -135,6 +141,7 @@ impl RuleError {
             | Self::Chain(_)
             | Self::Long { .. }
             | Self::NoReference { .. }
+            | Self::NoPoint { .. }
             | Self::Unlike { .. }
             | Self::Miscounted { .. }
             | Self::Misshapen { .. }

@@ -11,7 +11,7 @@ use super::{
     order::{each, mean_of, smallest},
 };
 use crate::{
-    Batch, BatchError, Pass, Size,
+    Batch, BatchError, Pass, Size, Vector,
     describe::{Described, ParameterError},
     random::Stream,
     state::Stateful,
@@ -116,14 +116,16 @@ impl Gas {
         batch: &Batch<'_>,
         context: &mut Context,
     ) -> Result<Vec<Vec<f64>>, RuleError> {
-        if let Some(reference) = &context.reference {
-            beside::check(batch, reference, Self::NAME)?;
+        let point = context.point.clone().filter(|_| inner.needs_point());
+        for own in context.reference.iter().chain(&point) {
+            beside::check(batch, own, Self::NAME)?;
         }
         let groups = dealt(batch.d(), self.groups, &mut context.rng);
         let rngs: Vec<Stream> = groups.iter().map(|_| Stream::from_rng(&mut context.rng)).collect();
         let distances = |(places, rng): (&Vec<usize>, &Stream)| {
-            let reference = context.reference.as_ref().map(|reference| reference.picked(places));
-            let part = Context { rng: rng.clone(), reference, watch: None, ..context.clone() };
+            let picked = |own: &Option<Vector>| own.as_ref().map(|own| own.picked(places));
+            let (reference, point) = (picked(&context.reference), picked(&point));
+            let part = Context { rng: rng.clone(), reference, point, watch: None, ..context.clone() };
             self.within(places, dyn_clone::clone_box(inner), batch, part)
         };
         let all: Vec<_> = Pass::Distances.seen(context.watch.as_deref(), || {

@@ -310,6 +310,11 @@ pub trait Aggregator: DynClone + Stateful + Send + Sync {
         false
     }
 
+    /// Whether the rule needs [`Context::point`].
+    fn needs_point(&self) -> bool {
+        false
+    }
+
     /// Whether the rule goes by who sent a vector, now or over rounds, so that mixtures of vectors mean nothing to it.
     fn knows_workers(&self) -> bool {
         false
@@ -416,6 +421,11 @@ pub trait MetaAggregator: DynClone + Stateful + Send + Sync {
     /// As [`Aggregator::needs_pairs`], of this layer alone.
     fn needs_pairs(&self) -> bool {
         true
+    }
+
+    /// As [`Aggregator::needs_point`], of this layer alone.
+    fn needs_point(&self) -> bool {
+        false
     }
 
     /// As [`Aggregator::knows_workers`], of this layer alone.

@@ -21,6 +21,8 @@ pub struct FirstRound<'a> {
     pub own: Option<&'a [Vector]>,
     /// What the server computed itself.
     pub reference: Option<&'a Vector>,
+    /// The server's point.
+    pub point: Option<&'a Vector>,
     /// How many workers there are, and how many Byzantine ones the server is told of.
     pub size: Size,
     /// Of all that is drawn.
@@ -42,7 +44,7 @@ impl FirstRound<'_> {
     /// # Errors
     /// [`AttackError`].
     pub fn forge(&self, attack: &mut dyn Attack) -> Result<Vec<Vector>, AttackError> {
-        let &Self { defence, honest, own, reference, size, seed } = self;
+        let &Self { defence, honest, own, reference, point, size, seed } = self;
         let ids: Vec<usize> = (0..size.m).collect();
         let (honest_ids, members) = ids.split_at(honest.len().min(size.m));
         let batch = Batch::new(honest).map_err(RuleError::from)?;
@@ -50,7 +52,8 @@ impl FirstRound<'_> {
         attack.check(&Setting { honest: honest.len(), d: batch.d(), classes: i64::MAX })?;
         let zero = honest[0].zeros_like();
         let rng = seed.stream("rule", 0, "probe", 1);
-        let probe = Probe { defence, rng, f: size.f, honest, honest_ids, standing_in: &[], reference };
+        let f = size.f;
+        let probe = Probe { defence, rng, f, honest, honest_ids, standing_in: &[], reference, point };
         let scene =
             Scene { round: 1, size, honest: &batch, last_aggregate: &zero, shape: &zero, probe: &probe };
         let view = scene.view(attack.knowledge(), members, own, seed.stream("attack", 0, "forge", 1));

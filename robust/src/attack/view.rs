@@ -191,6 +191,8 @@ pub struct Probe<'a> {
     pub standing_in: &'a [(usize, Vector)],
     /// What the server computed itself in this round, for a rule that needs it.
     pub reference: Option<&'a Vector>,
+    /// x_t, as [`Context::point`]; every worker knows it.
+    pub point: Option<&'a Vector>,
 }
 
 impl fmt::Debug for Probe<'_> {
@@ -223,6 +225,7 @@ impl Probe<'_> {
             workers,
             wants_distances: false,
             reference: self.reference.cloned(),
+            point: self.point.cloned(),
             ..Context::new(self.f, self.rng.clone())
         };
         let mut defence = self.defence.clone();

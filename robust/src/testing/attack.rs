@@ -94,6 +94,7 @@ impl Subject<'_> {
             honest_ids,
             standing_in: &[],
             reference: None,
+            point: None,
         };
         let last = match trial.round {
             1 => shape.clone(),

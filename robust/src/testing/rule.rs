@@ -71,9 +71,11 @@ impl Subject<'_> {
         trial: &Trial,
         context: Context,
     ) -> Result<Result<Aggregation, RuleError>, Broken> {
-        let own = Trial::drawn(1, 0, trial.vectors[0].len(), trial.vectors[0].dtype(), 1000 + trial.round);
-        let reference = trial.calm(|| defence.needs_reference())?.then(|| own.vectors[0].clone());
-        trial.calm(|| defence.aggregate_in(&trial.vectors, Context { reference, ..context }))
+        let like = &trial.vectors[0];
+        let own = |round| Trial::drawn(1, 0, like.len(), like.dtype(), round).vectors.remove(0);
+        let reference = trial.calm(|| defence.needs_reference())?.then(|| own(1000 + trial.round));
+        let point = trial.calm(|| defence.needs_point())?.then(|| own(2000 + trial.round));
+        trial.calm(|| defence.aggregate_in(&trial.vectors, Context { reference, point, ..context }))
     }
 
     /// What `defence` finds on the input, which it must.

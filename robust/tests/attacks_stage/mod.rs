@@ -89,6 +89,7 @@ impl Stage {
             honest_ids: &ids,
             standing_in: &[],
             reference: None,
+            point: None,
         };
         let (last, shape) = (self.vector(&self.last), honest[0].zeros_like());
         let size = self.size;

@@ -1,0 +1,56 @@
+//! The server's point reaches the rule that needs it, and the attacks that probe it.
+
+use phalanx_actors::{Cast, Policy, Workers};
+use phalanx_robust::{
+    Batch, Dtype, Size, Vector,
+    aggregation::{Aggregate, Aggregator, Context, Defence, RuleError},
+    state::Stateful,
+    step::{Domain, Sgd, StepRule},
+};
+
+use crate::{root::Foretell, stage::*};
+
+/// Whatever the workers send, the way back from a point where 2 stands everywhere.
+#[derive(Clone)]
+struct Homing;
+
+impl Stateful for Homing {}
+
+impl Aggregator for Homing {
+    fn check(&self, _: Size) -> Result<(), RuleError> {
+        Ok(())
+    }
+
+    fn aggregate(&mut self, batch: &Batch<'_>, context: &mut Context) -> Result<Aggregate, RuleError> {
+        batch.require_finite()?;
+        let point = context.point.as_ref().ok_or(RuleError::NoPoint { rule: "homing" })?;
+        Ok(Aggregate::vector(point.minus(&point.like(&[2.0; D]))))
+    }
+
+    fn needs_point(&self) -> bool {
+        true
+    }
+}
+
+fn homing() -> Cast {
+    let step = Sgd { lr: 0.5, ..Sgd::default() };
+    let step = step.build(&Vector::zeros(D, Dtype::F32), Domain::Everywhere).unwrap();
+    let cast = Cast::new(settings(Policy::Fail), Box::new(Quadratic { d: D }), Defence::base(Homing), step);
+    cast.seat(0..4, Workers(members(0..4)))
+}
+
+#[test]
+fn a_rule_is_told_where_the_vectors_were_computed() {
+    let played = play(homing());
+    assert!(played.end.is_ok());
+    assert_eq!(played.point(), [2.0 - 2.0 * 0.5_f64.powi(5); D], "half of the way in each of five rounds");
+}
+
+#[test]
+fn an_attack_that_probes_the_defence_tells_it_the_point() {
+    let foretell = Foretell::default();
+    assert!(play(homing().seat(4..5, attackers(4..5, "foretell", Box::new(foretell.clone())))).end.is_ok());
+    let told = foretell.0.lock().unwrap().clone();
+    assert_eq!(told.len(), 5);
+    assert!(told.windows(2).all(|pair| pair[1][0] == pair[0][1]), "{told:?}");
+}
