@@ -148,6 +148,7 @@ fn rare() -> Vec<Line> {
         &["lasa"],
         &["fl-defender"],
         &["foundation-fl", "cwtm"],
+        &["fldetector", "mean"],
         &["norm-clipping"],
         &["robust-lr"],
         &["auto-gm"],
@@ -272,13 +273,16 @@ fn layers(rule: &[(&str, Value)]) -> Vec<Layer> {
     rule.iter().map(layer).collect()
 }
 
+/// Rounds after which the window of `fldetector` is full.
+const FILLING: usize = 22;
+
 /// Seconds of one call of the chain on the rows, without distances in the report. Pre-aggregators alone are given
 /// copies of the rows, which they may change, and which are made before the clock starts.
 fn work(line: &Line, rows: &[Vector]) -> Box<dyn FnMut() -> f64> {
     let layers = layers(&line.rule);
-    let context =
-        Context { wants_distances: false, ..Context::new(line.f, Seed(1).stream("bench", 0, "rule", 1)) };
-    let rows = rows.to_vec();
+    let rng = Seed(1).stream("bench", 0, "rule", 1);
+    let context = Context { wants_distances: false, ..Context::new(line.f, rng) };
+    let mut rows = rows.to_vec();
     if layers.iter().all(|layer| matches!(layer, Layer::Pre(_))) {
         let mut mixer = Mixer::new(layers).expect("a chain");
         return Box::new(move || {
@@ -291,11 +295,23 @@ fn work(line: &Line, rows: &[Vector]) -> Box<dyn FnMut() -> f64> {
         });
     }
     let mut defence = Defence::new(layers).expect("a chain");
-    Box::new(move || {
+    let mut point = defence.needs_point().then(|| rows[0].clone());
+    let rounds_before = if point.is_some() { FILLING } else { 0 };
+    let mut moved = (0..rows.len()).cycle();
+    let mut round = move || {
+        if let (Some(point), Some(at)) = (&mut point, moved.next()) {
+            rows[at].scale(-0.9); // what stands still foretells nothing
+            point.axpy(0.1, &rows[at]);
+        }
+        let context = Context { point: point.clone(), ..context.clone() };
         let start = Instant::now();
-        drop(black_box(defence.aggregate_in(&rows, context.clone()).expect("an aggregate")));
+        drop(black_box(defence.aggregate_in(&rows, context).expect("an aggregate")));
         start.elapsed().as_secs_f64()
-    })
+    };
+    for _ in 0..rounds_before {
+        round();
+    }
+    Box::new(round)
 }
 
 /// Median times in seconds.

@@ -11,7 +11,7 @@ use std::{
 
 use phalanx_robust::{
     Batch, Map, Size, Vector,
-    aggregation::{Aggregate, Aggregator, Context, Layer, PreAggregator, RuleError},
+    aggregation::{Aggregate, Aggregator, Context, Fldetector, Layer, PreAggregator, Rule, RuleError},
     attack::{
         self, Attack, AttackError, AttackRule, AttackVisitor, Choice, Knowledge, Mimic, Replayed, Stale, View,
     },
@@ -38,7 +38,9 @@ fn every_rule_keeps_its_promises() {
         }
         names.insert(name);
     }
-    assert!(tied && names.len() == 42, "{names:?}");
+    assert!(tied && names.len() == 43, "{names:?}");
+    let judging = Fldetector { window: 1, references: 3 };
+    conform_rule(|| judging.build().unwrap(), SIZE).unwrap();
 }
 
 struct Attacks(BTreeSet<&'static str>);

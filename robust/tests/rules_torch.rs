@@ -5,7 +5,7 @@ mod rules_by_name;
 
 use phalanx_robust::{
     Vector,
-    aggregation::{Aggregation, Layer},
+    aggregation::{Aggregation, Context, Defence, Fldetector, Layer, Mean, Rule},
     random::Seed,
 };
 use rand::RngExt;
@@ -45,6 +45,34 @@ fn every_base_rule_agrees() {
             agree(&[name]);
         }
     }
+}
+
+/// With points that move and rows that change, some of them at random.
+#[test]
+fn what_is_foretold_agrees() {
+    let layer = Fldetector { window: 2, ..Fldetector::default() }.build().expect("a rule");
+    let made =
+        || Defence::new(vec![layer.clone(), Mean::default().build().expect("a rule")]).expect("a chain");
+    let (mut host, mut torch, mut left_out) = (made(), made(), 0);
+    for t in 1..12 {
+        let change = |(i, row): (usize, Vec<f32>)| -> Vec<f32> {
+            let mut rng = Seed(6).stream("test", i as u64, "row", if i < 14 { 0 } else { t });
+            let shrunk = |v: f32| v * (1.0 - 0.05 * t as f32) + 0.3 * rng.sample::<f32, _>(StandardNormal);
+            row.into_iter().map(shrunk).collect()
+        };
+        let rows: Vec<Vec<f32>> = rows().into_iter().enumerate().map(change).collect();
+        let point = vec![1.0 - 0.05 * t as f32; 1003];
+        let found = |defence: &mut Defence, form: &dyn Fn(&[f32]) -> Vector| {
+            let rows: Vec<Vector> = rows.iter().map(|row| form(row)).collect();
+            let rng = Seed(1).stream("rule", 0, "aggregate", t);
+            let context = Context { point: Some(form(&point)), ..Context::new(3, rng) };
+            defence.aggregate_in(&rows, context).expect("an aggregate").weights.expect("a mean")
+        };
+        let on_host = found(&mut host, &|row| row.to_vec().into());
+        assert_eq!(on_host, found(&mut torch, &|row| tch::Tensor::from_slice(row).into()), "round {t}");
+        left_out += on_host.iter().filter(|weight| **weight == 0.0).count();
+    }
+    assert!(left_out > 0);
 }
 
 #[test]

@@ -266,7 +266,7 @@ fn a_result_cannot_take_the_place_of_an_input() {
     fs::hard_link(&own, &hard).unwrap();
     let [soft, hard] = [soft, hard].map(|path| path.display().to_string());
     let before = [&file, &own].map(|path| fs::read(path).unwrap());
-    let aggregate = ["aggregate", "--rule", "mean", "--reference", &own, &file];
+    let aggregate = ["aggregate", "--rule", "mean", "--reference", &own, "--point", &own, &file];
     let attack = ["attack", "--attack", "sign-flip", "--f", "1", "--own", &own, &file];
     for out in [&file, &soft, &own, &hard] {
         for command in [&aggregate[..], &attack] {
@@ -323,6 +323,7 @@ fn arguments_that_cannot_be_used_are_named() {
         ("mean", "5", &["--f", "f = 5 of m = 5"]),
         ("krum", "2", &["in.npy", "m > 2f + 2", "m = 5, f = 2"]),
         ("fltrust", "1", &["--reference", "must be given: of length 1"]),
+        ("fldetector,mean", "1", &["--point", "must be given: of length 1"]),
     ] {
         let said = bench.refuses(&["aggregate", "--rule", rule, "--f", f, &file]);
         assert!(parts.iter().all(|part| said.contains(part)), "{rule}: no {parts:?} in {said}");
@@ -330,6 +331,10 @@ fn arguments_that_cannot_be_used_are_named() {
     let vector = bench.put("vector.npy", &npy(&header("<f4", "(1,)"), &bytes32(&[2.0])));
     assert!(bench.refuses(&["aggregate", "--rule", "mean", &vector]).contains("has the shape [1]; a matrix"));
     bench.makes(&["aggregate", "--rule", "fltrust", "--reference", &vector, &file]);
+    bench.makes(&["aggregate", "--rule", "fldetector,mean", "--point", &vector, &file]);
+    let attack = ["attack", "--attack", "opt-ipm", "--f", "1", "--rule", "fldetector,mean", &file];
+    assert!(bench.refuses(&attack).contains("--point"));
+    bench.makes(&[&attack[..], &["--point", &vector]].concat());
     let done = Program::run(&["aggregate", "--rule", "cwmed", &file, "-o", "/nowhere/out.npy"]);
     assert_eq!(done.status, 1, "{}", done.stderr);
     assert!(done.stderr.contains("/nowhere/out.npy: failed to write"), "{}", done.stderr);

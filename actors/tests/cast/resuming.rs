@@ -13,7 +13,7 @@ use phalanx_robust::{
     Batch, Layout, Size, Vector,
     aggregation::{
         Aggregate, Aggregator, CenteredClipping, ClippedClustering, Context as Round, Ctma, Cwmed, Defence,
-        FlDefender, FoolsGold, Rule, RuleError, Safeguard,
+        FlDefender, Fldetector, FoolsGold, Rule, RuleError, Safeguard,
     },
     attack::{
         Alie, Attack, AttackError, AttackRule, Drift, Knowledge, LabelFlip, Mimic, OptIpm, Stale, View,
@@ -135,6 +135,14 @@ fn trust_by_the_last_layer_of_which_attackers_know_too() {
         let mut defence = Defence::new(vec![FlDefender::default().build().unwrap()]).unwrap();
         defence.know_layout(&Layout::new([("0.weight", D - 2), ("1.weight", 2)])).unwrap();
         twelve_under(s, defence, OptIpm::default(), false)
+    });
+}
+
+#[test]
+fn what_fldetector_foretells() {
+    let rule = || Fldetector { window: 2, ..Fldetector::default() };
+    resumes_anywhere(|s| {
+        twelve(s, vec![Box::new(rule()), Box::new(Cwmed::default())], Drift::default(), true)
     });
 }
 

@@ -22,6 +22,7 @@ mod cluster;
 mod context;
 mod cover;
 mod ctma;
+mod curvature;
 mod cwmed;
 mod cwtm;
 mod defence;
@@ -30,9 +31,11 @@ mod error;
 mod fedseca;
 mod fl_defender;
 mod flame;
+mod fldetector;
 mod fltrust;
 mod fools_gold;
 mod foundation_fl;
+mod gap;
 mod gas;
 mod geometric_median;
 mod krum;
@@ -88,6 +91,7 @@ pub use error::RuleError;
 pub use fedseca::Fedseca;
 pub use fl_defender::FlDefender;
 pub use flame::Flame;
+pub use fldetector::Fldetector;
 pub use fltrust::Fltrust;
 pub use fools_gold::{FoolsGold, Over};
 pub use foundation_fl::FoundationFl;
@@ -176,6 +180,7 @@ pub fn built_in(visitor: &mut impl RuleVisitor) {
     visitor.visit::<Ctma>();
     visitor.visit::<WeightedCtma>();
     visitor.visit::<Gas>();
+    visitor.visit::<Fldetector>();
 }
 
 /// A base rule: one vector of m. *Span* rules decide from [`Batch::gram`] and return coefficients;

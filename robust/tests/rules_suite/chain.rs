@@ -228,6 +228,8 @@ fn parameters_out_of_range_are_refused_by_name() {
     refused("weighted-cwmed", json!({ "weights": [1.0, 0.0] }), "weights");
     refused("weighted-ctma", json!({ "delta": 0.5 }), "delta");
     refused("gas", json!({ "groups": 0 }), "groups");
+    refused("fldetector", json!({ "window": 0 }), "window");
+    refused("fldetector", json!({ "references": 0 }), "references");
     let many = chain(&[("robust-lr", json!({ "theta": 4 }))]);
     assert!(many.check(Size::new(4, 1)).is_ok());
     assert!(matches!(many.check(Size::new(3, 1)), Err(RuleError::Breakdown { rule: "robust-lr", .. })));
@@ -252,6 +254,7 @@ fn nothing_that_goes_by_workers_stands_under_buckets() {
         &[("nnm", json!({})), ("weighted-geometric-median", weights.clone())],
         &[("weighted-ctma", weights), ("cwmed", json!({}))],
         &[("ctma", json!({})), ("safeguard", json!({}))],
+        &[("fldetector", json!({})), ("cwmed", json!({}))],
     ] {
         let error = made(rules).unwrap_err();
         assert!(matches!(&error, RuleError::Chain(why) if why.contains("who sent them")), "{error}");
@@ -425,10 +428,8 @@ fn every(base: &'static str) -> Vec<(&'static str, Defence)> {
 fn what_rules_hold_is_known_before() {
     let mut with = BTreeSet::new();
     for (name, mut defence) in every("mean") {
-        let context = Context {
-            reference: Some(vectors(&gaussian(1, 20, 9), Dtype::F32).remove(0)),
-            ..Context::new(2, stream(1))
-        };
+        let own = Some(vectors(&gaussian(1, 20, 9), Dtype::F32).remove(0));
+        let context = Context { reference: own.clone(), point: own, ..Context::new(2, stream(1)) };
         for round in 0..4 {
             defence.aggregate_in(&vectors(&gaussian(11, 20, round), Dtype::F32), context.clone()).unwrap();
         }
@@ -441,7 +442,13 @@ fn what_rules_hold_is_known_before() {
     }
     assert_eq!(
         with,
-        BTreeSet::from(["centered-clipping", "fools-gold", "safeguard", "sequential-centered-clipping"])
+        BTreeSet::from([
+            "centered-clipping",
+            "fldetector",
+            "fools-gold",
+            "safeguard",
+            "sequential-centered-clipping"
+        ])
     );
     let chained = plain(&["ctma", "nnm", "safeguard"]);
     assert_eq!(chained.holds(11, 4), plain(&["safeguard"]).holds(11, 4), "of the whole chain");
@@ -459,9 +466,9 @@ fn rules_that_need_no_pairs_make_no_gram_matrix() {
         for value in [0.0, f64::NAN] {
             rows[3][7] = value;
             let noted = Arc::<Passes>::default();
-            let own = defence.needs_reference().then(|| vectors(&gaussian(1, 20, 2), Dtype::F32).remove(0));
-            let context =
-                Context { watch: Some(noted.clone()), reference: own, ..Context::new(2, stream(1)) };
+            let own = Some(vectors(&gaussian(1, 20, 2), Dtype::F32).remove(0));
+            let (reference, point, watch) = (own.clone(), own, Some(noted.clone() as Arc<dyn Watch>));
+            let context = Context { watch, reference, point, ..Context::new(2, stream(1)) };
             defence.aggregate_in(&vectors(&rows, Dtype::F32), context).unwrap();
             assert!(!noted.0.lock().unwrap().contains(&Pass::Gram), "{name}, {value}");
         }
@@ -472,6 +479,7 @@ fn rules_that_need_no_pairs_make_no_gram_matrix() {
         "aksel",
         "bucketing",
         "ctma",
+        "fldetector",
         "fltrust",
         "foundation-fl",
         "gas",

@@ -5,6 +5,7 @@
 
 mod agree;
 mod chain;
+mod detection;
 mod federated;
 mod hard;
 mod inequalities;
@@ -12,6 +13,7 @@ mod laws;
 mod memory;
 mod mixing;
 mod naive;
+mod naive_detection;
 mod naive_federated;
 mod naive_selection;
 mod naive_spectral;

@@ -144,6 +144,7 @@ fn a_rule_that_remembers_cannot_stand_inside() {
     for rules in [
         &["gas", "centered-clipping"][..],
         &["gas", "safeguard"],
+        &["gas", "fldetector", "mean"],
         &["gas", "clipped-clustering"],
         &["gas", "nnm", "centered-clipping"],
         &["ctma", "gas", "ctma", "safeguard"],
