@@ -258,6 +258,7 @@ fn seen<T>(
         standing_in: exposed.defence.as_ref().map_or(&[], |open| &open.standing_in),
         reference: exposed.defence.as_ref().and_then(|open| open.reference.as_ref()),
         point: exposed.defence.as_ref().map(|open| &open.point),
+        judge: exposed.defence.as_ref().and_then(|open| open.judge.as_ref()),
     };
     let scene = Scene {
         round: exposed.round,

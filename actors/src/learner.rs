@@ -6,6 +6,7 @@ use std::{sync::Arc, time::Duration};
 
 use phalanx_robust::{
     Vector,
+    aggregation::Judge,
     estimator::{Gradients, Points},
     random::Stream,
     state::Stateful,
@@ -161,6 +162,16 @@ pub trait Learner: Stateful + Send {
     /// # Errors
     /// [`LearnerError`].
     fn gradients(&mut self, query: &Query, jobs: &[Job]) -> Result<Vec<Learned>, LearnerError>;
+
+    /// Who tells the loss of the batch of `job`, which is the server's own, at any point: of the model as it stands now,
+    /// with nothing in it that is drawn. It owns all that it needs.
+    ///
+    /// # Errors
+    /// [`LearnerError`], as a rule that it cannot be told.
+    fn judge(&mut self, job: &Job) -> Result<Arc<dyn Judge>, LearnerError> {
+        let _ = job;
+        Err(LearnerError::Model("it tells no losses at points of the server's choice".to_owned()))
+    }
 
     /// How many gradients of one batch stand behind each one that it answers with; more than one where workers take
     /// local steps.

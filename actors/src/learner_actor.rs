@@ -17,7 +17,7 @@ use crate::{
     desk::Desk,
     evaluator::Run,
     learner::{Evaluation, Job, Learned, Learner, LearnerError, Query},
-    messages::{Ask, Close, Evaluate, Expect, LearnerSeat, Remember, Tally, Withdraw},
+    messages::{Ask, Close, Evaluate, Expect, LearnerSeat, Remember, Root, Tally, Withdraw},
 };
 use phalanx_robust::{contained, state::State};
 
@@ -110,6 +110,14 @@ impl Bureau {
         }
     }
 
+    /// Makes the judge of the round; the tally is told.
+    fn appoint(&mut self, job: &Job) {
+        match self.contained(|learner| learner.judge(job)).flatten() {
+            Ok(judge) => self.tally.judge = Some(judge),
+            Err(error) => self.tally.error = Some(error),
+        }
+    }
+
     /// The answers to `jobs`, or the error; the tally is told.
     fn computed(&mut self, query: &Query, jobs: &[Job]) -> Answer {
         let started = Instant::now();
@@ -184,7 +192,13 @@ impl Handler<Expect> for LearnerActor {
     fn handle(&mut self, Expect { query, workers, root }: Expect, _: &mut Self::Context) {
         let mut bureau = self.bureau.borrow_mut();
         bureau.tally = Tally::default();
-        bureau.root = root.map(|job| (query.clone(), job));
+        bureau.root = None;
+        if let Some(Root { job, gradient, judge }) = root {
+            if judge {
+                bureau.appoint(&job);
+            }
+            bureau.root = gradient.then(|| (query.clone(), job));
+        }
         bureau.desk.expect(query, workers);
     }
 }

@@ -13,7 +13,7 @@ use std::{
 use actix::{Message, Recipient};
 use phalanx_robust::{
     Batch, BatchError, Size, Vector,
-    aggregation::Defence,
+    aggregation::{Defence, Judge},
     attack::{AttackError, Knowledge},
     describe::counted,
     random::Stream,
@@ -157,6 +157,8 @@ pub struct ExposedDefence {
     pub reference: Option<Vector>,
     /// x_t, which every worker is told.
     pub point: Vector,
+    /// Who tells the server how good other points are, for a rule that needs it.
+    pub judge: Option<Arc<dyn Judge>>,
 }
 
 impl std::fmt::Debug for ExposedDefence {
@@ -193,8 +195,19 @@ pub struct Expect {
     pub query: Arc<Query>,
     /// Who will ask; ids ascend.
     pub workers: Arc<Vec<usize>>,
-    /// A job of the server's own, by an id above those of all workers; answered in the [`Tally`].
-    pub root: Option<Job>,
+    /// What the server asks for itself; answered in the [`Tally`].
+    pub root: Option<Root>,
+}
+
+/// A batch of the server's own, and what it needs of it.
+#[derive(Clone, Debug)]
+pub struct Root {
+    /// Its job, by an id above those of all workers.
+    pub job: Job,
+    /// Whether the gradient at x_t is needed.
+    pub gradient: bool,
+    /// Whether the loss at other points is.
+    pub judge: bool,
 }
 
 /// Aggregator to learner: these workers will not ask in this round any more.
@@ -227,6 +240,8 @@ pub struct Tally {
     pub gradients: u64,
     /// The gradient at x_t of the server's own job, if it gave one.
     pub reference: Option<Vector>,
+    /// Who tells the loss of the server's own batch at other points, if it asked for that.
+    pub judge: Option<Arc<dyn Judge>>,
     /// Why it could not answer, if so.
     pub error: Option<LearnerError>,
 }

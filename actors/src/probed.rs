@@ -83,6 +83,10 @@ impl Aggregator for Probed {
         self.defence.needs_point()
     }
 
+    fn needs_judge(&self) -> bool {
+        self.defence.needs_judge()
+    }
+
     fn needs_pairs(&self) -> bool {
         self.defence.needs_pairs()
     }

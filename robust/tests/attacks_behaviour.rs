@@ -221,6 +221,7 @@ fn a_probe_has_those_who_stand_in() {
         standing_in: &standing_in,
         reference: None,
         point: None,
+        judge: None,
     };
     let found = probe.aggregate(&[4, 5], &own).unwrap();
     let all = [&honest[..], &[old], &own].concat();

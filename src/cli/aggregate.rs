@@ -71,6 +71,7 @@ pub fn main(registry: &Registry, arguments: &Arguments) -> ExitCode {
 fn aggregate(registry: &Registry, arguments: &Arguments) -> Result<(), Failure> {
     check_files(arguments)?;
     let (mut chain, rule) = Chain::parse(registry, &arguments.rule, arguments.preset)?;
+    chain.in_files()?;
     let file = MatrixFile::open(&arguments.input)?;
     let size = size(file.m(), arguments.f)?;
     chain.know_layout(&layout(&arguments.layers, file.d())?)?;

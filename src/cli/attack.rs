@@ -13,7 +13,7 @@ use phalanx_robust::{
 use super::{
     at_least,
     matrices::{
-        Chain, Failure, beside, elements, ended, finite, fit, layout, make, npy, parameter, point, preset,
+        Chain, Failure, beside, elements, ended, finite, fit, layout, make, no_judge, npy, parameter, point, preset,
         reference, spare, tell_layout,
     },
 };
@@ -77,6 +77,9 @@ fn forge(registry: &Registry, arguments: &Arguments) -> Result<(), Failure> {
     tell_layout(&mut defence, &layout(&arguments.layers, file.d())?)?;
     let own = own(arguments, attack.as_ref(), &file)?;
     let probes = attack.knowledge() == Knowledge::Defence;
+    if probes && defence.needs_judge() {
+        return Err(no_judge());
+    }
     let reference = reference(arguments.reference.as_deref(), probes && defence.needs_reference(), &file)?;
     let point = point(arguments.point.as_deref(), probes && defence.needs_point(), &file)?;
     let honest = finite(&arguments.honest, file)?;

@@ -21,7 +21,7 @@ use phalanx_robust::{
 
 use super::{
     at_least,
-    matrices::{Chain, Failure, ended, fit, layout, npy, preset, tell_layout},
+    matrices::{Chain, Failure, ended, fit, layout, no_judge, npy, preset, tell_layout},
 };
 use crate::{config::Named, interop::write_matrix, registry::Registry};
 
@@ -67,6 +67,9 @@ pub fn main(registry: &Registry, arguments: &Arguments) -> ExitCode {
 fn certify(registry: &Registry, arguments: &Arguments) -> Result<(), Failure> {
     npy(&arguments.out)?;
     let (mut defence, _) = Chain::defence(registry, &arguments.rule, arguments.preset)?;
+    if defence.needs_judge() {
+        return Err(no_judge());
+    }
     let &Arguments { m, f, d, budget, seed, .. } = arguments;
     tell_layout(&mut defence, &layout(&arguments.layers, d as usize)?)?;
     if f == 0 || f >= m.div_ceil(2) {

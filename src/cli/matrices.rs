@@ -182,6 +182,17 @@ impl Chain {
         matches!(self, Self::Defence(defence) if defence.needs_reference())
     }
 
+    /// An error if a layer needs what only a run has.
+    ///
+    /// # Errors
+    /// [`Failure::Flag`].
+    pub fn in_files(&self) -> Result<(), Failure> {
+        match self {
+            Self::Defence(defence) if defence.needs_judge() => Err(no_judge()),
+            _ => Ok(()),
+        }
+    }
+
     /// Whether a layer needs the point at which the vectors were computed.
     pub fn needs_point(&self) -> bool {
         matches!(self, Self::Defence(defence) if defence.needs_point())
@@ -211,6 +222,11 @@ pub fn layout(lengths: &[usize], d: usize) -> Result<Layout, Failure> {
     let given = counted(lengths.len(), "layer");
     let message = format!("{given} of {sum} coordinates together; the vectors have {d}");
     Err(Failure::flag("--layers", message))
+}
+
+/// That a rule needs losses, which files do not have.
+pub fn no_judge() -> Failure {
+    Failure::flag("--rule", "the rule needs losses on data of the server's own, which only a run has")
 }
 
 /// Makes the component `named` after `flag`.

@@ -28,7 +28,8 @@ pub struct Task {
     pub holders: Holders,
     /// How many training samples are held out before dealing, to choose parameters by.
     pub validation: usize,
-    /// How many training samples the server keeps to itself, its root set, for rules that need a gradient of its own.
+    /// How many training samples the server keeps to itself, its root set, for rules that need data of its
+    /// own.
     pub root: usize,
     /// How many of them make its batch in a round, all local steps together; 0: all.
     pub root_batch: usize,

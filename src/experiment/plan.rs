@@ -356,6 +356,10 @@ impl Planner<'_> {
             let message = "it needs a gradient that the server computes on data of its own; `task.root` says how many training samples it keeps";
             return Err(self.error("aggregator.rule", message));
         }
+        if self.guarded("aggregator.rule", || defence.needs_judge())? && self.config.task.root == 0 {
+            let message = "it needs losses on data of the server's own; `task.root` says how many training samples it keeps";
+            return Err(self.error("aggregator.rule", message));
+        }
         self.config.aggregator.f = Some(size.cast.f);
         Ok(defence)
     }

@@ -254,7 +254,7 @@ impl Plan {
         let (workload, seed) = (self.workload, Seed(self.config.seed));
         let mut step = (self.step)(&workload.learner.start(), workload.domain)?;
         step.place(seed);
-        let root = workload.root.filter(|_| self.defence.needs_reference());
+        let root = workload.root.filter(|_| self.defence.needs_reference() || self.defence.needs_judge());
         let mut learner = workload.learner;
         if self.config.evaluation.per_class {
             learner = Box::new(Targeted::new(learner, &self.groups, size, workload.classes)?);

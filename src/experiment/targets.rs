@@ -1,12 +1,15 @@
 //! What attacks want of the classes: a learner over the learner, whose
 //! evaluations say how often they come to it.
 
+use std::sync::Arc;
+
 use phalanx_actors::{
     Evaluation, Learner,
     learner::{EvaluationTask, Job, Learned, LearnerError, Query},
 };
 use phalanx_robust::{
     Size, Vector,
+    aggregation::Judge,
     attack::Attack,
     contained,
     describe::ParameterError,
@@ -90,6 +93,10 @@ impl Learner for Targeted {
 
     fn gradients(&mut self, query: &Query, jobs: &[Job]) -> Result<Vec<Learned>, LearnerError> {
         self.inner.gradients(query, jobs)
+    }
+
+    fn judge(&mut self, job: &Job) -> Result<Arc<dyn Judge>, LearnerError> {
+        self.inner.judge(job)
     }
 
     fn effort(&self) -> u64 {

@@ -7,9 +7,12 @@
 //! Learning of Deep Networks from Decentralized Data", 2017. The proximal term: Li, Sahu, Zaheer, Sanjabi, Talwalkar &
 //! Smith, "Federated Optimization in Heterogeneous Networks", 2020 (FedProx).
 
+use std::sync::Arc;
+
 use phalanx_actors::learner::{Draw, EvaluationTask, Job, Learned, Learner, LearnerError, Query, Sampler};
 use phalanx_robust::{
     Vector,
+    aggregation::Judge,
     estimator::{Gradients, Points},
     state::{State, StateError, Stateful},
     step::Schedule,
@@ -163,6 +166,11 @@ impl Learner for LocalSteps {
             Learned { gradients: Gradients { current: by, previous }, loss, accuracy }
         };
         Ok(jobs.iter().zip(here).map(answer).collect())
+    }
+
+    /// On the batches of all steps at once.
+    fn judge(&mut self, job: &Job) -> Result<Arc<dyn Judge>, LearnerError> {
+        self.inner.judge(job)
     }
 
     fn effort(&self) -> u64 {

@@ -47,6 +47,8 @@ fn numbers_that_cannot_be_are_named() {
     assert!(
         Program::fails(&["certify", "--rule", "cwmed", "--m", "5", "--f", "3"]).contains("f = 3 of m = 5")
     );
+    let zeno = ["certify", "--rule", "zeno", "--m", "5", "--f", "2"];
+    assert!(Program::fails(&zeno).contains("which only a run has"));
     assert!(Program::fails(&["certify", "--rule", "krum", "--m", "5", "--f", "2"]).contains("m > 2f + 2"));
 }
 

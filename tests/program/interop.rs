@@ -324,6 +324,7 @@ fn arguments_that_cannot_be_used_are_named() {
         ("krum", "2", &["in.npy", "m > 2f + 2", "m = 5, f = 2"]),
         ("fltrust", "1", &["--reference", "must be given: of length 1"]),
         ("fldetector,mean", "1", &["--point", "must be given: of length 1"]),
+        ("zeno", "1", &["--rule: the rule needs losses on data of the server's own, which only a run has"]),
     ] {
         let said = bench.refuses(&["aggregate", "--rule", rule, "--f", f, &file]);
         assert!(parts.iter().all(|part| said.contains(part)), "{rule}: no {parts:?} in {said}");
@@ -334,6 +335,8 @@ fn arguments_that_cannot_be_used_are_named() {
     bench.makes(&["aggregate", "--rule", "fldetector,mean", "--point", &vector, &file]);
     let attack = ["attack", "--attack", "opt-ipm", "--f", "1", "--rule", "fldetector,mean", &file];
     assert!(bench.refuses(&attack).contains("--point"));
+    let zeno = ["attack", "--attack", "opt-ipm", "--f", "1", "--rule", "zeno", &file];
+    assert!(bench.refuses(&zeno).contains("which only a run has"));
     bench.makes(&[&attack[..], &["--point", &vector]].concat());
     let done = Program::run(&["aggregate", "--rule", "cwmed", &file, "-o", "/nowhere/out.npy"]);
     assert_eq!(done.status, 1, "{}", done.stderr);

@@ -29,7 +29,7 @@ use crate::{
     error::{Part, Reason, RunError},
     fault::{Bill, Post},
     learner::{Job, Query, Sampler},
-    messages::{Called, Close, Expect, Exposed, Fault, LearnerSeat, Open, Reply, Reveal, Seat, Tally},
+    messages::{Called, Close, Expect, Exposed, Fault, LearnerSeat, Open, Reply, Reveal, Root, Seat, Tally},
     probed::Probes,
     revival::Revivals,
     settings::{Deadlines, Policy, Settings},
@@ -45,7 +45,7 @@ pub(super) struct Floor {
     seats: Vec<Seat>,
     busy: Busy,
     learner: LearnerSeat,
-    root: Option<Box<dyn Sampler>>,
+    root: Option<Own>,
     policy: Policy,
     deadlines: Deadlines,
     barrier: Barrier,
@@ -73,6 +73,15 @@ pub(super) struct Floor {
     waiting: Vec<usize>,
 }
 
+/// Data of the server's own, and what it needs of them in a round.
+pub(super) struct Own {
+    pub sampler: Box<dyn Sampler>,
+    /// Whether the gradient.
+    pub gradient: bool,
+    /// Whether who tells losses.
+    pub judge: bool,
+}
+
 /// What phase one took.
 pub(super) struct PhaseOne {
     pub tally: Tally,
@@ -85,7 +94,7 @@ impl Floor {
         seats: Vec<Seat>,
         busy: Busy,
         learner: LearnerSeat,
-        root: Option<Box<dyn Sampler>>,
+        root: Option<Own>,
         settings: &Settings,
         shape: Vector,
     ) -> Self {
@@ -126,7 +135,7 @@ impl Floor {
     pub async fn phase_one(&mut self, query: &Arc<Query>) -> Result<PhaseOne, RunError> {
         let started = Instant::now();
         let Roll { called, askers } = self.open(query.round)?;
-        let expect = Expect { query: query.clone(), workers: askers, root: self.root_job()? };
+        let expect = Expect { query: query.clone(), workers: askers, root: self.root()? };
         self.of_learner(self.learner.expect.send(expect)).await?;
         let calls: FuturesUnordered<_> = by_seat(&self.seats, &called)
             .map(|(at, workers)| {
@@ -220,12 +229,13 @@ impl Floor {
         (outcome, bill)
     }
 
-    /// The job of the server's own in this round.
-    fn root_job(&mut self) -> Result<Option<Job>, RunError> {
-        let Some(root) = &mut self.root else { return Ok(None) };
-        let draw = of_part(self.round, Part::Root, || root.draw(self.round))?;
+    /// What the server asks for itself in this round.
+    fn root(&mut self) -> Result<Option<Root>, RunError> {
+        let Some(Own { sampler, gradient, judge }) = &mut self.root else { return Ok(None) };
+        let draw = of_part(self.round, Part::Root, || sampler.draw(self.round))?;
         let worker = self.seats.last().map_or(0, |seat| seat.ids.end);
-        Ok(Some(Job { worker, draw, points: Points::Current, root: true }))
+        let job = Job { worker, draw, points: Points::Current, root: true };
+        Ok(Some(Root { job, gradient: *gradient, judge: *judge }))
     }
 
     /// The seat of a worker of this floor.

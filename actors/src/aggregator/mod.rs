@@ -29,9 +29,9 @@ use tokio::time::sleep;
 
 use self::{
     evaluations::Evaluations,
-    floor::Floor,
+    floor::{Floor, Own},
     record::{honesty, record},
-    server::{Input, Server, Verdict},
+    server::{Input, Insight, Server, Verdict},
 };
 use crate::{
     barrier::Outcome,
@@ -183,9 +183,13 @@ impl Rounds {
         seats.sort_by_key(|seat| seat.ids.start);
         let shape = point.zeros_like();
         let learner = company.learner;
+        let root = company.root.map(|sampler| {
+            let judge = defence.needs_judge();
+            Own { sampler, gradient: !judge || defence.needs_reference(), judge }
+        });
         Self {
             evaluations: Evaluations::new(learner.clone(), settings.deadlines.evaluation),
-            floor: Floor::new(seats, company.busy, learner, company.root, &settings, shape.clone()),
+            floor: Floor::new(seats, company.busy, learner, root, &settings, shape.clone()),
             settings,
             observers: company.observers,
             pool: company.pool,
@@ -274,14 +278,14 @@ impl Rounds {
         let previous = self.previous.replace(self.point.clone());
         let query = Arc::new(Query { round, current: self.point.clone(), previous });
         let one = self.floor.phase_one(&query).await?;
-        let reference = one.tally.reference;
+        let insight = Insight { reference: one.tally.reference, judge: one.tally.judge };
         drop(query);
         let rng = self.settings.seed.stream("rule", 0, "aggregate", round);
-        let attack = self.phase_two(round, reference.as_ref()).await?;
+        let attack = self.phase_two(round, &insight).await?;
         let (mut outcome, bill) = self.floor.close();
         let overtaken = bill.traffic.late > 0;
         let struck = overtaken || bill.incidents.iter().any(|incident| !incident.faults.is_empty());
-        let verdict = self.settle(&mut outcome, rng, reference, struck).await?;
+        let verdict = self.settle(&mut outcome, rng, insight, struck).await?;
         self.pass(bill.seconds.unwrap_or(0.0)).await;
         let phases = Phases {
             gradient: one.tally.computing,
@@ -305,7 +309,7 @@ impl Rounds {
     }
 
     /// Phase two, and how long it took.
-    async fn phase_two(&mut self, round: u64, reference: Option<&Vector>) -> Result<Duration, RunError> {
+    async fn phase_two(&mut self, round: u64, insight: &Insight) -> Result<Duration, RunError> {
         if !self.floor.awaits_phase_two() {
             return Ok(Duration::ZERO);
         }
@@ -328,9 +332,9 @@ impl Rounds {
         let expose = |(server, honest): (&Server, &Arc<Exposed>)| {
             let defence = probes.of(of_part(round, Part::Rule, || server.defence.clone())?);
             let rng = self.settings.seed.stream("rule", 0, "probe", round);
-            let (reference, standing_in) = (reference.cloned(), self.floor.standing_in());
-            let point = self.point.clone();
-            let open = ExposedDefence { defence, rng, standing_in, reference, point };
+            let Insight { reference, judge } = insight.clone();
+            let (standing_in, point) = (self.floor.standing_in(), self.point.clone());
+            let open = ExposedDefence { defence, rng, standing_in, reference, point, judge };
             Ok::<_, RunError>(Arc::new(Exposed { defence: Some(open), ..Exposed::clone(honest) }))
         };
         let defence = defence.map(expose).transpose()?;
@@ -360,7 +364,7 @@ impl Rounds {
         &mut self,
         outcome: &mut Outcome,
         rng: Stream,
-        reference: Option<Vector>,
+        insight: Insight,
         struck: bool,
     ) -> Result<Verdict, RunError> {
         let (round, workers) = (outcome.round, self.floor.workers().len());
@@ -376,7 +380,7 @@ impl Rounds {
         let ids = outcome.submissions.iter().map(|s| s.worker).collect();
         let submitted = vectors.len();
         let f = self.floor.byzantine(submitted);
-        let input = Input { round, f, rng, vectors, workers: ids, reference, honest };
+        let input = Input { round, f, rng, vectors, workers: ids, insight, honest };
         let deadline = self.settings.deadlines.rule;
         let (server, verdict) = computed(&self.pool, deadline, move || {
             let verdict = server.settle(input);

@@ -11,7 +11,7 @@ use std::{
 
 use phalanx_robust::{
     Batch, Vector,
-    aggregation::{Aggregation, Context, Defence, RuleError},
+    aggregation::{Aggregation, Context, Defence, Judge, RuleError},
     random::Stream,
     step::Step,
 };
@@ -26,6 +26,15 @@ pub(super) struct Server {
     pub stepping: Arc<AtomicBool>,
 }
 
+/// What the server found on data of its own in a round.
+#[derive(Clone, Default)]
+pub(super) struct Insight {
+    /// Its gradient.
+    pub reference: Option<Vector>,
+    /// Who tells its loss at other points.
+    pub judge: Option<Arc<dyn Judge>>,
+}
+
 /// What the server is given in a round.
 pub(super) struct Input {
     pub round: u64,
@@ -35,8 +44,7 @@ pub(super) struct Input {
     pub vectors: Vec<Vector>,
     /// Who sent each of them.
     pub workers: Vec<usize>,
-    /// What the server computed itself.
-    pub reference: Option<Vector>,
+    pub insight: Insight,
     /// Which of the vectors are of honest workers, if those are to be measured.
     pub honest: Option<Vec<usize>>,
 }
@@ -85,12 +93,13 @@ impl Verdict {
 impl Server {
     /// Aggregates the vectors and moves the query point.
     pub fn settle(&mut self, input: Input) -> Result<Verdict, RuleError> {
-        let Input { round, f, rng, vectors, workers, reference, honest } = input;
+        let Input { round, f, rng, vectors, workers, insight, honest } = input;
+        let Insight { reference, judge } = insight;
         let started = Instant::now();
         // A device is asked later how far the vectors are from the aggregate, together with all the rest.
         let wants_distances = vectors.first().is_none_or(Vector::is_on_host);
         let point = Some(self.point.clone());
-        let context = Context { workers, reference, point, wants_distances, ..Context::new(f, rng) };
+        let context = Context { workers, reference, point, judge, wants_distances, ..Context::new(f, rng) };
         self.stepping.store(false, Ordering::Relaxed);
         let mut aggregation = self.defence.aggregate_in(&vectors, context)?;
         let aggregating = started.elapsed();
@@ -202,7 +211,7 @@ mod tests {
         let honest = Some(vec![0, 1]);
         let rng = Seed(1).stream("rule", 0, "aggregate", 1);
         let workers = vec![0, 1, 2, 3];
-        let input = Input { round: 1, f: 1, rng, vectors, workers, reference: None, honest };
+        let input = Input { round: 1, f: 1, rng, vectors, workers, insight: Insight::default(), honest };
         let verdict = server.settle(input).unwrap();
         assert_eq!(verdict.aggregation.output.to_f64(), [4.0, 1.0]);
         assert_eq!(server.point.to_f64(), [-1.0, 0.5]);

@@ -8,7 +8,7 @@ use phalanx_actors::{
 };
 use phalanx_robust::{
     Dtype, Vector,
-    aggregation::{Defence, Fltrust},
+    aggregation::{Defence, Fltrust, Zeno},
     attack::{Attack, AttackError, Knowledge, View},
     estimator::{EstimatorRule, Points, Sgd as Plain},
     state::Stateful,
@@ -21,9 +21,13 @@ const LR: f64 = 0.2;
 
 /// A server that trusts nobody else, with four honest workers who send plain gradients.
 fn trusting(settings: Settings) -> Cast {
+    by(Defence::base(Fltrust::default()), settings)
+}
+
+/// A server with data of its own and this rule.
+fn by(defence: Defence, settings: Settings) -> Cast {
     let step = Sgd { lr: LR, ..Sgd::default() };
     let step = step.build(&Vector::zeros(D, Dtype::F32), Domain::Everywhere).unwrap();
-    let defence = Defence::base(Fltrust::default());
     Cast::new(settings, Box::new(Quadratic { d: D }), defence, step).root(Box::new(Noise(99)))
 }
 
@@ -65,6 +69,31 @@ fn fltrust_takes_the_steps_of_its_equation() {
     }
     let worst = played.point().iter().zip(&point).map(|(a, b)| (a - b).abs()).fold(0.0, f64::max);
     assert!(worst < 1e-5, "{worst}");
+}
+
+/// Xie, Koyejo & Gupta (2019): the mean of all but the one of the lowest score.
+#[test]
+fn zeno_takes_the_steps_of_its_equation() {
+    let rule = Zeno { gamma: 0.5, rho: 0.1, trimmed: None };
+    let cast = by(Defence::base(rule.clone()), settings(Policy::Fail)).seat(0..4, Workers(plain(0..4)));
+    let played = play(cast);
+    assert!(played.rounds.iter().all(|round| round.gradients == 4));
+    let mut point = vec![0.0; D];
+    for round in 1..=5 {
+        let vectors: Vec<Vec<f64>> = (0..4).map(|id| gradient(id, round, &point)).collect();
+        let cost = |v: &Vec<f64>| {
+            let there: Vec<f64> = point.iter().zip(v).map(|(x, g)| x - 0.5 * g).collect();
+            loss(&there.into()) + 0.1 * v.iter().map(|g| g * g).sum::<f64>()
+        };
+        let worst = vectors.iter().map(cost).enumerate().max_by(|a, b| a.1.total_cmp(&b.1)).unwrap().0;
+        let told: Vec<bool> =
+            played.rounds[round as usize - 1].workers.iter().map(|w| w.weight == Some(0.0)).collect();
+        assert_eq!(told.iter().position(|out| *out), Some(worst), "round {round}");
+        let rest = vectors.iter().enumerate().filter(|(at, _)| *at != worst);
+        rest.for_each(|(_, v)| point.iter_mut().zip(v).for_each(|(x, g)| *x -= LR * g / 3.0));
+    }
+    let error = played.point().iter().zip(&point).map(|(a, b)| (a - b).abs()).fold(0.0, f64::max);
+    assert!(error < 1e-5, "{error}");
 }
 
 #[test]
@@ -114,14 +143,16 @@ fn a_learner_that_fails_for_the_server_fails_the_run() {
             self.0.evaluation(round, point)
         }
     }
-    let cast = |root: bool| {
-        let cast =
-            Cast::new(settings(Policy::Fail), Box::new(Partial(Quadratic { d: D })), median(), descent());
+    let cast = |root: bool, defence: Defence| {
+        let partial = Box::new(Partial(Quadratic { d: D }));
+        let cast = Cast::new(settings(Policy::Fail), partial, defence, descent());
         let cast = cast.seat(0..4, Workers(plain(0..4)));
         play(if root { cast.root(Box::new(Noise(99))) } else { cast })
     };
-    assert!(cast(false).end.is_ok());
-    let said = cast(true).error();
+    assert!(cast(false, median()).end.is_ok());
+    let said = cast(true, Defence::base(Zeno::default())).error();
+    assert!(said.contains("round 1") && said.contains("tells no losses"), "{said}");
+    let said = cast(true, median()).error();
     assert!(said.contains("round 1") && said.contains("worker 4 asks for sample 7 of 5"), "{said}");
 }
 
@@ -146,13 +177,15 @@ impl Attack for Foretell {
 
 #[test]
 fn an_attack_that_probes_the_defence_meets_the_servers_own_vector() {
-    let foretell = Foretell::default();
-    let group: Attackers = attackers(4..5, "foretell", Box::new(foretell.clone()));
-    let cast = trusting(settings(Policy::Fail)).seat(0..4, Workers(plain(0..4))).seat(4..5, group);
-    assert!(play(cast).end.is_ok());
-    let told = foretell.0.lock().unwrap().clone();
-    assert_eq!(told.len(), 5);
-    for pair in told.windows(2) {
-        assert_eq!(pair[1][0], pair[0][1], "what was foretold came true, bit for bit");
+    for defence in [Defence::base(Fltrust::default()), Defence::base(Zeno::default())] {
+        let foretell = Foretell::default();
+        let group: Attackers = attackers(4..5, "foretell", Box::new(foretell.clone()));
+        let cast = by(defence, settings(Policy::Fail)).seat(0..4, Workers(plain(0..4))).seat(4..5, group);
+        assert!(play(cast).end.is_ok());
+        let told = foretell.0.lock().unwrap().clone();
+        assert_eq!(told.len(), 5);
+        for pair in told.windows(2) {
+            assert_eq!(pair[1][0], pair[0][1], "what was foretold came true, bit for bit");
+        }
     }
 }

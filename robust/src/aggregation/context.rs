@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::Judge;
 use crate::{Vector, Watch, random::Stream};
 
 /// What a rule may know of the round besides the vectors.
@@ -18,6 +19,8 @@ pub struct Context {
     pub reference: Option<Vector>,
     /// x_t, the server's point at which the vectors of the round were computed.
     pub point: Option<Vector>,
+    /// Who tells how good other points are, on data of the server's own.
+    pub judge: Option<Arc<dyn Judge>>,
     /// Which worker sent each row, for parameters and memory that belong to workers; empty if row i is worker i's.
     pub workers: Vec<usize>,
     /// Who is told of every pass over the vectors.
@@ -25,10 +28,19 @@ pub struct Context {
 }
 
 impl Context {
-    /// A round in which the rule is told `f`: every worker is there, and neither a vector of the server's own nor its
-    /// point is known.
+    /// A round in which the rule is told `f`: every worker is there, and nothing is known of the
+    /// server's own: no vector, point or judge.
     pub fn new(f: usize, rng: Stream) -> Self {
-        Self { f, rng, wants_distances: true, reference: None, point: None, workers: Vec::new(), watch: None }
+        Self {
+            f,
+            rng,
+            wants_distances: true,
+            reference: None,
+            point: None,
+            judge: None,
+            workers: Vec::new(),
+            watch: None,
+        }
     }
 
     /// The worker that sent row i.

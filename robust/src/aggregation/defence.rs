@@ -138,6 +138,11 @@ impl Defence {
         self.root.needs_point()
     }
 
+    /// Whether a layer needs [`Context::judge`].
+    pub fn needs_judge(&self) -> bool {
+        self.root.needs_judge()
+    }
+
     /// Whether a layer may hold tables of m × m numbers, for a round of m vectors.
     pub fn needs_pairs(&self) -> bool {
         self.root.needs_pairs()
@@ -323,6 +328,10 @@ impl Aggregator for Over {
     fn needs_point(&self) -> bool {
         self.meta.needs_point() || self.inner.needs_point()
     }
+
+    fn needs_judge(&self) -> bool {
+        self.meta.needs_judge() || self.inner.needs_judge()
+    }
 }
 
 /// A pre-aggregator before its inner rule.
@@ -402,6 +411,10 @@ impl Aggregator for Under {
 
     fn needs_point(&self) -> bool {
         self.inner.needs_point()
+    }
+
+    fn needs_judge(&self) -> bool {
+        self.inner.needs_judge()
     }
 
     fn needs_pairs(&self) -> bool {

@@ -55,6 +55,12 @@ pub enum RuleError {
         /// Name of the rule.
         rule: &'static str,
     },
+    /// The rule needs to know how good other points are, and nobody tells it.
+    #[error("{rule} needs losses on data of the server's own, which only a run has")]
+    NoJudge {
+        /// Name of the rule.
+        rule: &'static str,
+    },
     /// Every vector has a coordinate that is NaN or infinite, or a squared norm that is and that the rule needs.
     #[error("none of the {m} vectors is finite, with a squared norm that is")]
     NoneFinite {
@@ -142,6 +148,7 @@ impl RuleError {
             | Self::Long { .. }
             | Self::NoReference { .. }
             | Self::NoPoint { .. }
+            | Self::NoJudge { .. }
             | Self::Unlike { .. }
             | Self::Miscounted { .. }
             | Self::Misshapen { .. }

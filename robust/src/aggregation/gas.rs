@@ -68,6 +68,9 @@ impl MetaAggregator for Gas {
             );
             Err(RuleError::Chain(message))
         };
+        if inner.needs_judge() {
+            return refused("asks how good points are, such as `zeno`");
+        }
         if inner.needs_layout() {
             return refused("goes by the tensors of the model, such as `lasa`");
         }

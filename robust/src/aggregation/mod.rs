@@ -38,6 +38,7 @@ mod foundation_fl;
 mod gap;
 mod gas;
 mod geometric_median;
+mod judge;
 mod krum;
 mod lasa;
 mod layer;
@@ -69,6 +70,7 @@ mod weighted_cwmed;
 mod weighted_geometric_median;
 mod weighted_mean;
 mod weights;
+mod zeno;
 
 pub use aggregate::{Aggregate, Output};
 pub use aksel::{Aksel, Keep};
@@ -97,6 +99,7 @@ pub use fools_gold::{FoolsGold, Over};
 pub use foundation_fl::FoundationFl;
 pub use gas::Gas;
 pub use geometric_median::{GeometricMedian, Start};
+pub use judge::Judge;
 pub use krum::{Krum, MultiKrum, Neighbours, Select};
 pub use lasa::Lasa;
 pub use layer::Layer;
@@ -120,6 +123,7 @@ pub use weighted_cwmed::WeightedCwmed;
 pub use weighted_geometric_median::WeightedGeometricMedian;
 pub use weighted_mean::WeightedMean;
 pub use weights::Weights;
+pub use zeno::Zeno;
 
 use dyn_clone::DynClone;
 
@@ -169,6 +173,7 @@ pub fn built_in(visitor: &mut impl RuleVisitor) {
     visitor.visit::<Fedseca>();
     visitor.visit::<Lasa>();
     visitor.visit::<FlDefender>();
+    visitor.visit::<Zeno>();
     visitor.visit::<WeightedMean>();
     visitor.visit::<WeightedCwmed>();
     visitor.visit::<WeightedGeometricMedian>();
@@ -320,6 +325,11 @@ pub trait Aggregator: DynClone + Stateful + Send + Sync {
         false
     }
 
+    /// Whether the rule needs [`Context::judge`].
+    fn needs_judge(&self) -> bool {
+        false
+    }
+
     /// Whether the rule goes by who sent a vector, now or over rounds, so that mixtures of vectors mean nothing to it.
     fn knows_workers(&self) -> bool {
         false
@@ -430,6 +440,11 @@ pub trait MetaAggregator: DynClone + Stateful + Send + Sync {
 
     /// As [`Aggregator::needs_point`], of this layer alone.
     fn needs_point(&self) -> bool {
+        false
+    }
+
+    /// As [`Aggregator::needs_judge`], of this layer alone.
+    fn needs_judge(&self) -> bool {
         false
     }
 

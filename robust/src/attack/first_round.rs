@@ -53,7 +53,8 @@ impl FirstRound<'_> {
         let zero = honest[0].zeros_like();
         let rng = seed.stream("rule", 0, "probe", 1);
         let f = size.f;
-        let probe = Probe { defence, rng, f, honest, honest_ids, standing_in: &[], reference, point };
+        let probe =
+            Probe { defence, rng, f, honest, honest_ids, standing_in: &[], reference, point, judge: None };
         let scene =
             Scene { round: 1, size, honest: &batch, last_aggregate: &zero, shape: &zero, probe: &probe };
         let view = scene.view(attack.knowledge(), members, own, seed.stream("attack", 0, "forge", 1));

@@ -1,13 +1,13 @@
 //! What an attack sees: no more than its declared knowledge allows.
 
-use std::fmt;
+use std::{fmt, sync::Arc};
 
 use serde::{Deserialize, Serialize};
 
 use super::AttackError;
 use crate::{
     Batch, Size, Vector,
-    aggregation::{Context, Defence, RuleError},
+    aggregation::{Context, Defence, Judge, RuleError},
     contained,
     random::Stream,
 };
@@ -193,6 +193,8 @@ pub struct Probe<'a> {
     pub reference: Option<&'a Vector>,
     /// x_t, as [`Context::point`]; every worker knows it.
     pub point: Option<&'a Vector>,
+    /// Who tells the server how good other points are, for a rule that needs it.
+    pub judge: Option<&'a Arc<dyn Judge>>,
 }
 
 impl fmt::Debug for Probe<'_> {
@@ -226,6 +228,7 @@ impl Probe<'_> {
             wants_distances: false,
             reference: self.reference.cloned(),
             point: self.point.cloned(),
+            judge: self.judge.cloned(),
             ..Context::new(self.f, self.rng.clone())
         };
         let mut defence = self.defence.clone();

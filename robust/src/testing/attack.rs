@@ -95,6 +95,7 @@ impl Subject<'_> {
             standing_in: &[],
             reference: None,
             point: None,
+            judge: None,
         };
         let last = match trial.round {
             1 => shape.clone(),

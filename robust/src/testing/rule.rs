@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     Dtype, Layout, Size, Vector, Watch,
-    aggregation::{Aggregation, Context, Defence, Layer, Mean, RuleError},
+    aggregation::{Aggregation, Context, Defence, Judge, Layer, Mean, RuleError},
 };
 
 /// What rounding may move, of the largest coordinate, where rows come in another order.
@@ -75,7 +75,9 @@ impl Subject<'_> {
         let own = |round| Trial::drawn(1, 0, like.len(), like.dtype(), round).vectors.remove(0);
         let reference = trial.calm(|| defence.needs_reference())?.then(|| own(1000 + trial.round));
         let point = trial.calm(|| defence.needs_point())?.then(|| own(2000 + trial.round));
-        trial.calm(|| defence.aggregate_in(&trial.vectors, Context { reference, point, ..context }))
+        let judge =
+            trial.calm(|| defence.needs_judge())?.then(|| Arc::new(Bowl(own(3000))) as Arc<dyn Judge>);
+        trial.calm(|| defence.aggregate_in(&trial.vectors, Context { reference, point, judge, ..context }))
     }
 
     /// What `defence` finds on the input, which it must.
@@ -235,6 +237,17 @@ impl Subject<'_> {
 fn two_layers(d: usize) -> Layout {
     let (weight, bias) = (d / 2, d / 8);
     Layout::new([("0.weight", weight), ("0.bias", bias), ("1.weight", d - weight - bias)])
+}
+
+/// Half the squared distance to a point.
+#[derive(Debug)]
+struct Bowl(Vector);
+
+impl Judge for Bowl {
+    fn loss(&self, point: &Vector) -> Result<f64, String> {
+        let from = point.minus(&self.0);
+        Ok(from.dot(&from) / 2.0)
+    }
 }
 
 /// What a rule is told of the round of an input.

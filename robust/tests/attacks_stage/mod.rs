@@ -90,6 +90,7 @@ impl Stage {
             standing_in: &[],
             reference: None,
             point: None,
+            judge: None,
         };
         let (last, shape) = (self.vector(&self.last), honest[0].zeros_like());
         let size = self.size;

@@ -6,10 +6,10 @@ use std::{
 };
 
 use phalanx_robust::{
-    Batch, BatchError, Dtype, Median, Pass, Size, Watch,
+    Batch, BatchError, Dtype, Median, Pass, Size, Vector, Watch,
     aggregation::{
-        Aggregate, Aggregator, Context, Ctma, Cwmed, Defence, GeometricMedian, Layer, Mixer, Rule, RuleError,
-        RuleVisitor, Ties, built_in,
+        Aggregate, Aggregator, Context, Ctma, Cwmed, Defence, GeometricMedian, Judge, Layer, Mixer, Rule,
+        RuleError, RuleVisitor, Ties, built_in,
     },
     describe::{Described, Preset},
     state::Stateful,
@@ -229,6 +229,8 @@ fn parameters_out_of_range_are_refused_by_name() {
     refused("weighted-ctma", json!({ "delta": 0.5 }), "delta");
     refused("gas", json!({ "groups": 0 }), "groups");
     refused("fldetector", json!({ "window": 0 }), "window");
+    refused("zeno", json!({ "gamma": 0.0 }), "gamma");
+    refused("zeno", json!({ "rho": -1.0 }), "rho");
     refused("fldetector", json!({ "references": 0 }), "references");
     let many = chain(&[("robust-lr", json!({ "theta": 4 }))]);
     assert!(many.check(Size::new(4, 1)).is_ok());
@@ -408,6 +410,16 @@ fn a_gram_matrix_that_is_there_serves_whoever_comes_after() {
     }
 }
 
+/// All points are as good.
+#[derive(Debug)]
+struct Flat;
+
+impl Judge for Flat {
+    fn loss(&self, _: &Vector) -> Result<f64, String> {
+        Ok(0.0)
+    }
+}
+
 /// Every built-in rule, those that are no base rules over `base`; of up to 100 workers all hold as many samples.
 fn every(base: &'static str) -> Vec<(&'static str, Defence)> {
     let mut names = Names::default();
@@ -429,7 +441,8 @@ fn what_rules_hold_is_known_before() {
     let mut with = BTreeSet::new();
     for (name, mut defence) in every("mean") {
         let own = Some(vectors(&gaussian(1, 20, 9), Dtype::F32).remove(0));
-        let context = Context { reference: own.clone(), point: own, ..Context::new(2, stream(1)) };
+        let judge = Some(Arc::new(Flat) as Arc<dyn Judge>);
+        let context = Context { reference: own.clone(), point: own, judge, ..Context::new(2, stream(1)) };
         for round in 0..4 {
             defence.aggregate_in(&vectors(&gaussian(11, 20, round), Dtype::F32), context.clone()).unwrap();
         }
@@ -468,7 +481,8 @@ fn rules_that_need_no_pairs_make_no_gram_matrix() {
             let noted = Arc::<Passes>::default();
             let own = Some(vectors(&gaussian(1, 20, 2), Dtype::F32).remove(0));
             let (reference, point, watch) = (own.clone(), own, Some(noted.clone() as Arc<dyn Watch>));
-            let context = Context { watch, reference, point, ..Context::new(2, stream(1)) };
+            let judge = Some(Arc::new(Flat) as Arc<dyn Judge>);
+            let context = Context { watch, reference, point, judge, ..Context::new(2, stream(1)) };
             defence.aggregate_in(&vectors(&rows, Dtype::F32), context).unwrap();
             assert!(!noted.0.lock().unwrap().contains(&Pass::Gram), "{name}, {value}");
         }
@@ -487,6 +501,7 @@ fn rules_that_need_no_pairs_make_no_gram_matrix() {
         "mean",
         "weighted-ctma",
         "weighted-mean",
+        "zeno",
     ];
     assert_eq!(without, [&coordinates[..], &norms, &others].concat().into_iter().collect());
 }

@@ -9,6 +9,7 @@ mod detection;
 mod federated;
 mod hard;
 mod inequalities;
+mod judging;
 mod laws;
 mod memory;
 mod mixing;
