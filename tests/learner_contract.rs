@@ -257,6 +257,35 @@ fn the_servers_own_job_leaves_no_statistics() {
     }
 }
 
+/// At any point the judge tells the loss that an evaluation would, of the server's batch alone.
+#[test]
+fn the_servers_judge_tells_losses_as_an_evaluation_does() {
+    for (way, precision) in
+        [(Way::Kernels, Precision::F64), (Way::Torch, Precision::F64), (Way::Kernels, Precision::F32)]
+    {
+        let settings = Settings { way: Some(way), precision, ..F64 };
+        // The test set has the images from 100 on.
+        let root = phalanx_actors::learner::Job { root: true, ..job(3, 100, 12, Points::Current) };
+        let (mut learner, _) = tiny_round(settings, &jobs(3, 4, Points::Current));
+        let judge = learner.judge(&root).unwrap();
+        for scale in [0.0, 1.0, -3.0] {
+            let mut point = learner.start();
+            point.axpy(scale, &point.like(&sines(point.len())));
+            let told = judge.loss(&point).unwrap();
+            assert_eq!(told.to_bits(), learner.evaluation(2, &point)().unwrap().loss.to_bits(), "{way:?}");
+        }
+        let learned = learner.gradients(&query(learner.start(), None), &jobs(3, 4, Points::Current)).unwrap();
+        assert_eq!(learned.len(), 3);
+        let start = learner.start();
+        assert_ne!(judge.loss(&start).unwrap(), learner.evaluation(2, &start)().unwrap().loss, "as it stood");
+        let beyond = phalanx_actors::learner::Job { root: true, ..job(3, 195, 12, Points::Current) };
+        assert!(matches!(
+            learner.judge(&beyond),
+            Err(LearnerError::Sample { worker: 3, index: 200, len: 200 })
+        ));
+    }
+}
+
 #[test]
 fn one_value_a_channel_is_refused_by_batch_normalisation() {
     for way in [Way::Kernels, Way::Torch] {

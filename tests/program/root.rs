@@ -49,6 +49,23 @@ fn the_root_set_decides_between_learning_and_not() {
     assert_ne!(rounds(&trusting), rounds(&run(&["--set", "task.root_batch=10"])));
 }
 
+/// Nor does a server that tries every step on its own data (Xie, Koyejo & Gupta, 2019).
+#[test]
+fn steps_that_are_tried_need_no_majority_of_honest_workers() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = experiment(folder.path(), "trusting.toml", TRUSTING);
+    let zeno = [file.as_str(), "--set", "aggregator.rule=['zeno']", "--set", "attackers.0.attack=sign-flip"];
+    let run = |sets: &[&str]| Program::folder(&[&zeno[..], sets].concat(), folder.path());
+    let most = ["--set", "attackers.0.count=16", "--set", "task.root_batch=20"];
+    let trying = run(&[&most[..], &["--threads", "1"]].concat());
+    assert!(accuracy(&trying) > 0.8, "{}", accuracy(&trying));
+    let rounds = |folder: &Path| fs::read_to_string(folder.join("rounds.csv")).unwrap();
+    let again = run(&[&most[..], &["--threads", "2"]].concat());
+    assert_eq!(rounds(&trying), rounds(&again), "threads change nothing");
+    let probed = run(&["--set", "attackers.0.attack=opt-ipm", "--set", "rounds=5"]);
+    assert!(accuracy(&probed).is_finite());
+}
+
 /// The server needs no honest majority, only data of its own (Cao et al., 2021).
 #[test]
 fn trust_needs_no_majority_of_honest_workers() {

@@ -1,6 +1,6 @@
 //! How good a point is on the test set, and on the validation set if there is one, off the critical path.
 
-use std::{ops::Range, sync::Arc};
+use std::sync::Arc;
 
 use phalanx_actors::{
     Confusion,
@@ -14,8 +14,8 @@ use super::{
     Model, Pass,
     alone::{Ready, Spares},
     convert,
-    inputs::Inputs,
-    learner::{failed, on_one_thread},
+    inputs::{Inputs, Pick},
+    learner::{Settings, Way, failed, on_one_thread},
     pass,
     running::Running,
 };
@@ -28,14 +28,20 @@ const DEVICE_BATCH: usize = 1024;
 /// All that an evaluation needs.
 pub(super) struct Snapshot {
     pub round: u64,
-    pub model: Arc<Model>,
+    pub scorer: Scorer,
     pub point: Point,
-    pub running: Running,
     pub test: Arc<Inputs>,
     pub validation: Option<Arc<Inputs>>,
-    pub spares: Arc<Spares>,
     /// Whether it is counted what of the test set is taken for what.
     pub per_class: bool,
+}
+
+/// A model that is asked how good points are.
+#[derive(Clone)]
+pub(super) struct Scorer {
+    pub model: Arc<Model>,
+    pub running: Running,
+    pub spares: Arc<Spares>,
 }
 
 /// The point, for what computes there.
@@ -44,11 +50,25 @@ pub(super) enum Point {
     Torch(Tensor),
 }
 
-/// One batch of held-out samples, for libtorch.
+impl Point {
+    /// The point for what computes in this way.
+    pub fn of(point: &Vector, way: Way, settings: &Settings) -> Result<Self, LearnerError> {
+        let precision = settings.precision.vectors();
+        Ok(match way {
+            Way::Kernels => Self::Kernels(point.clone(), precision),
+            Way::Torch => {
+                let tensor = convert::tensor(point, convert::kind(precision), settings.device);
+                Self::Torch(tensor.map_err(failed)?)
+            }
+        })
+    }
+}
+
+/// One batch of samples, for libtorch.
 struct Part {
     point: Tensor,
     running: Running,
-    samples: Range<usize>,
+    samples: Vec<Pick>,
 }
 
 /// What a batch adds to the sums, in the order of the samples.
@@ -60,9 +80,10 @@ struct Sums {
     predicted: Vec<usize>,
 }
 
-/// What is known of held-out samples.
-struct Score {
-    loss: f64,
+/// What is known of some samples.
+pub(super) struct Score {
+    /// Mean cross-entropy.
+    pub loss: f64,
     accuracy: f64,
     /// As what each was classified, if that was asked for.
     predicted: Vec<usize>,
@@ -81,40 +102,69 @@ impl Snapshot {
         Ok(evaluation)
     }
 
-    /// Mean cross-entropy and accuracy over `held`, and each prediction if they are `asked` for. The batches are spread over
-    /// the current rayon pool; the sums are taken in their order.
     fn score(&self, held: &Inputs, asked: bool) -> Result<Score, LearnerError> {
-        let sums = match &self.point {
-            Point::Kernels(point, precision) => self.kernels(held, asked, point, *precision),
-            Point::Torch(point) => self.torch(held, asked, point).map_err(failed)?,
+        self.scorer.score(&self.point, held, &Inputs::plain(0..held.images.len()), asked)
+    }
+}
+
+impl Scorer {
+    /// Mean cross-entropy and accuracy over these samples of `held`, and each prediction if they are `asked` for. The
+    /// batches are spread over the current rayon pool; the sums are taken in their order.
+    pub fn score(
+        &self,
+        point: &Point,
+        held: &Inputs,
+        samples: &[Pick],
+        asked: bool,
+    ) -> Result<Score, LearnerError> {
+        let sums = match point {
+            Point::Kernels(point, precision) => self.kernels(held, samples, asked, point, *precision),
+            Point::Torch(point) => self.torch(held, samples, asked, point).map_err(failed)?,
         };
         let (loss, right) = sums.iter().fold((0.0, 0.0), |all, part| (all.0 + part.loss, all.1 + part.right));
-        let n = held.images.len() as f64;
+        let n = samples.len() as f64;
         let predicted = sums.into_iter().flat_map(|part| part.predicted).collect();
         Ok(Score { loss: loss / n, accuracy: right / n, predicted })
     }
 
-    fn kernels(&self, held: &Inputs, asked: bool, point: &Vector, precision: Dtype) -> Vec<Sums> {
+    fn kernels(
+        &self,
+        held: &Inputs,
+        samples: &[Pick],
+        asked: bool,
+        point: &Vector,
+        precision: Dtype,
+    ) -> Vec<Sums> {
         let Some(network) = self.model.network() else { return Vec::new() };
         let ready = Ready::new(network, point, precision);
         let (running, spares) = (self.running.values(), &*self.spares);
-        let score = |samples| {
+        let score = |samples: &[Pick]| {
             let mut predicted = Vec::new();
             let tell = |class| {
                 if asked {
                     predicted.push(class)
                 }
             };
-            let (loss, right) = ready.score(held, &Inputs::plain(samples), &running, spares, tell);
+            let (loss, right) = ready.score(held, samples, &running, spares, tell);
             Sums { loss, right, predicted }
         };
-        batches(held, KERNEL_BATCH).into_par_iter().with_max_len(1).map(score).collect()
+        samples.par_chunks(KERNEL_BATCH).with_max_len(1).map(score).collect()
     }
 
-    fn torch(&self, held: &Inputs, asked: bool, point: &Tensor) -> Result<Vec<Sums>, TchError> {
+    fn torch(
+        &self,
+        held: &Inputs,
+        samples: &[Pick],
+        asked: bool,
+        point: &Tensor,
+    ) -> Result<Vec<Sums>, TchError> {
         let batch = if point.device() == Device::Cpu { CPU_BATCH } else { DEVICE_BATCH };
-        let part = |samples| Part { point: point.shallow_clone(), running: self.running.clone(), samples };
-        let parts: Vec<Part> = batches(held, batch).into_iter().map(part).collect();
+        let part = |samples: &[Pick]| Part {
+            point: point.shallow_clone(),
+            running: self.running.clone(),
+            samples: samples.to_vec(),
+        };
+        let parts: Vec<Part> = samples.chunks(batch).map(part).collect();
         let model = &*self.model;
         let sums = |part: Part| on_one_thread(|| tch::no_grad(|| part.sums(model, held, asked)));
         if point.device() != Device::Cpu {
@@ -132,18 +182,12 @@ fn confusion(held: &Inputs, predicted: &[usize]) -> Confusion {
     confusion
 }
 
-fn batches(held: &Inputs, batch: usize) -> Vec<Range<usize>> {
-    let samples = held.images.len();
-    (0..samples).step_by(batch).map(|start| start..samples.min(start + batch)).collect()
-}
-
 impl Part {
     /// A device is waited for once.
     fn sums(self, model: &Model, held: &Inputs, asked: bool) -> Result<Sums, TchError> {
         let parameters = pass::parameters(model, &self.point.f_unsqueeze(0)?, 1)?;
-        let picks = Inputs::plain(self.samples);
-        let labels = Tensor::f_from_slice(&held.labels(&picks))?;
-        let x = held.gather(&[picks])?;
+        let labels = Tensor::f_from_slice(&held.labels(&self.samples))?;
+        let x = held.gather(&[self.samples])?;
         let mut pass = Pass::evaluate(&parameters, &self.running, x.kind());
         let logits = model.forward(x, &mut pass)?.to_kind(self.point.kind());
         let labels = to_device(&labels, logits.device()).f_unsqueeze(0)?;

@@ -5,6 +5,7 @@ use std::{cell::Cell, sync::Arc};
 use phalanx_actors::learner::{EvaluationTask, Job, Learned, Learner, LearnerError, Query};
 use phalanx_robust::{
     Vector,
+    aggregation::Judge,
     estimator::Gradients,
     random::Seed,
     state::{State, StateError, Stateful},
@@ -17,9 +18,10 @@ use super::{
     BatchNormPolicy, Model, Precision,
     alone::{Ready, Spares},
     convert,
-    evaluate::{Point, Snapshot},
+    evaluate::{Point, Scorer, Snapshot},
     exact,
     inputs::Inputs,
+    judge::OnRoot,
     kernels::Network,
     round::{Done, Points, Round},
     running::Running,
@@ -250,14 +252,22 @@ impl TorchLearner {
 
     fn snapshot(&self, round: u64, point: &Vector) -> Result<Snapshot, LearnerError> {
         self.fits(point)?;
-        let point = match self.way() {
-            Way::Kernels => Point::Kernels(point.clone(), self.settings.precision.vectors()),
-            Way::Torch => Point::Torch(self.tensor(point)?),
-        };
-        let (model, test, validation) = (self.model.clone(), self.test.clone(), self.validation.clone());
-        let (running, spares, per_class) =
-            (self.running.clone(), self.spares.clone(), self.settings.per_class);
-        Ok(Snapshot { round, model, point, running, test, validation, spares, per_class })
+        let point = Point::of(point, self.way(), &self.settings)?;
+        let (test, validation) = (self.test.clone(), self.validation.clone());
+        Ok(Snapshot {
+            round,
+            scorer: self.scorer(),
+            point,
+            test,
+            validation,
+            per_class: self.settings.per_class,
+        })
+    }
+
+    /// The model as it stands.
+    fn scorer(&self) -> Scorer {
+        let (model, running, spares) = (self.model.clone(), self.running.clone(), self.spares.clone());
+        Scorer { model, running, spares }
     }
 
     /// Does the tasks of `jobs`, spread over the threads.
@@ -327,6 +337,11 @@ impl Learner for TorchLearner {
         let together = self.settings.device != Device::Cpu;
         let tasks = points.tasks(&tiles, together).map_err(failed)?;
         self.answer(&model, jobs, tasks, |round, task| round.run(task))
+    }
+
+    fn judge(&mut self, job: &Job) -> Result<Arc<dyn Judge>, LearnerError> {
+        self.check(job)?;
+        Ok(Arc::new(OnRoot::new(self.scorer(), self.train.clone(), &job.draw, self.way(), self.settings)))
     }
 
     fn evaluation(&mut self, round: u64, point: &Vector) -> EvaluationTask {

@@ -20,6 +20,7 @@ mod convert;
 mod evaluate;
 mod exact;
 mod inputs;
+mod judge;
 mod kernels;
 pub mod layer;
 mod learner;
