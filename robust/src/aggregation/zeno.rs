@@ -19,7 +19,7 @@ use crate::{
 ///
 /// A vector after whose step the loss is not a number has the lowest score. f(w) is the same for all, and is not computed.
 /// The server computes m losses a round, each at one point; attackers who probe the rule compute as many for every probe, on
-/// the same batch, though the paper's do not know it.
+/// the same batch.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Zeno {
