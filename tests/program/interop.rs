@@ -331,12 +331,12 @@ fn arguments_that_cannot_be_used_are_named() {
     }
     let vector = bench.put("vector.npy", &npy(&header("<f4", "(1,)"), &bytes32(&[2.0])));
     assert!(bench.refuses(&["aggregate", "--rule", "mean", &vector]).contains("has the shape [1]; a matrix"));
-    bench.makes(&["aggregate", "--rule", "fltrust", "--reference", &vector, &file]);
-    bench.makes(&["aggregate", "--rule", "fldetector,mean", "--point", &vector, &file]);
     let attack = ["attack", "--attack", "opt-ipm", "--f", "1", "--rule", "fldetector,mean", &file];
     assert!(bench.refuses(&attack).contains("--point"));
     let zeno = ["attack", "--attack", "opt-ipm", "--f", "1", "--rule", "zeno", &file];
     assert!(bench.refuses(&zeno).contains("which only a run has"));
+    bench.makes(&["aggregate", "--rule", "fltrust", "--reference", &vector, &file]);
+    bench.makes(&["aggregate", "--rule", "fldetector,mean", "--point", &vector, &file]);
     bench.makes(&[&attack[..], &["--point", &vector]].concat());
     let done = Program::run(&["aggregate", "--rule", "cwmed", &file, "-o", "/nowhere/out.npy"]);
     assert_eq!(done.status, 1, "{}", done.stderr);
