@@ -13,8 +13,8 @@ use phalanx_robust::{
 use super::{
     at_least,
     matrices::{
-        Chain, Failure, beside, elements, ended, finite, fit, layout, make, no_judge, npy, parameter, point, preset,
-        reference, spare, tell_layout,
+        Chain, Failure, beside, elements, ended, finite, fit, layout, make, no_judge, npy, parameter, point,
+        preset, reference, spare, tell_layout,
     },
 };
 use crate::{
