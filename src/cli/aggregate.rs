@@ -18,7 +18,7 @@ use serde::Serialize;
 
 use super::{
     at_least,
-    matrices::{Chain, Failure, ended, layout, npy, point, preset, reference, spare},
+    matrices::{Chain, Failure, ended, housed, layout, npy, point, preset, reference, spare},
     stopwatch::{Lap, Stopwatch},
 };
 use crate::{
@@ -115,6 +115,7 @@ fn check_files(arguments: &Arguments) -> Result<(), Failure> {
     npy(&arguments.out)?;
     spare("--out", &arguments.out, inputs())?;
     let Some(report) = &arguments.report else { return Ok(()) };
+    housed("--report", report)?;
     spare("--report", report, inputs())?;
     apart(&arguments.out, report)
 }

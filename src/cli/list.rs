@@ -108,7 +108,7 @@ fn print_text(parts: &[Part], legends: bool, width: Option<usize>) {
             (legend, None) if legends => legend.to_owned(),
             _ => String::new(),
         };
-        let cards: String = cards.iter().map(|card| card_text(card, width)).collect();
+        let cards: String = cards.iter().map(|card| card_text(card, !legends, width)).collect();
         format!("{}\n{legend}\n{cards}", title(*kind).to_uppercase())
     };
     super::print(&parts.iter().map(part).collect::<Vec<_>>().join("\n"));
@@ -128,7 +128,8 @@ fn legend(kind: Catalogue) -> &'static str {
     }
 }
 
-fn card_text(card: &Card, width: Option<usize>) -> String {
+/// A card, with its details if they are asked for.
+fn card_text(card: &Card, detailed: bool, width: Option<usize>) -> String {
     let parameters: Vec<_> = card.parameters.iter().flat_map(parameter).collect();
     let parameters = match width {
         Some(width) => table::wrapped(&parameters, width),
@@ -138,7 +139,8 @@ fn card_text(card: &Card, width: Option<usize>) -> String {
         Some(width) => table::paragraph(&format!("      {head}"), text, hanging, width),
         None => format!("      {head}{text}\n"),
     };
-    let summary = line("", &card.summary, 6);
+    let details = card.details.iter().filter(|_| detailed);
+    let summary: String = [&card.summary].into_iter().chain(details).map(|text| line("", text, 6)).collect();
     let facts: String =
         facts(card).iter().map(|(name, value)| line(&format!("{name}: "), value, 10)).collect();
     format!("  {}\n{summary}{facts}{parameters}\n", card.name)

@@ -288,15 +288,29 @@ pub fn spare<'a>(
     }
 }
 
-/// An error if `out`, after `--out`, has the name of a format that it would not be written in.
+/// An error if `out`, after `--out`, has the name of a format that it would not be written in, or no folder to lie in.
 ///
 /// # Errors
 /// [`Failure::Flag`].
 pub fn npy(out: &Path) -> Result<(), Failure> {
     if out.extension().is_none_or(|ending| ending != "safetensors") {
-        return Ok(());
+        return housed("--out", out);
     }
     Err(Failure::flag("--out", format!("{}: results are written as .npy, which this is not", out.display())))
+}
+
+/// An error if there is no folder that `out`, after `flag`, could lie in: it is better said before anything is computed.
+///
+/// # Errors
+/// [`Failure::Flag`].
+pub fn housed(flag: &str, out: &Path) -> Result<(), Failure> {
+    match out.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() && !folder.is_dir() => {
+            let (folder, out) = (folder.display(), out.display());
+            Err(Failure::flag(flag, format!("{out} would lie in {folder}, which is no folder")))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// The rows of `file`, none of which may have a coordinate that is NaN or infinite.

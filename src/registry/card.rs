@@ -21,6 +21,9 @@ pub struct Card {
     pub name: String,
     /// One sentence.
     pub summary: String,
+    /// What else there is to say of what it computes, a text for each paragraph.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub details: Vec<String>,
     /// Authors and year.
     pub source: String,
     /// What theory says of it, for rules.
@@ -105,6 +108,7 @@ impl Card {
         Self {
             name: C::NAME.to_owned(),
             summary: one_line(&schema["description"]),
+            details: details(&schema["description"]),
             source: C::SOURCE.to_owned(),
             theory: None,
             knowledge: None,
@@ -142,6 +146,7 @@ impl Card {
                 "{} ({sizes}, {} classes; licence: {})",
                 about.summary, about.classes, about.licence
             ),
+            details: Vec::new(),
             source: about.source.to_owned(),
             theory: None,
             knowledge: None,
@@ -170,10 +175,20 @@ fn presets<C: Described>(defaults: &Value) -> Map<String, Value> {
         .collect()
 }
 
+/// The first paragraph.
 fn one_line(text: &Value) -> String {
+    paragraphs(text).next().unwrap_or_default()
+}
+
+/// The paragraphs behind the first, up to an example.
+fn details(text: &Value) -> Vec<String> {
+    paragraphs(text).skip(1).take_while(|text| !text.starts_with("```")).collect()
+}
+
+/// The paragraphs of a doc comment, each on one line.
+fn paragraphs(text: &Value) -> impl Iterator<Item = String> {
     let text = text.as_str().unwrap_or_default();
-    let paragraph = text.split("\n\n").next().unwrap_or_default();
-    paragraph.split_whitespace().collect::<Vec<_>>().join(" ")
+    text.split("\n\n").map(|paragraph| paragraph.split_whitespace().collect::<Vec<_>>().join(" "))
 }
 
 /// What is said of each value of a property, if one of them is a table.

@@ -129,8 +129,8 @@ fn results_that_cannot_be_written_leave_nothing_behind() {
     room.put("folder/x", "");
     for (status, out, part) in [
         (1, "folder", "irectory"),
-        (1, "none/o.npy", "No such file"),
-        (1, "good.toml/o.npy", "ot a directory"),
+        (2, "none/o.npy", "would lie in none, which is no folder"),
+        (2, "good.toml/o.npy", "would lie in good.toml, which is no folder"),
         (1, "/dev/full", "No space left"),
         (1, "/proc/o.npy", "/proc/o.npy"),
         (1, "..", "irectory"),
@@ -146,16 +146,22 @@ fn results_that_cannot_be_written_leave_nothing_behind() {
     assert!(!fs::metadata("/dev/full").unwrap().is_file(), "a device was replaced by a file");
 }
 
-/// The result is whole by then, and stays.
+/// One that has no folder is refused before anything is computed. Else the result is whole by then, and stays.
 #[test]
 fn a_report_that_cannot_be_written_is_named() {
     let room = Room::new();
-    let arguments =
-        ["aggregate", "--rule", "cwmed", "--f", "1", "good.npy", "-o", "o.npy", "--report", "no/r.json"];
-    let done = room.call(&arguments);
-    assert_eq!(done.status.code(), Some(1));
-    assert!(done.stderr.contains("no/r.json: failed to write"), "{}", done.stderr);
-    assert!(fs::read(room.path("o.npy")).unwrap().starts_with(b"\x93NUMPY"));
+    for (report, status, said, is_made) in [
+        ("no/r.json", 2, "--report: no/r.json would lie in no, which is no folder", false),
+        ("/dev/full", 1, "/dev/full: failed to write", true),
+    ] {
+        let arguments =
+            ["aggregate", "--rule", "cwmed", "--f", "1", "good.npy", "-o", "o.npy", "--report", report];
+        let done = room.call(&arguments);
+        assert_eq!(done.status.code(), Some(status));
+        assert!(done.stderr.contains(said), "{}", done.stderr);
+        let made = fs::read(room.path("o.npy"));
+        assert_eq!(made.is_ok_and(|bytes| bytes.starts_with(b"\x93NUMPY")), is_made);
+    }
 }
 
 #[test]

@@ -240,11 +240,25 @@ fn a_card_is_wrapped_and_a_kind_in_a_pipe_is_not() {
             assert_eq!(long, None, "{name}");
             let helps =
                 card["parameters"].as_array().unwrap().iter().map(|one| one["help"].as_str().unwrap());
-            for said in helps.chain([summary]) {
+            let details = card["details"].as_array().into_iter().flatten().map(|text| text.as_str().unwrap());
+            for said in helps.chain([summary]).chain(details) {
                 assert!(words(&text).contains(said), "{name}: no {said} in {text}");
             }
         }
     }
+}
+
+/// A card of its own says all of the definition; a kind has one sentence for each.
+#[test]
+fn a_name_is_told_whole() {
+    let told = words(&Program::run(&["list", "dnc"]).stdout);
+    assert!(told.contains("those that pass most of them are averaged."), "{told}");
+    let whole = words(&Program::run(&["list", "rules"]).stdout);
+    assert!(
+        whole.contains("pass every one of several spectral tests.") && !whole.contains("pass most of them")
+    );
+    let signguard = cards("rules").into_iter().find(|card| card["name"] == "signguard").unwrap();
+    assert!(!signguard["details"].as_array().unwrap().is_empty());
 }
 
 #[test]

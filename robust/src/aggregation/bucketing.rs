@@ -18,8 +18,9 @@ use crate::{
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Bucketing {
-    /// Vectors in a bucket; without it the largest number that leaves f buckets a minority, ⌈m/(2f)⌉ - 1. That is
-    /// the ⌊m/(2f)⌋ of the released code of Dahan & Levy, but where 2f divides m, so that half of its buckets may be spoilt.
+    /// Vectors in a bucket; without it the largest number that leaves f buckets a minority, ⌈m/(2f)⌉ - 1, or m for
+    /// f = 0. That is the ⌊m/(2f)⌋ of the released code of Dahan & Levy, but where 2f divides m, so that half of its buckets
+    /// may be spoilt.
     #[schemars(range(min = 1))]
     pub size: Option<usize>,
 }

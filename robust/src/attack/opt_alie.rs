@@ -15,8 +15,8 @@ use crate::{
     state::Stateful,
 };
 
-/// Optimised little: all send mu + t · sigma, with the t (of either sign) that a line search through
-/// the whole defence finds to move the aggregate furthest from the honest mean mu.
+/// Optimised little: all send mu + t · sigma, with the t (of either sign) that a local line search
+/// through the whole defence finds to move the aggregate furthest from the honest mean mu.
 /// Probing leaves no trace in the defence, and the search looks both ways throughout; in ByzFL probes
 /// change a stateful or random defence, the growing steps go one way and the shrinking ones only right.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]

@@ -10,8 +10,8 @@ use crate::{
     state::Stateful,
 };
 
-/// Optimised inner product manipulation: all send -epsilon · mu, with the epsilon that a line search
-/// through the whole defence finds to move the aggregate furthest from the honest mean mu.
+/// Optimised inner product manipulation: all send -epsilon · mu, with the epsilon that a local line
+/// search through the whole defence finds to move the aggregate furthest from the honest mean mu.
 /// Probing leaves no trace in the defence, and the search looks both ways throughout; in ByzFL probes
 /// change a stateful or random defence, the growing steps go one way and the shrinking ones only right.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]

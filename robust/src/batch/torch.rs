@@ -328,7 +328,11 @@ fn to_host(values: &Tensor) -> Vec<f64> {
 /// The rule's value of every column of an n×w block.
 fn apply(rule: &ColumnRule, block: &Tensor) -> Tensor {
     let n = block.size()[0];
-    let mean = |x: &Tensor| x.mean_dim(0, false, Kind::Double);
+    let mean = |x: &Tensor| {
+        let count = x.size()[0] as u64;
+        let share = 1.0 / count.next_power_of_two() as f64; // exact, and no sum overflows
+        (x.to_kind(Kind::Double) * share).sum_dim_intlist(0, false, Kind::Double) / (share * count as f64)
+    };
     let signs = || block.sign().sum_dim_intlist(0, false, block.kind());
     match *rule {
         ColumnRule::SignMajority => return signs().sign(),

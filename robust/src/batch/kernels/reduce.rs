@@ -58,7 +58,7 @@ pub(super) fn reduce<T: Real>(rule: &ColumnRule, tile: &mut Tile<T>, sums: &mut 
         }
         ColumnRule::MeanAroundTrimmedMean { keep, f } => {
             sum(tile, f..n - f, sums);
-            sums.iter_mut().for_each(|sum| *sum *= 2.0 / (n - 2 * f) as f64);
+            sums.iter_mut().for_each(|sum| *sum *= 2.0 / shares(n - 2 * f));
             mean_around(tile, keep, sums, out);
         }
         ColumnRule::SignMajority => {
@@ -80,17 +80,30 @@ fn midpoint<T: Real>(a: T, b: T) -> f64 {
     0.5 * a.to_f64() + 0.5 * b.to_f64()
 }
 
+/// The part of each of `count` values that is added: a power of two, which is exact, and small enough that no sum overflows.
+fn share(count: usize) -> f64 {
+    1.0 / count.next_power_of_two() as f64
+}
+
+/// What makes the mean of a sum of such parts.
+fn shares(count: usize) -> f64 {
+    share(count) * count as f64
+}
+
+/// The sums of the [`share`]s of these rows.
 #[inline(always)]
 fn sum<T: Real>(tile: &Tile<T>, rows: std::ops::Range<usize>, sums: &mut [f64]) {
+    let share = share(rows.len());
     sums.fill(0.0);
     for i in rows {
-        sums.iter_mut().zip(tile.row(i)).for_each(|(sum, x)| *sum += x.to_f64());
+        sums.iter_mut().zip(tile.row(i)).for_each(|(sum, x)| *sum = share.mul_add(x.to_f64(), *sum));
     }
 }
 
 #[inline(always)]
 fn mean<T: Real>(sums: &[f64], count: usize, out: &mut [T]) {
-    out.iter_mut().zip(sums).for_each(|(out, sum)| *out = T::from_f64(sum / count as f64));
+    let shares = shares(count);
+    out.iter_mut().zip(sums).for_each(|(out, sum)| *out = T::from_f64(sum / shares));
 }
 
 /// The mean of the `keep` values nearest to a centre, of which `twice` is the double.
@@ -125,9 +138,9 @@ fn mean_around<T: Real>(tile: &mut Tile<T>, keep: usize, twice: &mut [f64], out:
 /// The mean of `count` values, turned where the sum of their signs, which `out` holds before, is below `votes`.
 #[inline(always)]
 fn turned_mean<T: Real>(sums: &[f64], count: usize, votes: usize, out: &mut [T]) {
-    let (count, votes) = (count as f64, votes as f64);
+    let (shares, votes) = (shares(count), votes as f64);
     for (out, sum) in out.iter_mut().zip(sums) {
-        let mean = sum / count;
+        let mean = sum / shares;
         *out = T::from_f64(if out.to_f64().abs() < votes { -mean } else { mean });
     }
 }
