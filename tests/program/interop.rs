@@ -284,8 +284,9 @@ fn a_result_cannot_take_the_place_of_an_input() {
 #[test]
 fn a_result_that_is_not_finite_is_an_error() {
     let bench = Bench::new();
-    let file = bench.f64(3, &[1.7e308, 1.7e308, 1.7e308]);
-    let said = bench.refuses(&["aggregate", "--rule", "cwtm", "--f", "0", &file]);
+    let file = bench.f64(3, &[1.0; 300]);
+    let noisy = "{ norm-clipping = { noise = 1.7e308 } }"; // a hundred draws, of which each third is too long
+    let said = bench.refuses(&["aggregate", "--rule", noisy, "--f", "0", &file]);
     assert!(said.contains("makes a vector that is not finite from vectors that are"), "{said}");
 }
 

@@ -64,6 +64,7 @@ impl Aggregator for AutoGm {
         let m = batch.m();
         let lambda = self.lambda.unwrap_or(m as f64);
         let median = GeometricMedian::default();
+        let median = GeometricMedian { tolerance: median.tolerance.min(self.tolerance), ..median };
         let mut weights = vec![1.0 / m as f64; m];
         let mut z = median.solve(batch, &weights)?;
         let mut distances = roots(gram.distances2_to(&z));
@@ -73,7 +74,7 @@ impl Aggregator for AutoGm {
             z = median.descend(gram, z, &weights, median.steps);
             distances = roots(gram.distances2_to(&z));
             let before = std::mem::replace(&mut sum, objective(&distances, &weights, lambda));
-            if before - sum < self.tolerance * sum {
+            if self.tolerance > 0.0 && before - sum < self.tolerance * sum {
                 break;
             }
         }
