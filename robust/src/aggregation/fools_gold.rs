@@ -22,7 +22,7 @@ use crate::{
 /// (pardoning). Then a_i = 1 - max(0, max_j c_ij), divided by the largest a, and the weight of worker i is
 /// confidence · (ln(a_i / (1 - a_i)) + 1/2), taken into [0, 1]; all have 1 where every a is 0. The result is the sum of the
 /// weighted vectors over m: the paper's sum, by the number of workers as in every mean here, or over the sum of the weights,
-/// as others have it. All coordinates count alike, for a rule does not know which layer of a model they are of.
+/// as others have it. All coordinates count alike; the paper may weigh those of the last layer by what they do to the model.
 ///
 /// It is made for workers with data of different kinds: of such as all draw alike the sums go one way, and what the least
 /// alike sent is all that is left. Remembers a vector for every worker, and cannot stand under bucketing.
