@@ -45,6 +45,16 @@ pub struct Certify {
 /// honest rows lie from the origin where it is to be seen whether a rule goes by it.
 const FAR: f64 = 1e6;
 
+/// The least squared distance of honest rows that is looked at, as a part of the largest squared norm.
+const LEAST_SPREAD: f64 = 1e-20;
+
+/// Moves are no shorter and no longer than this, where honest rows are of the order of 1.
+const SHORTEST: f64 = 1e-4;
+const LONGEST: f64 = 1e3;
+
+/// Most moves for each time that the rule may be applied: one to rows that are not apart costs nothing.
+const MOVES: usize = 4;
+
 /// The worst input found.
 #[derive(Clone, Debug)]
 pub struct Worst {
@@ -91,26 +101,19 @@ impl Honest {
 
 impl Certify {
     /// Tries `attacks`, and rows that lie far away, on honest rows of several shapes, and then moves the rows of the worst
-    /// input, honest ones too, as long as the budget lasts.
+    /// input of each shape, honest ones too, as long as the budget lasts.
     ///
     /// # Errors
     /// How the rule failed first, if it gave a finite result on no input; none if there was no input.
     pub fn search(&self, attacks: &[(String, Box<dyn Attack>)]) -> Result<Worst, Option<RuleError>> {
-        let mut search = Search {
-            task: self,
-            left: self.budget,
-            worst: None,
-            failed: 0,
-            failure: None,
-            panicked: BTreeMap::new(),
-        };
-        for shape in Honest::ALL {
-            search.try_attacks(shape, attacks);
-        }
-        search.climb();
+        let mut search =
+            Search { task: self, left: self.budget, failed: 0, failure: None, panicked: BTreeMap::new() };
+        let starts: Vec<Worst> =
+            Honest::ALL.iter().filter_map(|&shape| search.try_attacks(shape, attacks)).collect();
+        let worst = search.climb(starts);
         let tried = self.budget - search.left;
         let Search { failed, failure, panicked, .. } = search;
-        match search.worst {
+        match worst {
             Some(worst) => Ok(Worst { tried, failed, failure, panicked, ..worst }),
             None => Err(failure),
         }
@@ -155,7 +158,6 @@ struct Search<'a> {
     task: &'a Certify,
     /// How often the rule may still be applied.
     left: u32,
-    worst: Option<Worst>,
     /// How many inputs the rule failed on, and how first.
     failed: u32,
     failure: Option<RuleError>,
@@ -163,14 +165,21 @@ struct Search<'a> {
     panicked: BTreeMap<String, String>,
 }
 
+/// What is climbed: an input that gives way to worse ones.
+struct Hill {
+    worst: Worst,
+    /// The length of the next move.
+    step: f64,
+}
+
 impl Search<'_> {
-    fn try_attacks(&mut self, shape: Honest, attacks: &[(String, Box<dyn Attack>)]) {
+    /// The worst input with honest rows of this shape.
+    fn try_attacks(&mut self, shape: Honest, attacks: &[(String, Box<dyn Attack>)]) -> Option<Worst> {
         let Certify { defence, size, d, seed, .. } = self.task;
         let honest = self.task.honest(shape);
         let mut rng = seed.stream("certify", shape as u64, "own", 0);
         let own: Vec<Vector> = (0..size.f).map(|_| gaussian(*d, &mut rng)).collect();
-        let reference = self.task.reference(&honest);
-        let point = self.task.point();
+        let (reference, point) = (self.task.reference(&honest), self.task.point());
         let stage = FirstRound {
             defence,
             honest: &honest,
@@ -180,11 +189,12 @@ impl Search<'_> {
             size: *size,
             seed: *seed,
         };
+        let mut found = Vec::new();
         for (name, attack) in attacks {
             match contained(|| stage.forge(attack.clone().as_mut())) {
                 Ok(Ok(forged)) => {
                     let start = format!("{name} on {shape:?} rows").to_lowercase();
-                    self.consider([&honest[..], &forged].concat(), reference.clone(), &start);
+                    found.extend(self.consider([&honest[..], &forged].concat(), &start));
                 }
                 Ok(Err(_)) => {} // it has nothing to say here
                 Err(message) => drop(self.panicked.insert(name.clone(), message)),
@@ -192,16 +202,18 @@ impl Search<'_> {
         }
         let away = gaussian(*d, &mut seed.stream("certify", shape as u64, "far", 0)).scaled(FAR);
         let start = format!("rows far away from {shape:?} rows").to_lowercase();
-        self.consider([&honest[..], &vec![away; size.f]].concat(), reference, &start);
+        found.extend(self.consider([&honest[..], &vec![away; size.f]].concat(), &start));
+        found.into_iter().reduce(|a, b| if b.coefficient > a.coefficient { b } else { a })
     }
 
-    /// Keeps the input if it is worse than all before; says whether it is.
-    fn consider(&mut self, rows: Vec<Vector>, reference: Option<Vector>, start: &str) -> bool {
+    /// What the rule makes of an input, if that has a coefficient.
+    fn consider(&mut self, rows: Vec<Vector>, start: &str) -> Option<Worst> {
         let Certify { defence, size, meaning, seed, .. } = self.task;
-        if self.left == 0 || rows.len() != size.m {
-            return false;
+        if self.left == 0 || rows.len() != size.m || !is_spread(&rows[..size.honest()]) {
+            return None;
         }
         self.left -= 1;
+        let reference = self.task.reference(&rows[..size.honest()]);
         let rng = seed.stream("rule", 0, "aggregate", 1);
         let (reference_there, point) = (reference.clone(), self.task.point());
         let context = Context { reference: reference_there, point, ..Context::new(size.f, rng) };
@@ -215,44 +227,50 @@ impl Search<'_> {
             Meaning::Kappa => robustness_coefficient(&rows, &honest, &output),
             Meaning::C => pairwise_coefficient(&rows, &honest, &output),
         };
-        let before = self.worst.as_ref().map_or(f64::NEG_INFINITY, |worst| worst.coefficient);
-        let worse = coefficient.is_finite() && coefficient > before;
-        if worse {
-            self.worst = Some(Worst {
-                rows,
-                reference,
-                coefficient,
-                start: start.to_owned(),
-                tried: 0,
-                failed: 0,
-                failure: None,
-                panicked: BTreeMap::new(),
-            });
-        }
-        worse
+        coefficient.is_finite().then(|| Worst {
+            rows,
+            reference,
+            coefficient,
+            start: start.to_owned(),
+            tried: 0,
+            failed: 0,
+            failure: None,
+            panicked: BTreeMap::new(),
+        })
     }
 
     /// Counts an input that the rule fails on; it is not kept.
-    fn fails(&mut self, error: RuleError) -> bool {
+    fn fails(&mut self, error: RuleError) -> Option<Worst> {
         self.failed += 1;
         self.failure.get_or_insert(error);
-        false
+        None
     }
 
-    /// Moves the rows of the worst input at random, if there are Byzantine ones, in steps that grow while they help.
-    fn climb(&mut self) {
-        if self.task.size.f == 0 {
-            return;
-        }
+    /// The worst input that is come to from these, if there are Byzantine rows, by moves at random, in steps that grow while
+    /// they help. Every other move is one from the worst input of all, and of the others each start has its turn, for the
+    /// highest hill may begin low.
+    fn climb(&mut self, starts: Vec<Worst>) -> Option<Worst> {
+        let mut hills: Vec<Hill> = starts.into_iter().map(|worst| Hill { worst, step: 1.0 }).collect();
         let mut rng = self.task.seed.stream("certify", 0, "climb", 0);
-        let mut step = 1.0;
-        while self.left > 0 {
-            let Some(worst) = self.worst.clone() else { return };
-            let rows = self.moved(&worst.rows, step, &mut rng);
-            let reference = self.task.reference(&rows[..self.task.size.honest()]);
-            step *= if self.consider(rows, reference, &worst.start) { 1.5 } else { 0.97 };
-            step = f64::clamp(step, 1e-4, 1e3);
+        let moves = if self.task.size.f == 0 { 0 } else { MOVES * self.task.budget as usize };
+        for turn in 0..moves {
+            let highest = highest(&hills)?;
+            if self.left == 0 {
+                break;
+            }
+            let at = if turn % 2 == 0 { highest } else { turn / 2 % hills.len() };
+            let Hill { worst, step } = &mut hills[at];
+            let rows = self.moved(&worst.rows, *step, &mut rng);
+            let found =
+                self.consider(rows, &worst.start).filter(|found| found.coefficient > worst.coefficient);
+            *step = match found {
+                Some(_) => (1.5 * *step).min(LONGEST),
+                None if *step > SHORTEST => 0.97 * *step,
+                None => 1.0, // nothing near is worse: farther ones once more
+            };
+            *worst = found.unwrap_or_else(|| worst.clone());
         }
+        highest(&hills).map(|at| hills.swap_remove(at).worst)
     }
 
     /// One of five moves: all Byzantine rows by a common vector, all of them towards or away from the first honest row, any
@@ -282,6 +300,22 @@ impl Search<'_> {
         }
         rows
     }
+}
+
+/// Which hill is the highest.
+fn highest(hills: &[Hill]) -> Option<usize> {
+    let height = |at: &usize| hills[*at].worst.coefficient;
+    (0..hills.len()).max_by(|a, b| height(a).total_cmp(&height(b)))
+}
+
+/// Whether the rows differ by more than rounding moves them: else a coefficient would be one of rounding.
+fn is_spread(rows: &[Vector]) -> bool {
+    let longest = rows.iter().map(|row| row.dot(row)).fold(0.0, f64::max);
+    let apart = |row: &Vector| {
+        let from = row.minus(&rows[0]);
+        from.dot(&from)
+    };
+    rows.iter().map(apart).fold(0.0, f64::max) > LEAST_SPREAD * longest
 }
 
 fn gaussian(d: usize, rng: &mut Stream) -> Vector {

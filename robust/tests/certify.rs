@@ -114,6 +114,26 @@ fn the_same_seed_finds_the_same_input_and_a_larger_budget_none_that_is_weaker() 
     assert!(long.coefficient > 0.2, "the median can be moved by half a deviation: {}", long.coefficient);
 }
 
+/// The median of 11 of which 5 are far away is the honest value farthest out: where all honest ones but one are equal, 5 times
+/// their variance away from their mean, which no search that leaves honest vectors where they are comes to.
+#[test]
+fn honest_vectors_are_found_that_are_worst_for_a_median() {
+    let size = Size::new(11, 5);
+    let defence = chain(&["cwmed"]);
+    let task = Certify { defence, size, d: 1, budget: 2000, meaning: Meaning::Kappa, seed: Seed(1) };
+    let coefficient = task.search(&[]).unwrap().coefficient;
+    assert!((4.999..5.001).contains(&coefficient), "{coefficient}");
+}
+
+/// Nothing bounds what such rules make of honest vectors that are near to each other and far from the origin.
+#[test]
+fn rules_that_go_by_the_origin_are_found_out() {
+    for rule in ["sign-majority", "norm-clipping", "cge", "centered-clipping", "fools-gold", "fedseca"] {
+        let found = worst(&chain(&[rule]), 250).coefficient;
+        assert!(found > 1e6, "{rule}: {found}");
+    }
+}
+
 #[test]
 fn a_mean_is_moved_as_far_as_the_search_goes() {
     assert!(worst(&chain(&["mean"]), 400).coefficient > 1e4);
