@@ -32,12 +32,14 @@ impl Aggregator for Noting {
     }
 }
 
-/// The weights that m rows get over the mean, and the groups they were seen in.
+/// The weights that m rows get over the mean, and the groups they were seen in, which threads judge in any order: in that of
+/// their values.
 fn noted(x: &Rows, f: usize, groups: usize, seed: u64, dtype: Dtype) -> (Vec<f64>, Vec<Rows>) {
     let noting = Noting::default();
     let layers = vec![layer("gas", &json!({ "groups": groups })), Layer::Base(Box::new(noting.clone()))];
     let got = Defence::new(layers).unwrap().aggregate(&vectors(x, dtype), f, stream(seed)).unwrap();
-    let seen = noting.0.lock().unwrap().clone();
+    let mut seen = noting.0.lock().unwrap().clone();
+    seen.sort_by(|a, b| a.partial_cmp(b).unwrap());
     (got.weights.unwrap(), seen)
 }
 
