@@ -104,7 +104,9 @@ impl Gas {
         context: &mut Context,
     ) -> Result<Vec<f64>, RuleError> {
         let distances = if self.groups.min(batch.d()) == 1 {
-            vec![Anchor::of(inner, batch, context)?.distances2]
+            let distances2 = Anchor::of(inner, batch, context)?.distances2;
+            self.accepts(inner)?; // also of one that had nothing to tell before its first round
+            vec![distances2]
         } else {
             self.by_group(&*inner, batch, context)?
         };
@@ -151,7 +153,7 @@ impl Gas {
     ) -> Result<Vec<f64>, RuleError> {
         let rows = batch.raw_at(places);
         let anchor = Anchor::of(inner.as_mut(), &batch.over(&rows)?.watched(None), &mut context)?;
-        self.accepts(inner.as_ref())?; // also of one that had nothing to tell before its first round
+        self.accepts(inner.as_ref())?; // as above
         Ok(anchor.distances2)
     }
 }

@@ -222,6 +222,20 @@ fn a_row_whose_squared_norm_overflows_is_set_aside() {
     }
 }
 
+/// Two vectors of the largest numbers are finite, and what a rule makes of them with others must be too.
+#[test]
+fn sums_of_the_largest_numbers_do_not_overflow() {
+    let most = f64::MAX;
+    let mut x = gaussian(9, 40, 9);
+    x[7..].iter_mut().for_each(|row| row.fill(most));
+    let got = output(&[("robust-lr", json!({}))], &x, 2);
+    assert!(got.iter().all(|v| (v.abs() / most - 2.0 / 9.0).abs() < 1e-12), "{got:?}");
+    for rule in ["mean", "cwmed", "cwtm", "meamed", "phocas", "robust-lr"] {
+        let got = output(&[(rule, json!({}))], &vec![vec![most; 40]; 9], 2);
+        assert!(got.iter().all(|v| (v / most - 1.0).abs() < 1e-12), "{rule}: {got:?}");
+    }
+}
+
 /// Rules whose result the order of the vectors has no part in, if f of them are far away; the number of vectors from
 /// which on no two of them tie.
 fn without_order() -> Vec<(Vec<(&'static str, Value)>, usize)> {
