@@ -103,6 +103,29 @@ pub fn vectorised<R>(work: impl FnMut() -> R) -> R {
     Arch::new().dispatch(Loops(work))
 }
 
+/// Sees whether values are finite: 0·x is NaN for those alone that are not, and NaN stays in a sum.
+pub(crate) struct Finite<S: Simd, T: Real>(T::Lanes<S>);
+
+impl<S: Simd, T: Real> Finite<S, T> {
+    /// Before any value.
+    #[inline(always)]
+    pub(crate) fn new(simd: S) -> Self {
+        Self(T::splat(simd, T::default()))
+    }
+
+    /// Looks at the values in a register.
+    #[inline(always)]
+    pub(crate) fn see(&mut self, simd: S, x: T::Lanes<S>) {
+        self.0 = T::mul_add(simd, x, T::splat(simd, T::default()), self.0);
+    }
+
+    /// Whether all that was seen is finite, and the `rest`, which fills no register.
+    #[inline(always)]
+    pub(crate) fn all(&self, simd: S, rest: &[T]) -> bool {
+        !T::sum(simd, self.0).is_nan() & rest.iter().all(|x| x.to_f64().is_finite())
+    }
+}
+
 macro_rules! real {
     ($type:ident, $variant:ident, $lanes:ident, $mask:ident, $split:ident, $split_mut:ident, $splat:ident, $min:ident, $max:ident, $add:ident, $mul_add:ident, $sum:ident, $equal:ident, $less_than:ident, $less_than_or_equal:ident, $select:ident) => {
         impl Real for $type {

@@ -3,7 +3,7 @@
 use pulp::{Arch, Simd, WithSimd};
 use rayon::prelude::*;
 
-use crate::simd::{Real, vectorised};
+use crate::simd::{Finite, Real, vectorised};
 
 /// Independent sums: enough to keep the adders of any processor busy.
 const LANES: usize = 16;
@@ -43,23 +43,21 @@ const FEW: usize = 1 << 17;
 
 /// Whether no value is NaN or infinite.
 pub(crate) fn is_finite<T: Real>(values: &[T]) -> bool {
-    let alone = |part: &[T]| part.chunks(4096).all(|part| Arch::new().dispatch(Finite(part)));
+    let alone = |part: &[T]| part.chunks(4096).all(|part| Arch::new().dispatch(AreFinite(part)));
     if values.len() <= FEW { alone(values) } else { values.par_chunks(FEW).all(alone) }
 }
 
-/// 0·x is NaN for what is NaN or infinite alone, and NaN stays in a sum.
-struct Finite<'a, T>(&'a [T]);
+struct AreFinite<'a, T>(&'a [T]);
 
-impl<T: Real> WithSimd for Finite<'_, T> {
+impl<T: Real> WithSimd for AreFinite<'_, T> {
     type Output = bool;
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) -> bool {
         let (whole, rest) = T::split::<S>(self.0);
-        let zero = T::splat(simd, T::default());
-        let trace = whole.iter().fold(zero, |trace, &x| T::mul_add(simd, x, zero, trace));
-        let rest: f64 = rest.iter().map(|x| 0.0 * x.to_f64()).sum();
-        !(T::sum(simd, trace) + rest).is_nan()
+        let mut finite = Finite::<S, T>::new(simd);
+        whole.iter().for_each(|&x| finite.see(simd, x));
+        finite.all(simd, rest)
     }
 }
 

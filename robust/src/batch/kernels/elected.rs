@@ -5,7 +5,7 @@ use pulp::Arch;
 use super::{
     chunks, reduce,
     sorted::Sorting,
-    tile::{self, Ahead, GROUP, Load, Tile},
+    tile::{self, Ahead, GROUP, Load, Tile, group},
 };
 use crate::{
     batch::{ColumnRule, Elector, Median},
@@ -100,12 +100,6 @@ fn scale<T: Real>(raw: &Tile<T>, electors: &[Elector], lengths: &mut Tile<T>) {
         let factor = T::from_f64(elector.factor);
         lengths.row_mut(i).iter_mut().zip(raw.row(i)).for_each(|(length, x)| *length = factor * x.abs());
     }
-}
-
-/// The columns of one group: what is summed of them stays in registers while all rows are read.
-#[inline(always)]
-fn group<T>(row: &[T], at: usize) -> &[T; GROUP] {
-    &row.as_chunks().0[at]
 }
 
 /// The signs of the votes for either sign, which are added up as A.

@@ -1,6 +1,9 @@
 //! What a rule makes of a tile whose columns are sorted as far as it needs.
 
-use super::{network::Use, tile::Tile};
+use super::{
+    network::Use,
+    tile::{GROUP, Tile, group},
+};
 use crate::{batch::ColumnRule, simd::Real};
 
 /// The outputs of a sorting network over `n` values that a rule uses; `None` if it needs no order.
@@ -110,29 +113,27 @@ fn mean<T: Real>(sums: &[f64], count: usize, out: &mut [T]) {
 ///
 /// In a sorted column they are a window. It starts as the first `keep` values and moves from s to s + 1
 /// while x_{s+keep} is nearer than x_s, that is while x_s + x_{s+keep} is below the double centre: on a tie the
-/// lower value stays. A window holds one value of every index modulo `keep`, so x_{s+keep} overwrites
-/// row s mod `keep`, and the first `keep` rows end up as the window.
+/// lower value stays. A window holds one value of every index modulo `keep`, which moves on from x_s to x_{s+keep}.
 #[inline(always)]
-fn mean_around<T: Real>(tile: &mut Tile<T>, keep: usize, twice: &mut [f64], out: &mut [T]) {
-    let (n, width) = (tile.rows(), tile.width());
-    for s in 0..n - keep {
-        let (before, from) = tile.all_mut().split_at_mut((s + keep) * width);
-        let entering = &from[..width];
-        if s < keep {
-            let leaving = &mut before[s * width..][..width];
-            for ((low, &high), &twice) in leaving.iter_mut().zip(entering).zip(&*twice) {
-                *low = if low.to_f64() + high.to_f64() < twice { high } else { *low };
+fn mean_around<T: Real>(tile: &Tile<T>, keep: usize, twice: &[f64], out: &mut [T]) {
+    let (n, share, shares) = (tile.rows(), share(keep), shares(keep));
+    for (at, out) in out.chunks_mut(GROUP).enumerate() {
+        let (twice, mut sums) = (group(twice, at), [0.0; GROUP]);
+        for first in 0..keep {
+            let mut within = *group(tile.row(first), at);
+            for s in (first..n - keep).step_by(keep) {
+                let (low, high) = (group(tile.row(s), at), group(tile.row(s + keep), at));
+                for j in 0..GROUP {
+                    let moves = low[j].to_f64() + high[j].to_f64() < twice[j];
+                    within[j] = if moves { high[j] } else { within[j] };
+                }
             }
-        } else {
-            let (slots, from) = before.split_at_mut(s * width);
-            let slot = &mut slots[s % keep * width..][..width];
-            for (((slot, &low), &high), &twice) in slot.iter_mut().zip(&*from).zip(entering).zip(&*twice) {
-                *slot = if low.to_f64() + high.to_f64() < twice { high } else { *slot };
+            for j in 0..GROUP {
+                sums[j] = share.mul_add(within[j].to_f64(), sums[j]);
             }
         }
+        out.iter_mut().zip(sums).for_each(|(out, sum)| *out = T::from_f64(sum / shares));
     }
-    sum(tile, 0..keep, twice);
-    mean(twice, keep, out);
 }
 
 /// The mean of `count` values, turned where the sum of their signs, which `out` holds before, is below `votes`.
@@ -156,8 +157,14 @@ fn sum_signs<T: Real>(tile: &Tile<T>, out: &mut [T]) {
 /// The value of every column that goes `before` all others.
 #[inline(always)]
 fn extreme<T: Real>(tile: &Tile<T>, out: &mut [T], before: impl Fn(T, T) -> bool) {
-    out.copy_from_slice(&tile.row(0)[..out.len()]);
-    for i in 1..tile.rows() {
-        out.iter_mut().zip(tile.row(i)).for_each(|(out, &x)| *out = if before(x, *out) { x } else { *out });
+    for (at, out) in out.chunks_mut(GROUP).enumerate() {
+        let mut first = *group(tile.row(0), at);
+        for i in 1..tile.rows() {
+            let row = group(tile.row(i), at);
+            for j in 0..GROUP {
+                first[j] = if before(row[j], first[j]) { row[j] } else { first[j] };
+            }
+        }
+        out.copy_from_slice(&first[..out.len()]);
     }
 }

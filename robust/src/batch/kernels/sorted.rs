@@ -9,7 +9,7 @@ use super::{
     network::{self, Comparator, Exchange, Pair, Use, pairwise},
     tile::{Ahead, Tile},
 };
-use crate::simd::Real;
+use crate::simd::{Finite, Real};
 
 /// How columns come into order.
 pub(super) enum Sorting {
@@ -95,16 +95,17 @@ impl<T: Real, const M: usize, const MIDDLE: bool> WithSimd for Columns<'_, T, M,
         let mut to = to.chunks_exact_mut(width);
         let to: [&mut [T::Lanes<S>]; M] = std::array::from_fn(|_| to.next().unwrap_or_default());
         let from: [&[T::Lanes<S>]; M] = std::array::from_fn(|i| &T::split::<S>(self.from[i]).0[..width]);
-        let zero = T::splat(simd, T::default());
-        let mut trace = zero;
+        let mut finite = Finite::<S, T>::new(simd);
         for at in 0..width {
             let mut column: [T::Lanes<S>; M] = std::array::from_fn(|i| from[i][at]);
-            trace = column.iter().fold(trace, |trace, &x| T::mul_add(simd, x, zero, trace));
+            for x in column {
+                finite.see(simd, x);
+            }
             compare_all::<S, T, M>(simd, &mut column);
             let kept = if MIDDLE { (M - 1) / 2..M / 2 + 1 } else { 0..M };
             kept.for_each(|i| to[i][at] = column[i]);
         }
-        !T::sum(simd, trace).is_nan()
+        finite.all(simd, &[])
     }
 }
 

@@ -4,7 +4,7 @@ use std::{any::Any, cell::Cell, ops::Range};
 
 use pulp::{Simd, WithSimd};
 
-use crate::simd::Real;
+use crate::simd::{Finite, Real};
 
 /// Coordinates are handled in groups of this many, one AVX-512 register of f32.
 pub(super) const GROUP: usize = 16;
@@ -85,6 +85,12 @@ impl<T: Real> Tile<T> {
         let width = self.width;
         &mut self.all_mut()[i * width..(i + 1) * width]
     }
+}
+
+/// Columns of one group of a row: what is made of them stays in registers while all rows are read.
+#[inline(always)]
+pub(super) fn group<T>(row: &[T], at: usize) -> &[T; GROUP] {
+    &row.as_chunks().0[at]
 }
 
 /// Lends `work` a tile of any form and values that the thread keeps: one that is too large for an allocator to keep would
@@ -170,26 +176,21 @@ impl<T: Real> WithSimd for Load<'_, T> {
             let source = &row[self.at..row.len().min(self.at + target.len())];
             let (head, tail) = target.split_at_mut(source.len());
             tail.fill(T::default());
-            *bad |= copy(simd, source, head);
+            *bad |= !copy(simd, source, head);
         }
     }
 }
 
-/// Copies, and says whether a value is not finite: 0·x is NaN for those alone, and NaN stays in a sum.
+/// Copies, and says whether all values are finite.
 #[inline(always)]
 fn copy<S: Simd, T: Real>(simd: S, source: &[T], target: &mut [T]) -> bool {
     let (from, from_rest) = T::split::<S>(source);
     let (to, to_rest) = T::split_mut::<S>(target);
-    let zero = T::splat(simd, T::default());
-    let mut trace = zero;
+    let mut finite = Finite::<S, T>::new(simd);
     for (to, &from) in to.iter_mut().zip(from) {
         *to = from;
-        trace = T::mul_add(simd, from, zero, trace);
+        finite.see(simd, from);
     }
-    let mut rest = T::sum(simd, trace);
-    for (to, &from) in to_rest.iter_mut().zip(from_rest) {
-        *to = from;
-        rest += from.to_f64() * 0.0;
-    }
-    rest.is_nan()
+    to_rest.copy_from_slice(from_rest);
+    finite.all(simd, from_rest)
 }
