@@ -113,6 +113,8 @@ enum Sin {
     FirstRow,
     /// Takes a row that is not finite as one of zeros.
     Patches,
+    /// Says that it works coordinate by coordinate, and does not.
+    Mixes,
     Peeks,
     Labels,
     /// Wants predictions that there are not.
@@ -143,6 +145,7 @@ impl Sinner {
                 static CALLS: AtomicU32 = AtomicU32::new(0);
                 mean.scaled(f64::from(CALLS.fetch_add(1, Ordering::Relaxed)))
             }
+            Sin::Mixes => mean.scaled(mean.dot(&mean)),
             Sin::Threads => mean.scaled(rayon::current_num_threads() as f64),
             Sin::Hoards => {
                 self.kept.push(mean.clone());
@@ -208,6 +211,10 @@ impl Aggregator for Sinner {
         let mut found = Aggregate::vector(self.made(mean));
         found.distances = (self.sin == Sin::Distances).then(|| vec![1.0; batch.m()]);
         Ok(found)
+    }
+
+    fn is_coordinate_wise(&self) -> bool {
+        self.sin == Sin::Mixes
     }
 
     fn needs_pairs(&self) -> bool {
@@ -288,6 +295,7 @@ fn a_rule_that_breaks_a_promise_is_found() {
             (Sin::Distances, Promise::Distances),
             (Sin::FirstRow, Promise::Order),
             (Sin::Patches, Promise::SetAside),
+            (Sin::Mixes, Promise::Pieces),
         ],
     );
 }

@@ -56,6 +56,10 @@ impl Aggregator for Cwmed {
         Some(Bound::kappa(kappa, "4 (1 + r)^2", "Allouah et al., 2023"))
     }
 
+    fn is_coordinate_wise(&self) -> bool {
+        true
+    }
+
     fn needs_pairs(&self) -> bool {
         false
     }

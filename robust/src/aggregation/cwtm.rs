@@ -50,6 +50,10 @@ impl Aggregator for Cwtm {
         Some(Bound::kappa(6.0 * r * (1.0 + r), "6 r (1 + r)", "Allouah et al., 2023"))
     }
 
+    fn is_coordinate_wise(&self) -> bool {
+        true
+    }
+
     fn needs_pairs(&self) -> bool {
         false
     }

@@ -6,12 +6,13 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Aggregate, Aggregator, Context, Layer, MetaAggregator, Rule, RuleError, beside,
+    Aggregate, Aggregator, Context, Layer, MetaAggregator, Output, Rule, RuleError, beside,
     ctma::Anchor,
     order::{each, mean_of, smallest},
 };
 use crate::{
     Batch, BatchError, Pass, Size, Vector,
+    batch::Groups,
     describe::{Described, ParameterError},
     random::Stream,
     state::Stateful,
@@ -21,8 +22,8 @@ use crate::{
 /// of coordinates, where z is what the rule inside makes of the vectors there; equal scores go by index.
 ///
 /// The coordinates are dealt at random into `groups`, anew in every round, whose sizes differ by one at most. In one
-/// group of all of them the score is the distance to the result of the rule inside; else each thread copies one group after
-/// the other. A rule that remembers cannot stand inside, for what it remembers is of other coordinates in the next round,
+/// group of all of them the score is the distance to the result of the rule inside. A rule that works coordinate by
+/// coordinate, such as `cwtm`, is asked once for all groups; for others each thread copies one group after the other. A rule that remembers cannot stand inside, for what it remembers is of other coordinates in the next round,
 /// nor one that goes by the tensors of the model, of which a group has pieces.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
@@ -103,14 +104,17 @@ impl Gas {
         batch: &Batch<'_>,
         context: &mut Context,
     ) -> Result<Vec<f64>, RuleError> {
-        let distances = if self.groups.min(batch.d()) == 1 {
+        if self.groups.min(batch.d()) == 1 {
             let distances2 = Anchor::of(inner, batch, context)?.distances2;
             self.accepts(inner)?; // also of one that had nothing to tell before its first round
-            vec![distances2]
-        } else {
-            self.by_group(&*inner, batch, context)?
-        };
-        Ok(each(batch.m(), |i| distances.iter().map(|distances2| distances2[i].sqrt()).sum()))
+            return Ok(distances2.into_iter().map(f64::sqrt).collect());
+        }
+        let groups = dealt(batch.d(), self.groups, &mut context.rng);
+        if inner.is_coordinate_wise() && batch.map().is_none() {
+            return at_once(inner, &groups, batch, context);
+        }
+        let distances2 = self.by_group(&*inner, &groups.members(), batch, context)?;
+        Ok(each(batch.m(), |i| distances2.iter().map(|group| group[i].sqrt()).sum()))
     }
 
     /// The squared distances of the vectors to the result of `inner` within every group. It is one walk over the numbers for
@@ -118,6 +122,7 @@ impl Gas {
     fn by_group(
         &self,
         inner: &dyn Aggregator,
+        groups: &[Vec<usize>],
         batch: &Batch<'_>,
         context: &mut Context,
     ) -> Result<Vec<Vec<f64>>, RuleError> {
@@ -125,7 +130,6 @@ impl Gas {
         for own in context.reference.iter().chain(&point) {
             beside::check(batch, own, Self::NAME)?;
         }
-        let groups = dealt(batch.d(), self.groups, &mut context.rng);
         let rngs: Vec<Stream> = groups.iter().map(|_| Stream::from_rng(&mut context.rng)).collect();
         let distances = |(places, rng): (&Vec<usize>, &Stream)| {
             let picked = |own: &Option<Vector>| own.as_ref().map(|own| own.picked(places));
@@ -158,17 +162,30 @@ impl Gas {
     }
 }
 
-/// d places in so many groups of random ones, ascending in each; in d groups if there are no more places.
-fn dealt(d: usize, groups: usize, rng: &mut Stream) -> Vec<Vec<usize>> {
+/// The scores by a rule whose result in a group of coordinates is a piece of its result in all of them.
+fn at_once(
+    inner: &mut dyn Aggregator,
+    groups: &Groups,
+    batch: &Batch<'_>,
+    context: &Context,
+) -> Result<Vec<f64>, RuleError> {
+    let mut context = Context { wants_distances: false, ..context.clone() };
+    let found = match inner.aggregate(batch, &mut context)?.checked(batch)?.output {
+        Output::Span(c) => batch.combine(&c),
+        Output::Vector(found) => found,
+    };
+    let distances2 = batch.raw_distances_within(groups, &found);
+    if distances2.iter().flatten().any(|distance2| !distance2.is_finite()) {
+        batch.check_finite()?;
+    }
+    Ok(distances2.iter().map(|own| own.iter().map(|distance2| distance2.sqrt()).sum()).collect())
+}
+
+/// d coordinates in so many groups of random ones.
+fn dealt(d: usize, groups: usize, rng: &mut Stream) -> Groups {
     let mut places: Vec<usize> = (0..d).collect();
     places.shuffle(rng);
-    let groups = groups.min(d);
-    let group = |i: usize| {
-        let mut group = places[i * d / groups..(i + 1) * d / groups].to_vec();
-        group.sort_unstable();
-        group
-    };
-    (0..groups).map(group).collect()
+    Groups::cut(&places, groups)
 }
 
 /// The error of a group, which may not have met all rows that are not finite, with all of them.
@@ -178,26 +195,5 @@ fn all_named(batch: &Batch<'_>, error: RuleError) -> RuleError {
             batch.check_finite().err().map_or(error, RuleError::from)
         }
         other => other,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::dealt;
-    use crate::random::Seed;
-
-    #[test]
-    fn every_place_is_in_one_of_the_groups_and_they_are_of_one_size() {
-        let mut rng = Seed(1).stream("test", 0, "groups", 1);
-        for (d, groups) in [(1, 1), (10, 3), (10, 6), (10, 10), (3, 8), (1000, 7)] {
-            let dealt = dealt(d, groups, &mut rng);
-            assert_eq!(dealt.len(), groups.min(d));
-            let sizes: Vec<usize> = dealt.iter().map(Vec::len).collect();
-            assert!(sizes.iter().max().unwrap() - sizes.iter().min().unwrap() <= 1, "{sizes:?}");
-            assert!(dealt.iter().all(|group| group.is_sorted()));
-            let mut all = dealt.concat();
-            all.sort_unstable();
-            assert!(all.into_iter().eq(0..d), "{d} in {groups}");
-        }
     }
 }

@@ -50,6 +50,10 @@ impl Aggregator for Meamed {
         Ok(batch.columns(&rule, context.wants_distances)?.into())
     }
 
+    fn is_coordinate_wise(&self) -> bool {
+        true
+    }
+
     fn needs_pairs(&self) -> bool {
         false
     }

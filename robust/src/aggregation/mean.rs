@@ -41,6 +41,10 @@ impl Aggregator for Mean {
         Ok(Aggregate::span(vec![1.0 / batch.m() as f64; batch.m()]))
     }
 
+    fn is_coordinate_wise(&self) -> bool {
+        true
+    }
+
     fn needs_pairs(&self) -> bool {
         false
     }

@@ -359,6 +359,12 @@ pub trait Aggregator: DynClone + Stateful + Send + Sync {
         Ok(())
     }
 
+    /// Whether the result at a coordinate depends on what the vectors have there and on nothing else, neither random
+    /// numbers nor earlier rounds, so that pieces of the vectors come to pieces of the result.
+    fn is_coordinate_wise(&self) -> bool {
+        false
+    }
+
     /// Whether the rule may ask for [`Batch::gram`] or hold other tables of m × m numbers.
     fn needs_pairs(&self) -> bool {
         true

@@ -52,6 +52,10 @@ impl Aggregator for RobustLr {
         Ok(batch.columns(&ColumnRule::TurnedMean { votes }, context.wants_distances)?.into())
     }
 
+    fn is_coordinate_wise(&self) -> bool {
+        true
+    }
+
     fn needs_pairs(&self) -> bool {
         false
     }

@@ -38,6 +38,10 @@ impl Aggregator for SignMajority {
         Ok(batch.columns(&ColumnRule::SignMajority, context.wants_distances)?.into())
     }
 
+    fn is_coordinate_wise(&self) -> bool {
+        true
+    }
+
     fn needs_pairs(&self) -> bool {
         false
     }

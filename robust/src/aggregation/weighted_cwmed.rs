@@ -71,6 +71,10 @@ impl Aggregator for WeightedCwmed {
         Ok(Aggregate::vector(batch.weighted_median(&own, self.half)?))
     }
 
+    fn is_coordinate_wise(&self) -> bool {
+        true
+    }
+
     fn needs_pairs(&self) -> bool {
         false
     }

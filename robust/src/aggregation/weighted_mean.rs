@@ -70,6 +70,10 @@ impl Aggregator for WeightedMean {
         self.weights.count(held, Self::NAME)
     }
 
+    fn is_coordinate_wise(&self) -> bool {
+        true
+    }
+
     fn needs_pairs(&self) -> bool {
         false
     }

@@ -3,7 +3,7 @@
 use std::{borrow::Cow, cell::Cell, ops::Range};
 
 use super::{
-    BatchError, ColumnRule, Columns, Elector, Gram, Left, Map, Matrix, Median, Places, kernels,
+    BatchError, ColumnRule, Columns, Elector, Gram, Groups, Left, Map, Matrix, Median, Places, kernels,
     measure::{self, Rows, Trust},
 };
 use crate::{Vector, simd::Real, vector::dot};
@@ -86,6 +86,11 @@ pub(super) fn mixed<T: Real>(rows: &[Vector], map: &Map) -> Vec<Vector> {
 
 pub(super) fn distances<T: Real>(rows: &[Vector], map: Option<&Map>, point: &Vector) -> Vec<f64> {
     kernels::distances(&views::<T>(rows), map, views([point])[0])
+}
+
+/// For every row its squared distances from `point` over each of these groups of coordinates.
+pub(super) fn distances_within<T: Real>(rows: &[Vector], groups: &Groups, point: &Vector) -> Vec<Vec<f64>> {
+    kernels::distances_within(&views::<T>(rows), groups, views([point])[0])
 }
 
 /// The inner product of every row and `point`.

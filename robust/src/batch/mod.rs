@@ -9,6 +9,7 @@
 
 mod columns;
 mod gram;
+mod groups;
 mod host;
 mod kernels;
 mod map;
@@ -29,6 +30,7 @@ use rayon::prelude::*;
 pub(crate) use columns::Elector;
 pub use columns::{ColumnRule, Columns, Median};
 pub use gram::Gram;
+pub(crate) use groups::Groups;
 pub use map::Map;
 pub use matrix::Matrix;
 pub use passes::{Pass, Watch};
@@ -544,6 +546,17 @@ impl<'a> Batch<'a> {
             },
             torch => torch::at(self.stack(), places)
         )
+    }
+
+    /// For every raw row the squared distances from `point` over each of these groups of coordinates. One pass over memory.
+    pub(crate) fn raw_distances_within(&self, groups: &Groups, point: &Vector) -> Vec<Vec<f64>> {
+        self.pass(Pass::Distances, || {
+            on_form!(
+                self.rows,
+                T => host::distances_within::<T>(self.rows, groups, point),
+                torch => torch::distances_within(self.stack(), groups, point)
+            )
+        })
     }
 
     /// What is left of every raw row in every one of these blocks of coordinates, where those shorter than `least` of the

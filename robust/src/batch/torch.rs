@@ -9,7 +9,7 @@ use std::ops::Range;
 use tch::{Kind, Tensor, no_grad};
 
 use super::{
-    BatchError, ColumnRule, Columns, Elector, Gram, Left, Map, Matrix, Median, Places,
+    BatchError, ColumnRule, Columns, Elector, Gram, Groups, Left, Map, Matrix, Median, Places,
     measure::{self, Rows, Trust},
     rounding,
 };
@@ -125,6 +125,31 @@ pub(super) fn combine(stack: &Shared, coefficients: &[f64]) -> Vector {
         let c: Vec<f64> = kept.iter().map(|&i| coefficients[i]).collect();
         let c = to_device(&Tensor::from_slice(&c).to_kind(rows.kind()), rows.device());
         c.matmul(&select(rows, &kept)).into()
+    })
+}
+
+/// For every row its squared distances from `point` over each of these groups of coordinates, which are brought together,
+/// of some groups at a time.
+pub(super) fn distances_within(stack: &Shared, groups: &Groups, point: &Vector) -> Vec<Vec<f64>> {
+    let Vector::Torch(point) = point else { return Vec::new() };
+    no_grad(|| {
+        let (rows, point, members) = (stack.tensor(), point.tensor(), groups.members());
+        let largest = members.iter().map(Vec::len).max().unwrap_or(1);
+        let sums = |groups: &[Vec<usize>]| {
+            let at = places(&groups.concat(), rows);
+            let squares =
+                (rows.index_select(1, &at) - point.index_select(0, &at)).to_kind(Kind::Double).square();
+            let sizes: Vec<i64> = groups.iter().map(|group| group.len() as i64).collect();
+            let sums: Vec<Tensor> = squares
+                .split_with_sizes(&sizes, 1)
+                .iter()
+                .map(|part| part.sum_dim_intlist(1, false, Kind::Double))
+                .collect();
+            Tensor::stack(&sums, 1)
+        };
+        let together = (VALUES / (rows.size()[0] as usize * largest)).max(1);
+        let sums: Vec<Tensor> = members.chunks(together).map(sums).collect();
+        to_host(&Tensor::cat(&sums, 1)).chunks(groups.count()).map(<[f64]>::to_vec).collect()
     })
 }
 

@@ -60,6 +60,8 @@ pub enum Promise {
     Order,
     /// A row that is not finite has no part in the result.
     SetAside,
+    /// Pieces of the vectors come to pieces of the result where a rule says that it works coordinate by coordinate.
+    Pieces,
     /// An attack looks at no more than it declares.
     Declared,
     /// An attack labels samples, and wants them predicted, as there are classes.
@@ -81,6 +83,7 @@ impl fmt::Display for Promise {
             Self::Distances => "its distances are those from its output",
             Self::Order => "the order of the rows does not matter",
             Self::SetAside => "a row that is not finite has no part in the result",
+            Self::Pieces => "pieces of the vectors come to pieces of the result",
             Self::Declared => "it looks at no more than it declares",
             Self::Labels => "it labels samples, and wants them predicted, as there are classes",
         })

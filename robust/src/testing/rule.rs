@@ -12,7 +12,7 @@ use crate::{
     aggregation::{Aggregation, Context, Defence, Judge, Layer, Mean, RuleError},
 };
 
-/// What rounding may move, of the largest coordinate, where rows come in another order.
+/// What rounding may move, of the largest coordinate, where rows come in another order or in pieces.
 const ROUNDING: f64 = 1e-9;
 /// Vectors of the many sizes at which nothing but a panic is looked for.
 const SHORT: usize = 5;
@@ -33,6 +33,7 @@ pub fn conform_rule(make: impl Fn() -> Layer + Sync, size: Size) -> Result<(), B
         subject.sets_aside(&trial)?;
     }
     subject.asks_for_pairs_as_told()?;
+    subject.comes_in_pieces_as_told()?;
     subject.knows_no_order()
 }
 
@@ -192,6 +193,23 @@ impl Subject<'_> {
         trial.require(Promise::Pairs, is_told, || "it did, and `needs_pairs` denies it".to_owned())
     }
 
+    fn comes_in_pieces_as_told(&self) -> Result<(), Broken> {
+        let trial = self.trial(Dtype::F64, 1);
+        let layer = trial.calm(self.make)?;
+        if !trial.calm(|| matches!(&layer, Layer::Base(rule) if rule.is_coordinate_wise()))? {
+            return Ok(());
+        }
+        let places: Vec<usize> = (0..D).step_by(3).collect();
+        let pieces =
+            Trial { vectors: trial.vectors.iter().map(|v| v.picked(&places)).collect(), ..trial.clone() };
+        let others = Context::new(trial.f, stream("others", trial.round));
+        let of_pieces = self.found(&mut self.fresh(&pieces)?, &pieces, others)?.output.to_f64();
+        let of_all = self.plain(&trial)?.output.picked(&places).to_f64();
+        pieces.require(Promise::Pieces, close(&of_pieces, &of_all, scale(&trial)), || {
+            "an output that is no piece of that of the whole vectors".to_owned()
+        })
+    }
+
     fn knows_no_order(&self) -> Result<(), Broken> {
         let trial = self.trial(Dtype::F64, 1);
         let straight = self.plain(&trial)?;
@@ -200,9 +218,6 @@ impl Subject<'_> {
         }
         let turned = Trial { vectors: trial.vectors.iter().rev().cloned().collect(), ..trial.clone() };
         let found = self.plain(&turned)?;
-        let close = |a: &[f64], b: &[f64], size: f64| {
-            a.len() == b.len() && a.iter().zip(b).all(|(a, b)| (a - b).abs() <= ROUNDING * size)
-        };
         let weights = match (straight.weights, found.weights) {
             (Some(straight), Some(mut found)) => {
                 found.reverse();
@@ -253,6 +268,11 @@ impl Judge for Bowl {
 /// What a rule is told of the round of an input.
 fn context(trial: &Trial) -> Context {
     Context::new(trial.f, stream("rule", trial.round))
+}
+
+/// Whether no more than rounding lies between numbers of this size.
+fn close(a: &[f64], b: &[f64], size: f64) -> bool {
+    a.len() == b.len() && a.iter().zip(b).all(|(a, b)| (a - b).abs() <= ROUNDING * size)
 }
 
 /// The largest coordinate.

@@ -69,6 +69,46 @@ fn each_group_is_judged_by_itself_and_every_coordinate_is_in_one() {
     assert_ne!(noted(&x, 2, 4, 1, Dtype::F64).1, noted(&x, 2, 4, 2, Dtype::F64).1, "the groups are drawn");
 }
 
+/// A rule that does not say how it works.
+#[derive(Clone)]
+struct Silent(Box<dyn Aggregator>);
+
+impl Stateful for Silent {}
+
+impl Aggregator for Silent {
+    fn check(&self, size: Size) -> Result<(), RuleError> {
+        self.0.check(size)
+    }
+
+    fn aggregate(&mut self, batch: &Batch<'_>, context: &mut Context) -> Result<Aggregate, RuleError> {
+        self.0.aggregate(batch, context)
+    }
+}
+
+const COORDINATE_WISE: [&str; 8] =
+    ["cwmed", "cwtm", "mean", "meamed", "phocas", "robust-lr", "sign-majority", "weighted-cwmed"];
+
+/// Asked once for all groups, such a rule gives the scores that it gives group by group.
+#[test]
+fn scores_are_the_same_at_once_and_group_by_group() {
+    for name in COORDINATE_WISE {
+        let Layer::Base(rule) = layer(name, &json!({})) else { panic!("{name}") };
+        assert!(rule.is_coordinate_wise(), "{name}");
+        for (m, d, groups, f) in [(9, 30, 4, 3), (12, 100, 7, 2), (7, 20, 20, 0)] {
+            for dtype in [Dtype::F32, Dtype::F64] {
+                let rows = vectors(&gaussian(m, d, 6), dtype);
+                let of = |rule: Box<dyn Aggregator>| {
+                    let layers = vec![layer("gas", &json!({ "groups": groups })), Layer::Base(rule)];
+                    Defence::new(layers).unwrap().aggregate(&rows, f, stream(3)).unwrap()
+                };
+                let (once, each) = (of(rule.clone()), of(Box::new(Silent(rule.clone()))));
+                assert_eq!(once.weights, each.weights, "{name}, {m}x{d} in {groups}");
+                assert_eq!(once.output.to_f64(), each.output.to_f64(), "{name}, {m}x{d} in {groups}");
+            }
+        }
+    }
+}
+
 fn columns_of(x: &Rows) -> Vec<Vec<f64>> {
     (0..x[0].len()).map(|j| x.iter().map(|row| row[j]).collect()).collect()
 }

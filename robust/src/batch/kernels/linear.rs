@@ -11,7 +11,7 @@ use super::{
     tile::{self, Load, Tile},
 };
 use crate::{
-    batch::Map,
+    batch::{Groups, Map},
     simd::{Real, vectorised},
     vector::dot,
 };
@@ -92,6 +92,26 @@ fn sum<T: Real>(terms: &[Term<'_, T>], scale: f64, first: usize, out: &mut [Mayb
             sum = term.weight.mul_add(term.rest[i].to_f64(), sum);
         }
         out.write(T::from_f64(scale * sum));
+    }
+}
+
+/// For every row Σ (x_ij - p_j)² over the coordinates j of each group. One pass.
+pub(in crate::batch) fn distances_within<T: Real>(
+    rows: &[&[T]],
+    groups: &Groups,
+    point: &[T],
+) -> Vec<Vec<f64>> {
+    let of = |row: &&[T]| {
+        let mut sums = vec![0.0; groups.count()];
+        for ((&x, &p), &group) in row.iter().zip(point).zip(groups.of()) {
+            sums[group as usize] += (x.to_f64() - p.to_f64()).powi(2);
+        }
+        sums
+    };
+    if chunks::are_few(rows.len() * point.len()) {
+        rows.iter().map(of).collect()
+    } else {
+        rows.par_iter().map(of).collect()
     }
 }
 

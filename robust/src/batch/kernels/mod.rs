@@ -32,7 +32,7 @@ pub(super) use blocks::{combine_left, left};
 pub(super) use chunks::are_few;
 pub(super) use columns::columns;
 pub(super) use elected::elected_mean;
-pub(super) use linear::{combine, differences, distances, dots, norms2};
+pub(super) use linear::{combine, differences, distances, distances_within, dots, norms2};
 pub(super) use mix::product;
 pub(super) use mixed::mixed;
 pub(super) use products::{centred, sign_products};
