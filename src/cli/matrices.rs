@@ -344,7 +344,13 @@ pub fn beside(flag: &str, path: &Path, rows: usize, matrix: &MatrixFile) -> Resu
 /// # Errors
 /// [`Failure::Flag`] if it is missing; as [`beside`].
 pub fn reference(path: Option<&Path>, needs: bool, matrix: &MatrixFile) -> Result<Option<Vector>, Failure> {
-    of_server(("--reference", "a vector of the server's own"), path, needs, matrix)
+    let reference = of_server(("--reference", "a vector of the server's own"), path, needs, matrix)?;
+    if reference.as_ref().is_some_and(|own| own.to_f64().iter().all(|x| *x == 0.0)) {
+        say!(
+            "note: the vector after --reference is all zeros, and has no direction that others could agree with"
+        );
+    }
+    Ok(reference)
 }
 
 /// The server's point in the file after `--point`, where the rule `needs` it.

@@ -282,6 +282,30 @@ fn a_result_cannot_take_the_place_of_an_input() {
 }
 
 #[test]
+fn an_own_vector_without_direction_is_told_of() {
+    let bench = Bench::new();
+    let file = bench.f32(3, &[1.0, 2.0, 3.0, 4.0, 5.0, 6.0]);
+    for (own, told) in [([0.0, 0.0], true), ([0.0, 1.0], false)] {
+        let own = bench.put("own.npy", &npy(&header("<f4", "(1, 2)"), &bytes32(&own)));
+        let out = bench.path("out.npy").display().to_string();
+        let done = Program::run(&[
+            "aggregate",
+            "--rule",
+            "fltrust",
+            "--f",
+            "1",
+            "--reference",
+            &own,
+            &file,
+            "-o",
+            &out,
+        ]);
+        assert_eq!(done.status, 0, "{}", done.stderr);
+        assert_eq!(done.stderr.contains("--reference is all zeros"), told, "{}", done.stderr);
+    }
+}
+
+#[test]
 fn a_result_that_is_not_finite_is_an_error() {
     let bench = Bench::new();
     let file = bench.f64(3, &[1.0; 300]);
