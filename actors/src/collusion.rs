@@ -257,7 +257,7 @@ fn seen<T>(
         honest_ids: honest.map_or(&[], |honest| &honest.ids),
         standing_in: exposed.defence.as_ref().map_or(&[], |open| &open.standing_in),
         reference: exposed.defence.as_ref().and_then(|open| open.reference.as_ref()),
-        point: exposed.defence.as_ref().map(|open| &open.point),
+        point: Some(&exposed.point),
         judge: exposed.defence.as_ref().and_then(|open| open.judge.as_ref()),
     };
     let scene = Scene {
@@ -297,8 +297,8 @@ mod tests {
 
     fn exposed(round: u64) -> Exposed {
         let zero = Vector::from(vec![0f32; 2]);
-        let (shape, last_aggregate) = (zero.clone(), zero);
-        Exposed { round, size: Size::new(12, 5), shape, last_aggregate, honest: None, defence: None }
+        let (shape, last_aggregate, point) = (zero.clone(), zero.clone(), zero);
+        Exposed { round, size: Size::new(12, 5), shape, last_aggregate, point, honest: None, defence: None }
     }
 
     fn sent(group: &mut Collusion, round: u64, worker: usize) -> Result<Vec<f64>, Fault> {

@@ -103,6 +103,8 @@ pub struct Exposed {
     pub shape: Vector,
     /// The aggregate of the round before; zero in the first.
     pub last_aggregate: Vector,
+    /// x_t, which every worker is told.
+    pub point: Vector,
     /// The honest vectors by ascending id, for [`Knowledge::Honest`] and above.
     pub honest: Option<Honest>,
     /// The defence, for [`Knowledge::Defence`].
@@ -155,8 +157,6 @@ pub struct ExposedDefence {
     pub standing_in: Vec<(usize, Vector)>,
     /// What the server computed itself, for a rule that needs it.
     pub reference: Option<Vector>,
-    /// x_t, which every worker is told.
-    pub point: Vector,
     /// Who tells the server how good other points are, for a rule that needs it.
     pub judge: Option<Arc<dyn Judge>>,
 }

@@ -18,8 +18,8 @@ use phalanx_robust::{
     Pass, Size, Vector, Watch,
     attack::{
         Alie, AntiCge, Attack, AttackError, AttackRule, AttackVisitor, Choice, Constant, Drift, Fang,
-        Gaussian, Ipm, Knowledge, LabelFlip, Mimic, OptAlie, OptIpm, Replayed, Rop, SingleCoordinate, Stale,
-        Target, View, built_in,
+        Gaussian, HybridSparse, Ipm, Knowledge, LabelFlip, Mimic, OptAlie, OptIpm, Replayed, Rop,
+        SingleCoordinate, Stale, Target, View, built_in,
     },
     describe::{ParameterError, Preset},
     state::Stateful,
@@ -49,12 +49,12 @@ fn the_list_is_complete_and_its_names_are_kebab_case() {
     let mut names = Vec::new();
     each(|name, _| names.push(name));
     names.dedup();
-    assert_eq!(names.len(), 22);
+    assert_eq!(names.len(), 23);
     let kebab = |name: &str| name.chars().all(|c| c.is_ascii_lowercase() || c == '-');
     assert!(names.iter().all(|name| kebab(name)), "{names:?}");
     names.sort_unstable();
     names.dedup();
-    assert_eq!(names.len(), 22, "a name is taken twice");
+    assert_eq!(names.len(), 23, "a name is taken twice");
 }
 
 /// Whether there was a pass for the Gram matrix.
@@ -104,7 +104,7 @@ fn what_an_attack_holds_is_known_before() {
     each(&mut count);
     count("mimic", stage().build(&Mimic { choice: Choice::Variance, ..Mimic::default() }));
     count("stale", stage().build(&Stale { of: Replayed::HonestMean, rounds: 3 }));
-    assert_eq!(with, BTreeSet::from(["drift", "mimic", "stale"]));
+    assert_eq!(with, BTreeSet::from(["drift", "hybrid-sparse", "mimic", "stale"]));
 }
 
 #[test]
@@ -226,6 +226,8 @@ fn values_out_of_range_are_refused_by_name() {
     assert_eq!(refused(Fang { b: 1.0, ..Fang::default() }), "b");
     assert_eq!(refused(Fang { threshold: 0.0, ..Fang::default() }), "threshold");
     assert_eq!(refused(Rop { pi: 1.5, ..Rop::default() }), "pi");
+    assert_eq!(refused(HybridSparse { part: 1.5, ..HybridSparse::default() }), "part");
+    assert_eq!(refused(HybridSparse { scale: f64::NAN, ..HybridSparse::default() }), "scale");
     assert_eq!(refused(AntiCge { margin: 0.0 }), "margin");
     assert_eq!(refused(SingleCoordinate { start: 0.0, ..SingleCoordinate::default() }), "start");
     let error: ParameterError = OptAlie::default().build(Size::new(4, 3)).map(|_| ()).unwrap_err();

@@ -4,15 +4,17 @@
 
 mod attacks_stage;
 
+use std::ops::Range;
+
 use attacks_stage::{
     Rows, Stage, assert_close, deviation, distance2, dot, everywhere, mean, norm, normal, plus, scaled,
 };
 use phalanx_robust::{
-    Size,
+    Layout, Size,
     attack::{
         Alie, AntiCge, Attack, AttackRule, Constant, Direction, Drift, Fang, Flip, Flipped, Foe, Gaussian,
-        Heading, Inf, Ipm, LabelFlip, MinMax, MinSum, Nan, NoAttack, Rop, Share, Sign, SignFlip,
-        SingleCoordinate, Target, Zero,
+        Heading, HybridSparse, Inf, Ipm, LabelFlip, MinMax, MinSum, Nan, NoAttack, Rop, Saliency, Scope,
+        Share, Sign, SignFlip, SingleCoordinate, Target, Towards, Zero,
     },
     describe::{Described, Preset},
 };
@@ -307,6 +309,62 @@ fn rop_turns_around_the_reference() {
             }
         }
     });
+}
+
+/// Where the `part` of the largest values in every one of these ranges are.
+fn marked(values: &[f64], ranges: &[Range<usize>], part: f64) -> Vec<bool> {
+    let among = |j: usize| ranges.iter().find(|range| range.contains(&j)).unwrap().clone();
+    let is_kept = |j: usize| {
+        let range = among(j);
+        let count = (part * range.len() as f64).round() as usize;
+        range.filter(|&k| values[k] > values[j] || (values[k] == values[j] && k < j)).count() < count
+    };
+    (0..values.len()).map(is_kept).collect()
+}
+
+#[test]
+fn a_hybrid_is_strong_where_pruning_would_keep_a_coordinate() {
+    everywhere(|stage, tolerance| {
+        let (mu, sigma) = (mean(&stage.honest), deviation(&stage.honest, 1));
+        let d = mu.len();
+        let first = d / 2;
+        let layout = Layout::new([("0", first), ("1", d - first)]);
+        let abs = |of: &dyn Fn(usize) -> f64| (0..d).map(|j| of(j).abs()).collect::<Vec<f64>>();
+        for (saliency, values) in [
+            (Saliency::Snip, abs(&|j| stage.point[j] * mu[j])),
+            (Saliency::Magnitude, abs(&|j| stage.point[j])),
+        ] {
+            for (scope, ranges) in [(Scope::Tensor, [0..first, first..d]), (Scope::Global, [0..d, d..d])] {
+                for (towards, part) in [(Towards::Minus, 0.3), (Towards::Zero, 0.04), (Towards::Minus, 1.0)] {
+                    let kept = marked(&values, &ranges, part);
+                    let aside = |j: usize| if kept[j] { 4.0 * sigma[j] } else { 0.7 * sigma[j] };
+                    let side = |j: usize| if towards == Towards::Zero { mu[j].signum() } else { 1.0 };
+                    let expected: Vec<f64> = (0..d).map(|j| mu[j] - side(j) * aside(j)).collect();
+                    let rule = HybridSparse { z: Some(0.7), scale: 4.0, part, saliency, scope, towards };
+                    let mut attack = stage.build(&rule);
+                    attack.know_layout(&layout);
+                    let sent = stage.play(attack.as_mut(), 1);
+                    assert!(sent.len() == stage.size.f && sent.iter().all(|v| *v == sent[0]));
+                    assert_close(&sent[0], &expected, 10.0 * tolerance);
+                }
+            }
+        }
+    });
+}
+
+#[test]
+fn a_hybrid_keeps_to_the_coordinates_that_it_has_chosen() {
+    let stage = Stage::new(normal(3, 9, 40, 1.0, 0.3), 4);
+    let moved =
+        Stage { point: normal(9, 1, 40, 1.0, 0.0).remove(0), ..Stage::new(normal(3, 9, 40, 1.0, 0.3), 4) };
+    let rule = HybridSparse { z: Some(0.5), scale: 3.0, part: 0.2, ..HybridSparse::default() };
+    let mut attack = stage.build(&rule);
+    let first = stage.play(attack.as_mut(), 1);
+    assert_eq!(moved.play(attack.as_mut(), 2), first);
+    attack.forget().unwrap();
+    let anew = moved.play(attack.as_mut(), 2);
+    assert_ne!(anew, first, "whoever begins there chooses others");
+    assert_eq!(anew, moved.play(moved.build(&rule).as_mut(), 2));
 }
 
 #[test]

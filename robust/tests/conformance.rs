@@ -13,7 +13,8 @@ use phalanx_robust::{
     Batch, Map, Size, Vector,
     aggregation::{Aggregate, Aggregator, Context, Fldetector, Layer, PreAggregator, Rule, RuleError},
     attack::{
-        self, Attack, AttackError, AttackRule, AttackVisitor, Choice, Knowledge, Mimic, Replayed, Stale, View,
+        self, Attack, AttackError, AttackRule, AttackVisitor, Choice, HybridSparse, Knowledge, Mimic,
+        Replayed, Saliency, Scope, Stale, View,
     },
     describe::Preset,
     estimator::{self, Estimator, EstimatorRule, EstimatorVisitor, Gradients, Points},
@@ -63,9 +64,11 @@ fn conforms(name: &str, attack: &impl AttackRule) {
 fn every_attack_keeps_its_promises() {
     let mut attacks = Attacks(BTreeSet::new());
     attack::built_in(&mut attacks);
-    assert_eq!(attacks.0.len(), 22);
+    assert_eq!(attacks.0.len(), 23);
     conforms("mimic variance", &Mimic { choice: Choice::Variance, warm_up: 6, ..Mimic::default() });
     conforms("mimic variance, short", &Mimic { choice: Choice::Variance, warm_up: 2, ..Mimic::default() });
+    let drawn = HybridSparse { saliency: Saliency::Random, scope: Scope::Global, ..HybridSparse::default() };
+    conforms("hybrid-sparse, drawn", &drawn);
     conforms("stale 2", &Stale { rounds: 2, ..Stale::default() });
     conforms("stale mean", &Stale { rounds: 3, of: Replayed::HonestMean });
 }

@@ -43,10 +43,11 @@ pub struct Arguments {
     /// The server's own vector, which rules such as `fltrust` need when they are probed: of length d, or a 1 x d matrix.
     #[arg(long, value_name = "REFERENCE.npy")]
     reference: Option<PathBuf>,
-    /// Coordinates of every layer, for rules that go by layers, such as `lasa`: 100,20. Without it a vector is one layer.
+    /// Coordinates of every layer, for rules and attacks that go by them, as `lasa` and `hybrid-sparse` do: 100,20. Without it a vector is one layer.
     #[arg(long, value_name = "D1,D2", value_delimiter = ',', allow_negative_numbers = true, value_parser = at_least(1_usize))]
     layers: Vec<usize>,
-    /// The server's point, which rules such as `fldetector` need when they are probed: shaped as REFERENCE.
+    /// The server's point, which attacks such as `hybrid-sparse` look at, and rules such as `fldetector` need when they are
+    /// probed: shaped as REFERENCE.
     #[arg(long, value_name = "POINT.npy")]
     point: Option<PathBuf>,
     /// Whose meaning the names take: paper, dahan or byzfl.
@@ -74,7 +75,9 @@ fn forge(registry: &Registry, arguments: &Arguments) -> Result<(), Failure> {
     let size = size(&file, arguments.f)?;
     let mut attack = attack(registry, arguments, size)?;
     let mut defence = defence(registry, arguments, attack.as_ref(), size)?;
-    tell_layout(&mut defence, &layout(&arguments.layers, file.d())?)?;
+    let layout = layout(&arguments.layers, file.d())?;
+    attack.know_layout(&layout);
+    tell_layout(&mut defence, &layout)?;
     let own = own(arguments, attack.as_ref(), &file)?;
     let probes = attack.knowledge() == Knowledge::Defence;
     if probes && defence.needs_judge() {

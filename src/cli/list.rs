@@ -186,7 +186,7 @@ fn as_toml(value: &Value) -> String {
 
 fn about(knowledge: Knowledge) -> &'static str {
     match knowledge {
-        Knowledge::Blind => "blind: the shape of a vector and the last aggregate",
+        Knowledge::Blind => "blind: the shape of a vector, the point and the last aggregate",
         Knowledge::Own => "own: what its workers computed by the honest protocol",
         Knowledge::Honest => "honest: this round's honest vectors",
         Knowledge::Defence => "defence: this round's honest vectors and the server's whole defence",

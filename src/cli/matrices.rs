@@ -74,6 +74,7 @@ impl Failure {
     pub fn attack(file: &Path) -> impl Fn(AttackError) -> Self {
         move |error| match error {
             AttackError::Knowledge { .. } | AttackError::NoOwnVectors => Self::flag("--attack", error),
+            AttackError::NoPoint => Self::flag("--point", error),
             error => Self::Attack { file: file.to_owned(), error },
         }
     }

@@ -277,7 +277,9 @@ impl Plan {
             cast = match part {
                 Part::Honest => cast.seat(ids, Workers(members)),
                 Part::Attack { name, make } => {
-                    let scheme = Scheme { name, group: number as u64, attack: make(size)?, classes };
+                    let mut attack = make(size)?;
+                    attack.know_layout(&workload.layout);
+                    let scheme = Scheme { name, group: number as u64, attack, classes };
                     cast.seat(ids, Attackers { scheme, members })
                 }
                 Part::Actor(make) => cast.seat_boxed(ids, make(Crew { members, size, classes })?),

@@ -211,6 +211,7 @@ fn an_honest_vector_that_is_not_finite_disarms_no_attack() {
         "anti-cge",
         "drift",
         "foe",
+        "hybrid-sparse",
         "ipm",
         "mimic",
         "min-max",

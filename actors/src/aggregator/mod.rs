@@ -320,6 +320,7 @@ impl Rounds {
             size: Size::new(present, self.floor.byzantine(present)),
             shape: self.shape.clone(),
             last_aggregate: self.last_aggregate.clone(),
+            point: self.point.clone(),
             honest: None,
             defence: None,
         };
@@ -333,8 +334,8 @@ impl Rounds {
             let defence = probes.of(of_part(round, Part::Rule, || server.defence.clone())?);
             let rng = self.settings.seed.stream("rule", 0, "probe", round);
             let Insight { reference, judge } = insight.clone();
-            let (standing_in, point) = (self.floor.standing_in(), self.point.clone());
-            let open = ExposedDefence { defence, rng, standing_in, reference, point, judge };
+            let standing_in = self.floor.standing_in();
+            let open = ExposedDefence { defence, rng, standing_in, reference, judge };
             Ok::<_, RunError>(Arc::new(Exposed { defence: Some(open), ..Exposed::clone(honest) }))
         };
         let defence = defence.map(expose).transpose()?;

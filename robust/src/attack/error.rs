@@ -18,6 +18,9 @@ pub enum AttackError {
     /// The attack asked for what its own workers computed, but they took no part in the protocol.
     #[error("the attack looks at its workers' own vectors, but does not follow the protocol")]
     NoOwnVectors,
+    /// The attack looks at the server's point, and there is none.
+    #[error("the attack looks at the point at which the vectors were computed, and there is none")]
+    NoPoint,
     /// Probing the defence failed.
     #[error("probing the defence: {0}")]
     Probe(#[from] RuleError),

@@ -16,6 +16,7 @@ mod fang;
 mod first_round;
 mod foe;
 mod gaussian;
+mod hybrid_sparse;
 mod inf;
 mod ipm;
 mod label_flip;
@@ -47,6 +48,7 @@ pub use fang::{Fang, Target};
 pub use first_round::FirstRound;
 pub use foe::Foe;
 pub use gaussian::Gaussian;
+pub use hybrid_sparse::{HybridSparse, Saliency, Scope, Towards};
 pub use inf::Inf;
 pub use ipm::Ipm;
 pub use label_flip::{Flip, LabelFlip};
@@ -67,7 +69,7 @@ pub use view::{Knowledge, Probe, Scene, View};
 pub use zero::Zero;
 
 use crate::{
-    Size, Vector,
+    Layout, Size, Vector,
     describe::{Described, ParameterError},
     state::Stateful,
 };
@@ -96,6 +98,12 @@ pub trait Attack: DynClone + Stateful + Send {
     fn check(&self, setting: &Setting) -> Result<(), Misfit> {
         let _ = setting;
         Ok(())
+    }
+
+    /// Told before the first round where the parameter tensors lie in the vectors. An attack that is not told takes a vector
+    /// as one tensor.
+    fn know_layout(&mut self, layout: &Layout) {
+        let _ = layout;
     }
 
     /// What whoever starts a run should know of the attack at the size that it was built for, if it is less than its
@@ -163,6 +171,7 @@ pub fn built_in(v: &mut impl AttackVisitor) {
     v.visit::<MinSum>();
     v.visit::<Fang>();
     v.visit::<Rop>();
+    v.visit::<HybridSparse>();
     v.visit::<SingleCoordinate>();
     v.visit::<AntiCge>();
     v.visit::<Stale>();

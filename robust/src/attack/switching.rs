@@ -5,7 +5,7 @@ use std::fmt;
 
 use super::{Attack, AttackError, Knowledge, Misfit, Setting, View};
 use crate::{
-    Vector,
+    Layout, Vector,
     describe::ParameterError,
     state::{State, StateError, Stateful},
 };
@@ -98,6 +98,10 @@ impl Attack for Switching {
         };
         let mut attacks = self.schedule.iter().enumerate();
         attacks.try_for_each(|(at, (_, attack))| attack.check(setting).map_err(|misfit| inside(at, misfit)))
+    }
+
+    fn know_layout(&mut self, layout: &Layout) {
+        self.schedule.iter_mut().for_each(|(_, attack)| attack.know_layout(layout));
     }
 
     fn poison(&self, round: u64, labels: &mut [i64], classes: i64) {

@@ -16,7 +16,7 @@ use crate::{
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Knowledge {
-    /// Nothing but the shape of a vector and the last aggregate, which every worker sees.
+    /// Nothing but the shape of a vector, the last aggregate and the point, which every worker sees.
     Blind,
     /// What its own workers computed by the honest protocol.
     Own,
@@ -132,6 +132,14 @@ impl<'a> View<'a> {
     pub fn honest_ids(&self) -> Result<&'a [usize], AttackError> {
         self.needs(Knowledge::Honest)?;
         Ok(self.probe.honest_ids)
+    }
+
+    /// x_t, at which the vectors of this round were computed; every worker knows it.
+    ///
+    /// # Errors
+    /// [`AttackError::NoPoint`] outside of a run, where nobody has given one.
+    pub fn point(&self) -> Result<&'a Vector, AttackError> {
+        self.probe.point.ok_or(AttackError::NoPoint)
     }
 
     /// The server's defence, to be probed.

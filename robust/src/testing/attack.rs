@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::{
     Broken, Promise,
     memory::{ROUNDS, hand_over, requires_room},
-    trial::{D, Pairs, Same, Trial, stream},
+    trial::{D, Pairs, Same, Trial, stream, two_layers},
 };
 use crate::{
     Batch, Dtype, Size, Vector, Watch,
@@ -43,7 +43,8 @@ impl Subject<'_> {
     }
 
     fn fresh(&self, trial: &Trial) -> Result<Box<dyn Attack>, Broken> {
-        let attack = trial.calm(self.make)?;
+        let mut attack = trial.calm(self.make)?;
+        trial.calm(|| attack.know_layout(&two_layers(D)))?;
         let setting = Setting { honest: trial.vectors.len(), d: D, classes: CLASSES[1] };
         let fits = trial.calm(|| attack.check(&setting))?;
         fits.map_err(|error| trial.breaks(Promise::Works, error.to_string()))?;
@@ -86,6 +87,7 @@ impl Subject<'_> {
         let own = Trial::drawn(self.size.f, 0, D, dtype, 1000 + trial.round).vectors;
         let honest = Batch::new(&trial.vectors).map_err(crate::aggregation::RuleError::from)?.watched(watch);
         let (defence, shape) = (Defence::base(Cwmed::default()), trial.vectors[0].zeros_like());
+        let point = Trial::drawn(1, 0, D, dtype, 3000 + trial.round).vectors.remove(0);
         let probe = Probe {
             defence: &defence,
             rng: stream("rule", trial.round),
@@ -94,7 +96,7 @@ impl Subject<'_> {
             honest_ids,
             standing_in: &[],
             reference: None,
-            point: None,
+            point: Some(&point),
             judge: None,
         };
         let last = match trial.round {

@@ -5,10 +5,10 @@ use std::sync::Arc;
 use super::{
     Broken, Promise,
     memory::{ROUNDS, hand_over, requires_room},
-    trial::{D, Pairs, Same, Trial, stream},
+    trial::{D, Pairs, Same, Trial, stream, two_layers},
 };
 use crate::{
-    Dtype, Layout, Size, Vector, Watch,
+    Dtype, Size, Vector, Watch,
     aggregation::{Aggregation, Context, Defence, Judge, Layer, Mean, RuleError},
 };
 
@@ -246,12 +246,6 @@ impl Subject<'_> {
         let other = Context::new(trial.f, stream("others", trial.round));
         Ok(!self.found(&mut self.fresh(trial)?, trial, other)?.is_same(found))
     }
-}
-
-/// Two layers in d coordinates, the first of which has two tensors if there are enough.
-fn two_layers(d: usize) -> Layout {
-    let (weight, bias) = (d / 2, d / 8);
-    Layout::new([("0.weight", weight), ("0.bias", bias), ("1.weight", d - weight - bias)])
 }
 
 /// Half the squared distance to a point.

@@ -7,7 +7,7 @@ use rayon::ThreadPoolBuilder;
 
 use super::{Broken, Promise};
 use crate::{
-    Dtype, Pass, Vector, Watch, contained,
+    Dtype, Layout, Pass, Vector, Watch, contained,
     random::{Seed, Stream},
 };
 
@@ -132,4 +132,10 @@ impl Watch for Pairs {
     }
 
     fn ended(&self, _: Pass) {}
+}
+
+/// Two layers in d coordinates, the first of which has two tensors if there are enough.
+pub(super) fn two_layers(d: usize) -> Layout {
+    let (weight, bias) = (d / 2, d / 8);
+    Layout::new([("0.weight", weight), ("0.bias", bias), ("1.weight", d - weight - bias)])
 }

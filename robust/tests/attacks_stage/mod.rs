@@ -36,6 +36,7 @@ pub struct Stage {
     pub members: Vec<usize>,
     pub size: Size,
     pub last: Vec<f64>,
+    pub point: Vec<f64>,
     pub defence: Defence,
     pub single: bool,
     pub place: Place,
@@ -53,6 +54,7 @@ impl Stage {
             members: (n..n + f).collect(),
             size: Size::new(n + f, f),
             last: vec![0.0; d],
+            point: normal(78, 1, d, 1.0, 0.0).remove(0),
             defence: Defence::base(Cwmed::default()),
             single: false,
             place: Place::Host,
@@ -81,6 +83,7 @@ impl Stage {
         let batch = Batch::new(&honest).unwrap().watched(self.watch.clone());
         let ids: Vec<usize> =
             (0..self.size.m).filter(|id| !self.members.contains(id)).take(honest.len()).collect();
+        let point = self.vector(&self.point);
         let probe = Probe {
             defence: &self.defence,
             rng: Seed(self.seed).stream("rule", 0, "round", round),
@@ -89,7 +92,7 @@ impl Stage {
             honest_ids: &ids,
             standing_in: &[],
             reference: None,
-            point: None,
+            point: Some(&point),
             judge: None,
         };
         let (last, shape) = (self.vector(&self.last), honest[0].zeros_like());
