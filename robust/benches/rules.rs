@@ -8,12 +8,13 @@
 use std::{
     hint::black_box,
     io::{BufRead, Write, stdin, stdout},
+    sync::Arc,
     time::{Duration, Instant},
 };
 
 use phalanx_robust::{
     Vector,
-    aggregation::{Context, Defence, Layer, Mixer, Rule, RuleVisitor, built_in},
+    aggregation::{Context, Defence, Judge, Layer, Mixer, Rule, RuleVisitor, built_in},
     random::Seed,
 };
 use rand::RngExt;
@@ -149,6 +150,8 @@ fn rare() -> Vec<Line> {
         &["fl-defender"],
         &["foundation-fl", "cwtm"],
         &["fldetector", "mean"],
+        &["zeno"],
+        &["skymask"],
         &["norm-clipping"],
         &["robust-lr"],
         &["auto-gm"],
@@ -273,6 +276,20 @@ fn layers(rule: &[(&str, Value)]) -> Vec<Layer> {
     rule.iter().map(layer).collect()
 }
 
+/// Half the squared distance to the origin, so that what judges points takes next to nothing beside the rule.
+#[derive(Debug)]
+struct Bowl;
+
+impl Judge for Bowl {
+    fn loss(&self, point: &Vector) -> Result<f64, String> {
+        Ok(point.dot(point) / 2.0)
+    }
+
+    fn gradient(&self, point: &Vector) -> Result<Vector, String> {
+        Ok(point.clone())
+    }
+}
+
 /// Rounds after which the window of `fldetector` is full.
 const FILLING: usize = 22;
 
@@ -281,7 +298,8 @@ const FILLING: usize = 22;
 fn work(line: &Line, rows: &[Vector]) -> Box<dyn FnMut() -> f64> {
     let layers = layers(&line.rule);
     let rng = Seed(1).stream("bench", 0, "rule", 1);
-    let context = Context { wants_distances: false, ..Context::new(line.f, rng) };
+    let judge: Option<Arc<dyn Judge>> = Some(Arc::new(Bowl));
+    let context = Context { wants_distances: false, judge, ..Context::new(line.f, rng) };
     let mut rows = rows.to_vec();
     if layers.iter().all(|layer| matches!(layer, Layer::Pre(_))) {
         let mut mixer = Mixer::new(layers).expect("a chain");
@@ -296,14 +314,15 @@ fn work(line: &Line, rows: &[Vector]) -> Box<dyn FnMut() -> f64> {
     }
     let mut defence = Defence::new(layers).expect("a chain");
     let mut point = defence.needs_point().then(|| rows[0].clone());
-    let rounds_before = if point.is_some() { FILLING } else { 0 };
+    let reference = defence.needs_reference().then(|| rows[0].clone());
+    let rounds_before = if point.is_some() && !defence.needs_judge() { FILLING } else { 0 };
     let mut moved = (0..rows.len()).cycle();
     let mut round = move || {
         if let (Some(point), Some(at)) = (&mut point, moved.next()) {
             rows[at].scale(-0.9); // what stands still foretells nothing
             point.axpy(0.1, &rows[at]);
         }
-        let context = Context { point: point.clone(), ..context.clone() };
+        let context = Context { point: point.clone(), reference: reference.clone(), ..context.clone() };
         let start = Instant::now();
         drop(black_box(defence.aggregate_in(&rows, context).expect("an aggregate")));
         start.elapsed().as_secs_f64()

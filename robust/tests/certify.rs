@@ -76,7 +76,7 @@ fn check(name: &str, defence: &Defence) {
 fn every_base_rule_has_a_worst_input_within_its_bound() {
     let mut tried = 0;
     for (name, layer) in layers() {
-        if !matches!(layer, Layer::Base(_)) || name == "zeno" {
+        if !matches!(layer, Layer::Base(_)) || ["zeno", "skymask"].contains(&name) {
             continue;
         }
         let defence = Defence::new(vec![layer]).unwrap();

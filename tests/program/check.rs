@@ -49,6 +49,7 @@ const WRONG: &[(&str, &[&str])] = &[
     ("aggregator.rule=[{bucketing={size=2}},'cwmed']", &["bucketing", "m = 17, f = 8"]),
     ("aggregator.rule=['fltrust']", &["aggregator.rule", "task.root"]),
     ("aggregator.rule=['zeno']", &["aggregator.rule", "losses on data of the server's own", "task.root"]),
+    ("aggregator.rule=['skymask']", &["aggregator.rule", "on data of its own", "task.root"]),
     (
         "aggregator.rule=[{monna={reference=17}}]",
         &["aggregator.rule", "monna: reference = 17: a worker whose vector is there"],

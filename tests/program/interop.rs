@@ -350,6 +350,7 @@ fn arguments_that_cannot_be_used_are_named() {
         ("fltrust", "1", &["--reference", "must be given: of length 1"]),
         ("fldetector,mean", "1", &["--point", "must be given: of length 1"]),
         ("zeno", "1", &["--rule: the rule needs losses on data of the server's own, which only a run has"]),
+        ("skymask", "1", &["--rule: the rule needs losses on data of the server's own"]),
     ] {
         let said = bench.refuses(&["aggregate", "--rule", rule, "--f", f, &file]);
         assert!(parts.iter().all(|part| said.contains(part)), "{rule}: no {parts:?} in {said}");

@@ -8,7 +8,7 @@ use phalanx_actors::{
 };
 use phalanx_robust::{
     Dtype, Vector,
-    aggregation::{Defence, Fltrust, Zeno},
+    aggregation::{Defence, Fltrust, Skymask, Zeno},
     attack::{Attack, AttackError, Knowledge, View},
     estimator::{EstimatorRule, Points, Sgd as Plain},
     state::Stateful,
@@ -94,6 +94,26 @@ fn zeno_takes_the_steps_of_its_equation() {
     }
     let error = played.point().iter().zip(&point).map(|(a, b)| (a - b).abs()).fold(0.0, f64::max);
     assert!(error < 1e-5, "{error}");
+}
+
+/// The rule is given the server's gradient, its point and who tells slopes, in every round.
+#[test]
+fn skymask_averages_some_of_the_vectors_in_every_round() {
+    let cast = by(Defence::base(Skymask::default()), settings(Policy::Fail));
+    let played = play(cast.seat(0..4, Workers(plain(0..4))));
+    let mut point = vec![0.0; D];
+    for round in 1..=5 {
+        let weights: Vec<f64> =
+            played.rounds[round as usize - 1].workers.iter().map(|w| w.weight.unwrap()).collect();
+        let sum = weights.iter().sum::<f64>();
+        assert!(sum == 0.0 || (sum - 1.0).abs() < 1e-9, "round {round}: {weights:?}");
+        let vectors: Vec<Vec<f64>> = (0..4).map(|id| gradient(id, round, &point)).collect();
+        for (v, weight) in vectors.iter().zip(weights) {
+            point.iter_mut().zip(v).for_each(|(x, g)| *x -= LR * weight * g);
+        }
+    }
+    let error = played.point().iter().zip(&point).map(|(a, b)| (a - b).abs()).fold(0.0, f64::max);
+    assert!(error < 1e-5 && played.point()[0] > 0.1, "{error}: {:?}", played.point());
 }
 
 #[test]

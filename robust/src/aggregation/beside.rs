@@ -2,8 +2,23 @@
 
 use std::sync::Arc;
 
-use super::RuleError;
+use super::{Context, RuleError};
 use crate::{Batch, Map, Vector};
+
+/// The server's own vector, which `rule` needs, and which is finite and like the rows of `batch`.
+pub(super) fn reference<'a>(
+    batch: &Batch<'_>,
+    context: &'a Context,
+    rule: &'static str,
+) -> Result<&'a Vector, RuleError> {
+    let reference = context.reference.as_ref().ok_or(RuleError::NoReference { rule })?;
+    if !reference.is_finite() {
+        let message = "the server's own vector is not finite".to_owned();
+        return Err(RuleError::Failed { rule: rule.to_owned(), message });
+    }
+    check(batch, reference, rule)?;
+    Ok(reference)
+}
 
 /// That `point`, which `rule` has of its own, is like the rows of `batch`.
 pub(super) fn check(batch: &Batch<'_>, point: &Vector, rule: &str) -> Result<(), RuleError> {

@@ -41,12 +41,7 @@ impl Aggregator for Fltrust {
     }
 
     fn aggregate(&mut self, batch: &Batch<'_>, context: &mut Context) -> Result<Aggregate, RuleError> {
-        let reference = context.reference.as_ref().ok_or(RuleError::NoReference { rule: Self::NAME })?;
-        if !reference.is_finite() {
-            let message = "the server's own vector is not finite".to_owned();
-            return Err(RuleError::Failed { rule: Self::NAME.to_owned(), message });
-        }
-        beside::check(batch, reference, Self::NAME)?;
+        let reference = beside::reference(batch, context, Self::NAME)?;
         let own = reference.norm();
         let norms: Vec<f64> = batch.norms2()?.into_iter().map(f64::sqrt).collect();
         let dots = batch.dots(reference);

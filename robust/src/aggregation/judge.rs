@@ -12,4 +12,10 @@ pub trait Judge: Debug + Send + Sync {
     /// # Errors
     /// What went wrong, in words.
     fn loss(&self, point: &Vector) -> Result<f64, String>;
+
+    /// The gradient of [`loss`](Self::loss) at `point`, in the form of the point.
+    ///
+    /// # Errors
+    /// What went wrong, in words.
+    fn gradient(&self, point: &Vector) -> Result<Vector, String>;
 }

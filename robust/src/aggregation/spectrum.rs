@@ -31,6 +31,19 @@ pub(super) fn centred(distances2: &Matrix, weights: &[f64]) -> Matrix {
     Matrix::from_fn(m, m, |i, j| (rows[i] + rows[j] - all - distances2[(i, j)]) / 2.0)
 }
 
+/// Where points with these squared distances lie in the plane of their two first principal components, up to turns of it.
+pub(super) fn plane(distances2: &Matrix) -> Vec<[f64; 2]> {
+    let n = distances2.rows();
+    let mut left = centred(distances2, &vec![1.0; n]);
+    let mut axis = || {
+        let (value, vector) = top(&left);
+        left = Matrix::from_fn(n, n, |i, j| left[(i, j)] - value * vector[i] * vector[j]);
+        vector.into_iter().map(|v| v * value.sqrt()).collect::<Vec<f64>>()
+    };
+    let (first, second) = (axis(), axis());
+    first.into_iter().zip(second).map(|(a, b)| [a, b]).collect()
+}
+
 /// The largest eigenvalue of a symmetric positive semi-definite matrix and its unit eigenvector, by the
 /// Lanczos process with full reorthogonalisation, run until the residual is that of rounding, which is
 /// looked at every [`LOOK`] steps.

@@ -257,6 +257,10 @@ impl Judge for Bowl {
         let from = point.minus(&self.0);
         Ok(from.dot(&from) / 2.0)
     }
+
+    fn gradient(&self, point: &Vector) -> Result<Vector, String> {
+        Ok(point.minus(&self.0))
+    }
 }
 
 /// What a rule is told of the round of an input.

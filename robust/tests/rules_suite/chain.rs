@@ -231,6 +231,11 @@ fn parameters_out_of_range_are_refused_by_name() {
     refused("fldetector", json!({ "window": 0 }), "window");
     refused("zeno", json!({ "gamma": 0.0 }), "gamma");
     refused("zeno", json!({ "rho": -1.0 }), "rho");
+    refused("skymask", json!({ "gamma": 0.0 }), "gamma");
+    refused("skymask", json!({ "steps": 0 }), "steps");
+    refused("skymask", json!({ "rate": 0.0 }), "rate");
+    refused("skymask", json!({ "reach": -1.0 }), "reach");
+    refused("skymask", json!({ "threshold": 1.0 }), "threshold");
     refused("fldetector", json!({ "references": 0 }), "references");
     let many = chain(&[("robust-lr", json!({ "theta": 4 }))]);
     assert!(many.check(Size::new(4, 1)).is_ok());
@@ -417,6 +422,10 @@ struct Flat;
 impl Judge for Flat {
     fn loss(&self, _: &Vector) -> Result<f64, String> {
         Ok(0.0)
+    }
+
+    fn gradient(&self, point: &Vector) -> Result<Vector, String> {
+        Ok(point.zeros_like())
     }
 }
 

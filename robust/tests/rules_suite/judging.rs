@@ -16,15 +16,27 @@ use crate::{
 
 /// Σ_j (j + 1) |y_j|³ / d, or why not.
 #[derive(Debug)]
-struct Cubic(Option<String>);
+pub struct Cubic(pub Option<String>);
+
+/// What coordinate j of d adds to it where it is y.
+pub fn part(j: usize, y: f64, d: usize) -> f64 {
+    (j + 1) as f64 * y.abs().powi(3) / d as f64
+}
 
 fn loss(y: &[f64]) -> f64 {
-    y.iter().enumerate().map(|(j, y)| (j + 1) as f64 * y.abs().powi(3)).sum::<f64>() / y.len() as f64
+    y.iter().enumerate().map(|(j, &one)| part(j, one, y.len())).sum()
 }
 
 impl Judge for Cubic {
     fn loss(&self, point: &Vector) -> Result<f64, String> {
         self.0.clone().map_or_else(|| Ok(loss(&point.to_f64())), Err)
+    }
+
+    fn gradient(&self, point: &Vector) -> Result<Vector, String> {
+        let d = point.len() as f64;
+        let slope = |(j, y): (usize, f64)| 3.0 * (j + 1) as f64 * y * y.abs() / d;
+        let slopes: Vec<f64> = point.to_f64().into_iter().enumerate().map(slope).collect();
+        self.0.clone().map_or_else(|| Ok(point.like(&slopes)), Err)
     }
 }
 

@@ -53,14 +53,16 @@ pub(super) enum Point {
 impl Point {
     /// The point for what computes in this way.
     pub fn of(point: &Vector, way: Way, settings: &Settings) -> Result<Self, LearnerError> {
-        let precision = settings.precision.vectors();
         Ok(match way {
-            Way::Kernels => Self::Kernels(point.clone(), precision),
-            Way::Torch => {
-                let tensor = convert::tensor(point, convert::kind(precision), settings.device);
-                Self::Torch(tensor.map_err(failed)?)
-            }
+            Way::Kernels => Self::Kernels(point.clone(), settings.precision.vectors()),
+            Way::Torch => Self::Torch(Self::tensor(point, settings)?),
         })
+    }
+
+    /// The point for libtorch.
+    pub fn tensor(point: &Vector, settings: &Settings) -> Result<Tensor, LearnerError> {
+        let kind = convert::kind(settings.precision.vectors());
+        convert::tensor(point, kind, settings.device).map_err(failed)
     }
 }
 
@@ -158,6 +160,31 @@ impl Scorer {
         asked: bool,
         point: &Tensor,
     ) -> Result<Vec<Sums>, TchError> {
+        let model = &*self.model;
+        self.each(samples, point, |part| tch::no_grad(|| part.sums(model, held, asked)))
+    }
+
+    /// The gradient of the mean cross-entropy over these samples of `held`, by libtorch whatever tells the loss: kernels go
+    /// backward by the statistics of a batch alone.
+    pub fn gradient(&self, point: &Tensor, held: &Inputs, samples: &[Pick]) -> Result<Vector, LearnerError> {
+        self.slope(point, held, samples).map_err(failed)
+    }
+
+    fn slope(&self, point: &Tensor, held: &Inputs, samples: &[Pick]) -> Result<Vector, TchError> {
+        let (model, n) = (&*self.model, samples.len() as f64);
+        let parts = self.each(samples, point, |part| tch::with_grad(|| part.gradient(model, held)))?;
+        let sum = parts.into_iter().try_fold(point.f_zeros_like()?, |sum, part| sum.f_add(&part))?;
+        let mean = sum.f_div_scalar(n)?.f_unsqueeze(0)?;
+        convert::rows(&[mean], model.dim(), None)?.pop().ok_or_else(|| TchError::Shape("no gradient".into()))
+    }
+
+    /// What `work` makes of every batch of the samples, in their order.
+    fn each<T: Send>(
+        &self,
+        samples: &[Pick],
+        point: &Tensor,
+        work: impl Fn(Part) -> Result<T, TchError> + Send + Sync,
+    ) -> Result<Vec<T>, TchError> {
         let batch = if point.device() == Device::Cpu { CPU_BATCH } else { DEVICE_BATCH };
         let part = |samples: &[Pick]| Part {
             point: point.shallow_clone(),
@@ -165,12 +192,11 @@ impl Scorer {
             samples: samples.to_vec(),
         };
         let parts: Vec<Part> = samples.chunks(batch).map(part).collect();
-        let model = &*self.model;
-        let sums = |part: Part| on_one_thread(|| tch::no_grad(|| part.sums(model, held, asked)));
+        let work = |part: Part| on_one_thread(|| work(part));
         if point.device() != Device::Cpu {
-            return parts.into_iter().map(sums).collect(); // one batch fills the device
+            return parts.into_iter().map(work).collect(); // one batch fills the device
         }
-        parts.into_par_iter().with_max_len(1).map(sums).collect()
+        parts.into_par_iter().with_max_len(1).map(work).collect()
     }
 }
 
@@ -183,14 +209,34 @@ fn confusion(held: &Inputs, predicted: &[usize]) -> Confusion {
 }
 
 impl Part {
+    /// The gradient of the sum of losses, `[d]`.
+    fn gradient(self, model: &Model, held: &Inputs) -> Result<Tensor, TchError> {
+        let leaves = pass::leaves(model, &self.point.f_unsqueeze(0)?, 1)?;
+        let (logits, labels) = self.forward(model, held, &leaves)?;
+        let losses = pass::losses(&logits, &labels)?.f_sum(self.point.kind())?;
+        let gradients = Tensor::f_run_backward(&[losses], &leaves, false, false)?;
+        Tensor::f_cat(&gradients, 1)?.f_squeeze_dim(0)
+    }
+
+    /// Logits of the samples and their labels, `[1, b]`.
+    fn forward(
+        &self,
+        model: &Model,
+        held: &Inputs,
+        parameters: &[Tensor],
+    ) -> Result<(Tensor, Tensor), TchError> {
+        let labels = Tensor::f_from_slice(&held.labels(&self.samples))?;
+        let x = held.gather(std::slice::from_ref(&self.samples))?;
+        let mut pass = Pass::evaluate(parameters, &self.running, x.kind());
+        let logits = model.forward(x, &mut pass)?.to_kind(self.point.kind());
+        let labels = to_device(&labels, logits.device()).f_unsqueeze(0)?;
+        Ok((logits, labels))
+    }
+
     /// A device is waited for once.
     fn sums(self, model: &Model, held: &Inputs, asked: bool) -> Result<Sums, TchError> {
         let parameters = pass::parameters(model, &self.point.f_unsqueeze(0)?, 1)?;
-        let labels = Tensor::f_from_slice(&held.labels(&self.samples))?;
-        let x = held.gather(&[self.samples])?;
-        let mut pass = Pass::evaluate(&parameters, &self.running, x.kind());
-        let logits = model.forward(x, &mut pass)?.to_kind(self.point.kind());
-        let labels = to_device(&labels, logits.device()).f_unsqueeze(0)?;
+        let (logits, labels) = self.forward(model, held, &parameters)?;
         let losses = pass::losses(&logits, &labels)?.f_sum(Kind::Double)?;
         let predicted = logits.f_argmax(2, false)?;
         let right = predicted.f_eq_tensor(&labels)?.f_sum(Kind::Double)?;

@@ -31,14 +31,26 @@ impl OnRoot {
         let samples = draw.indices.iter().map(|&index| Pick { index, ..Pick::default() }).collect();
         Self { scorer: Mutex::new(scorer), train, samples, way, settings }
     }
+
+    fn scorer(&self) -> Result<Scorer, String> {
+        let scorer = self.scorer.lock().map_err(|_| "an earlier question ended in a panic")?;
+        Ok(scorer.clone())
+    }
 }
 
 impl Judge for OnRoot {
     fn loss(&self, point: &Vector) -> Result<f64, String> {
-        let scorer = self.scorer.lock().map_err(|_| "an earlier question ended in a panic")?.clone();
+        let scorer = self.scorer()?;
         let score = Point::of(point, self.way, &self.settings)
             .and_then(|point| scorer.score(&point, &self.train, &self.samples, false));
         score.map(|score| score.loss).map_err(|error| error.to_string())
+    }
+
+    fn gradient(&self, point: &Vector) -> Result<Vector, String> {
+        let scorer = self.scorer()?;
+        let gradient = Point::tensor(point, &self.settings)
+            .and_then(|point| scorer.gradient(&point, &self.train, &self.samples));
+        gradient.map_err(|error| error.to_string())
     }
 }
 

@@ -192,6 +192,12 @@ pub(super) fn parameters(model: &Model, points: &Tensor, groups: i64) -> Result<
     model.parameters().iter().map(one).collect()
 }
 
+/// The same, for gradients with respect to them.
+pub(super) fn leaves(model: &Model, points: &Tensor, groups: i64) -> Result<Vec<Tensor>, TchError> {
+    let parameters = parameters(model, points, groups)?;
+    Ok(parameters.iter().map(|p| p.detach().set_requires_grad(true)).collect())
+}
+
 /// Every worker's gradient of the mean cross-entropy of its batch at its point of `points`, `[p, d]`,
 /// for images `[b, g * C, H, W]`, in the format of which the model computes, labels `[g, b]` and the g workers' chances.
 pub(super) fn learn(
@@ -202,8 +208,7 @@ pub(super) fn learn(
     chances: Vec<Chance>,
 ) -> Result<Found, TchError> {
     let (groups, _) = labels.size2()?;
-    let leaves: Vec<Tensor> =
-        parameters(model, points, groups)?.iter().map(|p| p.detach().set_requires_grad(true)).collect();
+    let leaves = leaves(model, points, groups)?;
     let mut pass = Pass::train(chances, &leaves, x.kind());
     let logits = model.forward(x, &mut pass)?.to_kind(points.kind());
     let losses = losses(&logits, labels)?.f_mean_dim([1i64].as_slice(), false, None)?;
