@@ -232,6 +232,11 @@ fn the_median_policy_makes_one_update_by_the_median() {
     }
 }
 
+/// What a learner remembers of the batches that it normalised.
+fn statistics(learner: &TorchLearner) -> [Vec<f64>; 2] {
+    ["running_mean", "running_var"].map(|key| learner.state().vectors[key].to_f64())
+}
+
 /// The server's root batch is no worker's: it gets its gradient, and leaves no statistics.
 #[test]
 fn the_servers_own_job_leaves_no_statistics() {
@@ -243,9 +248,6 @@ fn the_servers_own_job_leaves_no_statistics() {
         .flat_map(|way| [BatchNormPolicy::Tracked, BatchNormPolicy::Cwmed].map(|policy| (way, policy)))
     {
         let settings = Settings { tile: Some(4), way: Some(way), batch_norm, ..F64 };
-        let statistics = |learner: &TorchLearner| {
-            ["running_mean", "running_var"].map(|key| learner.state().vectors[key].to_f64())
-        };
         let ((alone, _), (beside, learned)) = (tiny_round(settings, &workers), tiny_round(settings, &all));
         assert_eq!((learned.len(), statistics(&alone)), (4, statistics(&beside)));
         let (of_root, _) = tiny_round(settings, std::slice::from_ref(&root));
@@ -283,6 +285,36 @@ fn the_servers_judge_tells_losses_as_an_evaluation_does() {
             learner.judge(&beyond),
             Err(LearnerError::Sample { worker: 3, index: 200, len: 200 })
         ));
+    }
+}
+
+/// What it tells as the gradient is how its loss changes, in every direction, and asking leaves no trace.
+#[test]
+fn the_servers_judge_tells_the_slope_of_its_loss() {
+    for way in [Way::Kernels, Way::Torch] {
+        let settings = Settings { way: Some(way), precision: Precision::F64, clip: Some(1e-3), ..F64 };
+        let root = phalanx_actors::learner::Job { root: true, ..job(3, 10, 150, Points::Current) };
+        let (mut learner, _) = tiny_round(settings, &jobs(3, 4, Points::Current));
+        let judge = learner.judge(&root).unwrap();
+        let mut point = learner.start();
+        point.axpy(0.1, &point.like(&sines(point.len())));
+        let slopes = judge.gradient(&point).unwrap();
+        assert!(slopes.is_like(&point) && slopes.norm() > 0.01, "{way:?}: {}", slopes.norm());
+        for k in 1..6 {
+            let direction: Vec<f64> = (0..point.len()).map(|i| ((i * k) as f64).cos()).collect();
+            let direction = point.like(&direction);
+            let loss = |far: f64| {
+                let mut there = point.clone();
+                there.axpy(far, &direction);
+                judge.loss(&there).unwrap()
+            };
+            let (told, found) = (slopes.dot(&direction), (loss(1e-6) - loss(-1e-6)) / 2e-6);
+            assert!((told - found).abs() < 1e-5 * slopes.norm(), "{way:?}: {told} {found}");
+        }
+        let same = || judge.gradient(&point).unwrap().to_f64() == slopes.to_f64();
+        let twice = std::thread::scope(|s| [s.spawn(same), s.spawn(same)].map(|one| one.join().unwrap()));
+        assert_eq!(twice, [true; 2]);
+        assert_eq!(statistics(&learner), statistics(&tiny_round(settings, &jobs(3, 4, Points::Current)).0));
     }
 }
 

@@ -66,6 +66,23 @@ fn steps_that_are_tried_need_no_majority_of_honest_workers() {
     assert!(accuracy(&probed).is_finite());
 }
 
+/// Nor does one that learns masks on its own data (Yan et al., 2024).
+#[test]
+fn masks_that_are_learned_need_no_majority_of_honest_workers() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = experiment(folder.path(), "trusting.toml", TRUSTING);
+    let masked =
+        [file.as_str(), "--set", "aggregator.rule=['skymask']", "--set", "attackers.0.attack=sign-flip"];
+    let run = |sets: &[&str]| Program::folder(&[&masked[..], sets].concat(), folder.path());
+    let learned = run(&["--set", "attackers.0.count=12", "--threads", "1"]);
+    assert!(accuracy(&learned) > 0.8, "{}", accuracy(&learned));
+    let rounds = |folder: &Path| fs::read_to_string(folder.join("rounds.csv")).unwrap();
+    let again = run(&["--set", "attackers.0.count=12", "--threads", "2"]);
+    assert_eq!(rounds(&learned), rounds(&again), "threads change nothing");
+    let probed = run(&["--set", "attackers.0.attack=opt-ipm", "--set", "rounds=2"]);
+    assert!(accuracy(&probed).is_finite());
+}
+
 /// The server needs no honest majority, only data of its own (Cao et al., 2021).
 #[test]
 fn trust_needs_no_majority_of_honest_workers() {
