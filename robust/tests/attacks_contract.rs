@@ -17,8 +17,8 @@ use attacks_stage::{Stage, assert_close, normal};
 use phalanx_robust::{
     Pass, Size, Vector, Watch,
     attack::{
-        Alie, AntiCge, Attack, AttackError, AttackRule, AttackVisitor, Choice, Constant, Drift, Fang,
-        Gaussian, HybridSparse, Ipm, Knowledge, LabelFlip, Mimic, OptAlie, OptIpm, Replayed, Rop,
+        Alie, AntiCge, AntiLasa, Attack, AttackError, AttackRule, AttackVisitor, Choice, Constant, Drift,
+        Fang, Gaussian, HybridSparse, Ipm, Knowledge, LabelFlip, Mimic, OptAlie, OptIpm, Replayed, Rop,
         SingleCoordinate, Stale, Target, View, built_in,
     },
     describe::{ParameterError, Preset},
@@ -49,12 +49,12 @@ fn the_list_is_complete_and_its_names_are_kebab_case() {
     let mut names = Vec::new();
     each(|name, _| names.push(name));
     names.dedup();
-    assert_eq!(names.len(), 23);
+    assert_eq!(names.len(), 24);
     let kebab = |name: &str| name.chars().all(|c| c.is_ascii_lowercase() || c == '-');
     assert!(names.iter().all(|name| kebab(name)), "{names:?}");
     names.sort_unstable();
     names.dedup();
-    assert_eq!(names.len(), 23, "a name is taken twice");
+    assert_eq!(names.len(), 24, "a name is taken twice");
 }
 
 /// Whether there was a pass for the Gram matrix.
@@ -228,6 +228,7 @@ fn values_out_of_range_are_refused_by_name() {
     assert_eq!(refused(Rop { pi: 1.5, ..Rop::default() }), "pi");
     assert_eq!(refused(HybridSparse { part: 1.5, ..HybridSparse::default() }), "part");
     assert_eq!(refused(HybridSparse { scale: f64::NAN, ..HybridSparse::default() }), "scale");
+    assert_eq!(refused(AntiLasa { wide: -0.1, ..AntiLasa::default() }), "wide");
     assert_eq!(refused(AntiCge { margin: 0.0 }), "margin");
     assert_eq!(refused(SingleCoordinate { start: 0.0, ..SingleCoordinate::default() }), "start");
     let error: ParameterError = OptAlie::default().build(Size::new(4, 3)).map(|_| ()).unwrap_err();

@@ -12,9 +12,9 @@ use attacks_stage::{
 use phalanx_robust::{
     Layout, Size,
     attack::{
-        Alie, AntiCge, Attack, AttackRule, Constant, Direction, Drift, Fang, Flip, Flipped, Foe, Gaussian,
-        Heading, HybridSparse, Inf, Ipm, LabelFlip, MinMax, MinSum, Nan, NoAttack, Rop, Saliency, Scope,
-        Share, Sign, SignFlip, SingleCoordinate, Target, Towards, Zero,
+        Alie, AntiCge, AntiLasa, Attack, AttackRule, Constant, Direction, Drift, Fang, Flip, Flipped, Foe,
+        Gaussian, Heading, HybridSparse, Inf, Ipm, LabelFlip, MinMax, MinSum, Nan, NoAttack, Rop, Saliency,
+        Scope, Share, Sign, SignFlip, SingleCoordinate, Target, Towards, Zero,
     },
     describe::{Described, Preset},
 };
@@ -394,6 +394,43 @@ fn anti_cge_is_kept_by_cge() {
         assert!(dot(&sent, &mean(&stage.honest)) < 0.0);
         let dropped = norms[m - f].0;
         assert!((norm(&sent) / dropped - 0.999).abs() < 1e-5, "and hardly shorter than they must be");
+    });
+}
+
+#[test]
+fn anti_lasa_is_as_long_as_others_in_every_tensor_where_few_are_sparsified() {
+    everywhere(|stage, tolerance| {
+        let (mu, n) = (mean(&stage.honest), stage.honest.len());
+        let d = mu.len();
+        let first = d / 3;
+        let rank = |values: &[f64], j: usize| {
+            (0..values.len()).filter(|&k| values[k] < values[j] || (values[k] == values[j] && k < j)).count()
+        };
+        let is_short = |row: &Vec<f64>, j: usize| {
+            let lengths: Vec<f64> = row.iter().map(|x| x.abs()).collect();
+            rank(&lengths, j) < (0.4 * d as f64) as usize
+        };
+        let times: Vec<f64> =
+            (0..d).map(|j| stage.honest.iter().filter(|row| is_short(row, j)).count() as f64).collect();
+        let length = |j: usize| match rank(&times, j) {
+            place if place < (0.05 * d as f64) as usize => 3.0,
+            place if place < (0.6 * d as f64) as usize => 0.5,
+            _ => 0.0,
+        };
+        let mut expected: Vec<f64> = (0..d).map(|j| -mu[j].signum() * length(j)).collect();
+        for range in [0..first, first..d] {
+            let mut norms: Vec<f64> = stage.honest.iter().map(|row| norm(&row[range.clone()])).collect();
+            norms.sort_by(f64::total_cmp);
+            let own = norm(&expected[range.clone()]);
+            let factor = if own > 0.0 { norms[(n - 1) / 2] / own } else { 0.0 };
+            expected[range].iter_mut().for_each(|x| *x *= factor);
+        }
+        let rule = AntiLasa { sparsity: 0.4, wide: 0.6, narrow: 0.05, z: Some(0.5), scale: 3.0 };
+        let mut attack = stage.build(&rule);
+        attack.know_layout(&Layout::new([("0", first), ("1", d - first)]));
+        let sent = stage.play(attack.as_mut(), 1);
+        assert!(sent.len() == stage.size.f && sent.iter().all(|v| *v == sent[0]));
+        assert_close(&sent[0], &expected, 10.0 * tolerance);
     });
 }
 

@@ -64,7 +64,7 @@ fn conforms(name: &str, attack: &impl AttackRule) {
 fn every_attack_keeps_its_promises() {
     let mut attacks = Attacks(BTreeSet::new());
     attack::built_in(&mut attacks);
-    assert_eq!(attacks.0.len(), 23);
+    assert_eq!(attacks.0.len(), 24);
     conforms("mimic variance", &Mimic { choice: Choice::Variance, warm_up: 6, ..Mimic::default() });
     conforms("mimic variance, short", &Mimic { choice: Choice::Variance, warm_up: 2, ..Mimic::default() });
     let drawn = HybridSparse { saliency: Saliency::Random, scope: Scope::Global, ..HybridSparse::default() };

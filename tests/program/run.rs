@@ -209,6 +209,7 @@ fn an_honest_vector_that_is_not_finite_disarms_no_attack() {
     let attacks = [
         "alie",
         "anti-cge",
+        "anti-lasa",
         "drift",
         "foe",
         "hybrid-sparse",

@@ -113,6 +113,7 @@ pub use mixer::{Mixed, Mixer};
 pub use monna::Monna;
 pub use nnm::Nnm;
 pub use norm_clipping::NormClipping;
+pub(crate) use order::smallest;
 pub use phocas::Phocas;
 pub use robust_lr::RobustLr;
 pub use safeguard::Safeguard;

@@ -30,7 +30,7 @@ fn rank(value: f64) -> i64 {
 }
 
 /// The indices of the `keep` smallest values, ascending by index; equal values go by index.
-pub(super) fn smallest(values: &[f64], keep: usize) -> Vec<usize> {
+pub(crate) fn smallest(values: &[f64], keep: usize) -> Vec<usize> {
     if keep >= values.len() {
         return (0..values.len()).collect();
     }

@@ -11,6 +11,7 @@ use super::{
 };
 use crate::{
     Layout, Size, Vector,
+    aggregation::smallest,
     describe::{Described, ParameterError},
     state::{State, StateError, Stateful},
 };
@@ -123,9 +124,9 @@ impl Hybrid {
         let mut mask = vec![0.0; saliency.len()];
         for block in layout.blocks() {
             let start = block.range.start;
-            let of_block = &saliency[block.range.clone()];
-            let count = (self.rule.part * of_block.len() as f64).round() as usize;
-            largest(of_block, count).into_iter().for_each(|j| mask[start + j] = 1.0);
+            let idle: Vec<f64> = saliency[block.range.clone()].iter().map(|saliency| -saliency).collect();
+            let count = (self.rule.part * idle.len() as f64).round() as usize;
+            smallest(&idle, count).into_iter().for_each(|j| mask[start + j] = 1.0);
         }
         Ok(mean.like(&mask))
     }
@@ -141,14 +142,6 @@ impl Hybrid {
             }
         })
     }
-}
-
-/// The places of the `count` largest values; of equal ones the first.
-fn largest(values: &[f64], count: usize) -> Vec<usize> {
-    let mut places: Vec<usize> = (0..values.len()).collect();
-    places.sort_by(|&a, &b| values[b].total_cmp(&values[a]));
-    places.truncate(count);
-    places
 }
 
 impl Stateful for Hybrid {

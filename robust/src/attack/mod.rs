@@ -9,6 +9,7 @@
 
 mod alie;
 mod anti_cge;
+mod anti_lasa;
 mod constant;
 mod drift;
 mod error;
@@ -40,6 +41,7 @@ mod zero;
 
 pub use alie::{Alie, Share, Sign};
 pub use anti_cge::AntiCge;
+pub use anti_lasa::AntiLasa;
 pub use constant::Constant;
 pub use drift::{Drift, Heading};
 use dyn_clone::DynClone;
@@ -174,6 +176,7 @@ pub fn built_in(v: &mut impl AttackVisitor) {
     v.visit::<HybridSparse>();
     v.visit::<SingleCoordinate>();
     v.visit::<AntiCge>();
+    v.visit::<AntiLasa>();
     v.visit::<Stale>();
     v.visit::<Drift>();
     v.visit::<Gaussian>();
