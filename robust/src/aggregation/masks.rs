@@ -35,9 +35,10 @@ impl Masks {
     pub(super) fn mean<T: Real>(&self, rows: &[&[T]]) -> Vec<f64> {
         let mut means = vec![0.0; self.values.len() / self.n];
         let pieces = means.par_chunks_mut(CHUNK).zip(self.values.par_chunks(CHUNK * self.n));
-        pieces.enumerate().for_each_init(Vec::new, |shares, (chunk, (means, values))| {
+        let scratch = || (Vec::new(), Vec::new());
+        pieces.enumerate().for_each_init(scratch, |(shares, closed), (chunk, (means, values))| {
             for (at, (mean, column)) in means.iter_mut().zip(values.chunks_exact(self.n)).enumerate() {
-                opened(column, shares);
+                opened(column, shares, closed);
                 *mean = mean_at(rows, CHUNK * chunk + at, shares);
             }
         });
@@ -130,10 +131,16 @@ fn logistic(x: f64) -> f64 {
     1.0 / (1.0 + (-x).exp())
 }
 
-/// The shares of a coordinate's mean that these masks give.
-fn opened(column: &[f32], shares: &mut Vec<f64>) {
+/// The shares of a coordinate's mean that these masks give, and 1 - s of each.
+fn opened(column: &[f32], shares: &mut Vec<f64>, closed: &mut Vec<f64>) {
     shares.clear();
-    shares.extend(column.iter().map(|&mask| logistic(f64::from(mask))));
+    closed.clear();
+    for &mask in column {
+        let e = (-f64::from(mask)).exp();
+        let open = 1.0 / (1.0 + e);
+        shares.push(open);
+        closed.push(e * open);
+    }
     let whole: f64 = shares.iter().sum();
     shares.iter_mut().for_each(|share| *share /= whole);
 }
@@ -151,12 +158,9 @@ fn own_slopes<T: Real>(
     shares: &mut Vec<f64>,
     own: &mut Vec<f64>,
 ) {
-    opened(column, shares);
+    opened(column, shares, own);
     let mean = mean_at(rows, j, shares);
-    own.clear();
-    // s' = s (1 - s), and 1 - s is the logistic function of -mask
-    let of = |((mask, share), row): ((&f32, &f64), &&[T])| {
-        slope * share * logistic(-f64::from(*mask)) * (row[j].to_f64() - mean)
-    };
-    own.extend(column.iter().zip(&*shares).zip(rows).map(of));
+    for ((own, share), row) in own.iter_mut().zip(shares).zip(rows) {
+        *own *= slope * *share * (row[j].to_f64() - mean); // s' = s (1 - s)
+    }
 }
