@@ -278,10 +278,11 @@ fn a_rule_that_goes_wrong_as_an_attack_tries_it_is_named() {
     tried(
         "length",
         "opt-alie",
-        &["round 1: worker 5 failed: the attack opt-alie", "a vector of 3 coordinates"],
+        &["round 1: worker ", " failed: the attack opt-alie", "a vector of 3 coordinates"],
     );
     for attack in ["opt-alie", "opt-ipm", "{single-coordinate={evaluations=9}}"] {
-        tried("panic", attack, &["round 1: worker 5 failed: the attack", "the rule panicked: sabotage"]);
+        // of whichever of the two attackers says so first
+        tried("panic", attack, &["round 1: worker ", " failed: the attack", "the rule panicked: sabotage"]);
     }
     tried("hang", "opt-ipm", &["round 1: the aggregation rule did not answer within 2s"]);
 }
