@@ -227,6 +227,7 @@ fn values_out_of_range_are_refused_by_name() {
     assert_eq!(refused(Fang { threshold: 0.0, ..Fang::default() }), "threshold");
     assert_eq!(refused(Rop { pi: 1.5, ..Rop::default() }), "pi");
     assert_eq!(refused(HybridSparse { part: 1.5, ..HybridSparse::default() }), "part");
+    assert_eq!(refused(HybridSparse { hidden: true, z: Some(1.0), ..HybridSparse::default() }), "z");
     assert_eq!(refused(HybridSparse { scale: f64::NAN, ..HybridSparse::default() }), "scale");
     assert_eq!(refused(AntiLasa { wide: -0.1, ..AntiLasa::default() }), "wide");
     assert_eq!(refused(AntiCge { margin: 0.0 }), "margin");

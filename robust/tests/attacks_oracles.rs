@@ -340,7 +340,15 @@ fn a_hybrid_is_strong_where_pruning_would_keep_a_coordinate() {
                     let aside = |j: usize| if kept[j] { 4.0 * sigma[j] } else { 0.7 * sigma[j] };
                     let side = |j: usize| if towards == Towards::Zero { mu[j].signum() } else { 1.0 };
                     let expected: Vec<f64> = (0..d).map(|j| mu[j] - side(j) * aside(j)).collect();
-                    let rule = HybridSparse { z: Some(0.7), scale: 4.0, part, saliency, scope, towards };
+                    let rule = HybridSparse {
+                        z: Some(0.7),
+                        hidden: false,
+                        scale: 4.0,
+                        part,
+                        saliency,
+                        scope,
+                        towards,
+                    };
                     let mut attack = stage.build(&rule);
                     attack.know_layout(&layout);
                     let sent = stage.play(attack.as_mut(), 1);
@@ -350,6 +358,56 @@ fn a_hybrid_is_strong_where_pruning_would_keep_a_coordinate() {
             }
         }
     });
+}
+
+#[test]
+fn chance_chooses_as_many_and_others_with_another_seed() {
+    let rows = normal(3, 9, 200, 1.0, 0.3);
+    let (mu, sigma) = (mean(&rows), deviation(&rows, 1));
+    let rule = HybridSparse {
+        z: Some(0.0),
+        hidden: false,
+        scale: 3.0,
+        part: 0.2,
+        saliency: Saliency::Random,
+        scope: Scope::Global,
+        towards: Towards::Minus,
+    };
+    let chosen = |seed: u64| -> Vec<usize> {
+        let stage = Stage { seed, ..Stage::new(rows.clone(), 4) };
+        let sent = stage.common(&rule);
+        let moved = |j: &usize| (sent[*j] - mu[*j]).abs() > 1e-9;
+        let chosen: Vec<usize> = (0..200).filter(moved).collect();
+        assert!(chosen.iter().all(|&j| (sent[j] - (mu[j] - 3.0 * sigma[j])).abs() < 1e-9));
+        chosen
+    };
+    let (one, other) = (chosen(1), chosen(2));
+    assert_eq!((one.len(), other.len()), (40, 40));
+    assert_ne!(one, other);
+    assert_eq!(one, chosen(1));
+    assert!(one[0] < 40 && one[39] >= 160, "they lie anywhere");
+}
+
+#[test]
+fn a_hidden_hybrid_is_as_near_to_the_honest_vectors_as_one_of_them() {
+    for (seed, part, is_short) in [(1, 0.05, false), (2, 0.1, false), (3, 0.9, true)] {
+        let stage = Stage::new(normal(seed, 9, 100, 1.0, 0.3), 4);
+        let (mu, sigma) = (mean(&stage.honest), deviation(&stage.honest, 1));
+        let rule = HybridSparse { hidden: true, part, ..HybridSparse::default() };
+        let sent = stage.common(&rule);
+        let sum = |x: &[f64]| stage.honest.iter().map(|row| distance2(row, x)).sum::<f64>();
+        let least = stage.honest.iter().map(|row| sum(row)).fold(f64::INFINITY, f64::min);
+        let mut times: Vec<f64> = (0..100).map(|j| (mu[j] - sent[j]) / sigma[j]).collect();
+        times.sort_by(f64::total_cmp);
+        let (few, chosen) = times.split_at(100 - (100.0 * part) as usize);
+        assert!(chosen.iter().all(|t| (t - 1.5).abs() < 1e-9), "{chosen:?}");
+        assert!(few.iter().all(|t| (t - few[0]).abs() < 1e-9), "{few:?}");
+        if is_short {
+            assert!(few[0].abs() < 1e-12 && sum(&sent) > least, "the chosen alone are farther");
+        } else {
+            assert!(few[0] > 0.1 && (sum(&sent) / least - 1.0).abs() < 1e-9, "{} {least}", sum(&sent));
+        }
+    }
 }
 
 #[test]

@@ -7,10 +7,10 @@ use serde::{Deserialize, Serialize};
 use super::{
     Attack, AttackError, AttackRule, Knowledge, View,
     alie::{Share, quantile, remark},
-    statistics::moments,
+    statistics::{Moments, moments},
 };
 use crate::{
-    Layout, Size, Vector,
+    Batch, Layout, Size, Vector,
     aggregation::smallest,
     describe::{Described, ParameterError},
     state::{State, StateError, Stateful},
@@ -62,6 +62,9 @@ pub enum Towards {
 pub struct HybridSparse {
     /// The number of standard deviations at most coordinates; without it, that of `alie`.
     pub z: Option<f64>,
+    /// Whether z is found anew in every round: the largest with which what is sent is no farther from mu than the nearest
+    /// honest vector, or 0.
+    pub hidden: bool,
     /// The number of standard deviations at the chosen ones.
     pub scale: f64,
     /// The part of the coordinates that is chosen.
@@ -79,6 +82,7 @@ impl Default for HybridSparse {
     fn default() -> Self {
         Self {
             z: None,
+            hidden: false,
             scale: 1.5,
             part: 0.005,
             saliency: Saliency::default(),
@@ -95,19 +99,25 @@ impl Described for HybridSparse {
 
 impl AttackRule for HybridSparse {
     fn build(&self, size: Size) -> Result<Box<dyn Attack>, ParameterError> {
-        let z = self.z.map_or_else(|| quantile(Share::Honest, size), Ok)?;
-        ParameterError::finite("z", z)?;
         ParameterError::finite("scale", self.scale)?;
         ParameterError::fraction("part", self.part)?;
+        let hybrid = |z, remark| Box::new(Hybrid { rule: self.clone(), z, remark, layout: None, mask: None });
+        if self.hidden {
+            let none = |z| Err(ParameterError::new("z", z, "none, for `hidden` finds it"));
+            return self.z.map_or_else(|| Ok(hybrid(None, None) as Box<dyn Attack>), none);
+        }
+        let z = self.z.map_or_else(|| quantile(Share::Honest, size), Ok)?;
+        ParameterError::finite("z", z)?;
         let remark = remark(self.z, z, size, "nothing is added but at the chosen coordinates");
-        Ok(Box::new(Hybrid { rule: self.clone(), z, remark, layout: None, mask: None }))
+        Ok(hybrid(Some(z), remark))
     }
 }
 
 #[derive(Clone)]
 struct Hybrid {
     rule: HybridSparse,
-    z: f64,
+    /// None where every round has its own.
+    z: Option<f64>,
     remark: Option<String>,
     /// Where tensors lie; None takes a vector as one.
     layout: Option<Layout>,
@@ -129,6 +139,17 @@ impl Hybrid {
             smallest(&idle, count).into_iter().for_each(|j| mask[start + j] = 1.0);
         }
         Ok(mean.like(&mask))
+    }
+
+    /// The largest z with which what is sent is as near to the mean as an honest vector. The same z lets the sum of its squared
+    /// distances to the honest vectors be that of the honest vector of the least, for around a mean both are one.
+    fn hidden(&self, honest: &Batch<'_>, moments: &Moments, mask: &Vector) -> f64 {
+        let nearest2 = honest.distances(&moments.mean).into_iter().fold(f64::INFINITY, f64::min);
+        let chosen = moments.deviation.times_each(mask);
+        let others = moments.deviation.minus(&chosen);
+        let left = nearest2 - self.rule.scale.powi(2) * chosen.dot(&chosen);
+        let others2 = others.dot(&others);
+        if left > 0.0 && others2 > 0.0 { (left / others2).sqrt() } else { 0.0 }
     }
 
     fn saliency(&self, view: &View<'_>, mean: &Vector) -> Result<Vec<f64>, AttackError> {
@@ -175,14 +196,16 @@ impl Attack for Hybrid {
     }
 
     fn forge(&mut self, view: &View<'_>) -> Result<Vec<Vector>, AttackError> {
-        let moments = moments(view.honest()?, 1);
-        let mut vector = moments.mean;
+        let honest = view.honest()?;
+        let moments = moments(honest, 1);
         let mask = match self.mask.take() {
             Some(mask) => mask,
-            None => self.chosen(view, &vector)?,
+            None => self.chosen(view, &moments.mean)?,
         };
-        let mut aside = moments.deviation.scaled(self.z);
-        aside.axpy(self.rule.scale - self.z, &moments.deviation.times_each(&mask));
+        let z = self.z.unwrap_or_else(|| self.hidden(honest, &moments, &mask));
+        let mut aside = moments.deviation.scaled(z);
+        aside.axpy(self.rule.scale - z, &moments.deviation.times_each(&mask));
+        let mut vector = moments.mean;
         if self.rule.towards == Towards::Zero {
             aside = aside.times_each(&vector.signum());
         }
