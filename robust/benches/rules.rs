@@ -16,6 +16,7 @@ use phalanx_robust::{
     Vector,
     aggregation::{Context, Defence, Judge, Layer, Mixer, Rule, RuleVisitor, built_in},
     random::Seed,
+    testing::Bowl,
 };
 use rand::RngExt;
 use rand_distr::StandardNormal;
@@ -280,20 +281,6 @@ fn layers(rule: &[(&str, Value)]) -> Vec<Layer> {
     rule.iter().map(layer).collect()
 }
 
-/// Half the squared distance to the origin, so that what judges points takes next to nothing beside the rule.
-#[derive(Debug)]
-struct Bowl;
-
-impl Judge for Bowl {
-    fn loss(&self, point: &Vector) -> Result<f64, String> {
-        Ok(point.dot(point) / 2.0)
-    }
-
-    fn gradient(&self, point: &Vector) -> Result<Vector, String> {
-        Ok(point.clone())
-    }
-}
-
 /// Rounds after which the window of `fldetector` is full.
 const FILLING: usize = 22;
 
@@ -302,7 +289,7 @@ const FILLING: usize = 22;
 fn work(line: &Line, rows: &[Vector]) -> Box<dyn FnMut() -> f64> {
     let layers = layers(&line.rule);
     let rng = Seed(1).stream("bench", 0, "rule", 1);
-    let judge: Option<Arc<dyn Judge>> = Some(Arc::new(Bowl));
+    let judge: Option<Arc<dyn Judge>> = Some(Arc::new(Bowl(rows[0].zeros_like())));
     let context = Context { wants_distances: false, judge, ..Context::new(line.f, rng) };
     let mut rows = rows.to_vec();
     if layers.iter().all(|layer| matches!(layer, Layer::Pre(_))) {

@@ -9,6 +9,7 @@ use phalanx_robust::{
     Layout, Vector,
     aggregation::{Aggregation, Context, Defence, Fldetector, Judge, Layer, Mean, Rule},
     random::Seed,
+    testing::Bowl,
 };
 use rand::RngExt;
 use rand_distr::StandardNormal;
@@ -72,21 +73,6 @@ fn lasa_agrees_tensor_by_tensor() {
     let (found, whole) = (made(&host), aggregate(&["lasa"], &host));
     alike(&["lasa"], &found, &made(&torch));
     assert_ne!(found.output.to_f64(), whole.output.to_f64(), "one tensor or four");
-}
-
-/// Half the squared distance to a point.
-#[derive(Debug)]
-struct Bowl(Vector);
-
-impl Judge for Bowl {
-    fn loss(&self, point: &Vector) -> Result<f64, String> {
-        let from = point.minus(&self.0);
-        Ok(from.dot(&from) / 2.0)
-    }
-
-    fn gradient(&self, point: &Vector) -> Result<Vector, String> {
-        Ok(point.minus(&self.0))
-    }
 }
 
 /// From the origin every vector goes away from the point where the loss is least, but those far off.

@@ -17,6 +17,7 @@
 //! inputs may break a promise on others.
 
 mod attack;
+mod bowl;
 mod estimator;
 mod memory;
 mod rule;
@@ -25,6 +26,7 @@ mod trial;
 use std::fmt;
 
 pub use attack::conform_attack;
+pub use bowl::Bowl;
 pub use estimator::conform_estimator;
 pub use rule::conform_rule;
 

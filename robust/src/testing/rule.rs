@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::{
-    Broken, Promise,
+    Bowl, Broken, Promise,
     memory::{ROUNDS, hand_over, requires_room},
     trial::{D, Pairs, Same, Trial, stream, two_layers},
 };
@@ -245,21 +245,6 @@ impl Subject<'_> {
     fn draws(&self, trial: &Trial, found: &Aggregation) -> Result<bool, Broken> {
         let other = Context::new(trial.f, stream("others", trial.round));
         Ok(!self.found(&mut self.fresh(trial)?, trial, other)?.is_same(found))
-    }
-}
-
-/// Half the squared distance to a point.
-#[derive(Debug)]
-struct Bowl(Vector);
-
-impl Judge for Bowl {
-    fn loss(&self, point: &Vector) -> Result<f64, String> {
-        let from = point.minus(&self.0);
-        Ok(from.dot(&from) / 2.0)
-    }
-
-    fn gradient(&self, point: &Vector) -> Result<Vector, String> {
-        Ok(point.minus(&self.0))
     }
 }
 
