@@ -6,7 +6,7 @@
 //! is in its first round, and one that draws random numbers draws those of
 //! the given seed. A rule that needs a vector of the server's own is given one
 //! that lies around the honest mean as an honest vector does: their mean plus
-//! Gaussian noise whose expected squared norm is their variance; one that needs the server's point is given the origin.
+//! Gaussian noise whose expected squared norm is their variance. The server's point is the origin.
 //!
 //! Inputs that the rule fails on have no coefficient. They are counted, for a
 //! rule that an attacker can make fail withstands nothing.
@@ -148,9 +148,9 @@ impl Certify {
         Some(reference)
     }
 
-    /// The server's point, for a rule that needs it.
-    fn point(&self) -> Option<Vector> {
-        self.defence.needs_point().then(|| vec![0.0; self.d].into())
+    /// The server's point.
+    fn point(&self) -> Vector {
+        vec![0.0; self.d].into()
     }
 }
 
@@ -185,7 +185,7 @@ impl Search<'_> {
             honest: &honest,
             own: Some(&own),
             reference: reference.as_ref(),
-            point: point.as_ref(),
+            point: Some(&point),
             size: *size,
             seed: *seed,
         };
@@ -215,8 +215,8 @@ impl Search<'_> {
         self.left -= 1;
         let reference = self.task.reference(&rows[..size.honest()]);
         let rng = seed.stream("rule", 0, "aggregate", 1);
-        let (reference_there, point) = (reference.clone(), self.task.point());
-        let context = Context { reference: reference_there, point, ..Context::new(size.f, rng) };
+        let (own, point) = (reference.clone(), Some(self.task.point()));
+        let context = Context { reference: own, point, ..Context::new(size.f, rng) };
         let output = match defence.clone().aggregate_in(&rows, context) {
             Ok(found) if found.output.is_finite() => found.output,
             Ok(_) => return self.fails(RuleError::NotFinite),

@@ -10,7 +10,7 @@ use std::{
 };
 
 use phalanx_robust::{
-    Size,
+    Layout, Size,
     aggregation::{Bound, Meaning},
     attack::Attack,
     certify::{Certify, Worst},
@@ -40,7 +40,8 @@ pub struct Arguments {
     /// Length of a vector.
     #[arg(long, value_name = "D", default_value_t = 8, allow_negative_numbers = true, value_parser = clap::value_parser!(u32).range(1..=1 << 20))]
     d: u32,
-    /// Coordinates of every layer, for rules that go by layers, such as `lasa`: 100,20. Without it a vector is one layer.
+    /// Coordinates of every layer, for rules and attacks that go by them, as `lasa` and `hybrid-sparse` do: 100,20. Without it a
+    /// vector is one layer.
     #[arg(long, value_name = "D1,D2", value_delimiter = ',', allow_negative_numbers = true, value_parser = at_least(1_usize))]
     layers: Vec<usize>,
     /// How often the rule is applied, beside what attacks probe.
@@ -53,8 +54,7 @@ pub struct Arguments {
     #[arg(long, value_name = "SEED", default_value_t = 1, allow_negative_numbers = true, value_parser = at_least(0_u64))]
     seed: u64,
     /// Where the worst input goes: an m x d matrix of float64, the honest rows first. The server's own vector, for a
-    /// rule that needs one, goes beside it to WORST.reference.npy. A rule that needs the server's point is given the
-    /// origin.
+    /// rule that needs one, goes beside it to WORST.reference.npy. The server's point is the origin.
     #[arg(long, short, value_name = "WORST.npy", default_value = "worst.npy")]
     out: PathBuf,
 }
@@ -71,7 +71,8 @@ fn certify(registry: &Registry, arguments: &Arguments) -> Result<(), Failure> {
         return Err(no_judge());
     }
     let &Arguments { m, f, d, budget, seed, .. } = arguments;
-    tell_layout(&mut defence, &layout(&arguments.layers, d as usize)?)?;
+    let layout = layout(&arguments.layers, d as usize)?;
+    tell_layout(&mut defence, &layout)?;
     if f == 0 || f >= m.div_ceil(2) {
         return Err(Failure::flag("--f", format!("f = {f} of m = {m} vectors; 0 < f < m/2 is needed")));
     }
@@ -81,7 +82,7 @@ fn certify(registry: &Registry, arguments: &Arguments) -> Result<(), Failure> {
     let bound = defence.bound(size);
     let meaning = bound.as_ref().map_or(Meaning::Kappa, |bound| bound.meaning);
     let search = Certify { defence, size, d: d as usize, budget, meaning, seed: Seed(seed) };
-    let worst = search.search(&attacks(registry, size, arguments.preset)).map_err(|failure| {
+    let worst = search.search(&attacks(registry, size, arguments.preset, &layout)).map_err(|failure| {
         let why = failure.map_or_else(String::new, |error| format!(": {error}"));
         Failure::flag("--rule", format!("no input was found on which it gives a finite result{why}"))
     })?;
@@ -105,10 +106,17 @@ fn left_out(name: &str, message: &str) {
 }
 
 /// Every attack that works at this size without being given parameters.
-fn attacks(registry: &Registry, size: Size, preset: Preset) -> Vec<(String, Box<dyn Attack>)> {
+fn attacks(
+    registry: &Registry,
+    size: Size,
+    preset: Preset,
+    layout: &Layout,
+) -> Vec<(String, Box<dyn Attack>)> {
     let make = |name: &String| {
         let made = registry.attacks.make(&Named::plain(name), preset).ok()?;
-        Some((name.clone(), (made.component)(size).ok()?))
+        let mut attack = (made.component)(size).ok()?;
+        attack.know_layout(layout);
+        Some((name.clone(), attack))
     };
     let names: Vec<String> = registry.attacks.cards().map(|card| card.name.clone()).collect();
     let whole = |name: &String| {
