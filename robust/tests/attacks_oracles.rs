@@ -14,7 +14,7 @@ use phalanx_robust::{
     attack::{
         Alie, AntiCge, AntiLasa, Attack, AttackRule, Constant, Direction, Drift, Fang, Flip, Flipped, Foe,
         Gaussian, Heading, HybridSparse, Inf, Ipm, LabelFlip, MinMax, MinSum, Nan, NoAttack, Rop, Saliency,
-        Scope, Share, Sign, SignFlip, SingleCoordinate, Target, Towards, Zero,
+        Scope, Share, Sign, SignFlip, SingleCoordinate, Switching, Target, Towards, Zero,
     },
     describe::{Described, Preset},
 };
@@ -407,6 +407,25 @@ fn a_hidden_hybrid_is_as_near_to_the_honest_vectors_as_one_of_them() {
         } else {
             assert!(few[0] > 0.1 && (sum(&sent) / least - 1.0).abs() < 1e-9, "{} {least}", sum(&sent));
         }
+    }
+}
+
+#[test]
+fn a_schedule_tells_its_attacks_of_tensors() {
+    let (stage, layout) = (Stage::new(normal(3, 9, 40, 1.0, 0.3), 4), Layout::new([("0", 30), ("1", 10)]));
+    let hybrid = HybridSparse { part: 0.1, ..HybridSparse::default() };
+    for attack in [stage.build(&AntiLasa::default()), stage.build(&hybrid)] {
+        let sent = |told: bool, scheduled: bool| {
+            let alone = || attack.clone();
+            let mut attack =
+                if scheduled { Box::new(Switching::new(vec![(1, alone())]).unwrap()) } else { alone() };
+            if told {
+                attack.know_layout(&layout);
+            }
+            stage.play(attack.as_mut(), 1)
+        };
+        assert_eq!(sent(true, true), sent(true, false));
+        assert_ne!(sent(true, true), sent(false, true));
     }
 }
 

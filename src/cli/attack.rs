@@ -43,7 +43,8 @@ pub struct Arguments {
     /// The server's own vector, which rules such as `fltrust` need when they are probed: of length d, or a 1 x d matrix.
     #[arg(long, value_name = "REFERENCE.npy")]
     reference: Option<PathBuf>,
-    /// Coordinates of every layer, for rules and attacks that go by them, as `lasa` and `hybrid-sparse` do: 100,20. Without it a vector is one layer.
+    /// Coordinates of every layer, for rules and attacks that go by them, as `lasa` and `hybrid-sparse` do: 100,20. Without it a
+    /// vector is one layer.
     #[arg(long, value_name = "D1,D2", value_delimiter = ',', allow_negative_numbers = true, value_parser = at_least(1_usize))]
     layers: Vec<usize>,
     /// The server's point, which attacks such as `hybrid-sparse` look at, and rules such as `fldetector` need when they are

@@ -22,7 +22,7 @@ use phalanx::{
     results::Status,
 };
 use phalanx_robust::{
-    Batch, Size, Vector,
+    Batch, Layout, Size, Vector,
     aggregation::{Aggregate, Aggregator, Context, Layer, Rule, RuleError},
     attack::{Attack, AttackError, AttackRule, Knowledge, View},
     describe::{Described, ParameterError},
@@ -285,6 +285,49 @@ fn a_rule_that_goes_wrong_as_an_attack_tries_it_is_named() {
         tried("panic", attack, &["round 1: worker ", " failed: the attack", "the rule panicked: sabotage"]);
     }
     tried("hang", "opt-ipm", &["round 1: the aggregation rule did not answer within 2s"]);
+}
+
+/// Fails, and says what it was told of.
+#[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+struct Told {
+    #[serde(skip)]
+    tensors: Vec<(String, usize)>,
+}
+
+impl Described for Told {
+    const NAME: &'static str = "told";
+    const SOURCE: &'static str = "a test";
+}
+
+impl Stateful for Told {}
+
+impl AttackRule for Told {
+    fn build(&self, _: Size) -> Result<Box<dyn Attack>, ParameterError> {
+        Ok(Box::new(self.clone()))
+    }
+}
+
+impl Attack for Told {
+    fn knowledge(&self) -> Knowledge {
+        Knowledge::Blind
+    }
+
+    fn know_layout(&mut self, layout: &Layout) {
+        self.tensors = layout.blocks().iter().map(|block| (block.name.clone(), block.range.len())).collect();
+    }
+
+    fn forge(&mut self, _: &View<'_>) -> Result<Vec<Vector>, AttackError> {
+        Err(AttackError::Failed(format!("told of {:?}", self.tensors)))
+    }
+}
+
+#[test]
+fn an_attack_is_told_where_the_tensors_lie() {
+    let out = tempfile::tempdir().unwrap();
+    let outcome =
+        run(&Program::new().attack::<Told>(), EXPERIMENT, out.path(), vec![format!("{ATTACK}=told")]);
+    assert_eq!(has_failed(outcome, ATTACK, &[r#"told of [("all", 30)]"#]), 0);
 }
 
 /// Panics as it is made.

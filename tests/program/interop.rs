@@ -361,6 +361,9 @@ fn arguments_that_cannot_be_used_are_named() {
     assert!(bench.refuses(&attack).contains("--point"));
     let zeno = ["attack", "--attack", "opt-ipm", "--f", "1", "--rule", "zeno", &file];
     assert!(bench.refuses(&zeno).contains("which only a run has"));
+    let hybrid = ["attack", "--attack", "hybrid-sparse", "--f", "1", &file];
+    assert!(bench.refuses(&hybrid).contains("--point: the attack looks at the point"));
+    bench.makes(&[&hybrid[..], &["--point", &vector]].concat());
     bench.makes(&["aggregate", "--rule", "fltrust", "--reference", &vector, &file]);
     bench.makes(&["aggregate", "--rule", "fldetector,mean", "--point", &vector, &file]);
     bench.makes(&[&attack[..], &["--point", &vector]].concat());
@@ -385,6 +388,17 @@ fn rules_are_told_of_layers() {
     let made = |more: &[&str]| bench.makes(&[&lasa[..], more].concat()).1;
     assert_eq!(made(&["--layers", "2,2"]), [3.2, 3.8, 0.5, 0.5].map(|v: f32| f64::from(v)));
     assert_eq!([made(&[]), made(&["--layers", "4"])], [[3.0, 4.0, 0.5, 0.5]; 2]);
+    let attack = ["attack", "--attack", "{ anti-lasa = { sparsity = 0, wide = 1 } }", "--f", "1", &file];
+    let sent = |more: &[&str]| bench.makes(&[&attack[..], more].concat()).1;
+    let norm = |values: &[f64]| values.iter().map(|x| x * x).sum::<f64>().sqrt();
+    assert!(
+        (norm(&sent(&["--layers", "2,2"])[..2]) - 5.0).abs() < 1e-6,
+        "as long as the others in the first layer"
+    );
+    assert!(
+        (norm(&sent(&[])[..2]) - 12.75_f64.sqrt()).abs() < 1e-6,
+        "of one layer a half is half of its square"
+    );
     let defender = ["aggregate", "--f", "1", "--rule", "nnm,fl-defender", &file, "--layers", "1,2,1"];
     bench.makes(&defender);
     let probe =

@@ -1,9 +1,12 @@
 //! The server's point reaches the rule that needs it, and the attacks that probe it.
 
+use std::sync::{Arc, Mutex};
+
 use phalanx_actors::{Cast, Policy, Workers};
 use phalanx_robust::{
     Batch, Dtype, Size, Vector,
     aggregation::{Aggregate, Aggregator, Context, Defence, RuleError},
+    attack::{Attack, AttackError, Knowledge, View},
     state::Stateful,
     step::{Domain, Sgd, StepRule},
 };
@@ -44,6 +47,31 @@ fn a_rule_is_told_where_the_vectors_were_computed() {
     let played = play(homing());
     assert!(played.end.is_ok());
     assert_eq!(played.point(), [2.0 - 2.0 * 0.5_f64.powi(5); D], "half of the way in each of five rounds");
+}
+
+/// Looks at nothing but the point, and sends nothing.
+#[derive(Clone, Default)]
+struct Onlooker(Arc<Mutex<Vec<Vec<f64>>>>);
+
+impl Stateful for Onlooker {}
+
+impl Attack for Onlooker {
+    fn knowledge(&self) -> Knowledge {
+        Knowledge::Blind
+    }
+
+    fn forge(&mut self, view: &View<'_>) -> Result<Vec<Vector>, AttackError> {
+        self.0.lock().unwrap().push(view.point()?.to_f64());
+        Ok(view.everyone(view.shape))
+    }
+}
+
+#[test]
+fn a_blind_attack_sees_the_point() {
+    let onlooker = Onlooker::default();
+    assert!(play(homing().seat(4..5, attackers(4..5, "onlooker", Box::new(onlooker.clone())))).end.is_ok());
+    let expected: Vec<Vec<f64>> = (0..5).map(|t| vec![2.0 - 2.0 * 0.5_f64.powi(t); D]).collect();
+    assert_eq!(*onlooker.0.lock().unwrap(), expected);
 }
 
 #[test]

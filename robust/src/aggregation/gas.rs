@@ -23,8 +23,9 @@ use crate::{
 ///
 /// The coordinates are dealt at random into `groups`, anew in every round, whose sizes differ by one at most. In one
 /// group of all of them the score is the distance to the result of the rule inside. A rule that works coordinate by
-/// coordinate, such as `cwtm`, is asked once for all groups; for others each thread copies one group after the other. A rule that remembers cannot stand inside, for what it remembers is of other coordinates in the next round,
-/// nor one that goes by the tensors of the model, of which a group has pieces.
+/// coordinate, such as `cwtm`, is asked once for all groups; for others each thread copies one group after the other. A rule
+/// that remembers cannot stand inside, for what it remembers is of other coordinates in the next round, nor one that goes by
+/// the tensors of the model, of which a group has pieces.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Gas {
@@ -106,12 +107,14 @@ impl Gas {
     ) -> Result<Vec<f64>, RuleError> {
         if self.groups.min(batch.d()) == 1 {
             let distances2 = Anchor::of(inner, batch, context)?.distances2;
-            self.accepts(inner)?; // also of one that had nothing to tell before its first round
+            self.accepts(inner)?; // which may have had nothing to tell before its first round
             return Ok(distances2.into_iter().map(f64::sqrt).collect());
         }
         let groups = dealt(batch.d(), self.groups, &mut context.rng);
         if inner.is_coordinate_wise() && batch.map().is_none() {
-            return at_once(inner, &groups, batch, context);
+            let scores = at_once(inner, &groups, batch, context)?;
+            self.accepts(inner)?; // as above
+            return Ok(scores);
         }
         let distances2 = self.by_group(&*inner, &groups.members(), batch, context)?;
         Ok(each(batch.m(), |i| distances2.iter().map(|group| group[i].sqrt()).sum()))

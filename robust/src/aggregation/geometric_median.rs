@@ -48,8 +48,9 @@ const SMOOTHING: f64 = 1e-6;
 /// if that vector is the median. By default the steps begin near the honest vectors and go on until z stands still, but
 /// for no more than `steps`. Where the sum is flat around its least point, as with an even number of nearly collinear
 /// vectors, they become short before they are there: 0.2 of the median distance away was seen, with a sum of 5e-5 more
-/// than the least; `tolerance = 0.0` and more `steps` come nearer. Pillutla et al. themselves stop after three of them, and so do the presets `dahan` and
-/// `byzfl`, whose three steps start at zero: that result depends on the origin and is no more than an approximation.
+/// than the least; `tolerance = 0.0` and more `steps` come nearer. Pillutla et al. themselves stop after three of them, and so
+/// do the presets `dahan` and `byzfl`, whose three steps start at zero: that result depends on the origin and is no more than
+/// an approximation.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct GeometricMedian {

@@ -33,7 +33,7 @@ const TYPICAL: f64 = 0.1;
 /// If the server's mask is alone, the result is zero. Masks stand still where slopes are no numbers, so that vectors so long
 /// that the loss has none pass: put `clipping` before. Two clusters are always looked for, so that without attackers some
 /// honest vectors are left out. Each round takes `steps` gradients, one after the other, as does every probe of an attacker,
-/// and 4 (m + 1) d bytes for the masks. What lies on a device comes to the host.
+/// and 4 (m + 1) d bytes for the masks, which no plan of a run counts. What lies on a device comes to the host.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Skymask {

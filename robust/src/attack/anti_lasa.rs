@@ -10,6 +10,7 @@ use crate::{
     aggregation::smallest,
     describe::{Described, ParameterError},
     state::Stateful,
+    vector::dot::dot,
 };
 
 /// Anti-LASA: all send, in every parameter tensor, -r · p / ‖p‖ with the median r of the honest norms there and p = 0 but where
@@ -87,10 +88,6 @@ impl Against {
     }
 }
 
-fn norm(values: &[f64]) -> f64 {
-    values.iter().map(|x| x * x).sum::<f64>().sqrt()
-}
-
 impl Attack for Against {
     fn knowledge(&self) -> Knowledge {
         Knowledge::Honest
@@ -105,6 +102,7 @@ impl Attack for Against {
         let honest: Vec<Vec<f64>> = statistics::rows(batch).iter().map(Vector::to_f64).collect();
         let (lengths, signs) = (self.lengths(&honest), batch.mean().signum().to_f64());
         let mut vector: Vec<f64> = lengths.iter().zip(signs).map(|(length, sign)| -length * sign).collect();
+        let norm = |values: &[f64]| dot(values, values).sqrt();
         let layout = self.layout.clone().unwrap_or_else(|| Layout::whole(vector.len()));
         for block in layout.blocks() {
             let mut norms: Vec<f64> = honest.iter().map(|row| norm(&row[block.range.clone()])).collect();

@@ -101,15 +101,16 @@ impl AttackRule for HybridSparse {
     fn build(&self, size: Size) -> Result<Box<dyn Attack>, ParameterError> {
         ParameterError::finite("scale", self.scale)?;
         ParameterError::fraction("part", self.part)?;
-        let hybrid = |z, remark| Box::new(Hybrid { rule: self.clone(), z, remark, layout: None, mask: None });
-        if self.hidden {
-            let none = |z| Err(ParameterError::new("z", z, "none, for `hidden` finds it"));
-            return self.z.map_or_else(|| Ok(hybrid(None, None) as Box<dyn Attack>), none);
-        }
-        let z = self.z.map_or_else(|| quantile(Share::Honest, size), Ok)?;
-        ParameterError::finite("z", z)?;
-        let remark = remark(self.z, z, size, "nothing is added but at the chosen coordinates");
-        Ok(hybrid(Some(z), remark))
+        let z = match (self.hidden, self.z) {
+            (true, Some(z)) => return Err(ParameterError::new("z", z, "none, for `hidden` finds it")),
+            (true, None) => None,
+            (false, Some(z)) => Some(z),
+            (false, None) => Some(quantile(Share::Honest, size)?),
+        };
+        z.map_or(Ok(()), |z| ParameterError::finite("z", z))?;
+        let nothing = "nothing is added but at the chosen coordinates";
+        let remark = z.and_then(|z| remark(self.z, z, size, nothing));
+        Ok(Box::new(Hybrid { rule: self.clone(), z, remark, layout: None, mask: None }))
     }
 }
 

@@ -69,6 +69,38 @@ fn each_group_is_judged_by_itself_and_every_coordinate_is_in_one() {
     assert_ne!(noted(&x, 2, 4, 1, Dtype::F64).1, noted(&x, 2, 4, 2, Dtype::F64).1, "the groups are drawn");
 }
 
+/// The same, and it says that it works coordinate by coordinate.
+#[derive(Clone, Default)]
+struct Telling(Noting);
+
+impl Stateful for Telling {}
+
+impl Aggregator for Telling {
+    fn check(&self, size: Size) -> Result<(), RuleError> {
+        self.0.check(size)
+    }
+
+    fn aggregate(&mut self, batch: &Batch<'_>, context: &mut Context) -> Result<Aggregate, RuleError> {
+        self.0.aggregate(batch, context)
+    }
+
+    fn is_coordinate_wise(&self) -> bool {
+        true
+    }
+}
+
+#[test]
+fn a_rule_that_works_coordinate_by_coordinate_is_asked_once() {
+    let x = gaussian(9, 30, 3);
+    for rules in [&["gas"][..], &["ctma", "gas"]] {
+        let telling = Telling::default();
+        let mut layers: Vec<Layer> = rules.iter().map(|rule| layer(rule, &json!({}))).collect();
+        layers.push(Layer::Base(Box::new(telling.clone())));
+        Defence::new(layers).unwrap().aggregate(&vectors(&x, Dtype::F64), 2, stream(1)).unwrap();
+        assert_eq!(*telling.0.0.lock().unwrap(), std::slice::from_ref(&x), "{rules:?}");
+    }
+}
+
 /// A rule that does not say how it works.
 #[derive(Clone)]
 struct Silent(Box<dyn Aggregator>);
