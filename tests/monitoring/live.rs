@@ -164,7 +164,7 @@ impl Site {
         let changes: Vec<(&str, String)> =
             changes.iter().map(|(from, to)| (from.as_str(), to.clone())).collect();
         fs::write(self.path().join("prometheus.yml"), changed(read("prometheus.yml"), &changes)).unwrap();
-        let shorter = [("for: 1m", "for: 0s"), ("[5m]", "[12s]"), ("> 300", "> 12")];
+        let shorter = [("for: 1m", "for: 3s"), ("[5m]", "[12s]"), ("> 300", "> 12")];
         let shorter = shorter.map(|(from, to)| (from, to.to_owned()));
         fs::write(self.path().join("alerts.yml"), changed(read("alerts.yml"), &shorter)).unwrap();
     }
