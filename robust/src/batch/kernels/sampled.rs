@@ -102,27 +102,23 @@ fn stride(width: usize) -> usize {
 fn pack<R: Real, A: Real>(rows: &[&[R]], centre: usize, cells: &Cells, tile: &mut Tile<A>) {
     let width = tile.width();
     let (all, around) = tile.all_mut().split_at_mut(rows.len() * width);
-    look_up(rows[centre], cells, None, around);
+    look_up(rows[centre], cells, around);
+    let around = &around[..cells.width()];
     for (row, target) in rows.iter().zip(all.chunks_exact_mut(width)) {
-        look_up(row, cells, Some(around), target);
+        look_up(row, cells, target);
+        target.iter_mut().zip(around).for_each(|(y, &c)| *y = *y - c);
     }
 }
 
-/// Writes the cells of a row, less those of another if it is given, and zeros behind each. No place is tested.
+/// Writes the cells of a row, and zeros behind each. No place is tested.
 #[inline(always)]
-fn look_up<R: Real, A: Real>(row: &[R], cells: &Cells, around: Option<&[A]>, target: &mut [A]) {
+fn look_up<R: Real, A: Real>(row: &[R], cells: &Cells, target: &mut [A]) {
     assert!(cells.range() <= row.len(), "cells of a longer row");
     // SAFETY: a cell lists places below the length of its range, which the row has.
     let value = |&at: &u32| A::nearest(unsafe { *row.get_unchecked(at as usize) });
     for Cell { listed, columns, .. } in cells.iter() {
-        let (found, padding) = target[columns.clone()].split_at_mut(listed.len());
-        let all = found.iter_mut().zip(listed);
-        match around {
-            Some(around) => {
-                all.zip(&around[columns]).for_each(|((y, at), &c)| *y = value(at) - c);
-            }
-            None => all.for_each(|(y, at)| *y = value(at)),
-        }
+        let (found, padding) = target[columns].split_at_mut(listed.len());
+        found.iter_mut().zip(listed).for_each(|(y, at)| *y = value(at));
         padding.fill(A::default());
     }
 }
