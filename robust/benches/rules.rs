@@ -149,6 +149,7 @@ fn rare() -> Vec<Line> {
         &["fedseca"],
         &["lasa"],
         &["fl-defender"],
+        &["reconstruction"],
         &["foundation-fl", "cwtm"],
         &["fldetector", "mean"],
         &["norm-clipping"],

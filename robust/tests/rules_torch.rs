@@ -7,7 +7,9 @@ use std::sync::Arc;
 
 use phalanx_robust::{
     Layout, Vector,
-    aggregation::{Aggregation, Context, Defence, Fldetector, Judge, Layer, Mean, Rule},
+    aggregation::{
+        Aggregation, Bucketing, Context, Cwmed, Defence, Fldetector, Grouping, Judge, Layer, Mean, Rule,
+    },
     random::Seed,
     testing::Bowl,
 };
@@ -91,6 +93,24 @@ fn rules_that_ask_for_losses_agree() {
         let [host, torch] = both().map(|rows| made(&rows));
         alike(&[name], &host, &torch);
         assert_eq!(host.weights, torch.weights, "{name}");
+    }
+}
+
+/// In the second round, where there is a last aggregate.
+#[test]
+fn buckets_by_likeness_agree() {
+    for by in [Grouping::Cosine, Grouping::Distance] {
+        let made = |rows: &[Vector]| {
+            let bucketing = Bucketing { size: Some(3), by }.build().expect("a rule");
+            let median = Cwmed::default().build().expect("a rule");
+            let mut rule = Defence::new(vec![bucketing, median]).expect("a chain");
+            let rng = Seed(1).stream("rule", 0, "aggregate", 1);
+            let mut round = || rule.aggregate(rows, 2, rng.clone()).expect("an aggregate");
+            [round(), round()]
+        };
+        let [host, torch] = both().map(|rows| made(&rows));
+        host.iter().zip(&torch).for_each(|(host, torch)| alike(&["bucketing", "cwmed"], host, torch));
+        assert_ne!(host[0].output.to_f64(), host[1].output.to_f64(), "random buckets first");
     }
 }
 

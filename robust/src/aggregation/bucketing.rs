@@ -1,20 +1,41 @@
-//! Bucketing: the rule sees the means of random groups.
+//! Bucketing: the rule sees the means of groups.
 
-use rand::seq::SliceRandom;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Context, Layer, PreAggregator, Rule, RuleError};
+use super::{
+    Context, Layer, PreAggregator, Rule, RuleError, beside,
+    buckets::{across, by_cosine, shuffled},
+    order::ascending,
+};
 use crate::{
-    Batch, Map, Size,
+    Batch, Map, Size, Vector,
     describe::{Described, ParameterError, Preset},
     state::Stateful,
 };
+
+/// Who shares a bucket.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Grouping {
+    /// Any: as published.
+    #[default]
+    Random,
+    /// Vectors whose cosines to the last aggregate differ.
+    Cosine,
+    /// Vectors whose distances to the last aggregate differ.
+    Distance,
+}
 
 /// Bucketing: the means of groups of `size` vectors, drawn at random each round.
 ///
 /// The vectors are permuted at random and cut into ⌈m/size⌉ buckets; a last one that is short is a plain mean
 /// too. Each Byzantine vector spoils at most one bucket, so f of them must stay a minority of the buckets.
+///
+/// By cosine or distance to the last round's aggregate, as in FL-Byzantine-Library (CRYPTO-KU), the vectors in that order are
+/// cut into `size` runs of one length (or one less) and a bucket takes one of each, drawn at random; the last
+/// buckets lack those of runs that are short. So no bucket holds more of the vectors that are alike than its share. In
+/// the first round, and in files, buckets are random.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Bucketing {
@@ -23,6 +44,9 @@ pub struct Bucketing {
     /// may be spoilt.
     #[schemars(range(min = 1))]
     pub size: Option<usize>,
+    /// Who shares a bucket: any ("random"), or vectors whose cosines ("cosine") or distances ("distance") to the last
+    /// aggregate differ.
+    pub by: Grouping,
 }
 
 impl Described for Bucketing {
@@ -31,8 +55,8 @@ impl Described for Bucketing {
 
     fn preset(preset: Preset) -> Self {
         match preset {
-            Preset::Dahan | Preset::Paper => Self { size: None },
-            Preset::Byzfl => Self { size: Some(1) },
+            Preset::Dahan | Preset::Paper => Self { size: None, ..Self::default() },
+            Preset::Byzfl => Self { size: Some(1), ..Self::default() },
         }
     }
 }
@@ -56,6 +80,22 @@ impl Bucketing {
         let largest = if twice == 0 { size.m } else { size.m.div_ceil(twice).saturating_sub(1) };
         self.size.unwrap_or(largest).max(1)
     }
+
+    /// The vectors by their likeness to the last aggregate, unless buckets are random.
+    fn order(&self, batch: &Batch<'_>, last: Option<&Vector>) -> Result<Option<Vec<usize>>, RuleError> {
+        let Some(last) = last else { return Ok(None) };
+        if self.by == Grouping::Random {
+            return Ok(None);
+        }
+        beside::check(batch, last, Self::NAME)?;
+        Ok(Some(match self.by {
+            Grouping::Cosine => {
+                let norms: Vec<f64> = batch.norms2()?.into_iter().map(f64::sqrt).collect();
+                by_cosine(&batch.dots(last), &norms)
+            }
+            _ => ascending(&batch.distances(last)),
+        }))
+    }
 }
 
 impl PreAggregator for Bucketing {
@@ -71,9 +111,17 @@ impl PreAggregator for Bucketing {
 
     fn weights(&mut self, batch: &Batch<'_>, context: &mut Context) -> Result<Map, RuleError> {
         let m = batch.m();
-        let mut order: Vec<usize> = (0..m).collect();
-        order.shuffle(&mut context.rng);
-        Ok(Map::means(order.chunks(self.size(Size::new(m, context.f))), m))
+        let size = self.size(Size::new(m, context.f));
+        let Some(order) = self.order(batch, context.last.as_ref())? else {
+            let order = shuffled((0..m).collect(), &mut context.rng);
+            return Ok(Map::means(order.chunks(size), m));
+        };
+        let buckets = across(&order, size, &mut context.rng);
+        Ok(Map::means(buckets.iter().map(Vec::as_slice), m))
+    }
+
+    fn needs_last(&self) -> bool {
+        self.by != Grouping::Random
     }
 
     fn needs_pairs(&self) -> bool {

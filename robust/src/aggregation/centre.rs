@@ -1,4 +1,4 @@
-//! A centre that is kept from round to round and pulled towards the vectors: what the forms of centered clipping share.
+//! A centre that is kept from round to round, and how the forms of centered clipping pull one towards the vectors.
 
 use crate::{
     Vector,

@@ -19,6 +19,9 @@ pub struct Context {
     pub reference: Option<Vector>,
     /// x_t, the server's point at which the vectors of the round were computed.
     pub point: Option<Vector>,
+    /// The aggregate of the last round; none before the first. A [`Defence`](super::Defence) puts in its own, for layers
+    /// that ask for it.
+    pub last: Option<Vector>,
     /// Who tells how good other points are, on data of the server's own.
     pub judge: Option<Arc<dyn Judge>>,
     /// Which worker sent each row, for parameters and memory that belong to workers; empty if row i is worker i's.
@@ -37,6 +40,7 @@ impl Context {
             wants_distances: true,
             reference: None,
             point: None,
+            last: None,
             judge: None,
             workers: Vec::new(),
             watch: None,

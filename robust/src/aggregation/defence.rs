@@ -2,7 +2,10 @@
 
 use std::{collections::HashSet, fmt, sync::Arc};
 
-use super::{Aggregate, Aggregator, Bound, Context, Layer, MetaAggregator, Output, PreAggregator, RuleError};
+use super::{
+    Aggregate, Aggregator, Bound, Context, Layer, MetaAggregator, Output, PreAggregator, RuleError,
+    centre::Remembered,
+};
 use crate::{
     Batch, BatchError, Layout, Size, Vector,
     batch::in_pool,
@@ -38,6 +41,8 @@ pub struct Aggregation {
 #[derive(Clone)]
 pub struct Defence {
     root: Box<dyn Aggregator>,
+    /// The last aggregate, if a layer asks for it.
+    last: Remembered,
 }
 
 impl fmt::Debug for Defence {
@@ -75,12 +80,16 @@ impl Defence {
                 }
             };
         }
-        Ok(Self { root })
+        Ok(Self::of(root))
     }
 
     /// A base rule alone.
     pub fn base(rule: impl Aggregator + 'static) -> Self {
-        Self { root: Box::new(rule) }
+        Self::of(Box::new(rule))
+    }
+
+    fn of(root: Box<dyn Aggregator>) -> Self {
+        Self { root, last: Remembered::default() }
     }
 
     /// The condition on (m, f) under which every layer is defined.
@@ -166,7 +175,10 @@ impl Defence {
         in_pool(rows, || self.aggregate_here(rows, context))
     }
 
-    fn aggregate_here(&mut self, rows: &[Vector], context: Context) -> Result<Aggregation, RuleError> {
+    fn aggregate_here(&mut self, rows: &[Vector], mut context: Context) -> Result<Aggregation, RuleError> {
+        if self.root.needs_last() {
+            context.last = self.last.0.clone();
+        }
         let before = self.root.clone();
         let result = match self.aggregate_finite(rows, context.clone()) {
             Err(RuleError::Batch(BatchError::NonFinite(bad))) => {
@@ -175,8 +187,10 @@ impl Defence {
             }
             other => other,
         };
-        if result.is_err() {
-            self.root = before;
+        match &result {
+            Ok(found) if self.root.needs_last() => self.last = Remembered(Some(found.output.clone())),
+            Ok(_) => {}
+            Err(_) => self.root = before,
         }
         result
     }
@@ -246,15 +260,24 @@ pub(super) fn set_aside(
 
 impl Stateful for Defence {
     fn state(&self) -> State {
-        self.root.state()
+        if self.root.needs_last() {
+            self.last.state().with("root", self.root.state())
+        } else {
+            self.root.state()
+        }
     }
 
     fn restore(&mut self, state: &State) -> Result<(), StateError> {
-        self.root.restore(state)
+        if !self.root.needs_last() {
+            return self.root.restore(state);
+        }
+        self.last.restore(state)?;
+        self.root.restore(&state.part("root"))
     }
 
     fn holds(&self, workers: usize, rounds: u64) -> u64 {
-        self.root.holds(workers, rounds)
+        let last = if self.root.needs_last() { self.last.holds(workers, rounds) } else { 0 };
+        self.root.holds(workers, rounds).saturating_add(last)
     }
 }
 
@@ -327,6 +350,10 @@ impl Aggregator for Over {
 
     fn needs_point(&self) -> bool {
         self.meta.needs_point() || self.inner.needs_point()
+    }
+
+    fn needs_last(&self) -> bool {
+        self.meta.needs_last() || self.inner.needs_last()
     }
 
     fn needs_judge(&self) -> bool {
@@ -411,6 +438,10 @@ impl Aggregator for Under {
 
     fn needs_point(&self) -> bool {
         self.inner.needs_point()
+    }
+
+    fn needs_last(&self) -> bool {
+        self.pre.needs_last() || self.inner.needs_last()
     }
 
     fn needs_judge(&self) -> bool {

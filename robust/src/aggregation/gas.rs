@@ -130,14 +130,15 @@ impl Gas {
         context: &mut Context,
     ) -> Result<Vec<Vec<f64>>, RuleError> {
         let point = context.point.clone().filter(|_| inner.needs_point());
-        for own in context.reference.iter().chain(&point) {
+        let last = context.last.clone().filter(|_| inner.needs_last());
+        for own in context.reference.iter().chain(&point).chain(&last) {
             beside::check(batch, own, Self::NAME)?;
         }
         let rngs: Vec<Stream> = groups.iter().map(|_| Stream::from_rng(&mut context.rng)).collect();
         let distances = |(places, rng): (&Vec<usize>, &Stream)| {
             let picked = |own: &Option<Vector>| own.as_ref().map(|own| own.picked(places));
-            let (reference, point) = (picked(&context.reference), picked(&point));
-            let part = Context { rng: rng.clone(), reference, point, watch: None, ..context.clone() };
+            let (reference, point, last) = (picked(&context.reference), picked(&point), picked(&last));
+            let part = Context { rng: rng.clone(), reference, point, last, watch: None, ..context.clone() };
             self.within(places, dyn_clone::clone_box(inner), batch, part)
         };
         let all: Vec<_> = Pass::Distances.seen(context.watch.as_deref(), || {

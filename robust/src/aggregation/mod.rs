@@ -11,6 +11,7 @@ mod arc;
 mod auto_gm;
 mod beside;
 mod bucketing;
+mod buckets;
 mod bulyan;
 mod caf;
 mod centered_clipping;
@@ -55,6 +56,7 @@ mod norm_clipping;
 mod order;
 mod phocas;
 mod radius;
+mod reconstruction;
 mod robust_lr;
 mod safeguard;
 mod sample;
@@ -79,7 +81,7 @@ pub use aggregate::{Aggregate, Output};
 pub use aksel::{Aksel, Keep};
 pub use arc::Arc;
 pub use auto_gm::AutoGm;
-pub use bucketing::Bucketing;
+pub use bucketing::{Bucketing, Grouping};
 pub use bulyan::Bulyan;
 pub use caf::Caf;
 pub use centered_clipping::{CenteredClipping, Centre};
@@ -115,6 +117,7 @@ pub use nnm::Nnm;
 pub use norm_clipping::NormClipping;
 pub(crate) use order::smallest;
 pub use phocas::Phocas;
+pub use reconstruction::Reconstruction;
 pub use robust_lr::RobustLr;
 pub use safeguard::Safeguard;
 pub use sequential_centered_clipping::SequentialCenteredClipping;
@@ -180,6 +183,7 @@ pub fn built_in(visitor: &mut impl RuleVisitor) {
     visitor.visit::<FlDefender>();
     visitor.visit::<Zeno>();
     visitor.visit::<Skymask>();
+    visitor.visit::<Reconstruction>();
     visitor.visit::<WeightedMean>();
     visitor.visit::<WeightedCwmed>();
     visitor.visit::<WeightedGeometricMedian>();
@@ -331,6 +335,11 @@ pub trait Aggregator: DynClone + Stateful + Send + Sync {
         false
     }
 
+    /// Whether the rule asks for [`Context::last`], once there has been a round.
+    fn needs_last(&self) -> bool {
+        false
+    }
+
     /// Whether the rule needs [`Context::judge`].
     fn needs_judge(&self) -> bool {
         false
@@ -401,6 +410,11 @@ pub trait PreAggregator: DynClone + Stateful + Send + Sync {
         true
     }
 
+    /// As [`Aggregator::needs_last`], of this layer alone.
+    fn needs_last(&self) -> bool {
+        false
+    }
+
     /// The published bound of this layer over a rule with the bound `inner` at [`inner_size`](Self::inner_size).
     fn bound(&self, size: Size, inner: &Bound) -> Option<Bound> {
         let _ = (size, inner);
@@ -452,6 +466,11 @@ pub trait MetaAggregator: DynClone + Stateful + Send + Sync {
 
     /// As [`Aggregator::needs_point`], of this layer alone.
     fn needs_point(&self) -> bool {
+        false
+    }
+
+    /// As [`Aggregator::needs_last`], of this layer alone.
+    fn needs_last(&self) -> bool {
         false
     }
 

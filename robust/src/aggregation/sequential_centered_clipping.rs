@@ -1,20 +1,18 @@
 //! Centered clipping, one bucket of vectors after the other.
 
-use rand::seq::SliceRandom;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{
     Aggregate, Aggregator, Context, Layer, Output, Rule, RuleError,
     beside::Beside,
+    buckets::{across, by_cosine, shuffled},
     centre::{Remembered, pull},
-    order::ascending,
     radius::factor,
 };
 use crate::{
     Batch, Gram, Size,
     describe::{Described, ParameterError},
-    random::Stream,
     state::{State, StateError, Stateful},
 };
 
@@ -91,10 +89,13 @@ impl Aggregator for Clipper {
         };
         let gram = rows.gram()?;
         let order = match centre {
-            Some(centre) => by_cosine(gram, &batch.dots(centre)),
+            Some(centre) => {
+                let norms: Vec<f64> = (0..m).map(|i| gram.row_norm2(i).sqrt()).collect();
+                by_cosine(&batch.dots(centre), &norms)
+            }
             None => shuffled((0..m).collect(), &mut context.rng),
         };
-        for bucket in buckets(&order, self.rule.size, &mut context.rng) {
+        for bucket in across(&order, self.rule.size, &mut context.rng) {
             self.step(gram, &bucket, &mut v);
         }
         let mut result = Aggregate::vector(rows.combine(&v));
@@ -114,56 +115,5 @@ impl Clipper {
         let distances2 = gram.distances2_to(v);
         let part = |&i: &usize| (i, factor(distances2[i], self.rule.tau) / bucket.len() as f64);
         pull(v, &bucket.iter().map(part).collect::<Vec<_>>());
-    }
-}
-
-/// The vectors by their cosine to a centre with which they have these inner products; a zero vector is orthogonal to all.
-fn by_cosine(gram: &Gram, dots: &[f64]) -> Vec<usize> {
-    let projection = |(i, dot): (usize, &f64)| match gram.row_norm2(i).sqrt() {
-        0.0 => 0.0,
-        norm => dot / norm,
-    };
-    ascending(&dots.iter().enumerate().map(projection).collect::<Vec<f64>>())
-}
-
-/// Buckets of `size` of these, of which each takes one of every one of `size` runs of the order.
-fn buckets(order: &[usize], size: usize, rng: &mut Stream) -> Vec<Vec<usize>> {
-    let m = order.len();
-    let runs = size.min(m);
-    let mut buckets = vec![Vec::with_capacity(runs); m.div_ceil(runs)];
-    let mut rest = order;
-    for run in 0..runs {
-        let (now, later) = rest.split_at(m / runs + usize::from(run < m % runs));
-        rest = later;
-        let drawn = shuffled(now.to_vec(), rng);
-        buckets.iter_mut().zip(drawn).for_each(|(bucket, i)| bucket.push(i));
-    }
-    buckets
-}
-
-fn shuffled(mut all: Vec<usize>, rng: &mut Stream) -> Vec<usize> {
-    all.shuffle(rng);
-    all
-}
-
-#[cfg(test)]
-mod tests {
-    use super::buckets;
-    use crate::random::Seed;
-
-    #[test]
-    fn buckets_take_one_of_each_run() {
-        let mut rng = Seed(1).stream("test", 0, "buckets", 1);
-        for (m, size) in [(9, 3), (10, 3), (11, 3), (17, 4), (5, 1), (4, 4), (3, 8), (1, 1)] {
-            let order: Vec<usize> = (0..m).rev().collect();
-            let made = buckets(&order, size, &mut rng);
-            assert_eq!(made.len(), m.div_ceil(size.min(m)), "{m} in buckets of {size}");
-            let mut all = made.concat();
-            all.sort_unstable();
-            assert!(all.into_iter().eq(0..m), "{made:?}");
-            for bucket in &made {
-                assert!(bucket.len() <= size && bucket.is_sorted_by(|a, b| a > b), "{made:?}");
-            }
-        }
     }
 }

@@ -9,6 +9,8 @@ const LOOK: usize = 8;
 
 /// Squared distances above this are taken in a smaller unit, for sums over rows must stay numbers.
 const LARGE: f64 = 1e280;
+/// … which is 1 over this many of the old one.
+const SMALLER: f64 = 1.0 / (1u128 << 64) as f64;
 
 /// All squared distances between rows, up to a common factor, such that sums of them do not overflow.
 pub(super) fn distances2(gram: &Gram) -> Matrix {
@@ -17,7 +19,7 @@ pub(super) fn distances2(gram: &Gram) -> Matrix {
     if (0..m).all(|i| all.row(i).iter().all(|d2| *d2 <= LARGE)) {
         return all;
     }
-    Matrix::from_fn(m, m, |i, j| all[(i, j)].min(f64::MAX) * 2f64.powi(-64))
+    Matrix::from_fn(m, m, |i, j| all[(i, j)].min(f64::MAX) * SMALLER)
 }
 
 /// The Gram matrix of the rows around their mean under `weights`, from their squared distances:
@@ -31,17 +33,31 @@ pub(super) fn centred(distances2: &Matrix, weights: &[f64]) -> Matrix {
     Matrix::from_fn(m, m, |i, j| (rows[i] + rows[j] - all - distances2[(i, j)]) / 2.0)
 }
 
+/// The inner products of the rows, up to a common factor, such that sums of them do not overflow.
+pub(super) fn products(gram: &Gram) -> Matrix {
+    let m = gram.m();
+    let norms2: Vec<f64> = (0..m).map(|i| gram.row_norm2(i)).collect();
+    let unit = if norms2.iter().all(|norm2| *norm2 <= LARGE) { 1.0 } else { SMALLER };
+    let small = |square: f64| square.min(f64::MAX) * unit;
+    Matrix::from_fn(m, m, |i, j| (small(norms2[i]) + small(norms2[j]) - small(gram.distance2(i, j))) / 2.0)
+}
+
 /// Where points with these squared distances lie in the plane of their two first principal components, up to turns of it.
 pub(super) fn plane(distances2: &Matrix) -> Vec<[f64; 2]> {
     let n = distances2.rows();
-    let mut left = centred(distances2, &vec![1.0; n]);
-    let mut axis = || {
-        let (value, vector) = top(&left);
-        left = Matrix::from_fn(n, n, |i, j| left[(i, j)] - value * vector[i] * vector[j]);
-        vector.into_iter().map(|v| v * value.sqrt()).collect::<Vec<f64>>()
+    let axes = leading(centred(distances2, &vec![1.0; n]), 2);
+    (0..n).map(|i| [0, 1].map(|at: usize| axes[at].1[i] * axes[at].0.sqrt())).collect()
+}
+
+/// So many of the largest eigenvalues of a symmetric positive semi-definite matrix, and their unit eigenvectors.
+pub(super) fn leading(mut matrix: Matrix, count: usize) -> Vec<(f64, Vec<f64>)> {
+    let n = matrix.rows();
+    let mut next = || {
+        let (value, vector) = top(&matrix);
+        matrix = Matrix::from_fn(n, n, |i, j| matrix[(i, j)] - value * vector[i] * vector[j]);
+        (value.max(0.0), vector)
     };
-    let (first, second) = (axis(), axis());
-    first.into_iter().zip(second).map(|(a, b)| [a, b]).collect()
+    (0..count).map(|_| next()).collect()
 }
 
 /// The largest eigenvalue of a symmetric positive semi-definite matrix and its unit eigenvector, by the

@@ -140,6 +140,22 @@ pub fn distance_cases() -> Vec<Case> {
     ]
 }
 
+/// Rules whose oracles take m³ steps, many times.
+pub fn spectral_cases() -> Vec<Case> {
+    vec![
+        one("reconstruction", |x, _| spectral::reconstruction(x, 3, 0.6)),
+        case(&[("reconstruction", json!({ "components": 1, "threshold": 0.95 }))], |x, _| {
+            spectral::reconstruction(x, 1, 0.95)
+        }),
+        case(&[("reconstruction", json!({ "components": 6, "threshold": 0.5 }))], |x, _| {
+            spectral::reconstruction(x, 6, 0.5)
+        }),
+        case(&[("reconstruction", json!({ "components": 2, "threshold": 1e-3 }))], |x, _| {
+            spectral::reconstruction(x, 2, 1e-3)
+        }),
+    ]
+}
+
 /// All coordinates in one group.
 fn whole(d: usize) -> Vec<Vec<usize>> {
     vec![(0..d).collect()]
@@ -255,6 +271,11 @@ fn coordinate_rules_agree_with_their_oracles() {
 #[test]
 fn distance_rules_agree_with_their_oracles() {
     everywhere(&distance_cases());
+}
+
+#[test]
+fn rules_of_a_few_directions_agree_with_their_oracles() {
+    everywhere(&spectral_cases());
 }
 
 #[test]

@@ -231,6 +231,9 @@ fn parameters_out_of_range_are_refused_by_name() {
     refused("fldetector", json!({ "window": 0 }), "window");
     refused("zeno", json!({ "gamma": 0.0 }), "gamma");
     refused("zeno", json!({ "rho": -1.0 }), "rho");
+    refused("reconstruction", json!({ "components": 0 }), "components");
+    refused("reconstruction", json!({ "components": 101 }), "components");
+    refused("reconstruction", json!({ "threshold": 0.0 }), "threshold");
     refused("skymask", json!({ "gamma": 0.0 }), "gamma");
     refused("skymask", json!({ "steps": 0 }), "steps");
     refused("skymask", json!({ "rate": 0.0 }), "rate");

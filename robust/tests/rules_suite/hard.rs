@@ -4,7 +4,7 @@ use phalanx_robust::{Dtype, Size, aggregation::Defence};
 use serde_json::{Value, json};
 
 use crate::{
-    agree::{Case, chain_cases, compare, coordinate_cases, distance_cases, one, tolerance},
+    agree::{Case, chain_cases, compare, coordinate_cases, distance_cases, one, spectral_cases, tolerance},
     naive::{distance, mean_all, norm},
     naive_selection::{krum_scores, mda},
     naive_spectral as spectral,
@@ -12,7 +12,8 @@ use crate::{
 };
 
 fn all_cases() -> Vec<Case> {
-    coordinate_cases().into_iter().chain(distance_cases()).chain(chain_cases()).collect()
+    let cases = coordinate_cases().into_iter().chain(distance_cases());
+    cases.chain(spectral_cases()).chain(chain_cases()).collect()
 }
 
 /// Rows that differ by 0.01 a coordinate around one of norm 1e4.
@@ -106,6 +107,7 @@ fn identical_rows_come_back_as_they_are() {
             "weighted-cwmed",
             "signguard",
             "safeguard",
+            "reconstruction",
         ] {
             assert_close(&output(&[(rule, json!({}))], &x, f), &row, 1.0, 1e-12, rule);
         }

@@ -24,7 +24,6 @@ fn chains() -> Vec<Vec<(&'static str, Value)>> {
         "norm-clipping",
         "clipped-clustering",
         "safeguard",
-        "auto-gm",
         "weighted-cwmed",
         "sign-majority",
         "robust-lr",
@@ -32,6 +31,7 @@ fn chains() -> Vec<Vec<(&'static str, Value)>> {
         "fedseca",
         "lasa",
         "fl-defender",
+        "reconstruction",
     ];
     let plain = |rules: &[&'static str]| rules.iter().map(|r| (*r, json!({}))).collect::<Vec<_>>();
     let mut all: Vec<_> = bases.iter().map(|rule| plain(&[rule])).collect();
@@ -40,12 +40,14 @@ fn chains() -> Vec<Vec<(&'static str, Value)>> {
     all.extend([plain(&["arc", "cwtm"]), plain(&["clipping", "cwmed"]), plain(&["centered-clipping"])]);
     all.push(plain(&["foundation-fl", "cwtm"]));
     all.push(vec![("geometric-median", json!({ "steps": 5, "nu": 0.0 }))]);
+    // by a tolerance rounding may decide whether there is one more step
+    all.push(vec![("auto-gm", json!({ "tolerance": 0.0, "iterations": 5 }))]);
     all.push(vec![("flame", json!({ "noise": 0.0 }))]);
     all
 }
 
 /// Rules that look at the origin.
-const BOUND_TO_ORIGIN: [&str; 13] = [
+const BOUND_TO_ORIGIN: [&str; 14] = [
     "robust-lr",
     "cge",
     "norm-clipping",
@@ -59,6 +61,7 @@ const BOUND_TO_ORIGIN: [&str; 13] = [
     "fedseca",
     "lasa",
     "fl-defender",
+    "reconstruction",
 ];
 /// Rules with a length among their parameters, or with a result of its own length.
 const BOUND_TO_UNIT: [&str; 5] =
@@ -67,6 +70,12 @@ const BOUND_TO_UNIT: [&str; 5] =
 /// Rules in which two rows that are each other's neighbours may tie whatever their values: Bulyan scores its last rows
 /// by few neighbours, Safeguard a row by its one middle neighbour. The order of rows decides such ties.
 const TIED_BY_NATURE: [&str; 2] = ["bulyan", "safeguard"];
+
+/// How near the results of rows in another order are. The distance of a point to a row next to it comes from products, which
+/// leave it half of the digits, and the steps of the auto-weighted median divide by it.
+fn nearness(rules: &[(&str, Value)]) -> f64 {
+    if has(rules, &["auto-gm"]) { 1e-8 } else { 1e-10 }
+}
 
 fn has(rules: &[(&str, Value)], names: &[&str]) -> bool {
     rules.iter().any(|(rule, _)| names.contains(rule))
@@ -83,7 +92,7 @@ proptest! {
         y.swap(0, 5);
         for rules in chains().into_iter().filter(|rules| !has(rules, &TIED_BY_NATURE)) {
             let what = format!("{rules:?}");
-            assert_close(&output(&rules, &y, 2), &output(&rules, &x, 2), scale(&x), 1e-10, &what);
+            assert_close(&output(&rules, &y, 2), &output(&rules, &x, 2), scale(&x), nearness(&rules), &what);
         }
     }
 

@@ -11,6 +11,7 @@ mod hard;
 mod inequalities;
 mod judging;
 mod laws;
+mod likeness;
 mod masking;
 mod memory;
 mod mixing;

@@ -1,7 +1,7 @@
 //! Oracles that look at the d×d covariance, by Jacobi's rotations.
 
 use crate::{
-    naive::{mean, minus},
+    naive::{mean, mean_all, minus},
     naive_selection::{best_subset, order_by},
     stage::Rows,
 };
@@ -85,4 +85,38 @@ pub fn dnc(x: &Rows, f: usize) -> Vec<f64> {
     let project = |i: usize| minus(&x[i], &mu).iter().zip(&v).map(|(a, b)| a * b).sum::<f64>().powi(2);
     let kept: Vec<&Vec<f64>> = order_by(x.len(), project)[..x.len() - f].iter().map(|&i| &x[i]).collect();
     mean(&kept)
+}
+
+/// The mean of the rows of which the leading right singular vectors leave less than a part; each of these is made, and
+/// projected on.
+pub fn reconstruction(x: &Rows, components: usize, threshold: f64) -> Vec<f64> {
+    let m = x.len();
+    if m <= 2 {
+        return mean_all(x);
+    }
+    let dot = |a: &[f64], b: &[f64]| a.iter().zip(b).map(|(a, b)| a * b).sum::<f64>();
+    let products = x.iter().map(|a| x.iter().map(|b| dot(a, b)).collect()).collect();
+    let mut found = eigen(products);
+    found.sort_by(|a, b| b.0.total_cmp(&a.0));
+    let real = found.iter().take(components.min(m - 1)).filter(|(value, _)| *value > 1e-12 * found[0].0);
+    let right: Rows = real
+        .map(|(value, u)| {
+            let along = |j: usize| x.iter().zip(u).map(|(row, u)| u * row[j]).sum::<f64>() / value.sqrt();
+            (0..x[0].len()).map(along).collect()
+        })
+        .collect();
+    let error = |row: &Vec<f64>| {
+        let mut left = row.clone();
+        for v in &right {
+            let length = dot(row, v);
+            left.iter_mut().zip(v).for_each(|(left, v)| *left -= length * v);
+        }
+        dot(&left, &left) / dot(row, row)
+    };
+    let errors: Vec<f64> = x.iter().map(error).collect();
+    let mut kept: Vec<usize> = (0..m).filter(|&i| errors[i] < threshold).collect();
+    if kept.is_empty() {
+        kept = order_by(m, |i| errors[i])[..m / 2].to_vec();
+    }
+    mean(&kept.iter().map(|&i| &x[i]).collect::<Vec<_>>())
 }
