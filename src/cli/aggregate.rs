@@ -86,8 +86,12 @@ fn aggregate(registry: &Registry, arguments: &Arguments) -> Result<(), Failure> 
     let applied = || Found::by(chain, rows, context).map_err(Failure::rule(&arguments.input));
     let (found, aggregate) = timed(applied)?;
     if !found.set_aside.is_empty() {
-        let rows = &found.set_aside;
-        say!("note: rows {rows:?} are not finite, or have a squared norm that is not, and were set aside");
+        let (rows, f) = (&found.set_aside, found.f);
+        let left = size.m - rows.len();
+        say!(
+            "note: rows {rows:?} are not finite, or have a squared norm that is not, and were set aside; f = {f} of the \
+             other {left}"
+        );
     }
     let ((), write) = timed(|| found.write(&arguments.out))?;
     let Some(path) = &arguments.report else { return Ok(()) };
@@ -98,6 +102,7 @@ fn aggregate(registry: &Registry, arguments: &Arguments) -> Result<(), Failure> 
         m: size.m,
         d,
         f: size.f,
+        f_left: found.f,
         dtype: name(dtype),
         out: found.shape(),
         weights: found.weights,
@@ -165,6 +170,8 @@ struct Found {
     weights: Option<Weights>,
     distances: Option<Vec<f64>>,
     set_aside: Vec<usize>,
+    /// How many of those that took part may be Byzantine.
+    f: usize,
 }
 
 enum Made {
@@ -182,6 +189,7 @@ impl Found {
                     weights: found.weights.map(Weights::OfOne),
                     distances: found.distances,
                     set_aside: found.set_aside,
+                    f: found.f,
                 }),
             },
             Chain::Mixer(mut mixer) => mixer.mix_owned(rows, context).map(|mixed| Self {
@@ -189,6 +197,7 @@ impl Found {
                 weights: Some(Weights::of(&mixed.weights)),
                 distances: None,
                 set_aside: mixed.set_aside,
+                f: mixed.size.f,
             }),
         }
     }
@@ -219,6 +228,8 @@ struct Report {
     m: usize,
     d: usize,
     f: usize,
+    /// What is left of f once rows were set aside.
+    f_left: usize,
     dtype: &'static str,
     /// The shape of the result.
     out: Vec<usize>,

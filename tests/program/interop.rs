@@ -184,6 +184,7 @@ fn rows_that_are_not_finite_are_set_aside_and_reported() {
     assert_eq!(median, [3.0]);
     let report: Value = serde_json::from_slice(&fs::read(&report).unwrap()).unwrap();
     assert_eq!(report["set_aside"], serde_json::json!([1]));
+    assert_eq!([&report["f"], &report["f_left"]], [1, 0]);
     assert_eq!(report["distances"], serde_json::json!([2.0, null, 2.0, 0.0]));
     let file = bench.f32(2, &[f32::NAN, f32::INFINITY]);
     fs::remove_file(bench.path("out.npy")).unwrap();
