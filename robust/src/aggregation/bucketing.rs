@@ -83,18 +83,13 @@ impl Bucketing {
 
     /// The vectors by their likeness to the last aggregate, unless buckets are random.
     fn order(&self, batch: &Batch<'_>, last: Option<&Vector>) -> Result<Option<Vec<usize>>, RuleError> {
-        let Some(last) = last else { return Ok(None) };
-        if self.by == Grouping::Random {
-            return Ok(None);
-        }
+        let Some(last) = last.filter(|_| self.needs_last()) else { return Ok(None) };
         beside::check(batch, last, Self::NAME)?;
-        Ok(Some(match self.by {
-            Grouping::Cosine => {
-                let norms: Vec<f64> = batch.norms2()?.into_iter().map(f64::sqrt).collect();
-                by_cosine(&batch.dots(last), &norms)
-            }
-            _ => ascending(&batch.distances(last)),
-        }))
+        if self.by == Grouping::Distance {
+            return Ok(Some(ascending(&batch.distances(last))));
+        }
+        let norms: Vec<f64> = batch.norms2()?.into_iter().map(f64::sqrt).collect();
+        Ok(Some(by_cosine(&batch.dots(last), &norms)))
     }
 }
 

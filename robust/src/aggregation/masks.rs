@@ -1,6 +1,6 @@
 //! Masks over the coordinates of some vectors: what of each enters their mean, as learned from the slopes of a loss there.
 
-use std::{f64::consts::LOG2_E, ops::Range};
+use std::f64::consts::LOG2_E;
 
 use rayon::prelude::*;
 
@@ -111,8 +111,8 @@ impl Pace {
 
 /// What of the rows is in the piece with this index.
 fn part<'a, T>(rows: &[&'a [T]], piece: usize) -> Vec<&'a [T]> {
-    let Range { start, end } = PIECE * piece..PIECE * (piece + 1);
-    rows.iter().map(|row| &row[start..end.min(row.len())]).collect()
+    let start = PIECE * piece;
+    rows.iter().map(|row| &row[start..row.len().min(start + PIECE)]).collect()
 }
 
 /// What masks make of a piece of the coordinates. What vectors have each lies row by row.
