@@ -8,7 +8,7 @@ use super::{
     beside::Beside,
     buckets::{across, by_cosine, shuffled},
     centre::{Remembered, pull},
-    radius::factor,
+    radius::{factor, norms},
 };
 use crate::{
     Batch, Gram, Size,
@@ -89,10 +89,7 @@ impl Aggregator for Clipper {
         };
         let gram = rows.gram()?;
         let order = match centre {
-            Some(centre) => {
-                let norms: Vec<f64> = (0..m).map(|i| gram.row_norm2(i).sqrt()).collect();
-                by_cosine(&batch.dots(centre), &norms)
-            }
+            Some(centre) => by_cosine(&batch.dots(centre), &norms(gram)[..m]),
             None => shuffled((0..m).collect(), &mut context.rng),
         };
         for bucket in across(&order, self.rule.size, &mut context.rng) {
